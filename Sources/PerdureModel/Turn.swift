@@ -1,0 +1,71 @@
+/// What the engine hands to a host: run this instance's code over these events.
+package struct TurnRequest: Hashable, Sendable {
+  /// Counts the turns of a runtime, from 1. For logs.
+  package var turn: Int64
+  package var instance: InstanceID
+  package var execution: ExecutionID
+  package var orchestration: String
+  package var version: String
+  /// The id of the last event that the host's live coroutine has consumed; 0 = build it anew.
+  package var from: EventID
+  /// Events with an id up to this were seen by an earlier turn (the host does not log for them).
+  package var replayed: EventID
+  /// Only events that code sees (`EventKind.isDelivered`), with ids above `from`, in order.
+  package var events: [Event]
+
+  package init(
+    turn: Int64, instance: InstanceID, execution: ExecutionID, orchestration: String, version: String,
+    from: EventID, replayed: EventID, events: [Event]
+  ) {
+    self.turn = turn
+    self.instance = instance
+    self.execution = execution
+    self.orchestration = orchestration
+    self.version = version
+    self.from = from
+    self.replayed = replayed
+    self.events = events
+  }
+}
+
+/// What a host answers.
+package enum TurnAnswer: Hashable, Sendable {
+  /// The host does not have the coroutine that `from` speaks of; send the whole history.
+  case miss
+  case ran(TurnResult)
+}
+
+package struct TurnResult: Hashable, Sendable {
+  /// Emitted over the events of the request: ids go on where the consumed events left off.
+  package var actions: [Action]
+  package var logs: [LogLine]
+  package var end: TurnEnd?
+  /// The host keeps the coroutine; the next turn may send new events only.
+  package var retained: Bool
+
+  package init(actions: [Action] = [], logs: [LogLine] = [], end: TurnEnd? = nil, retained: Bool = false) {
+    self.actions = actions
+    self.logs = logs
+    self.end = end
+    self.retained = retained
+  }
+}
+
+/// How the code ended, and after which event.
+package struct TurnEnd: Hashable, Sendable {
+  package var after: EventID
+  package var kind: TurnEndKind
+
+  package init(after: EventID, kind: TurnEndKind) {
+    self.after = after
+    self.kind = kind
+  }
+}
+
+package enum TurnEndKind: Hashable, Sendable {
+  case completed(output: Payload)
+  case failed(Failure)
+  /// The code let the cancellation error pass. Only after a cancellation was requested.
+  case cancelled
+  case continuedAsNew(version: String?, input: Payload)
+}

@@ -1,0 +1,75 @@
+/// Everything that one turn changes: one value, applied whole or not at all.
+package struct TurnCommit: Hashable, Sendable {
+  package var instance: InstanceID
+  /// The revision that the turn was computed from. The row must still have it; it then gets `revision + 1`.
+  package var revision: Revision
+  package var now: TimestampMS
+  package var execution: ExecutionID
+  /// Appended to the history of `execution`; ids go on where it ends.
+  package var events: [Event]
+  /// Continue-as-new: the first events of execution + 1, which becomes the current one.
+  package var nextExecution: [Event]?
+  /// The instance row afterwards.
+  package var status: InstanceStatus
+  package var orchestrationVersion: String
+  /// Set when the turn changed the custom status (the inner nil clears it).
+  package var customStatus: Payload??
+  package var output: Payload?
+  package var failure: Failure?
+  /// Inbox rows to delete: those that the turn folded or found stale.
+  package var consumed: [MessageSequence]
+  /// Activity rows whose results the turn takes. Each must still carry its claim, else the commit conflicts.
+  package var finished: [FinishedActivity]
+  /// Activity rows to delete, whoever holds them; missing ones are fine. Of `execution`.
+  package var cancelled: [ActionID]
+  /// Activity rows to insert.
+  package var scheduled: [ActivityTask]
+  package var starts: [ChildStart]
+  package var messages: [OutgoingMessage]
+  /// When the instance needs attention next. The store puts 0 instead if messages remain in the inbox.
+  package var wakeAt: TimestampMS?
+  /// Who keeps the instance in memory. nil: nobody, so that any runtime may claim it.
+  package var owner: NodeID?
+
+  package init(
+    instance: InstanceID, revision: Revision, now: TimestampMS, execution: ExecutionID, events: [Event],
+    status: InstanceStatus, orchestrationVersion: String, owner: NodeID?
+  ) {
+    self.instance = instance
+    self.revision = revision
+    self.now = now
+    self.execution = execution
+    self.events = events
+    self.status = status
+    self.orchestrationVersion = orchestrationVersion
+    self.owner = owner
+    consumed = []
+    finished = []
+    cancelled = []
+    scheduled = []
+    starts = []
+    messages = []
+  }
+}
+
+package struct FinishedActivity: Hashable, Sendable {
+  package var action: ActionID
+  package var claim: ActivityClaim
+
+  package init(action: ActionID, claim: ActivityClaim) {
+    self.action = action
+    self.claim = claim
+  }
+}
+
+/// An instance that a turn starts.
+package struct ChildStart: Hashable, Sendable {
+  package var start: InstanceStart
+  /// Who keeps the new instance in memory.
+  package var owner: NodeID?
+
+  package init(start: InstanceStart, owner: NodeID?) {
+    self.start = start
+    self.owner = owner
+  }
+}

@@ -1,0 +1,118 @@
+package import PerdureModel
+
+/// Where instances live. `PerdureStoreConformance` is the contract in full: a store is what passes it.
+///
+/// Writing is one call: `commit` takes everything that is ready and makes it durable together. Reading never blocks
+/// writing. All calls may wait for the device; all may come from any thread, several at once.
+package protocol Store: AnyObject, Sendable {
+  /// Applies the entries in order, in one transaction with one sync, and answers each in its place.
+  ///
+  /// When the call returns, what landed is durable. When it throws, nothing of it is (a store that cannot know,
+  /// because the connection died in the middle, throws a transient error; revisions, claims and ids then tell the
+  /// caller that tries again).
+  func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome]
+
+  /// Everything needed to go on with an instance, read at one moment; nil if there is none.
+  /// Damaged history throws `.corrupt` with a message that names instance, execution and event.
+  func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot?
+
+  /// The waiting messages of an instance above `after`, in order.
+  func inbox(of instance: InstanceID, after: MessageSequence) throws(StoreError) -> [InboxMessage]
+
+  /// Instances that `node` owns and that are due by their row (`wake_at` is past), earliest first: found after
+  /// another process wrote to the store.
+  func dueInstances(ownedBy node: NodeID, now: TimestampMS, limit: Int) throws(StoreError) -> [InstanceID]
+
+  /// The next moment after `now` at which an instance that no live node owns, or an activity that no live node
+  /// holds, becomes due; nil for none.
+  func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS?
+
+  func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription?
+  func list(_ query: ListQuery) throws(StoreError) -> ListPage
+  func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage?
+
+  /// Registers a runtime and answers its id. It counts as alive until `leave`, or until its process is gone.
+  func join() throws(StoreError) -> NodeID
+  /// Forgets a node at once: what it owned and held is open to others.
+  func leave(_ node: NodeID) throws(StoreError)
+  /// Forgets nodes whose process is gone; the number of those. Called at open and when the outside changed.
+  func reapNodes() throws(StoreError) -> Int
+
+  /// Calls `changed` (from a thread of the store, several writes may be told as one) after another process wrote.
+  /// nil ends it. A store that only this process can reach never calls.
+  func observeForeignWrites(_ changed: (@Sendable () -> Void)?)
+
+  /// Ends the use of the store. Later calls throw `.closed`.
+  func close()
+}
+
+/// Filters are joined by "and". Rows come in the order of creation.
+package struct ListQuery: Hashable, Sendable {
+  package var orchestration: String?
+  package var status: InstanceStatus?
+  package var instancePrefix: String?
+  package var parent: InstanceID?
+  /// From `ListPage.next`.
+  package var cursor: Int64
+  package var limit: Int
+
+  package init(
+    orchestration: String? = nil, status: InstanceStatus? = nil, instancePrefix: String? = nil,
+    parent: InstanceID? = nil, cursor: Int64 = 0, limit: Int = 100
+  ) {
+    self.orchestration = orchestration
+    self.status = status
+    self.instancePrefix = instancePrefix
+    self.parent = parent
+    self.cursor = cursor
+    self.limit = limit
+  }
+}
+
+package struct ListPage: Hashable, Sendable {
+  package var instances: [InstanceDescription]
+  /// Where the next page begins; nil at the end.
+  package var next: Int64?
+
+  package init(instances: [InstanceDescription], next: Int64?) {
+    self.instances = instances
+    self.next = next
+  }
+}
+
+package struct HistoryQuery: Hashable, Sendable {
+  package var instance: InstanceID
+  /// nil: the current one.
+  package var execution: ExecutionID?
+  /// Only events with a higher id.
+  package var after: EventID
+  package var limit: Int
+
+  package init(instance: InstanceID, execution: ExecutionID? = nil, after: EventID = 0, limit: Int = 1_000) {
+    self.instance = instance
+    self.execution = execution
+    self.after = after
+    self.limit = limit
+  }
+}
+
+package struct HistoryPage: Hashable, Sendable {
+  package var instance: InstanceID
+  package var execution: ExecutionID
+  /// The last execution of the instance.
+  package var currentExecution: ExecutionID
+  package var events: [Event]
+  /// There are events after these.
+  package var hasMore: Bool
+
+  package init(
+    instance: InstanceID, execution: ExecutionID, currentExecution: ExecutionID, events: [Event],
+    hasMore: Bool
+  ) {
+    self.instance = instance
+    self.execution = execution
+    self.currentExecution = currentExecution
+    self.events = events
+    self.hasMore = hasMore
+  }
+}
