@@ -146,10 +146,9 @@ extension Dispatcher {
   mutating func turnWritten(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
     guard let held = held[ExactText(commit.instance)], held.phase == .committing else { return }
     switch outcome {
-    case .turned(let started, let hasWaitingMessages):
+    case .turned(let hasWaitingMessages):
       for line in held.logs { log(line.level, line.message, now, held) }
       landed(held, commit, now)
-      for start in started { instanceStarted(start, now: now) }
       let knowsOne = held.incoming.contains { if case .message = $0 { true } else { false } }
       if hasWaitingMessages && !knowsOne && !commit.status.isTerminal {
         effects.append(.loadInbox(held.instance, after: held.lastSequence))

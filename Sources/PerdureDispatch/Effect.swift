@@ -37,7 +37,7 @@ package enum Write: Hashable, Sendable {
 
 /// How a write came back. The store's own words, reduced to what decisions need.
 package enum WriteOutcome: Hashable, Sendable {
-  case turned(startedOurs: [InstanceStart], hasWaitingMessages: Bool)
+  case turned(hasWaitingMessages: Bool)
   case instances([InstanceID])
   case activities([ActivityTask])
   case done
