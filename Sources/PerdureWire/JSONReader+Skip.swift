@@ -79,7 +79,8 @@ extension JSONReader {
 
   private mutating func skipWord(_ word: StaticString) throws(JSONFault) {
     let size = word.utf8CodeUnitCount
-    guard end - at >= size, JSONName(base: base, start: at, count: size).matches(word) else {
+    guard end - at >= size, JSONName(base: base, start: at, count: size, isEscaped: false).matches(word)
+    else {
       throw malformed("a value is missing")
     }
     at += size
@@ -115,19 +116,22 @@ extension JSONReader {
 
   // MARK: Strings
 
-  /// Past a string; the cursor is on its first quote.
-  mutating func skipString() throws(JSONFault) {
+  /// Past a string; the cursor is on its first quote. Returns whether it has escapes.
+  @discardableResult
+  mutating func skipString() throws(JSONFault) -> Bool {
     let start = at
+    var isEscaped = false
     at += 1
     while true {
       at = JSONText.plainRun(base, at, end)
       let byte = current
       if byte == Self.quote {
         at += 1
-        return
+        return isEscaped
       }
       guard at < end else { throw JSONFault(start, "ends too early") }
       if byte == UInt8(ascii: "\\") {
+        isEscaped = true
         try skipEscape()
       } else if byte >= 0x80 {
         let size = JSONText.sequenceSize(base, at, end)

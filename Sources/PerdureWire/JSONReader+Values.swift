@@ -69,7 +69,8 @@ extension JSONReader {
   func name(_ slice: JSONSlice, _ object: Int, _ name: StaticString) throws(JSONFault) -> JSONName {
     guard slice.isPresent else { throw missing(object, name) }
     let bytes = try quoted(slice)
-    return JSONName(base: base, start: slice.start + 1, count: bytes.count)
+    return JSONName(
+      base: base, start: slice.start + 1, count: bytes.count, isEscaped: bytes.contains(UInt8(ascii: "\\")))
   }
 
   @inline(__always)

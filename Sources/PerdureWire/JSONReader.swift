@@ -72,14 +72,12 @@ struct JSONReader {
       at += 1
       skipSpace()
     }
-    let start = at
-    try skipKey()
-    var finish = at - 1
-    // Back over the colon and white space to the closing quote.
-    while finish > start, base.load(fromByteOffset: finish, as: UInt8.self) != UInt8(ascii: "\"") {
-      finish -= 1
-    }
-    return JSONName(base: base, start: start + 1, count: max(0, finish - start - 1))
+    guard current == UInt8(ascii: "\"") else { throw malformed("a member name is missing") }
+    let start = at + 1
+    let isEscaped = try skipString()
+    let count = at - 1 - start
+    try skipColon()
+    return JSONName(base: base, start: start, count: count, isEscaped: isEscaped)
   }
 
   /// Past a key and its colon.
@@ -87,6 +85,11 @@ struct JSONReader {
   mutating func skipKey() throws(JSONFault) {
     guard current == UInt8(ascii: "\"") else { throw malformed("a member name is missing") }
     try skipString()
+    try skipColon()
+  }
+
+  @inline(__always)
+  private mutating func skipColon() throws(JSONFault) {
     skipSpace()
     guard current == UInt8(ascii: ":") else { throw malformed("a colon is missing") }
     at += 1

@@ -17,6 +17,8 @@ struct JSONName {
   /// Of the first byte after the quote.
   let start: Int
   let count: Int
+  /// Legal and never seen; only then is a string made to compare.
+  let isEscaped: Bool
 
   /// With a literal all branches but one fold away: one comparison of lengths and one or two of words.
   @inline(__always)
@@ -55,10 +57,6 @@ struct JSONName {
   ) -> Word {
     pointer.loadUnaligned(fromByteOffset: offset, as: type)
   }
-
-  /// Escapes in names are legal and never seen: only then is a string made.
-  @inline(never)
-  private var isEscaped: Bool { bytes.contains(UInt8(ascii: "\\")) }
 
   @inline(never)
   private var unescaped: String { JSONText.string(bytes) }
