@@ -1,8 +1,7 @@
-/// What the engine or an orchestration has to say, and of what.
+/// One line for the log callback.
 package struct LogRecord: Hashable, Sendable {
   package var at: TimestampMS
   package var level: LogLevel
-  /// One plain sentence.
   package var message: String
   package var instance: InstanceID?
   package var execution: ExecutionID?

@@ -113,6 +113,9 @@ extension EventWire {
   private static func cancel(
     _ kind: JSONName, _ m: Members, _ reader: JSONReader
   ) throws(JSONFault) -> EventKind? {
+    if kind.matches("CancelIgnored") {
+      return .cancelIgnored(try origin(m, reader), target: try reader.int(m.target, m.object, "target"))
+    }
     let work: WorkKind
     if kind.matches("ActivityCancelRequested") {
       work = .activity

@@ -42,7 +42,7 @@ package enum EventWire {
       writer.member("kind", literal: "CancellationRequested")
       writer.member("reason", reason)
     case .activityScheduled, .timerCreated, .subscribed, .subOrchestrationScheduled,
-      .detachedOrchestrationScheduled, .workCancelled, .customStatusUpdated:
+      .detachedOrchestrationScheduled, .workCancelled, .cancelIgnored, .customStatusUpdated:
       writeActionMade(event.kind, to: &writer)
     case .orchestrationCompleted, .orchestrationFailed, .orchestrationCancelled, .orchestrationContinuedAsNew:
       writeEnd(event.kind, to: &writer)
@@ -86,6 +86,9 @@ package enum EventWire {
       writeTarget(name, version, instance, input, to: &writer)
     case .workCancelled(let origin, let target, let work):
       write(cancelKind(of: work), origin, to: &writer)
+      writer.member("target", target)
+    case .cancelIgnored(let origin, let target):
+      write("CancelIgnored", origin, to: &writer)
       writer.member("target", target)
     case .customStatusUpdated(let origin, let status):
       write("CustomStatusUpdated", origin, to: &writer)

@@ -27,7 +27,7 @@ struct JSONName {
     if count == size {
       return equal(base + start, UnsafeRawPointer(literal.utf8Start), size)
     }
-    return count > size && isEscaped && unescaped == "\(literal)"
+    return count > size && isEscaped && unescaped.utf8.elementsEqual("\(literal)".utf8)
   }
 
   @inline(__always)
