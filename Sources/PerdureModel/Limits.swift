@@ -20,6 +20,8 @@ package enum Limits {
   package static let activitiesHeld = 2_000
   /// JSON nesting that the scanner follows.
   package static let jsonDepth = 512
+  /// Causes below a failure; those further down are dropped.
+  package static let failureCauses = 64
   /// Entries in one group commit.
   package static let entriesPerCommit = 1_024
   /// Rows in one page of a listing or a history.
