@@ -98,7 +98,7 @@ enum {
   DX_FORKED = 10,          /* the handle belongs to the parent of this process */
   DX_STALE = 11,           /* the work is no longer yours: cancelled, or its instance went on without it */
   DX_PROTOCOL = 20,        /* an answer does not keep docs/wire-format.md */
-  DX_NONDETERMINISM = 21,  /* the code and its history differ */
+  DX_NONDETERMINISM = 21,  /* the code and its history differ (replay of recorded histories) */
   DX_STORE_BUSY = 40,
   DX_STORE_FULL = 41,
   DX_STORE_IO = 42,
@@ -223,8 +223,9 @@ DX_API void dx_runtime_free(dx_runtime *runtime);
 
 /* Writes the "Turn request" to *out. Borrowed until the token is completed or failed. */
 DX_API DX_CHECKED dx_error *dx_turn_input(const dx_turn *turn, dx_text *out);
-/* answer: "Turn answer". The token is gone whatever comes back. DX_PROTOCOL or DX_NONDETERMINISM tell at once what is
- * wrong with the answer; the engine has then dealt with the instance (see docs/c-abi.md). */
+/* answer: "Turn answer". The token is gone whatever comes back. DX_PROTOCOL: the answer cannot be read; the turn counts as
+ * failed and is tried again. What only history can tell (the code and its history differ) quarantines the instance:
+ * see its description and the log. */
 DX_API DX_CHECKED dx_error *dx_turn_complete(dx_turn *turn, dx_text answer);
 /* The host could not run the turn; the engine tries again later. An orchestration that fails is a normal answer.
  * failure: "Failure". */
