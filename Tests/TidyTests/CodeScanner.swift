@@ -1,5 +1,5 @@
-/// Blanks out comments and the insides of literals, so that rules see code only. Knows just enough of Swift, C and
-/// Python for that; code inside a Swift interpolation stays.
+/// Blanks out comments and the insides of literals, so that rules see code only. Knows just enough of Swift,
+/// C and Python for that; code inside a Swift interpolation stays.
 struct CodeScanner {
   static func code(of text: String, in language: Language) -> String {
     var scanner = CodeScanner(input: Array(text.utf8), language: language)

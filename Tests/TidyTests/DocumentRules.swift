@@ -117,7 +117,8 @@ extension Rules {
     }
   }
 
-  /// Paths from the root: of Markdown links, relative to the file, and of code spans that name a file in docs.
+  /// Paths from the root: of Markdown links, relative to the file, and of code spans that name a file in
+  /// docs.
   private static func linkTargets(_ file: SourceFile) -> [(line: Int, path: String)] {
     let folder = file.path.split(separator: "/").dropLast().map(String.init)
     return proseLines(file).flatMap { line, text in

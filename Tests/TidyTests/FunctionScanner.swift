@@ -1,4 +1,5 @@
-/// Finds functions by their braces (Swift, C) or their indentation (Python). It trusts that the formatter ran.
+/// Finds functions by their braces (Swift, C) or their indentation (Python). It trusts that the formatter
+/// ran.
 struct FunctionScanner {
   struct Function {
     /// Where it begins, from 1.

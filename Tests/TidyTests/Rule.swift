@@ -1,7 +1,7 @@
 import Testing
 
-/// Something that is asked of the files of this repository. A rule brings samples that break it and samples that keep
-/// it, so that each rule is shown to work.
+/// Something that is asked of the files of this repository. A rule brings samples that break it and samples
+/// that keep it, so that each rule is shown to work.
 struct Rule: Sendable, CustomTestStringConvertible {
   let name: String
   let check: @Sendable ([SourceFile]) -> [Finding]
