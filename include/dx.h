@@ -88,7 +88,7 @@ typedef struct dx_error dx_error;
 typedef int32_t dx_code;
 enum {
   DX_OK = 0,
-  DX_INVALID_ARGUMENT = 1, /* null, not UTF-8, NUL inside, malformed JSON, unknown field, wrong type */
+  DX_INVALID_ARGUMENT = 1, /* null, not UTF-8, NUL, malformed JSON, unknown field, wrong type or size */
   DX_INVALID_HANDLE = 2,   /* freed, completed, of another kind, or never ours */
   DX_UNSUPPORTED = 3,      /* newer struct, unknown URL scheme, not on this platform */
   DX_NOT_FOUND = 4,        /* no such instance or execution */
