@@ -63,7 +63,7 @@ package struct ParentLink: Hashable, Sendable {
 ///     messageReceived            subOrchestrationScheduled              orchestrationContinuedAsNew
 ///     subOrchestrationCompleted  detachedOrchestrationScheduled
 ///       /Failed                  cancelRequested
-///     cancellationRequested      customStatusUpdated
+///     cancellationRequested      cancelIgnored, customStatusUpdated
 package enum EventKind: Hashable, Sendable {
   case orchestrationStarted(name: String, version: String, input: Payload, parent: ParentLink?)
   case activityCompleted(action: ActionID, result: Payload)
@@ -84,6 +84,8 @@ package enum EventKind: Hashable, Sendable {
     Origin, name: String, version: String?, instance: InstanceID, input: Payload)
   /// Open work was given up: by the code (with an origin) or because its execution ended (without).
   case workCancelled(Origin?, target: ActionID, work: WorkKind)
+  /// The code cancelled work that was answered in the meantime: nothing happens, but the action has its place.
+  case cancelIgnored(Origin, target: ActionID)
   case customStatusUpdated(Origin, status: Payload?)
 
   case orchestrationCompleted(output: Payload)
@@ -118,7 +120,8 @@ extension EventKind {
     switch self {
     case .activityScheduled(let origin, _, _), .timerCreated(let origin, _),
       .subscribed(let origin, _, _), .subOrchestrationScheduled(let origin, _, _, _, _),
-      .detachedOrchestrationScheduled(let origin, _, _, _, _), .customStatusUpdated(let origin, _):
+      .detachedOrchestrationScheduled(let origin, _, _, _, _), .customStatusUpdated(let origin, _),
+      .cancelIgnored(let origin, _):
       origin
     case .workCancelled(let origin, _, _): origin
     default: nil

@@ -7,6 +7,23 @@ package struct Payload: Hashable, Sendable {
   package init(bytes: [UInt8]) { self.bytes = bytes }
   package init(_ json: String) { bytes = Array(json.utf8) }
 
+  /// An object of strings, for the details of a failure.
+  package static func object(_ members: [(name: String, value: String)]) -> Payload {
+    Payload("{" + members.map { quoted($0.name) + ":" + quoted($0.value) }.joined(separator: ",") + "}")
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var json = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\": json += "\\\(scalar)"
+      case "\0"..<" ": json += scalar == "\n" ? "\\n" : " "
+      default: json.unicodeScalars.append(scalar)
+      }
+    }
+    return json + "\""
+  }
+
   package static let null = Payload("null")
 
   /// The JSON text.

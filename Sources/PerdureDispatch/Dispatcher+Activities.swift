@@ -1,0 +1,68 @@
+package import PerdureModel
+import PerdureReplay
+
+extension Dispatcher {
+  /// A host finished an activity. Answers whether the result is of use.
+  ///
+  /// - token: of the claim that the task carried.
+  package mutating func activityEnded(
+    _ key: ActivityKey, token: Int64, _ outcome: Outcome, now: TimestampMS
+  ) -> Bool {
+    guard let claim = desk.end(key, token: token) else { return false }
+    defer { pump(now) }
+    guard isRunning else {
+      write(.activityEnded(key, claim, outcome))
+      return true
+    }
+    let finished = FinishedActivity(action: key.action, claim: claim)
+    let result = Incoming.activity(finished, execution: key.execution, outcome: outcome)
+    if let held = held[ExactText(key.instance)] {
+      held.incoming.append(result)
+      becameReady(held)
+      return held.state.map { $0.execution == key.execution } ?? true
+    }
+    let held = Held(instance: key.instance, phase: .loading, revision: 0, start: nil)
+    held.incoming.append(result)
+    hold(held)
+    write(.claimInstance(key.instance))
+    return true
+  }
+
+  mutating func pumpActivities() {
+    while let task = desk.next() { effects.append(.runActivity(task)) }
+    guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
+    let names = registry.activities.sorted()
+    guard !names.isEmpty else { return }
+    backlog.mayHaveActivities = false
+    backlog.isClaimingActivities = true
+    write(.claimActivities(activities: names, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+  }
+
+  mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
+    backlog.isClaimingActivities = false
+    switch outcome {
+    case .activities(let tasks):
+      for task in tasks { desk.enqueue(task) }
+      if tasks.count >= limit { backlog.mayHaveActivities = true }
+      if !isRunning {
+        let unrun = desk.takeQueue()
+        if !unrun.isEmpty { write(.releaseActivities(unrun)) }
+      }
+    case .failed: backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
+    default: break
+    }
+  }
+
+  /// The instance is another node's: what ran here goes to it as messages.
+  mutating func forwardResults(_ held: Held) {
+    for case .activity(let finished, let execution, let outcome) in held.results {
+      let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
+      write(.activityEnded(key, finished.claim, outcome))
+    }
+  }
+
+  /// These must not be lost. A stale claim or an instance that is gone ends them.
+  mutating func rewriteIfFailed(_ write: Write, _ outcome: WriteOutcome, _ now: TimestampMS) {
+    if case .failed(_, isTransient: true) = outcome { deferred.insert(write, at: now + 1_000) }
+  }
+}

@@ -1,0 +1,271 @@
+package import PerdureModel
+import PerdureReplay
+
+extension Dispatcher {
+  // MARK: Input
+
+  /// An instance was created with us as its owner.
+  package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
+    guard isRunning, held[ExactText(start.instance)] == nil else { return }
+    let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
+    hold(held)
+    becameReady(held)
+    pump(now)
+  }
+
+  /// A message was stored for an instance that we own.
+  package mutating func messageStored(_ instance: InstanceID, _ message: InboxMessage, now: TimestampMS) {
+    guard isRunning else { return }
+    if let held = held[ExactText(instance)] {
+      take([message], held)
+    } else {
+      claim(instance)
+    }
+    pump(now)
+  }
+
+  /// Answer to `.loadInbox`.
+  package mutating func foundMessages(_ instance: InstanceID, _ messages: [InboxMessage], now: TimestampMS) {
+    guard isRunning, let held = held[ExactText(instance)] else { return }
+    take(messages, held)
+    pump(now)
+  }
+
+  /// Answer to `.findDue`: instances of ours that are due by their rows.
+  package mutating func foundDue(_ instances: [InstanceID], now: TimestampMS) {
+    guard isRunning else { return }
+    for instance in instances {
+      if let held = held[ExactText(instance)] {
+        if held.phase != .loading {
+          effects.append(.loadInbox(held.instance, after: held.lastSequence))
+        }
+      } else {
+        claim(instance)
+      }
+    }
+    pump(now)
+  }
+
+  /// Answer to `.findNextDue`.
+  package mutating func nextDueFound(_ at: TimestampMS?, now: TimestampMS) {
+    backlog.isFindingNextDue = false
+    if let at { backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at) }
+    pump(now)
+  }
+
+  /// Answer to `.load`.
+  package mutating func loaded(_ instance: InstanceID, _ result: LoadResult, now: TimestampMS) {
+    guard isRunning, let held = held[ExactText(instance)], held.phase == .loading else { return }
+    switch result {
+    case .snapshot(let snapshot): restore(held, snapshot, now)
+    case .missing: forget(held)
+    case .unreadable(let message, let revision):
+      held.revision = revision
+      unreadable(held, message, now)
+    case .failed(let message):
+      held.failures += 1
+      log(.warn, "an instance could not be loaded and is tried again: \(message)", now, held)
+      held.phase = .waiting
+      held.retryAt = now + Self.backoffMS(held.failures)
+      retries.insert(instance, at: held.retryAt)
+    }
+    pump(now)
+  }
+
+  package enum LoadResult: Hashable, Sendable {
+    case snapshot(InstanceSnapshot)
+    case missing
+    /// Its history cannot be read; the row's revision.
+    case unreadable(String, Revision)
+    case failed(String)
+  }
+
+  // MARK: In and out of memory
+
+  mutating func hold(_ held: Held) { self.held[ExactText(held.instance)] = held }
+
+  mutating func forget(_ held: Held) {
+    held.phase = .loading
+    held.state = nil
+    self.held[ExactText(held.instance)] = nil
+  }
+
+  /// At rest: either there is more to do, or it is parked.
+  mutating func settle(_ held: Held) {
+    held.folding = []
+    held.prepared = PreparedTurn()
+    held.history = nil
+    held.phase = .idle
+    if held.hasWork { return becameReady(held) }
+    held.parkings += 1
+    parked.append((held, held.parkings))
+    parkedCount += 1
+  }
+
+  /// Drops the longest-parked instances beyond the cache's size; the store knows when they are due.
+  mutating func evict() {
+    var released: [InstanceID] = []
+    while held.count > settings.cachedInstances || parkedCount > 4 * max(held.count, 64) {
+      guard let (candidate, parking) = parked.popFirst() else { break }
+      parkedCount -= 1
+      guard candidate.phase == .idle, candidate.parkings == parking, !candidate.hasWork else { continue }
+      guard held.count > settings.cachedInstances else {
+        parked.append((candidate, parking))
+        parkedCount += 1
+        break
+      }
+      if let timer = candidate.state?.nextTimer {
+        backlog.instancesDueAt = min(backlog.instancesDueAt ?? timer, timer)
+      }
+      released.append(candidate.instance)
+      forget(candidate)
+    }
+    if !released.isEmpty { write(.releaseInstances(released)) }
+  }
+
+  private mutating func take(_ messages: [InboxMessage], _ held: Held) {
+    for message in messages where message.sequence > held.lastSequence {
+      held.lastSequence = message.sequence
+      held.incoming.append(.message(message))
+    }
+    becameReady(held)
+  }
+
+  /// Reads the instance anew; what a turn had taken goes back first.
+  mutating func reload(_ held: Held) {
+    unfold(held)
+    held.phase = .loading
+    effects.append(.load(held.instance))
+  }
+
+  /// After a lost race: the store decides who goes on. Messages come back with the snapshot; results of activities
+  /// that ran here exist nowhere else.
+  mutating func startOver(_ held: Held) {
+    held.incoming = held.results
+    held.folding = []
+    held.prepared = PreparedTurn()
+    held.history = nil
+    held.commit = nil
+    held.next = nil
+    held.state = nil
+    held.start = nil
+    held.hostEvents = 0
+    held.lastSequence = 0
+    held.phase = .loading
+    write(.claimInstance(held.instance))
+  }
+
+  private mutating func claim(_ instance: InstanceID) {
+    hold(Held(instance: instance, phase: .loading, revision: 0, start: nil))
+    write(.claimInstance(instance))
+  }
+}
+
+// MARK: - Claims
+
+extension Dispatcher {
+  mutating func pumpClaims(_ now: TimestampMS) {
+    guard let due = backlog.instancesDueAt, due <= now, !backlog.isClaimingInstances, hasRoom else { return }
+    let names = registry.orchestrations
+    backlog.instancesDueAt = nil
+    guard !names.isEmpty else { return }
+    backlog.isClaimingInstances = true
+    write(.claimInstances(orchestrations: names, limit: Self.claimLimit))
+  }
+
+  mutating func instancesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
+    backlog.isClaimingInstances = false
+    switch outcome {
+    case .instances(let instances):
+      for instance in instances where held[ExactText(instance)] == nil {
+        let held = Held(instance: instance, phase: .loading, revision: 0, start: nil)
+        hold(held)
+        effects.append(.load(instance))
+      }
+      if instances.count >= limit {
+        backlog.instancesDueAt = now
+      } else if !backlog.isFindingNextDue {
+        backlog.isFindingNextDue = true
+        effects.append(.findNextDue)
+      }
+    case .failed: backlog.instancesDueAt = now + 1_000
+    default: break
+    }
+  }
+
+  mutating func instanceClaimed(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
+    guard let held = held[ExactText(instance)], held.phase == .loading else { return }
+    switch outcome {
+    case .instances: effects.append(.load(instance))
+    case .failed:
+      held.failures += 1
+      held.phase = .waiting
+      held.retryAt = now + Self.backoffMS(held.failures)
+      retries.insert(instance, at: held.retryAt)
+    case .notFound: forget(held)
+    default:
+      forwardResults(held)
+      forget(held)
+    }
+  }
+
+  /// Goes on from what the store has.
+  private mutating func restore(_ held: Held, _ snapshot: InstanceSnapshot, _ now: TimestampMS) {
+    let row = snapshot.description
+    guard row.status == .running || row.status == .pending else {
+      forwardResults(held)
+      return forget(held)
+    }
+    if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
+    merge(snapshot, into: held)
+    held.state = nil
+    if snapshot.start == nil {
+      do throws(HistoryFault) {
+        held.state = try ExecutionState.folding(
+          snapshot.history, instance: held.instance, execution: row.execution)
+      } catch {
+        let place = "instance '\(held.instance)', execution \(row.execution), event \(error.event)"
+        return unreadable(held, "the history of \(place) is damaged: \(error.message)", now)
+      }
+    }
+    held.failures = 0
+    restoreTimers(held, now)
+    let needsHistory = held.hasWork && held.state.map { $0.lastDelivered > 0 } ?? false
+    settle(held)
+    if needsHistory { held.history = snapshot.history }
+  }
+
+  /// Messages are the snapshot's and those that came since; what ran here exists only here.
+  private func merge(_ snapshot: InstanceSnapshot, into held: Held) {
+    let last = snapshot.inbox.last?.sequence ?? 0
+    let results = held.results
+    let newer = held.incoming.filter { item in
+      if case .message(let message) = item { message.sequence > last } else { false }
+    }
+    held.revision = snapshot.description.revision
+    held.start = snapshot.start
+    held.hostEvents = 0
+    held.folding = []
+    held.incoming = snapshot.inbox.map { .message($0) } + newer + results
+    held.lastSequence = max(held.lastSequence, last)
+  }
+
+  private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {
+    guard let state = held.state else { return }
+    for (action, fireAt) in state.timers.sorted(by: { $0.key < $1.key }) {
+      if fireAt <= now {
+        held.incoming.append(.timerDue(action))
+      } else {
+        let due = DueTimer(instance: held.instance, execution: state.execution, action: action)
+        timers.insert(due, at: fireAt)
+      }
+    }
+  }
+
+  private mutating func unreadable(_ held: Held, _ message: String, _ now: TimestampMS) {
+    log(.error, "quarantined: \(message)", now, held)
+    held.phase = .committing
+    let failure = Failure(type: FailureType.corruptHistory, message: message)
+    write(.quarantine(held.instance, held.revision, failure))
+  }
+}

@@ -1,0 +1,283 @@
+package import PerdureModel
+import PerdureReplay
+
+extension Dispatcher {
+  // MARK: Input
+
+  /// A host answered a turn.
+  package mutating func turnAnswered(_ instance: InstanceID, _ answer: TurnAnswer, now: TimestampMS) {
+    guard let held = held[ExactText(instance)], held.phase == .turning else { return }
+    turnsOut -= 1
+    switch answer {
+    case .miss where held.history == nil && held.hostEvents > 0:
+      held.hostEvents = 0
+      reload(held)
+    case .miss:
+      turnFailed(held, FailureType.protocolViolation, "the host missed a turn that builds the code anew", now)
+    case .ran(let result):
+      conclude(held, result, now)
+    }
+    pump(now)
+  }
+
+  /// A host could not run a turn.
+  package mutating func turnFailed(_ instance: InstanceID, _ failure: Failure, now: TimestampMS) {
+    guard let held = held[ExactText(instance)], held.phase == .turning else { return }
+    turnsOut -= 1
+    turnFailed(held, failure.type, failure.message, now)
+    pump(now)
+  }
+
+  mutating func timerIsDue(_ due: DueTimer) {
+    guard let held = held[ExactText(due.instance)], let state = held.state else { return }
+    guard state.execution == due.execution, state.timers[due.action] != nil else { return }
+    held.incoming.append(.timerDue(due.action))
+    becameReady(held)
+  }
+
+  // MARK: Turns
+
+  /// Queues the instance if it is at rest and has work.
+  mutating func becameReady(_ held: Held) {
+    guard held.phase == .idle, held.hasWork else { return }
+    held.phase = .ready
+    ready.append(held)
+  }
+
+  mutating func pumpTurns(_ now: TimestampMS) {
+    while turnsOut < Self.turnsOutMax, let held = ready.popFirst() {
+      if held.phase == .ready { beginTurn(held, now) }
+    }
+  }
+
+  private mutating func beginTurn(_ held: Held, _ now: TimestampMS) {
+    guard let version = version(of: held) else {
+      held.phase = .unserved
+      log(.warn, "no registered version fits this instance; it waits for one", now, held)
+      return
+    }
+    if held.state == nil, let start = held.start {
+      held.state = ExecutionState(start: start, version: version, now: now)
+    }
+    guard let state = held.state else { return reload(held) }
+    let needsHistory = state.lastDelivered > 0 && (held.hostEvents == 0 || !settings.cacheIsOn)
+    if needsHistory && held.history == nil { return reload(held) }
+    fold(held, state, now)
+    guard !held.prepared.lines.isEmpty else {
+      let commit = state.conclude(strays: held.prepared, revision: held.revision, now: now)
+      return commit.consumed.isEmpty ? settle(held) : commitTurn(held, assign(commit))
+    }
+    held.phase = .turning
+    turnsOut += 1
+    turnNumber += 1
+    effects.append(.runTurn(request(held, state, version)))
+  }
+
+  private func version(of held: Held) -> String? {
+    if let state = held.state { return registry.resolve(state.orchestration, state.version) }
+    guard let start = held.start else { return nil }
+    return registry.resolve(start.orchestration, start.version)
+  }
+
+  private func fold(_ held: Held, _ state: ExecutionState, _ now: TimestampMS) {
+    held.folding = Array(held.incoming.prefix(Limits.messagesPerTurn))
+    held.incoming.removeFirst(held.folding.count)
+    held.prepared = state.prepare(held.folding, start: held.start, now: now)
+  }
+
+  private func request(_ held: Held, _ state: ExecutionState, _ version: String) -> TurnRequest {
+    let stored = held.history.map { $0.filter { $0.kind.isDelivered && $0.id <= state.lastDelivered } } ?? []
+    return TurnRequest(
+      turn: turnNumber, instance: held.instance, execution: state.execution,
+      orchestration: state.orchestration, version: version,
+      from: held.history == nil ? held.hostEvents : 0, replayed: state.lastDelivered,
+      events: stored + held.prepared.events)
+  }
+
+  private mutating func conclude(_ held: Held, _ result: TurnResult, _ now: TimestampMS) {
+    guard let name = held.state?.orchestration else { return reload(held) }
+    let latest = registry.resolve(name, nil) ?? SemanticVersion.first.text
+    do throws(TurnFault) {
+      guard
+        let conclusion = try held.state?.conclude(
+          held.prepared, result: result, recorded: held.history, revision: held.revision,
+          latestVersion: latest, now: now)
+      else { return reload(held) }
+      held.incoming.insert(contentsOf: conclusion.unseen, at: 0)
+      held.next = conclusion.next
+      held.logs = conclusion.logs
+      held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
+      held.failures = 0
+      commitTurn(held, assign(conclusion.commit))
+    } catch {
+      switch error {
+      case .nondeterminism(let report): quarantine(held, report.failure, now)
+      case .protocolViolation(let message): turnFailed(held, FailureType.protocolViolation, message, now)
+      }
+    }
+  }
+
+  /// Decides who takes what the turn makes: we do, where we can.
+  private func assign(_ commit: TurnCommit) -> TurnCommit {
+    var commit = commit
+    commit.owner = settings.node
+    var room = Limits.activitiesHeld - desk.count
+    for index in commit.scheduled.indices where room > 0 {
+      guard registry.activities.contains(commit.scheduled[index].name) else { continue }
+      commit.scheduled[index].claim = ActivityClaim(node: settings.node, token: 1)
+      room -= 1
+    }
+    if hasRoom {
+      for index in commit.starts.indices where registry.serves(commit.starts[index].start.orchestration) {
+        commit.starts[index].owner = settings.node
+      }
+    }
+    return commit
+  }
+
+  private mutating func commitTurn(_ held: Held, _ commit: TurnCommit) {
+    held.phase = .committing
+    held.commit = commit
+    write(.turn(commit))
+  }
+
+  // MARK: After a turn
+
+  mutating func turnWritten(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
+    guard let held = held[ExactText(commit.instance)], held.phase == .committing else { return }
+    switch outcome {
+    case .turned(let hasWaitingMessages):
+      for line in held.logs { log(line.level, line.message, now, held) }
+      landed(held, commit, now)
+      let knowsOne = held.incoming.contains { if case .message = $0 { true } else { false } }
+      if hasWaitingMessages && !knowsOne && !commit.status.isTerminal {
+        effects.append(.loadInbox(held.instance, after: held.lastSequence))
+      }
+    case .failed(let message, let isTransient):
+      held.failures += 1
+      log(isTransient ? .warn : .error, "a turn could not be stored and is tried again: \(message)", now, held)
+      wait(held, now)
+    case .notFound:
+      forget(held)
+    default:
+      // Another runtime went on with the instance: what we computed is void.
+      startOver(held)
+    }
+  }
+
+  private mutating func landed(_ held: Held, _ commit: TurnCommit, _ now: TimestampMS) {
+    held.revision = commit.revision + 1
+    held.start = nil
+    held.commit = nil
+    held.history = nil
+    held.folding = []
+    held.prepared = PreparedTurn()
+    held.logs = []
+    desk.drop(commit.instance, commit.execution, commit.cancelled, into: &effects)
+    takeActivities(commit)
+    if commit.status.isTerminal { return forget(held) }
+    if let next = held.next {
+      held.next = nil
+      held.state = next
+      held.hostEvents = 0
+      held.incoming.removeAll { if case .message = $0 { false } else { true } }
+    } else {
+      held.hostEvents = held.isRetained ? held.state?.lastDelivered ?? 0 : 0
+      armTimers(commit)
+    }
+    settle(held)
+  }
+
+  private mutating func armTimers(_ commit: TurnCommit) {
+    for event in commit.events {
+      guard case .timerCreated(let origin, let fireAt) = event.kind else { continue }
+      timers.insert(
+        DueTimer(instance: commit.instance, execution: commit.execution, action: origin.action), at: fireAt)
+    }
+  }
+
+  private mutating func takeActivities(_ commit: TurnCommit) {
+    for task in commit.scheduled {
+      if task.claim == nil {
+        backlog.mayHaveActivities = true
+      } else {
+        desk.enqueue(task)
+      }
+    }
+  }
+
+  // MARK: Failures
+
+  private mutating func turnFailed(_ held: Held, _ type: String, _ message: String, _ now: TimestampMS) {
+    held.failures += 1
+    unfold(held)
+    guard held.failures < Limits.turnFailures else {
+      let cause = Failure(type: type, message: message)
+      let text = "the host failed \(held.failures) turns of this instance in a row: \(message)"
+      return quarantine(held, Failure(type: FailureType.poison, message: text, cause: cause), now)
+    }
+    log(.warn, "a turn failed and is tried again: \(message)", now, held)
+    wait(held, now)
+  }
+
+  /// Puts back what a turn had taken; the next one builds the code anew.
+  func unfold(_ held: Held) {
+    held.incoming.insert(contentsOf: held.folding, at: 0)
+    held.folding = []
+    held.prepared = PreparedTurn()
+    held.history = nil
+    held.hostEvents = 0
+  }
+
+  private mutating func wait(_ held: Held, _ now: TimestampMS) {
+    held.phase = .waiting
+    held.retryAt = now + Self.backoffMS(held.failures)
+    retries.insert(held.instance, at: held.retryAt)
+  }
+
+  mutating func retry(_ instance: InstanceID, _ now: TimestampMS) {
+    guard let held = held[ExactText(instance)], held.phase == .waiting, held.retryAt <= now else { return }
+    if let commit = held.commit {
+      commitTurn(held, commit)
+    } else if held.state == nil && held.start == nil {
+      reload(held)
+    } else {
+      held.phase = .idle
+      becameReady(held)
+    }
+  }
+
+  private mutating func quarantine(_ held: Held, _ failure: Failure, _ now: TimestampMS) {
+    log(.error, "quarantined: \(failure.message)", now, held)
+    unfold(held)
+    held.phase = .committing
+    write(.quarantine(held.instance, held.revision, failure))
+  }
+
+  mutating func quarantined(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
+    guard let held = held[ExactText(instance)], held.phase == .committing else { return }
+    switch outcome {
+    case .done:
+      forwardResults(held)
+      forget(held)
+    case .notFound: forget(held)
+    case .failed:
+      held.failures += 1
+      held.state = nil
+      held.start = nil
+      wait(held, now)
+    default: startOver(held)
+    }
+  }
+}
+
+extension Nondeterminism {
+  var failure: Failure {
+    Failure(
+      type: FailureType.nondeterminism, message: message,
+      details: .object([
+        ("instance", instance), ("execution", String(execution)), ("event", String(event)),
+        ("rule", rule.rawValue), ("expected", expected), ("found", found),
+      ]), isNonRetryable: true)
+  }
+}

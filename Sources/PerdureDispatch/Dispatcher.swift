@@ -1,0 +1,214 @@
+package import PerdureModel
+import PerdureReplay
+
+package struct DispatchSettings: Hashable, Sendable {
+  package var node: NodeID
+  /// Activities at once.
+  package var activitySlots: Int
+  /// false: every turn replays its history.
+  package var cacheIsOn: Bool
+  /// Parked instances that stay in memory.
+  package var cachedInstances: Int
+
+  package init(node: NodeID, activitySlots: Int = 8, cacheIsOn: Bool = true, cachedInstances: Int = 10_000) {
+    self.node = node
+    self.activitySlots = activitySlots
+    self.cacheIsOn = cacheIsOn
+    self.cachedInstances = cachedInstances
+  }
+}
+
+/// One runtime, as a machine: something happened in, effects out. No clock, thread, store or host in here; the driver
+/// (or the simulator) performs the effects and says what came of them.
+///
+///     created -> start -> running -> stop -> stopping -> (nothing out, or grace over) -> stopped
+///
+/// Instances are in `held` while in memory (`Held` has their states); activities in `ActivityDesk`.
+package struct Dispatcher {
+  enum Stage: Hashable {
+    case created, running
+    case stopping(until: TimestampMS)
+    case stopped
+  }
+
+  let settings: DispatchSettings
+  let registry: Registry
+  var stage = Stage.created
+
+  var held: [ExactText: Held] = [:]
+  /// Instances whose turn is due.
+  var ready = FIFO<Held>()
+  var turnsOut = 0
+  var turnNumber: Int64 = 0
+  var writesOut = 0
+
+  var timers = TimerQueue<DueTimer>()
+  var retries = TimerQueue<InstanceID>()
+  /// Writes that failed and must not be lost.
+  var deferred = TimerQueue<Write>()
+  var parked = FIFO<(held: Held, parking: Int)>()
+  var parkedCount = 0
+
+  var desk: ActivityDesk
+  var backlog = Backlog()
+  var effects: [Effect] = []
+
+  struct DueTimer {
+    var instance: InstanceID
+    var execution: ExecutionID
+    var action: ActionID
+  }
+
+  /// What is known of work in the store that nobody holds.
+  struct Backlog {
+    /// When some of it is due; nil: not before something else happens.
+    var instancesDueAt: TimestampMS?
+    var isClaimingInstances = false
+    var mayHaveActivities = false
+    var isClaimingActivities = false
+    var isFindingNextDue = false
+  }
+
+  package init(settings: DispatchSettings, registry: Registry) {
+    self.settings = settings
+    self.registry = registry
+    desk = ActivityDesk(slots: settings.activitySlots)
+  }
+
+  /// Takes the effects that came up since the last call.
+  package mutating func takeEffects() -> [Effect] {
+    defer { effects = [] }
+    return effects
+  }
+
+  /// When `tick` is wanted next.
+  package var nextDeadline: TimestampMS? {
+    var candidates = [timers.earliest, retries.earliest, deferred.earliest].compactMap { $0 }
+    if !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt { candidates.append(due) }
+    if case .stopping(let until) = stage { candidates.append(until) }
+    return candidates.min()
+  }
+
+  /// Instances in memory. For tests and figures.
+  package var heldCount: Int { held.count }
+  package var isStopped: Bool { stage == .stopped }
+
+  /// More instances may be taken into memory.
+  package var hasRoom: Bool { held.count < max(settings.cachedInstances, Dispatcher.heldMin) * 2 }
+
+  /// Room for instances at work, even when none are cached.
+  static let heldMin = 1_000
+  /// Turns at hosts at one time.
+  static let turnsOutMax = 256
+  /// Instances taken from the store at one time.
+  static let claimLimit = 256
+
+  var isRunning: Bool { stage == .running }
+}
+
+// MARK: - What happens
+
+extension Dispatcher {
+  package mutating func start(now: TimestampMS) {
+    guard stage == .created else { return }
+    stage = .running
+    backlog.instancesDueAt = now
+    backlog.mayHaveActivities = true
+    pump(now)
+  }
+
+  /// Time has passed.
+  package mutating func tick(now: TimestampMS) {
+    while let due = timers.popDue(now) { timerIsDue(due) }
+    while let instance = retries.popDue(now) { retry(instance, now) }
+    while let late = deferred.popDue(now) { write(late) }
+    if let due = backlog.instancesDueAt, due <= now { backlog.mayHaveActivities = true }
+    pump(now)
+  }
+
+  /// Another process wrote to the store, or work lies there that no runtime of this process took.
+  package mutating func storeChanged(now: TimestampMS, byOthers: Bool) {
+    guard isRunning else { return }
+    backlog.instancesDueAt = min(backlog.instancesDueAt ?? now, now)
+    backlog.mayHaveActivities = true
+    if byOthers { effects.append(.findDue) }
+    pump(now)
+  }
+
+  /// A write came back.
+  package mutating func wrote(_ write: Write, _ outcome: WriteOutcome, now: TimestampMS) {
+    writesOut -= 1
+    switch write {
+    case .turn(let commit): turnWritten(commit, outcome, now)
+    case .claimInstances(_, let limit): instancesClaimed(outcome, limit: limit, now)
+    case .claimInstance(let instance): instanceClaimed(instance, outcome, now)
+    case .claimActivities(_, let limit): activitiesClaimed(outcome, limit: limit, now)
+    case .activityEnded, .releaseInstances, .releaseActivities: rewriteIfFailed(write, outcome, now)
+    case .quarantine(let instance, _, _): quarantined(instance, outcome, now)
+    }
+    pump(now)
+  }
+
+  /// Starts whatever can start. Called at the end of each input.
+  mutating func pump(_ now: TimestampMS) {
+    if isRunning {
+      pumpTurns(now)
+      pumpActivities()
+      pumpClaims(now)
+      evict()
+    }
+    finishStopping(now)
+  }
+
+  mutating func write(_ write: Write) {
+    writesOut += 1
+    effects.append(.write(write))
+  }
+
+  mutating func log(
+    _ level: LogLevel, _ message: String, _ now: TimestampMS, _ held: Held?, activity: String? = nil
+  ) {
+    effects.append(
+      .log(
+        LogRecord(
+          at: now, level: level, message: message, instance: held?.instance, execution: held?.state?.execution,
+          orchestration: held?.state?.orchestration ?? held?.start?.orchestration, activity: activity,
+          node: settings.node)))
+  }
+
+  /// 100 ms, doubled with each failure, at most 30 s.
+  static func backoffMS(_ failures: Int) -> Int64 { min(100 << Int64(min(max(failures, 1) - 1, 16)), 30_000) }
+}
+
+// MARK: - Stopping
+
+extension Dispatcher {
+  /// Ends the runtime: no new work; running activities have `graceMS` to finish; then everything is handed back.
+  package mutating func stop(graceMS: Int64, now: TimestampMS) {
+    switch stage {
+    case .stopped, .stopping: return
+    case .created:
+      stage = .stopped
+      effects.append(.stopped)
+      return
+    case .running: stage = .stopping(until: now + max(0, min(graceMS, 1 << 40)))
+    }
+    let unrun = desk.takeQueue()
+    if !unrun.isEmpty { write(.releaseActivities(unrun)) }
+    pump(now)
+  }
+
+  private mutating func finishStopping(_ now: TimestampMS) {
+    guard case .stopping(let until) = stage else { return }
+    if !desk.isIdle || turnsOut > 0 {
+      guard now >= until else { return }
+      for key in desk.runningKeys { effects.append(.cancelActivity(key)) }
+      desk.abandon()
+      turnsOut = 0
+    }
+    guard writesOut == 0 else { return }
+    stage = .stopped
+    held = [:]
+    effects.append(.stopped)
+  }
+}

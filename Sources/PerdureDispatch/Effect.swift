@@ -1,0 +1,51 @@
+package import PerdureModel
+
+/// What the driver is to do, in order.
+package enum Effect: Hashable, Sendable {
+  /// Hand a turn to a host; the answer comes back as `turnAnswered` or `turnFailed`.
+  case runTurn(TurnRequest)
+  /// Hand an activity to a host; it holds a slot until `activityEnded`.
+  case runActivity(ActivityTask)
+  /// Tell a running activity that its result is no longer wanted.
+  case cancelActivity(ActivityKey)
+  /// Write; the outcome comes back as `wrote` with the same ticket.
+  case write(Write)
+  /// Read everything about an instance; comes back as `loaded`.
+  case load(InstanceID)
+  /// Read messages that another process posted; comes back as `foundMessages`.
+  case loadInbox(InstanceID, after: MessageSequence)
+  /// Ask which of our own instances are due by their rows; comes back as `foundDue`.
+  case findDue
+  /// Ask when work that nobody holds is due next; comes back as `nextDueFound`.
+  case findNextDue
+  case log(LogRecord)
+  /// Nothing is running or being written any more.
+  case stopped
+}
+
+package enum Write: Hashable, Sendable {
+  case turn(TurnCommit)
+  case claimInstances(orchestrations: [String], limit: Int)
+  case claimInstance(InstanceID)
+  case claimActivities(activities: [String], limit: Int)
+  case releaseInstances([InstanceID])
+  case releaseActivities([ActivityTask])
+  /// The result of an activity whose instance another node holds.
+  case activityEnded(ActivityKey, ActivityClaim, Outcome)
+  case quarantine(InstanceID, Revision, Failure)
+}
+
+/// How a write came back. The store's own words, reduced to what decisions need.
+package enum WriteOutcome: Hashable, Sendable {
+  case turned(hasWaitingMessages: Bool)
+  case instances([InstanceID])
+  case activities([ActivityTask])
+  case done
+  /// Another runtime was faster, or the row is of a later revision.
+  case conflict
+  case notFound
+  /// A live node owns the instance.
+  case owned
+  /// The store could not; trying again may help (transient) or may not.
+  case failed(message: String, isTransient: Bool)
+}

@@ -1,0 +1,64 @@
+import PerdureModel
+import PerdureReplay
+
+/// An instance in memory.
+///
+///     loading     waits for its snapshot: claimed, evicted by the host, or after a lost race
+///     idle        parked; nothing to fold
+///     ready       in the queue for a turn
+///     turning     the host has it
+///     committing  its commit is on the way to the disk
+///     waiting     a turn or a commit failed; goes on at `retryAt`
+///     unserved    no registered version fits; waits for code
+final class Held {
+  enum Phase: Hashable {
+    case loading, idle, ready, turning, committing, waiting, unserved
+  }
+
+  let instance: InstanceID
+  var phase: Phase
+  var revision: Revision
+  /// Until OrchestrationStarted is on disk.
+  var start: InstanceStart?
+  /// nil before the first turn and while loading.
+  var state: ExecutionState?
+  /// Not folded yet, in order.
+  var incoming: [Incoming] = []
+  /// The highest inbox sequence that we know.
+  var lastSequence: MessageSequence = 0
+  /// The last event that the host's live coroutine has seen; 0: it has none.
+  var hostEvents: EventID = 0
+
+  /// While turning: what was taken from `incoming`, and what was made of it.
+  var folding: [Incoming] = []
+  var prepared = PreparedTurn()
+  /// While turning cold: the stored history.
+  var history: [Event]?
+  /// While committing.
+  var commit: TurnCommit?
+  var next: ExecutionState?
+  var logs: [LogLine] = []
+  var isRetained = false
+
+  var failures = 0
+  var retryAt: TimestampMS = 0
+  /// Tells entries of the parking queue apart from older ones.
+  var parkings = 0
+
+  init(instance: InstanceID, phase: Phase, revision: Revision, start: InstanceStart?) {
+    self.instance = instance
+    self.phase = phase
+    self.revision = revision
+    self.start = start
+  }
+
+  var hasWork: Bool { start != nil || !incoming.isEmpty || state?.initial.isEmpty == false }
+
+  /// What must not be lost with the rest: results of activities that ran here. Messages and timers are in the store.
+  var results: [Incoming] {
+    (folding + incoming).filter { item in
+      if case .activity = item { return true }
+      return false
+    }
+  }
+}

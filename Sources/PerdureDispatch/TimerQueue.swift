@@ -1,0 +1,49 @@
+import PerdureModel
+
+/// A binary heap of things that are due at a moment. Equal moments come out in the order in which they went in.
+struct TimerQueue<Item> {
+  private struct Entry {
+    var at: TimestampMS
+    var order: UInt64
+    var item: Item
+  }
+
+  private var heap: [Entry] = []
+  private var count: UInt64 = 0
+
+  var earliest: TimestampMS? { heap.first?.at }
+
+  mutating func insert(_ item: Item, at: TimestampMS) {
+    heap.append(Entry(at: at, order: count, item: item))
+    count += 1
+    var child = heap.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard precedes(child, parent) else { return }
+      heap.swapAt(child, parent)
+      child = parent
+    }
+  }
+
+  /// Takes the first item that is due at `now`.
+  mutating func popDue(_ now: TimestampMS) -> Item? {
+    guard let first = heap.first, first.at <= now else { return nil }
+    heap.swapAt(0, heap.count - 1)
+    heap.removeLast()
+    var parent = 0
+    while true {
+      var least = parent
+      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && precedes(child, least) {
+        least = child
+      }
+      if least == parent { return first.item }
+      heap.swapAt(parent, least)
+      parent = least
+    }
+  }
+
+  private func precedes(_ one: Int, _ other: Int) -> Bool {
+    let (a, b) = (heap[one], heap[other])
+    return a.at != b.at ? a.at < b.at : a.order < b.order
+  }
+}

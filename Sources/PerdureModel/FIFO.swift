@@ -1,0 +1,32 @@
+/// A queue with constant-time ends.
+package struct FIFO<Element> {
+  private var storage: [Element] = []
+  private var head = 0
+
+  package init() {}
+
+  package var isEmpty: Bool { head == storage.count }
+  package var elements: ArraySlice<Element> { storage[head...] }
+
+  package mutating func append(_ element: Element) { storage.append(element) }
+
+  package mutating func popFirst() -> Element? {
+    guard head < storage.count else { return nil }
+    let element = storage[head]
+    head += 1
+    if head > 32 && head * 2 > storage.count {
+      storage.removeFirst(head)
+      head = 0
+    }
+    return element
+  }
+
+  package mutating func removeAll(where matches: (Element) -> Bool) {
+    storage = elements.filter { !matches($0) }
+    head = 0
+  }
+}
+
+extension FIFO: Equatable where Element: Equatable {}
+extension FIFO: Hashable where Element: Hashable {}
+extension FIFO: Sendable where Element: Sendable {}

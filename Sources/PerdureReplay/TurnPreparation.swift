@@ -1,0 +1,112 @@
+package import PerdureModel
+
+/// Something that a turn is to fold: from the inbox, or straight from this process.
+package enum Incoming: Hashable, Sendable {
+  case message(InboxMessage)
+  /// An activity that ran here, with the claim that it ran under.
+  case activity(FinishedActivity, execution: ExecutionID, outcome: Outcome)
+  case timerDue(ActionID)
+}
+
+/// The new events of a turn, before code has seen them. Nothing is changed yet.
+package struct PreparedTurn: Hashable, Sendable {
+  package struct Line: Hashable, Sendable {
+    package var event: Event
+    /// nil for OrchestrationStarted and for events that are stored already.
+    package var source: Incoming?
+    package var isStored = false
+  }
+
+  package init() {}
+
+  package var lines: [Line] = []
+  /// Stale or double: of another execution, or answers to work that is not open. To be deleted with the turn.
+  package var strays: [Incoming] = []
+
+  package var events: [Event] { lines.map { $0.event } }
+}
+
+extension ExecutionState {
+  /// The state of an instance whose first turn is about to run.
+  package init(start: InstanceStart, version: String, now: TimestampMS) {
+    self.init(
+      instance: start.instance, execution: 1, orchestration: start.orchestration, version: version,
+      parent: start.parent, at: now)
+  }
+
+  /// Turns messages into events, in their order. Duplicates and strays are found here, and only here.
+  ///
+  /// - start: set for the first turn of an instance; becomes OrchestrationStarted.
+  package func prepare(_ incoming: [Incoming], start: InstanceStart?, now: TimestampMS) -> PreparedTurn {
+    var turn = PreparedTurn()
+    var answered: Set<ActionID> = []
+    var isCancelling = cancellationReason != nil
+    let at = max(now, lastEventAt, initial.last?.at ?? now)
+    turn.lines = initial.map { PreparedTurn.Line(event: $0, source: nil, isStored: true) }
+    var next = (initial.last?.id ?? lastEvent) + 1
+    func add(_ kind: EventKind, _ source: Incoming?) {
+      turn.lines.append(.init(event: Event(id: next, at: at, kind: kind), source: source))
+      next += 1
+    }
+    if let start {
+      add(
+        .orchestrationStarted(
+          name: start.orchestration, version: version, input: start.input, parent: start.parent), nil)
+    }
+    for item in incoming {
+      if let kind = event(of: item), isNews(kind, &answered, &isCancelling) {
+        add(kind, item)
+      } else {
+        turn.strays.append(item)
+      }
+    }
+    return turn
+  }
+
+  /// The event that an item means for this execution; nil if it is for another one.
+  private func event(of item: Incoming) -> EventKind? {
+    switch item {
+    case .timerDue(let action): return .timerFired(action: action)
+    case .activity(let finished, let execution, let outcome):
+      return execution == self.execution ? .activityEnded(finished.action, outcome) : nil
+    case .message(let message):
+      switch message.kind {
+      case .raised(let channel, let name, let data):
+        return .messageReceived(channel: channel, name: name, data: data)
+      case .cancel(let reason): return .cancellationRequested(reason: reason)
+      case .activityEnded(let execution, let action, let outcome):
+        return execution == self.execution ? .activityEnded(action, outcome) : nil
+      case .subOrchestrationEnded(let execution, let action, let outcome):
+        guard execution == self.execution else { return nil }
+        switch outcome {
+        case .completed(let result): return .subOrchestrationCompleted(action: action, result: result)
+        case .failed(let failure): return .subOrchestrationFailed(action: action, failure: failure)
+        }
+      }
+    }
+  }
+
+  private func isNews(_ kind: EventKind, _ answered: inout Set<ActionID>, _ isCancelling: inout Bool) -> Bool {
+    switch kind {
+    case .activityCompleted(let action, _), .activityFailed(let action, _):
+      return open[action]?.kind == .activity && answered.insert(action).inserted
+    case .subOrchestrationCompleted(let action, _), .subOrchestrationFailed(let action, _):
+      return open[action]?.kind == .subOrchestration && answered.insert(action).inserted
+    case .timerFired(let action):
+      return open[action]?.kind == .timer && answered.insert(action).inserted
+    case .cancellationRequested:
+      defer { isCancelling = true }
+      return !isCancelling
+    default: return true
+    }
+  }
+}
+
+extension EventKind {
+  fileprivate static func activityEnded(_ action: ActionID, _ outcome: Outcome) -> EventKind {
+    switch outcome {
+    case .completed(let result): .activityCompleted(action: action, result: result)
+    case .failed(let failure): .activityFailed(action: action, failure: failure)
+    }
+  }
+}

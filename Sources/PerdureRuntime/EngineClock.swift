@@ -1,0 +1,31 @@
+import Glibc
+package import PerdureModel
+import Synchronization
+
+/// The wall clock as the engine takes it: it starts at the system's time, runs by the monotonic clock, follows the system's
+/// clock when that is ahead, and never goes back. So a clock that jumps back delays nothing that is due.
+package final class EngineClock: Sendable {
+  private let offsetNS: Atomic<Int64>
+
+  package init() { offsetNS = Atomic(Self.wallNS() - monotonicNS()) }
+
+  package func now() -> TimestampMS {
+    let monotonic = monotonicNS()
+    let ahead = Self.wallNS() - monotonic
+    let offset = offsetNS.max(ahead, ordering: .relaxed).newValue
+    return (monotonic + offset) / 1_000_000
+  }
+
+  /// The monotonic moment at which `now()` reaches `time`.
+  package func monotonicNS(at time: TimestampMS) -> Int64 {
+    let latest = Int64.max / 4
+    guard time < latest / 1_000_000 else { return latest }
+    return max(0, time * 1_000_000 - offsetNS.load(ordering: .relaxed))
+  }
+
+  private static func wallNS() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+}

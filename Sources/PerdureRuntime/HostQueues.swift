@@ -1,0 +1,94 @@
+package import PerdureModel
+
+/// How a registered name is run: by a call from our threads, or by `poll`.
+package enum HostFunction<Ticket>: Sendable {
+  case callback(@Sendable (Ticket) -> Void)
+  case poll
+}
+
+/// Work for hosts: threads that make callbacks, and what waits for `poll`.
+final class HostQueues: @unchecked Sendable {
+  private let turnCalls = WorkQueue<@Sendable () -> Void>()
+  private let activityCalls = WorkQueue<@Sendable () -> Void>()
+  private let turnThreads: Int
+  private let activityThreads: Int
+
+  private let monitor = Monitor()
+  private var turns = FIFO<TurnTicket>()
+  private var activities = FIFO<ActivityTicket>()
+  private var pollers = 0
+  private var isStopped = false
+
+  init(turnThreads: Int, activityThreads: Int) {
+    self.turnThreads = turnThreads
+    self.activityThreads = activityThreads
+  }
+
+  /// Threads only where there is a callback to make. false: the system has no more threads.
+  func start(turnCallbacks: Bool, activityCallbacks: Bool) -> Bool {
+    var isComplete = true
+    func run(_ count: Int, _ name: String, _ queue: WorkQueue<@Sendable () -> Void>) {
+      for index in 0..<count {
+        let started = startThread("\(name)-\(index)") {
+          while let calls = queue.take(1, untilMonotonicNS: nil) { for call in calls { call() } }
+        }
+        isComplete = isComplete && started
+      }
+    }
+    if turnCallbacks { run(turnThreads, "dx-turn", turnCalls) }
+    if activityCallbacks { run(activityThreads, "dx-activity", activityCalls) }
+    return isComplete
+  }
+
+  func add(_ ticket: TurnTicket, _ function: HostFunction<TurnTicket>) {
+    switch function {
+    case .callback(let call): turnCalls.add { call(ticket) }
+    case .poll: monitor.locked { turns.append(ticket); wakePollers() }
+    }
+  }
+
+  func add(_ ticket: ActivityTicket, _ function: HostFunction<ActivityTicket>) {
+    switch function {
+    case .callback(let call): activityCalls.add { call(ticket) }
+    case .poll: monitor.locked { activities.append(ticket); wakePollers() }
+    }
+  }
+
+  private func wakePollers() { if pollers > 0 { monitor.broadcast() } }
+
+  struct Taken {
+    var turns: [TurnTicket] = []
+    var activities: [ActivityTicket] = []
+    var isStopped = false
+  }
+
+  /// Waits until there is something of what the caller takes, the deadline, or the end.
+  func poll(turnsMax: Int, activitiesMax: Int, untilMonotonicNS deadline: Int64) -> Taken {
+    monitor.locked {
+      while true {
+        var taken = Taken(isStopped: isStopped)
+        while taken.turns.count < turnsMax, let ticket = turns.popFirst() { taken.turns.append(ticket) }
+        while taken.activities.count < activitiesMax, let ticket = activities.popFirst() {
+          taken.activities.append(ticket)
+        }
+        let wants = turnsMax > 0 || activitiesMax > 0
+        if isStopped || !wants || !taken.turns.isEmpty || !taken.activities.isEmpty { return taken }
+        if monotonicNS() >= deadline { return taken }
+        pollers += 1
+        _ = monitor.wait(untilMonotonicNS: deadline)
+        pollers -= 1
+      }
+    }
+  }
+
+  func stop() {
+    turnCalls.close()
+    activityCalls.close()
+    monitor.locked {
+      isStopped = true
+      turns = FIFO()
+      activities = FIFO()
+      monitor.broadcast()
+    }
+  }
+}

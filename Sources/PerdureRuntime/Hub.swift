@@ -1,0 +1,159 @@
+package import PerdureModel
+package import PerdureStore
+import Synchronization
+
+/// What the clients and runtimes of one open store share: the store, its committer, a clock, and who is to be told of what.
+///
+/// After each group commit the hub tells the runtimes of this process what concerns them, so that nobody has to poll.
+package final class Hub: @unchecked Sendable {
+  package let store: any Store
+  package let clock = EngineClock()
+  package let log: @Sendable (LogRecord) -> Void
+  private let committerBox = Mutex<Committer?>(nil)
+  private let runtimes = Mutex<[Runtime]>([])
+  private let isClosed = Atomic(false)
+  package let waits: WaitDesk
+
+  package init(store: any Store, log: @escaping @Sendable (LogRecord) -> Void) throws(StoreError) {
+    self.store = store
+    self.log = log
+    waits = WaitDesk(store: store)
+    let committer = Committer(store: store) { [weak self] landed in self?.tell(landed) }
+    guard committer.start() else { throw StoreError(.internalError, "the system gives no more threads") }
+    committerBox.withLock { $0 = committer }
+    store.observeForeignWrites { [weak self] in self?.foreignWrite() }
+  }
+
+  /// Ends the use of the store after what was submitted is written.
+  package func close() {
+    guard !isClosed.exchange(true, ordering: .relaxed) else { return }
+    store.observeForeignWrites(nil)
+    waits.close()
+    committerBox.withLock { $0?.stop() }
+  }
+
+  package func submit(_ jobs: [Committer.Job]) {
+    guard let committer = committerBox.withLock({ $0 }) else { return }
+    committer.submit(jobs)
+  }
+
+  /// Writes entries and waits until they are durable.
+  package func write(_ entries: [StoreEntry]) -> [Committer.Result] {
+    guard !entries.isEmpty else { return [] }
+    let gathered = Gathered(count: entries.count)
+    submit(
+      entries.enumerated().map { index, entry in
+        Committer.Job(entry) { gathered.set($0, at: index) }
+      })
+    return gathered.wait()
+  }
+
+  // MARK: Runtimes
+
+  func attach(_ runtime: Runtime) { runtimes.withLock { $0.append(runtime) } }
+  func detach(_ runtime: Runtime) { runtimes.withLock { $0.removeAll { $0 === runtime } } }
+
+  /// A runtime of this process that would take a new instance of this name.
+  package func owner(for orchestration: String) -> NodeID? {
+    runtimes.withLock { all in
+      guard let index = all.firstIndex(where: { $0.accepts(orchestration) }) else { return nil }
+      // The next start goes to the next one.
+      if all.count > 1 { all.append(all.remove(at: index)) }
+      return all.count > 1 ? all[all.count - 1].node : all[index].node
+    }
+  }
+
+  /// A runtime handed work back.
+  func tellUnheldWork() {
+    for runtime in runtimes.withLock({ $0 }) { runtime.post(.storeChanged(byOthers: false)) }
+  }
+
+  private func foreignWrite() {
+    for runtime in runtimes.withLock({ $0 }) { runtime.post(.storeChanged(byOthers: true)) }
+    waits.recheck()
+  }
+
+  /// Routes what a commit did to those in this process who hold the instances.
+  private func tell(_ landed: [(StoreEntry, StoreReceipt)]) {
+    let all = runtimes.withLock { $0 }
+    var news = News(runtimes: all)
+    for (entry, receipt) in landed {
+      switch (entry, receipt) {
+      case (.start(let start, let owner, _), _): news.started(start, owner)
+      case (_, .posted(let delivery)): news.delivered(delivery)
+      case (.turn(let commit), .turned(let turn)):
+        for delivery in turn.deliveries { news.delivered(delivery) }
+        let started = Set(turn.started.map { ExactText($0) })
+        for child in commit.starts where started.contains(ExactText(child.start.instance)) {
+          news.started(child.start, child.owner)
+        }
+        if commit.scheduled.contains(where: { $0.claim == nil }) { news.hasUnheldWork = true }
+        if commit.status.isTerminal { waits.ended(commit.instance) }
+      case (.delete, .deleted(let instances)): for instance in instances { waits.ended(instance) }
+      case (.releaseInstances, _), (.releaseActivities, _): news.hasUnheldWork = all.count > 1
+      default: break
+      }
+    }
+    news.send()
+  }
+}
+
+/// Inputs for the runtimes of a process, gathered over one commit.
+private struct News {
+  private let runtimes: [Runtime]
+  private var inputs: [[RuntimeInput]]
+  var hasUnheldWork = false
+
+  init(runtimes: [Runtime]) {
+    self.runtimes = runtimes
+    inputs = Array(repeating: [], count: runtimes.count)
+  }
+
+  mutating func started(_ start: InstanceStart, _ owner: NodeID?) { add(.instanceStarted(start), to: owner) }
+
+  mutating func delivered(_ delivery: Delivery) {
+    add(.messageStored(delivery.instance, delivery.message), to: delivery.owner)
+  }
+
+  private mutating func add(_ input: RuntimeInput, to owner: NodeID?) {
+    guard let index = runtimes.firstIndex(where: { $0.node == owner }), owner != nil else {
+      hasUnheldWork = true
+      return
+    }
+    inputs[index].append(input)
+  }
+
+  func send() {
+    for (runtime, inputs) in zip(runtimes, inputs) {
+      let all = hasUnheldWork ? inputs + [.storeChanged(byOthers: false)] : inputs
+      if !all.isEmpty { runtime.post(all) }
+    }
+  }
+}
+
+/// Results of several jobs, waited for together.
+private final class Gathered: @unchecked Sendable {
+  private let monitor = Monitor()
+  private var results: [Committer.Result?]
+  private var missing: Int
+
+  init(count: Int) {
+    results = Array(repeating: nil, count: count)
+    missing = count
+  }
+
+  func set(_ result: Committer.Result, at index: Int) {
+    monitor.locked {
+      results[index] = result
+      missing -= 1
+      if missing == 0 { monitor.signal() }
+    }
+  }
+
+  func wait() -> [Committer.Result] {
+    monitor.locked {
+      while missing > 0 { _ = monitor.wait(untilMonotonicNS: nil) }
+      return results.compactMap { $0 }
+    }
+  }
+}

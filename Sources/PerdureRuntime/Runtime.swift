@@ -1,0 +1,221 @@
+package import PerdureDispatch
+package import PerdureModel
+package import PerdureStore
+import Synchronization
+
+package enum RuntimeInput: Sendable {
+  case start
+  case instanceStarted(InstanceStart)
+  case messageStored(InstanceID, InboxMessage)
+  case storeChanged(byOthers: Bool)
+  case turnAnswered(InstanceID, TurnAnswer)
+  case turnFailed(InstanceID, Failure)
+  case activityEnded(ActivityTicket, Outcome)
+  case wrote(Write, WriteOutcome)
+  case loaded(InstanceID, Dispatcher.LoadResult)
+  case foundMessages(InstanceID, [InboxMessage])
+  case foundDue([InstanceID])
+  case nextDueFound(TimestampMS?)
+  case stop(graceMS: Int64)
+}
+
+package enum RuntimeError: Error, Hashable, Sendable {
+  case alreadyRegistered(String)
+  case wrongStage(String)
+  case store(StoreError)
+  case noThreads
+}
+
+/// Runs orchestrations and activities: one engine thread performs what `Dispatcher` decides.
+///
+///     new -> register... -> start -> running -> stop -> stopped
+package final class Runtime: @unchecked Sendable {
+  package let hub: Hub
+  package let settings: RuntimeSettings
+  let inputs = WorkQueue<RuntimeInput>()
+  let reads = WorkQueue<@Sendable () -> Void>()
+  let hosts: HostQueues
+
+  private enum Stage {
+    case new, running, stopping, stopped
+  }
+
+  private struct Registered {
+    var stage = Stage.new
+    var node: NodeID?
+    var registry = Registry()
+    var orchestrations: [OrchestrationKey: HostFunction<TurnTicket>] = [:]
+    var activities: [ExactText: HostFunction<ActivityTicket>] = [:]
+    var stopped: [@Sendable () -> Void] = []
+  }
+
+  struct OrchestrationKey: Hashable {
+    var name: ExactText
+    var version: String
+  }
+
+  private let registered = Mutex(Registered())
+  /// Instances in memory and how many more are welcome: read by clients that start instances.
+  private let hasRoom = Atomic(true)
+
+  package init(hub: Hub, settings: RuntimeSettings) {
+    self.hub = hub
+    self.settings = settings
+    hosts = HostQueues(turnThreads: settings.turnThreads, activityThreads: settings.activitySlots)
+  }
+
+  /// nil before `start`.
+  package var node: NodeID? { registered.withLock { $0.node } }
+
+  // MARK: Registration
+
+  package func registerOrchestration(
+    _ name: String, version: SemanticVersion, _ function: HostFunction<TurnTicket>
+  ) throws(RuntimeError) {
+    let refusal: RuntimeError? = registered.withLock { state in
+      guard state.stage == .new else {
+        return .wrongStage("orchestration '\(name)' must be registered before the runtime is started")
+      }
+      guard state.registry.addOrchestration(name, version: version) else {
+        return .alreadyRegistered("orchestration '\(name)' \(version.text) is registered already")
+      }
+      state.orchestrations[OrchestrationKey(name: ExactText(name), version: version.text)] = function
+      return nil
+    }
+    if let refusal { throw refusal }
+  }
+
+  package func registerActivity(
+    _ name: String, _ function: HostFunction<ActivityTicket>
+  ) throws(RuntimeError) {
+    let refusal: RuntimeError? = registered.withLock { state in
+      guard state.stage == .new else {
+        return .wrongStage("activity '\(name)' must be registered before the runtime is started")
+      }
+      guard state.registry.addActivity(name) else {
+        return .alreadyRegistered("activity '\(name)' is registered already")
+      }
+      state.activities[ExactText(name)] = function
+      return nil
+    }
+    if let refusal { throw refusal }
+  }
+
+  // MARK: Life
+
+  package func start() throws(RuntimeError) {
+    let stage = registered.withLock { state in
+      defer { if state.stage == .new { state.stage = .running } }
+      return state.stage
+    }
+    guard stage == .new else { throw .wrongStage("the runtime was started before") }
+    let node: NodeID
+    do throws(StoreError) {
+      node = try hub.store.join()
+    } catch {
+      registered.withLock { $0.stage = .new }
+      throw .store(error)
+    }
+    let registry = registered.withLock { state in
+      state.node = node
+      return state.registry
+    }
+    let engine = RuntimeEngine(runtime: self, node: node, registry: registry)
+    let callbacks = registered.withLock { state in
+      (state.orchestrations.values.contains { $0.isCallback }, state.activities.values.contains { $0.isCallback })
+    }
+    guard hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1),
+      startThread("dx-reader", { [reads] in
+        while let calls = reads.take(untilMonotonicNS: nil) { for call in calls { call() } }
+      }), startThread("dx-engine", { engine.run() })
+    else { throw .noThreads }
+    hub.attach(self)
+    post(.start)
+  }
+
+  /// - done: called once, when nothing runs any more.
+  package func stop(graceMS: Int64, done: @escaping @Sendable () -> Void) throws(RuntimeError) {
+    let stage = registered.withLock { state in
+      let stage = state.stage
+      if stage == .new || stage == .stopped {
+        state.stage = .stopped
+      } else {
+        state.stage = .stopping
+        state.stopped.append(done)
+      }
+      return stage
+    }
+    switch stage {
+    case .new, .stopped:
+      hosts.stop()
+      guard startThread("dx-stop", { done() }) else { throw .noThreads }
+    case .running, .stopping: post(.stop(graceMS: graceMS))
+    }
+  }
+
+  func ended(node: NodeID) {
+    hub.detach(self)
+    do throws(StoreError) {
+      try hub.store.leave(node)
+    } catch {
+      hub.log(
+        LogRecord(
+          at: hub.clock.now(), level: .warn, node: node,
+          message: "a node could not be signed off; others notice when its process ends: \(error.message)"))
+    }
+    hub.tellUnheldWork()
+    hosts.stop()
+    reads.close()
+    inputs.close()
+    let done = registered.withLock { state in
+      state.stage = .stopped
+      defer { state.stopped = [] }
+      return state.stopped
+    }
+    for call in done { call() }
+  }
+
+  package var isRunning: Bool { registered.withLock { $0.stage == .running } }
+
+  // MARK: Work
+
+  func post(_ input: RuntimeInput) { inputs.add(input) }
+  func post(_ all: [RuntimeInput]) { inputs.add(contentsOf: all) }
+
+  func function(for request: TurnRequest) -> HostFunction<TurnTicket>? {
+    let key = OrchestrationKey(name: ExactText(request.orchestration), version: request.version)
+    return registered.withLock { $0.orchestrations[key] }
+  }
+
+  func function(for task: ActivityTask) -> HostFunction<ActivityTicket>? {
+    registered.withLock { $0.activities[ExactText(task.name)] }
+  }
+
+  /// A client asks whether a new instance of this name may go straight into memory here.
+  func accepts(_ orchestration: String) -> Bool {
+    hasRoom.load(ordering: .relaxed)
+      && registered.withLock { $0.stage == .running && $0.registry.serves(orchestration) }
+  }
+
+  func setHasRoom(_ value: Bool) { hasRoom.store(value, ordering: .relaxed) }
+
+  package struct Polled: Sendable {
+    package var turns: [TurnTicket]
+    package var activities: [ActivityTicket]
+    package var isStopped: Bool
+  }
+
+  /// Pull mode: waits for turns and activities whose names were registered for it.
+  package func poll(turnsMax: Int, activitiesMax: Int, timeoutMS: Int64) -> Polled {
+    let timeoutNS = max(0, min(timeoutMS, 1 << 40)) * 1_000_000
+    let taken = hosts.poll(
+      turnsMax: turnsMax, activitiesMax: activitiesMax, untilMonotonicNS: monotonicNS() + timeoutNS)
+    return Polled(turns: taken.turns, activities: taken.activities, isStopped: taken.isStopped)
+  }
+}
+
+extension HostFunction {
+  fileprivate var isCallback: Bool {
+    if case .callback = self { true } else { false }
+  }
+}

@@ -1,0 +1,51 @@
+/// A queue between threads. Closing lets takers drain what is left.
+package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
+  private let monitor = Monitor()
+  private var items: [Item] = []
+  private var sleepers = 0
+  private var isClosed = false
+
+  package init() {}
+
+  /// false when the queue is closed; the item is not taken then.
+  @discardableResult
+  package func add(_ item: Item) -> Bool { add(contentsOf: CollectionOfOne(item)) }
+
+  @discardableResult
+  package func add(contentsOf new: some Collection<Item>) -> Bool {
+    monitor.locked {
+      if isClosed { return false }
+      items.append(contentsOf: new)
+      if sleepers > 0 { if new.count > 1 { monitor.broadcast() } else { monitor.signal() } }
+      return true
+    }
+  }
+
+  /// Takes up to `limit` items; waits for the first until the deadline. nil: closed and empty.
+  package func take(_ limit: Int = .max, untilMonotonicNS deadline: Int64?) -> [Item]? {
+    monitor.locked {
+      while items.isEmpty {
+        if isClosed { return nil }
+        sleepers += 1
+        let isInTime = monitor.wait(untilMonotonicNS: deadline)
+        sleepers -= 1
+        if !isInTime && items.isEmpty { return isClosed ? nil : [] }
+      }
+      if items.count <= limit {
+        let taken = items
+        items = []
+        return taken
+      }
+      let taken = Array(items.prefix(limit))
+      items.removeFirst(limit)
+      return taken
+    }
+  }
+
+  package func close() {
+    monitor.locked {
+      isClosed = true
+      monitor.broadcast()
+    }
+  }
+}
