@@ -1,1 +1,117 @@
+/* SQLite as Swift needs it: what is variadic or a macro in C gets a plain function here. */
+#ifndef PERDURE_CSQLITE_SHIM_H
+#define PERDURE_CSQLITE_SHIM_H
+
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+/* In <fcntl.h> only with _GNU_SOURCE; part of the kernel's ABI. */
+#ifndef F_OFD_GETLK
+#define F_OFD_GETLK 36
+#define F_OFD_SETLK 37
+#define F_OFD_SETLKW 38
+#endif
+
+/* SQLite's fcntl with open-file-description locks in place of POSIX ones. A POSIX lock belongs to the process and is
+   dropped when *any* descriptor of the file is closed, for instance by the host's own sqlite3 module; an
+   open-file-description lock goes only with the descriptor that took it. Both kinds exclude each other. */
+static int perdure_ofd_fcntl(int descriptor, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  int result;
+  if (command == F_GETLK || command == F_SETLK || command == F_SETLKW) {
+    struct flock *lock = va_arg(arguments, struct flock *);
+    lock->l_pid = 0;
+    result = fcntl(
+        descriptor, command == F_GETLK ? F_OFD_GETLK : command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW, lock);
+  } else {
+    result = fcntl(descriptor, command, va_arg(arguments, long));
+  }
+  va_end(arguments);
+  return result;
+}
+
+/* Once per process, before the first open: locks as above, no URI file names, no global memory statistics (they cost
+   a mutex per allocation). Answers an SQLite result code. */
+static inline int perdure_sqlite_start(void) {
+  int code = sqlite3_config(SQLITE_CONFIG_URI, 0);
+  if (code == SQLITE_OK) code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  if (code == SQLITE_OK) code = sqlite3_initialize();
+  if (code != SQLITE_OK) return code;
+  sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
+  if (unix_vfs == NULL || unix_vfs->iVersion < 3 || unix_vfs->xSetSystemCall == NULL) return SQLITE_ERROR;
+  return unix_vfs->xSetSystemCall(unix_vfs, "fcntl", (sqlite3_syscall_ptr)perdure_ofd_fcntl);
+}
+
+/* sqlite3_db_config for the switches that take on/off. */
+static inline int perdure_sqlite_switch(sqlite3 *database, int option, int on) {
+  return sqlite3_db_config(database, option, on, (int *)0);
+}
+
+/* Copies the bytes. An empty value is an empty text, never NULL, whatever its address. */
+static inline int perdure_sqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, uint64_t size) {
+  return sqlite3_bind_text64(
+      statement, index, size == 0 ? "" : (const char *)bytes, size, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+/* Takes an exclusive open-file-description lock on one byte; 0, or an errno. Does not wait. */
+static inline int perdure_byte_lock(int descriptor, int64_t byte) {
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  return fcntl(descriptor, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+static inline int perdure_byte_unlock(int descriptor, int64_t byte) {
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_UNLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  return fcntl(descriptor, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+/* Whether another open file description holds the byte: 1, 0, or minus an errno. */
+static inline int perdure_byte_is_locked(int descriptor, int64_t byte) {
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  if (fcntl(descriptor, F_OFD_GETLK, &lock) != 0) return -errno;
+  return lock.l_type != F_UNLCK;
+}
+
+/* A non-blocking, close-on-exec inotify descriptor, or -1 with errno set. */
+static inline int perdure_watch_open(void) { return inotify_init1(IN_NONBLOCK | IN_CLOEXEC); }
+
+/* Watches a file for writes; -1 with errno set if that cannot be. */
+static inline int perdure_watch_add(int descriptor, const char *path) {
+  return inotify_add_watch(descriptor, path, IN_MODIFY);
+}
+
+/* A close-on-exec, non-blocking pipe: 0, or -1 with errno set. */
+static inline int perdure_pipe(int *read_end, int *write_end) {
+  int ends[2];
+  if (pipe(ends) != 0) return -1;
+  for (int i = 0; i < 2; i++) {
+    fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[i], F_SETFL, O_NONBLOCK);
+  }
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return 0;
+}
+
+#endif

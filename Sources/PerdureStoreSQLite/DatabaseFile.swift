@@ -1,0 +1,158 @@
+internal import Glibc
+internal import PerdureStore
+
+/// The file as the operating system sees it: looked at before SQLite touches it, and watched for being replaced.
+///
+/// Reading the header by hand leaves a stranger's file untouched to the last byte, its log included.
+struct DatabaseFile {
+  /// As the user named it.
+  let path: String
+  /// Absolute, with links followed: what SQLite derives the names of its log from.
+  let resolved: String
+  let isNew: Bool
+
+  private static let headerSize = 100
+  private static let magic = Array("SQLite format 3\0".utf8)
+
+  /// Answers what is at the path, or throws for everything that cannot become a store.
+  static func examine(_ path: String) throws(StoreError) -> DatabaseFile {
+    guard !path.isEmpty, !path.utf8.contains(0) else {
+      throw StoreError(.cannotOpen, "the store path is empty or contains a NUL character")
+    }
+    guard let status = try status(of: path, named: path) else { return try examineMissing(path) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw StoreError(.cannotOpen, "the store \(path) cannot be opened: it is a directory")
+    default: throw StoreError(.cannotOpen, "the store \(path) cannot be opened: it is not a regular file")
+    }
+    guard let resolved = realPath(path) else { throw cannotOpen(path, errno) }
+    try refuseUnwritable(resolved, path: path)
+    let file = DatabaseFile(path: path, resolved: resolved, isNew: status.st_size == 0)
+    if file.isNew {
+      try file.refuseOrphanedLog()
+    } else {
+      try file.examineHeader(size: Int64(status.st_size))
+    }
+    return file
+  }
+
+  private static func examineMissing(_ path: String) throws(StoreError) -> DatabaseFile {
+    var parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let name = parts.popLast() ?? ""
+    let directory = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
+    guard let status = try status(of: directory, named: path) else {
+      throw StoreError(
+        .cannotOpen, "the store \(path) cannot be created: the directory \(directory) does not exist")
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR, !name.isEmpty else {
+      throw StoreError(.cannotOpen, "the store \(path) cannot be created: \(directory) is not a directory")
+    }
+    guard let parent = realPath(directory) else { throw cannotOpen(path, errno) }
+    let file = DatabaseFile(
+      path: path, resolved: (parent == "/" ? "" : parent) + "/" + name, isNew: true)
+    try file.refuseOrphanedLog()
+    return file
+  }
+
+  private static func refuseUnwritable(_ resolved: String, path: String) throws(StoreError) {
+    guard access(resolved, R_OK) == 0 else { throw cannotOpen(path, errno) }
+    guard access(resolved, W_OK) == 0 else {
+      throw StoreError(
+        .readOnly, "the store \(path) cannot be written: \(ResultCode.systemMessage(errno))")
+    }
+    let directory = resolved.prefix(upTo: resolved.lastIndex(of: "/") ?? resolved.startIndex)
+    guard access(directory.isEmpty ? "/" : String(directory), W_OK) == 0 else {
+      throw StoreError(
+        .readOnly,
+        "the store \(path) cannot be written: its directory, where the log goes, is read-only "
+          + "(\(ResultCode.systemMessage(errno)))")
+    }
+  }
+
+  /// SQLite would silently delete a log whose database is gone; it may be all that is left of somebody's data.
+  private func refuseOrphanedLog() throws(StoreError) {
+    guard let log = try Self.status(of: logPath, named: path), log.st_size > 0 else { return }
+    throw StoreError(
+      .corrupt,
+      "the store \(path) is missing or empty, but its log \(logPath) holds data: put the database back, "
+        + "or remove the log to begin anew")
+  }
+
+  private func examineHeader(size: Int64) throws(StoreError) {
+    let header = try readHeader()
+    guard header.count == Self.headerSize, header.starts(with: Self.magic) else {
+      throw StoreError(
+        .foreign, "the store \(path) is not an SQLite database (or its header is damaged): left untouched")
+    }
+    let application = Self.number(header, at: 68, bytes: 4)
+    let log = try Self.status(of: logPath, named: path)
+    let hasLog = (log?.st_size ?? 0) > 0
+    if application == Schema.applicationID {
+      try Schema.refuseNewer(Self.number(header, at: 60, bytes: 4), path: path)
+    } else if application != 0 || hasLog || Self.number(header, at: 44, bytes: 4) != 0 {
+      // Without a schema format nothing was ever created in it: an empty database is nobody's.
+      throw StoreError(
+        .foreign, "the store \(path) is a database of another application: left untouched")
+    }
+    let pageSize = Self.number(header, at: 16, bytes: 2)
+    let pages = Self.number(header, at: 28, bytes: 4)
+    let expected = pages * (pageSize == 1 ? 65_536 : pageSize)
+    if !hasLog, size < expected {
+      throw StoreError(
+        .corrupt, "the store \(path) is truncated: it has \(size) bytes, its header speaks of \(expected)")
+    }
+  }
+
+  private func readHeader() throws(StoreError) -> [UInt8] {
+    let descriptor = open(resolved, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Self.cannotOpen(path, errno) }
+    defer { Glibc.close(descriptor) }
+    var header = [UInt8](repeating: 0, count: Self.headerSize)
+    let count = pread(descriptor, &header, header.count, 0)
+    guard count >= 0 else {
+      throw StoreError(.io, "the store \(path) cannot be read: \(ResultCode.systemMessage(errno))")
+    }
+    return Array(header.prefix(count))
+  }
+
+  /// A big-endian number; 0 outside of the header.
+  private static func number(_ header: [UInt8], at offset: Int, bytes: Int) -> Int64 {
+    header.dropFirst(offset).prefix(bytes).reduce(0) { $0 << 8 | Int64($1) }
+  }
+
+  var logPath: String { resolved + "-wal" }
+
+  // MARK: System calls
+
+  /// nil if there is nothing at the path.
+  static func status(of target: String, named path: String) throws(StoreError) -> stat? {
+    var status = stat()
+    if stat(target, &status) == 0 { return status }
+    if errno == ENOENT { return nil }
+    throw cannotOpen(path, errno)
+  }
+
+  private static func cannotOpen(_ path: String, _ number: Int32) -> StoreError {
+    StoreError(.cannotOpen, "the store \(path) cannot be opened: \(ResultCode.systemMessage(number))")
+  }
+
+  private static func realPath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+}
+
+/// Which file a path led to when the store was opened.
+struct FileIdentity: Equatable {
+  private let device: UInt64
+  private let number: UInt64
+
+  /// nil if there is no file.
+  init?(of path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    device = UInt64(status.st_dev)
+    number = UInt64(status.st_ino)
+  }
+}

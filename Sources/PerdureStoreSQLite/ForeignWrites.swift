@@ -1,0 +1,103 @@
+internal import CSQLite
+internal import Glibc
+internal import PerdureStore
+
+/// A thread that sleeps until the log of the store is written to, and then asks whether somebody else wrote.
+///
+/// Our own writes wake it too, so it looks at most fifty times a second. Where the system cannot watch files, and for
+/// processes that died without writing, a slow look every few seconds is the net.
+final class ForeignWrites: @unchecked Sendable {
+  private static let pauseMicroseconds: UInt32 = 20_000
+  private static let netMilliseconds: Int32 = 5_000
+
+  private let log: String
+  /// Answers whether there is something to tell. The argument: it is time for the slow look.
+  private let look: @Sendable (Bool) -> Bool
+  private let changed: @Sendable () -> Void
+  private let stopRead: Int32
+  private let stopWrite: Int32
+  private let watch: Int32
+  private var thread: pthread_t = 0
+
+  init(
+    log: String, look: @escaping @Sendable (Bool) -> Bool, changed: @escaping @Sendable () -> Void
+  ) throws(StoreError) {
+    self.log = log
+    self.look = look
+    self.changed = changed
+    var readEnd: Int32 = -1
+    var writeEnd: Int32 = -1
+    guard perdure_pipe(&readEnd, &writeEnd) == 0 else {
+      throw StoreError(.io, "the log \(log) cannot be watched: \(ResultCode.systemMessage(errno))")
+    }
+    stopRead = readEnd
+    stopWrite = writeEnd
+    watch = perdure_watch_open()
+    if watch >= 0 { _ = perdure_watch_add(watch, log) }
+    let code = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<ForeignWrites>.fromOpaque(context).takeRetainedValue().run()
+        return nil
+      }, Unmanaged.passRetained(self).toOpaque())
+    guard code == 0 else {
+      Unmanaged.passUnretained(self).release()
+      throw StoreError(.io, "the log \(log) cannot be watched: \(ResultCode.systemMessage(code))")
+    }
+  }
+
+  /// After this no call comes any more; one that is under way is waited for, unless it is the caller itself.
+  func stop() {
+    var byte: UInt8 = 0
+    _ = write(stopWrite, &byte, 1)
+    if pthread_equal(pthread_self(), thread) != 0 {
+      pthread_detach(thread)
+    } else {
+      pthread_join(thread, nil)
+    }
+  }
+
+  private func run() {
+    var lastLook = Self.seconds()
+    while true {
+      var descriptors = [
+        pollfd(fd: stopRead, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: watch, events: Int16(POLLIN), revents: 0),
+      ]
+      let ready = poll(&descriptors, nfds_t(descriptors.count), Self.netMilliseconds)
+      if descriptors.first?.revents != 0 { return }
+      if ready > 0 {
+        // Writes come in flocks: one look tells of all that came during the pause.
+        if isStopped(afterMilliseconds: Int32(Self.pauseMicroseconds / 1_000)) { return }
+        drain()
+      }
+      let now = Self.seconds()
+      let isNet = ready == 0 || now - lastLook >= Int(Self.netMilliseconds / 1_000)
+      if isNet { lastLook = now }
+      if look(isNet) { changed() }
+    }
+  }
+
+  private func isStopped(afterMilliseconds pause: Int32) -> Bool {
+    var stop = pollfd(fd: stopRead, events: Int16(POLLIN), revents: 0)
+    return poll(&stop, 1, pause) > 0
+  }
+
+  private func drain() {
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    while read(watch, &buffer, buffer.count) > 0 {}
+    // A log that was made anew has lost its watch; adding one that exists changes nothing.
+    _ = perdure_watch_add(watch, log)
+  }
+
+  private static func seconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+    return time.tv_sec
+  }
+
+  deinit {
+    for descriptor in [stopRead, stopWrite, watch] where descriptor >= 0 { close(descriptor) }
+  }
+}

@@ -1,0 +1,52 @@
+internal import PerdureModel
+internal import PerdureStore
+
+/// What the writer must know of an instance before it changes it.
+struct InstanceRow {
+  let pk: Int64
+  let revision: Revision
+  let status: InstanceStatus
+  let execution: ExecutionID
+  let eventCount: Int64
+  let inboxCount: Int64
+  /// As it stands in the row: may be a node that is gone.
+  let owner: NodeID?
+  let parent: InstanceID?
+
+  /// No turn may land: the instance ended, or needs a person.
+  var isClosed: Bool { status.isTerminal || status == .quarantined }
+}
+
+extension Writer {
+  /// nil if there is no such instance.
+  func find(_ instance: InstanceID) throws(StoreError) -> InstanceRow? {
+    let find = statements.find
+    find.bind(1, instance)
+    defer { find.reset() }
+    guard try find.step() else { return nil }
+    return InstanceRow(
+      pk: find.integer(0), revision: find.integer(1), status: try status(find, 2, of: instance),
+      execution: find.integer(3), eventCount: find.integer(4), inboxCount: find.integer(5),
+      owner: find.optionalInteger(6), parent: find.optionalText(7))
+  }
+
+  private func status(
+    _ row: Statement, _ column: Int32, of instance: InstanceID
+  ) throws(StoreError) -> InstanceStatus {
+    let text = row.text(column)
+    guard let status = InstanceStatus(rawValue: text) else {
+      throw StoreError(
+        .corrupt, "the store \(connection.path) has instance \(instance) with the unknown status \(text)")
+    }
+    return status
+  }
+
+  /// The node, if it is alive.
+  func live(_ node: NodeID?) throws(StoreError) -> NodeID? {
+    guard let node else { return nil }
+    let exists = statements.nodeExists
+    exists.bind(1, node)
+    defer { exists.reset() }
+    return try exists.step() ? node : nil
+  }
+}

@@ -1,0 +1,116 @@
+internal import CSQLite
+internal import Glibc
+internal import PerdureModel
+internal import PerdureStore
+internal import Synchronization
+
+/// How a path becomes a store, or a refusal that names path and cause and leaves the file as it was.
+///
+///     examine the file -> open -> claim it (application_id) -> WAL, read back -> migrate -> check -> readers, locks
+enum Opening {
+  struct Opened: Sendable {
+    let writer: Writer
+    let readers: (Reader, Reader)
+    let locks: NodeLocks
+    let logPath: String
+  }
+
+  /// One at a time: SQLite shares the locks of a file among the connections of a process, which works with
+  /// open-file-description locks as soon as the file is in WAL mode.
+  private static let gate = Mutex<Int32?>(nil)
+
+  /// Databases up to this many pages are checked whole at open; it takes some milliseconds.
+  private static let checkedPages: Int64 = 4_096
+
+  static func open(path: String, settings: StoreSettings) throws(StoreError) -> Opened {
+    let file = try DatabaseFile.examine(path)
+    return try gate.withLock { started throws(StoreError) -> Opened in
+      let code = started ?? perdure_sqlite_start()
+      started = code
+      guard code == SQLITE_OK else {
+        throw StoreError(
+          .internalError, "SQLite does not start (code \(code)): the store \(path) stays closed")
+      }
+      return try open(file, busyTimeoutMS: settings.busyTimeoutMS)
+    }
+  }
+
+  private static func open(_ file: DatabaseFile, busyTimeoutMS: Int) throws(StoreError) -> Opened {
+    let writing = try Connection(
+      path: file.path, file: file.resolved, creating: true, busyTimeoutMS: busyTimeoutMS)
+    // Until it is known to be ours.
+    writing.leaveUntouched()
+    var connections = [writing]
+    do {
+      try writing.harden()
+      try claim(writing)
+      try useLog(writing, busyTimeoutMS: busyTimeoutMS)
+      try Schema.refuseNewer(writing.integer("PRAGMA user_version"), path: file.path)
+      try Schema.migrate(writing)
+      try check(writing)
+      try writing.execute("PRAGMA wal_autocheckpoint=4000")
+      try writing.execute("PRAGMA journal_size_limit=67108864")
+      let writer = try Writer(writing)
+      func reader() throws(StoreError) -> Reader {
+        let reading = try Connection(
+          path: file.path, file: file.resolved, creating: false, busyTimeoutMS: busyTimeoutMS)
+        connections.append(reading)
+        reading.leaveUntouched()
+        try reading.harden()
+        try reading.execute("PRAGMA query_only=ON")
+        return try Reader(reading)
+      }
+      let readers = (try reader(), try reader())
+      let locks = try NodeLocks(database: writing.file, path: file.path)
+      _ = perdure_sqlite_switch(writing.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+      return Opened(writer: writer, readers: readers, locks: locks, logPath: writing.file + "-wal")
+    } catch {
+      for connection in connections { connection.close() }
+      throw error
+    }
+  }
+
+  /// Puts our mark into an empty database. It goes into the file itself before there is a log, so that `DatabaseFile`
+  /// finds it there whatever happens later.
+  private static func claim(_ connection: Connection) throws(StoreError) {
+    if try connection.integer("PRAGMA application_id") == Schema.applicationID { return }
+    try connection.write { () throws(StoreError) in
+      let application = try connection.integer("PRAGMA application_id")
+      if application == Schema.applicationID { return }
+      guard application == 0, try connection.integer("SELECT count(*) FROM sqlite_schema") == 0 else {
+        throw StoreError(
+          .foreign, "the store \(connection.path) is a database of another application: left untouched")
+      }
+      try connection.execute("PRAGMA application_id=\(Schema.applicationID)")
+    }
+  }
+
+  /// The switch to WAL does not wait for other openers by itself.
+  private static func useLog(_ connection: Connection, busyTimeoutMS: Int) throws(StoreError) {
+    var waited = 0
+    while true {
+      do throws(StoreError) {
+        let mode = try connection.text("PRAGMA journal_mode=WAL")
+        guard mode == "wal" else {
+          throw StoreError(
+            .cannotOpen,
+            "the store \(connection.path) is refused: SQLite answered journal_mode=\(mode), not wal (a file "
+              + "system without shared memory?)")
+        }
+        return
+      } catch {
+        guard error.code == .busy, waited < busyTimeoutMS else { throw error }
+        usleep(5_000)
+        waited += 5
+      }
+    }
+  }
+
+  private static func check(_ connection: Connection) throws(StoreError) {
+    guard try connection.integer("PRAGMA page_count") <= checkedPages else { return }
+    let answer = try connection.text("PRAGMA quick_check(1)")
+    guard answer == "ok" else {
+      throw StoreError(.corrupt, "the store \(connection.path) is damaged: \(answer)")
+    }
+  }
+}

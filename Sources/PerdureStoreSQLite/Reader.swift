@@ -1,0 +1,209 @@
+internal import PerdureModel
+internal import PerdureStore
+internal import PerdureWire
+
+/// A connection that only reads: it sees the store as it was when its transaction began, and blocks nobody. Used
+/// under the lock of its place in the pool.
+final class Reader: @unchecked Sendable {
+  let connection: Connection
+  private let find, events, eventsAfter, messages: Statement
+  private let due, nextInstance, nextActivity, nodes: Statement
+  /// By which filters they have: at most sixteen.
+  var listings: [String: Statement] = [:]
+
+  init(_ connection: Connection) throws(StoreError) {
+    self.connection = connection
+    func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
+    find = try prepare(
+      "SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner) FROM instances WHERE id = ?1"
+    )
+    events = try prepare(
+      "SELECT event, json FROM history WHERE instance = ?1 AND execution = ?2 ORDER BY event")
+    eventsAfter = try prepare(
+      """
+      SELECT event, json FROM history WHERE instance = ?1 AND execution = ?2 AND event > ?3
+      ORDER BY event LIMIT ?4
+      """)
+    messages = try prepare(
+      "SELECT sequence, json FROM inbox WHERE instance = ?1 AND sequence > ?2 ORDER BY sequence")
+    due = try prepare(
+      "SELECT id FROM instances WHERE owner = ?1 AND wake_at <= ?2 ORDER BY wake_at, pk LIMIT ?3")
+    nextInstance = try prepare(
+      "SELECT wake_at FROM instances WHERE owner IS NULL AND wake_at > ?1 ORDER BY wake_at LIMIT 1")
+    nextActivity = try prepare(
+      "SELECT visible_at FROM activities WHERE node IS NULL AND visible_at > ?1 ORDER BY visible_at LIMIT 1")
+    nodes = try prepare("SELECT id FROM nodes")
+  }
+
+  func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
+    try connection.read { () throws(StoreError) in
+      guard let row = try row(instance) else { return nil }
+      let history = try history(row)
+      let inbox = try inbox(of: instance, pk: row.pk, after: 0)
+      return InstanceSnapshot(
+        description: row.description, start: row.start, owner: row.owner, history: history, inbox: inbox)
+    }
+  }
+
+  func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription? {
+    try row(instance)?.description
+  }
+
+  func inbox(
+    of instance: InstanceID, after: MessageSequence
+  ) throws(StoreError) -> [InboxMessage] {
+    try connection.read { () throws(StoreError) in
+      guard let row = try row(instance) else { return [] }
+      return try inbox(of: instance, pk: row.pk, after: after)
+    }
+  }
+
+  func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage? {
+    let limit = max(1, min(query.limit, Limits.pageRows))
+    return try connection.read { () throws(StoreError) in
+      guard let row = try row(query.instance) else { return nil }
+      let current = row.description.execution
+      let execution = query.execution ?? current
+      guard execution >= 1, execution <= current else { return nil }
+      eventsAfter.bind(1, row.pk)
+      eventsAfter.bind(2, execution)
+      eventsAfter.bind(3, query.after)
+      eventsAfter.bind(4, Int64(limit) + 1)
+      defer { eventsAfter.reset() }
+      var page: [Event] = []
+      while try eventsAfter.step() {
+        if page.count == limit {
+          return HistoryPage(
+            instance: query.instance, execution: execution, currentExecution: current, events: page,
+            hasMore: true)
+        }
+        page.append(try event(eventsAfter, of: query.instance, execution))
+      }
+      return HistoryPage(
+        instance: query.instance, execution: execution, currentExecution: current, events: page,
+        hasMore: false)
+    }
+  }
+
+  // MARK: Rows
+
+  private struct Row {
+    let pk: Int64
+    let description: InstanceDescription
+    let start: InstanceStart?
+    let owner: NodeID?
+  }
+
+  private func row(_ instance: InstanceID) throws(StoreError) -> Row? {
+    find.bind(1, instance)
+    defer { find.reset() }
+    guard try find.step() else { return nil }
+    let description = try DescriptionColumns.decode(find, path: connection.path)
+    var start: InstanceStart?
+    let column = DescriptionColumns.count
+    if !find.isNull(column) {
+      do {
+        start = try find.withBytes(column) { bytes throws(WireError) in try StoreWire.decodeStart(bytes) }
+      } catch {
+        throw corrupt("the start of instance \(instance)", error)
+      }
+    }
+    return Row(
+      pk: find.integer(0), description: description, start: start, owner: find.optionalInteger(column + 1))
+  }
+
+  /// The whole history of the current execution: without gaps, and as long as the row says.
+  private func history(_ row: Row) throws(StoreError) -> [Event] {
+    let instance = row.description.instance
+    let execution = row.description.execution
+    events.bind(1, row.pk)
+    events.bind(2, execution)
+    defer { events.reset() }
+    var history: [Event] = []
+    history.reserveCapacity(Int(clamping: max(0, min(row.description.eventCount, Limits.historyEvents))))
+    while try events.step() {
+      let event = try event(events, of: instance, execution)
+      guard event.id == Int64(history.count) + 1 else {
+        throw corrupt(
+          "instance \(instance), execution \(execution)",
+          WireError("event \(history.count + 1) is missing, the next is \(event.id)"))
+      }
+      history.append(event)
+    }
+    guard Int64(history.count) == row.description.eventCount else {
+      throw corrupt(
+        "instance \(instance), execution \(execution)",
+        WireError("event \(history.count + 1) is missing of \(row.description.eventCount)"))
+    }
+    return history
+  }
+
+  private func event(
+    _ row: Statement, of instance: InstanceID, _ execution: ExecutionID
+  ) throws(StoreError) -> Event {
+    let id = row.integer(0)
+    do throws(WireError) {
+      let event = try row.withBytes(1) { bytes throws(WireError) in try EventWire.decode(bytes) }
+      guard event.id == id else { throw WireError("it calls itself \(event.id)") }
+      return event
+    } catch {
+      throw corrupt("instance \(instance), execution \(execution), event \(id)", error)
+    }
+  }
+
+  private func inbox(
+    of instance: InstanceID, pk: Int64, after: MessageSequence
+  ) throws(StoreError) -> [InboxMessage] {
+    messages.bind(1, pk)
+    messages.bind(2, after)
+    defer { messages.reset() }
+    var inbox: [InboxMessage] = []
+    while try messages.step() {
+      let sequence = messages.integer(0)
+      do {
+        let kind = try messages.withBytes(1) { bytes throws(WireError) in try StoreWire.decodeMessage(bytes) }
+        inbox.append(InboxMessage(sequence: sequence, kind: kind))
+      } catch {
+        throw corrupt("message \(sequence) to instance \(instance)", error)
+      }
+    }
+    return inbox
+  }
+
+  private func corrupt(_ what: String, _ cause: WireError) -> StoreError {
+    StoreError(.corrupt, "the store \(connection.path) cannot read \(what): \(cause.message)")
+  }
+
+  // MARK: What is due
+
+  func dueInstances(
+    ownedBy node: NodeID, now: TimestampMS, limit: Int
+  ) throws(StoreError) -> [InstanceID] {
+    due.bind(1, node)
+    due.bind(2, now)
+    due.bind(3, Int64(max(0, limit)))
+    defer { due.reset() }
+    var instances: [InstanceID] = []
+    while try due.step() { instances.append(due.text(0)) }
+    return instances
+  }
+
+  func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS? {
+    try connection.read { () throws(StoreError) in
+      var next: TimestampMS?
+      for statement in [nextInstance, nextActivity] {
+        statement.bind(1, now)
+        defer { statement.reset() }
+        if try statement.step() { next = min(next ?? .max, statement.integer(0)) }
+      }
+      return next
+    }
+  }
+
+  func nodeIDs() throws(StoreError) -> [NodeID] {
+    defer { nodes.reset() }
+    var ids: [NodeID] = []
+    while try nodes.step() { ids.append(nodes.integer(0)) }
+    return ids
+  }
+}

@@ -1,0 +1,45 @@
+internal import CSQLite
+internal import Glibc
+internal import PerdureStore
+
+/// What an SQLite result means to a caller. SQLite's own taxonomy ends here.
+enum ResultCode {
+  /// - Parameters:
+  ///   - code: the extended result code.
+  ///   - systemError: `sqlite3_system_errno`: some causes show in it alone.
+  static func storeCode(_ code: Int32, systemError: Int32) -> StoreError.Code {
+    switch code & 0xff {
+    case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL: return .busy
+    case SQLITE_FULL: return .full
+    case SQLITE_NOMEM: return .io
+    case SQLITE_IOERR: return ioCode(systemError)
+    case SQLITE_READONLY:
+      // READONLY_DBMOVED: the file is no longer where its name says.
+      return code == SQLITE_READONLY | (4 << 8) ? .replaced : .readOnly
+    case SQLITE_CORRUPT: return .corrupt
+    case SQLITE_NOTADB: return .foreign
+    case SQLITE_CANTOPEN, SQLITE_PERM:
+      return systemError == EMFILE || systemError == ENFILE ? .io : .cannotOpen
+    default: return .internalError
+    }
+  }
+
+  private static func ioCode(_ systemError: Int32) -> StoreError.Code {
+    switch systemError {
+    case ENOSPC, EDQUOT, EFBIG: .full
+    case EROFS: .readOnly
+    default: .io
+    }
+  }
+
+  /// The failure belongs to what one entry touched; the rest of its group may well land without it.
+  static func isConfinedToEntry(_ code: StoreError.Code) -> Bool {
+    code == .corrupt || code == .internalError
+  }
+
+  /// The operating system's sentence for an errno.
+  static func systemMessage(_ number: Int32) -> String {
+    guard let text = strerror(number) else { return "error \(number)" }
+    return String(cString: text)
+  }
+}

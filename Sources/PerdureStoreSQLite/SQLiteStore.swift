@@ -1,0 +1,178 @@
+internal import CSQLite
+package import PerdureModel
+package import PerdureStore
+internal import Synchronization
+
+/// A store in one SQLite file, for the processes of one machine.
+///
+/// One connection writes, under a lock; two read. A call that returned is on the device: the log is synced with every
+/// commit (`synchronous=FULL`), which is why commits come in groups.
+package final class SQLiteStore: Store {
+  private let path: String
+  private let writer: Mutex<Writer?>
+  private let readers: ReaderPool
+  private let locks: NodeLocks
+  private let logPath: String
+  private let observer = Mutex<ForeignWrites?>(nil)
+
+  /// Opens the store at a path, creates it if there is nothing (or an empty file).
+  ///
+  /// - Parameters:
+  ///   - path: a file; its directory must exist and be writable. Never read as a URI.
+  ///   - settings: how long a write waits for another process's write, before it fails with `.busy`.
+  /// - Throws: `.cannotOpen`, `.readOnly`, `.foreign` (not ours or from a newer version: left untouched), `.corrupt`.
+  package static func open(
+    path: String, settings: StoreSettings = StoreSettings()
+  ) throws(StoreError) -> SQLiteStore {
+    let opened = try Opening.open(path: path, settings: settings)
+    let store = SQLiteStore(path: path, opened)
+    do {
+      _ = try store.reapNodes()
+    } catch {
+      store.close()
+      throw error
+    }
+    return store
+  }
+
+  private init(path: String, _ opened: Opening.Opened) {
+    self.path = path
+    logPath = opened.logPath
+    locks = opened.locks
+    readers = ReaderPool(opened.readers.0, opened.readers.1)
+    writer = Mutex(opened.writer)
+  }
+
+  package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
+    if entries.isEmpty { return [] }
+    return try write { writer throws(StoreError) in try writer.commit(entries) }
+  }
+
+  // MARK: Reading
+
+  package func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
+    try read { reader throws(StoreError) in try reader.load(instance) }
+  }
+
+  package func inbox(
+    of instance: InstanceID, after: MessageSequence
+  ) throws(StoreError) -> [InboxMessage] {
+    try read { reader throws(StoreError) in try reader.inbox(of: instance, after: after) }
+  }
+
+  package func dueInstances(
+    ownedBy node: NodeID, now: TimestampMS, limit: Int
+  ) throws(StoreError) -> [InstanceID] {
+    try read { reader throws(StoreError) in try reader.dueInstances(ownedBy: node, now: now, limit: limit) }
+  }
+
+  package func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS? {
+    try read { reader throws(StoreError) in try reader.nextDue(after: now) }
+  }
+
+  package func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription? {
+    try read { reader throws(StoreError) in try reader.describe(instance) }
+  }
+
+  package func list(_ query: ListQuery) throws(StoreError) -> ListPage {
+    try read { reader throws(StoreError) in try reader.list(query) }
+  }
+
+  package func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage? {
+    try read { reader throws(StoreError) in try reader.history(query) }
+  }
+
+  // MARK: Nodes
+
+  package func join() throws(StoreError) -> NodeID {
+    try write { writer throws(StoreError) in
+      var held: NodeID?
+      do throws(StoreError) {
+        return try writer.join { node throws(StoreError) in
+          try locks.hold(node)
+          held = node
+        }
+      } catch {
+        if let held { locks.release(held) }
+        throw error
+      }
+    }
+  }
+
+  package func leave(_ node: NodeID) throws(StoreError) {
+    _ = try write { writer throws(StoreError) in try writer.forget([node]) }
+    locks.release(node)
+  }
+
+  package func reapNodes() throws(StoreError) -> Int {
+    let nodes = try read { reader throws(StoreError) in try reader.nodeIDs() }
+    let gone = nodes.filter { !locks.isAlive($0) }
+    if gone.isEmpty { return 0 }
+    return try write { writer throws(StoreError) in try writer.forget(gone) }
+  }
+
+  // MARK: The outside
+
+  package func observeForeignWrites(_ changed: (@Sendable () -> Void)?) {
+    let previous = observer.withLock { current in
+      let previous = current
+      current = nil
+      return previous
+    }
+    previous?.stop()
+    guard let changed else { return }
+    let look: @Sendable (Bool) -> Bool = { [weak self] isNet in self?.lookOutside(reaping: isNet) ?? false }
+    // Without a thread there is nobody to tell; the caller's own slow look remains.
+    let next = try? ForeignWrites(log: logPath, look: look, changed: changed)
+    let superseded = observer.withLock { current in
+      let superseded = current
+      current = next
+      return superseded
+    }
+    superseded?.stop()
+  }
+
+  private func lookOutside(reaping: Bool) -> Bool {
+    let wrote = (try? write { writer throws(StoreError) in try writer.sawForeignWrite() }) ?? false
+    let reaped = reaping ? (try? reapNodes()) ?? 0 : 0
+    return wrote || reaped > 0
+  }
+
+  package func close() {
+    observeForeignWrites(nil)
+    readers.close()
+    writer.withLock { writer in
+      writer?.close()
+      writer = nil
+    }
+  }
+
+  deinit { close() }
+
+  // MARK: Connections
+
+  private func write<R: Sendable>(
+    _ body: (Writer) throws(StoreError) -> R
+  ) throws(StoreError) -> R {
+    try writer.withLock { writer throws(StoreError) -> R in
+      guard let writer else { throw StoreError(.closed, "the store \(path) is closed") }
+      return try body(writer)
+    }
+  }
+
+  private func read<R: Sendable>(
+    _ body: (Reader) throws(StoreError) -> R
+  ) throws(StoreError) -> R {
+    try readers.withReader { reader throws(StoreError) -> R in
+      guard let reader else { throw StoreError(.closed, "the store \(path) is closed") }
+      return try body(reader)
+    }
+  }
+
+  /// For tests of a full device: the store may have this many pages.
+  func limitPages(_ count: Int) throws(StoreError) {
+    try write { writer throws(StoreError) in
+      _ = try writer.connection.integer("PRAGMA max_page_count=\(count)")
+    }
+  }
+}

@@ -1,0 +1,141 @@
+internal import PerdureModel
+internal import PerdureStore
+
+/// The one connection that writes, with its statements. Used under the store's lock.
+///
+/// A group is one transaction. Entries look before they write, so that a refusal needs nothing undone and the usual
+/// group runs without savepoints (each would copy every page that it touches). Should an entry fail in the middle all
+/// the same, the transaction is rolled back and the group runs again with a savepoint around each entry.
+final class Writer: @unchecked Sendable {
+  let connection: Connection
+  let statements: WriterStatements
+  private let dataVersion: Statement
+  private var seenDataVersion: Int64
+  private let identities: [(path: String, identity: FileIdentity)]
+  private var replaced: StoreError?
+
+  init(_ connection: Connection) throws(StoreError) {
+    self.connection = connection
+    statements = try WriterStatements(connection)
+    dataVersion = try Statement(connection, "PRAGMA data_version")
+    let file = connection.file
+    // The log exists from here on, and stays the same file for as long as we are connected.
+    var identities: [(path: String, identity: FileIdentity)] = []
+    for path in [file, file + "-wal"] {
+      if let identity = FileIdentity(of: path) { identities.append((path, identity)) }
+    }
+    self.identities = identities
+    seenDataVersion = 0
+    guard !connection.hasMoved, identities.count == 2 else {
+      throw StoreError(.replaced, "the store \(connection.path) was removed while it was being opened")
+    }
+    seenDataVersion = try readDataVersion()
+  }
+
+  // MARK: Groups
+
+  func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
+    do {
+      return try transaction { () throws(StoreError) in
+        var outcomes: [StoreOutcome] = []
+        outcomes.reserveCapacity(entries.count)
+        for entry in entries { outcomes.append(try apply(entry)) }
+        return outcomes
+      }
+    } catch {
+      guard ResultCode.isConfinedToEntry(error.code) else { throw error }
+    }
+    return try transaction { () throws(StoreError) in
+      var outcomes: [StoreOutcome] = []
+      for entry in entries { outcomes.append(try applyAlone(entry)) }
+      return outcomes
+    }
+  }
+
+  /// Begins, runs, commits; whatever fails leaves no transaction and no lock behind.
+  func transaction<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    if let replaced { throw replaced }
+    do throws(StoreError) {
+      try statements.begin.run()
+      let result = try body()
+      try statements.commit.run()
+      guard connection.isIdle else {
+        throw StoreError(.internalError, "the store \(connection.path) did not end its transaction")
+      }
+      try checkIdentity()
+      return result
+    } catch {
+      connection.rollBack()
+      if error.code == .replaced { replaced = error }
+      throw error
+    }
+  }
+
+  private func applyAlone(_ entry: StoreEntry) throws(StoreError) -> StoreOutcome {
+    try connection.execute("SAVEPOINT entry")
+    do {
+      let outcome = try apply(entry)
+      try connection.execute("RELEASE entry")
+      return outcome
+    } catch {
+      guard ResultCode.isConfinedToEntry(error.code), !connection.isIdle else { throw error }
+      try connection.execute("ROLLBACK TO entry")
+      try connection.execute("RELEASE entry")
+      return .failure(.failed(error))
+    }
+  }
+
+  private func apply(_ entry: StoreEntry) throws(StoreError) -> StoreOutcome {
+    switch entry {
+    case .start(let start, let owner, let now): try self.start(start, owner: owner, now: now)
+    case .post(let message, _): try post(message)
+    case .turn(let commit): try turn(commit)
+    case .activityEnded(let key, let claim, let outcome, _):
+      try activityEnded(key, claim: claim, outcome: outcome)
+    case .claimInstances(let node, let orchestrations, let limit, let now):
+      try claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
+    case .claimInstance(let node, let instance): try claimInstance(node: node, instance: instance)
+    case .claimActivities(let node, let activities, let limit, let now):
+      try claimActivities(node: node, activities: activities, limit: limit, now: now)
+    case .releaseInstances(let node, let instances):
+      try releaseInstances(node: node, instances: instances)
+    case .releaseActivities(let activities): try releaseActivities(activities)
+    case .delete(let instance, let force): try delete(instance, force: force)
+    case .quarantine(let instance, let revision, let failure, let now):
+      try quarantine(instance, revision: revision, failure: failure, now: now)
+    }
+  }
+
+  // MARK: The outside
+
+  /// After COMMIT and before anybody is told: what was written must be in the files that the names lead to.
+  private func checkIdentity() throws(StoreError) {
+    for (path, identity) in identities where FileIdentity(of: path) != identity {
+      throw StoreError(
+        .replaced,
+        "the store \(connection.path) was deleted or replaced while open (\(path) is another file now): "
+          + "nothing more is acknowledged, open it anew")
+    }
+  }
+
+  /// Another connection committed since the last call.
+  func sawForeignWrite() throws(StoreError) -> Bool {
+    let current = try readDataVersion()
+    defer { seenDataVersion = current }
+    return current != seenDataVersion
+  }
+
+  private func readDataVersion() throws(StoreError) -> Int64 {
+    defer { dataVersion.reset() }
+    return try dataVersion.step() ? dataVersion.integer(0) : 0
+  }
+
+  /// Copies the log into the database and closes.
+  func close() {
+    if replaced == nil {
+      // Best effort: whatever stays in the log is read from there at the next open.
+      try? connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    }
+    connection.close()
+  }
+}
