@@ -16,13 +16,16 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
   .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
-// The self-contained libdx.so: Swift runtime linked in, only dx_* exported, never unloaded.
+// The self-contained libdx.so: Swift runtime linked in (release), only dx_* exported, never unloaded.
 let exportFlags: [LinkerSetting] = [
+  .unsafeFlags(["-static-stdlib"], .when(platforms: [.linux], configuration: .release)),
   .unsafeFlags(
     [
-      "-static-stdlib", "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/PerdureExport/exports.map",
-      "-Xlinker", "-soname=libdx.so", "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "-z", "-Xlinker", "defs",
-    ], .when(platforms: [.linux], configuration: .release))
+      "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/PerdureExport/exports.map",
+      "-Xlinker", "-soname=libdx.so",
+      "-Xlinker", "-z", "-Xlinker", "nodelete",
+      "-Xlinker", "-z", "-Xlinker", "defs",
+    ], .when(platforms: [.linux])),
 ]
 
 let package = Package(
@@ -47,7 +50,8 @@ let package = Package(
       name: "PerdureStoreSQLite", dependencies: ["PerdureStore", "PerdureModel", "PerdureWire", "CSQLite"],
       swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
     library("PerdureStoreConformance", ["PerdureStore", "PerdureModel"]),
-    library("PerdureRuntime", ["PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore"]),
+    library(
+      "PerdureRuntime", ["PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore"]),
     library("PerdureClient", ["PerdureModel", "PerdureStore", "PerdureRuntime"]),
     library(
       "PerdureABI",
@@ -56,7 +60,8 @@ let package = Package(
         "PerdureRuntime", "PerdureClient",
       ]),
     .target(
-      name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map"], linkerSettings: exportFlags),
+      name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map"],
+      linkerSettings: exportFlags),
     library("Perdure", ["CDX", "PerdureModel", "PerdureWire"]),
     library(
       "PerdureSimulation",

@@ -1,32 +1,34 @@
 /* dx.h - Perdure: durable execution as a library.
  *
- * A program registers orchestrations (deterministic functions) and activities (ordinary functions). The engine
- * persists every step, so that a program that is killed, redeployed or moved goes on where it was.
+ * A program registers orchestrations (deterministic functions) and activities (ordinary functions). The
+ * engine persists every step, so that a program that is killed, redeployed or moved goes on where it was.
  *
- * This header is the contract. It reads top to bottom: library, errors, text, store, client, runtime, turns,
- * activities, pull mode. The JSON that travels through it is described in docs/wire-format.md.
+ * This header is the contract. It reads top to bottom: library, errors, text, store, client, runtime,
+ * turns, activities, pull mode. The JSON that travels through it is described in docs/wire-format.md.
  *
- * Threads. Every function may be called from any thread at any time, from callbacks too. Client calls may wait for
- * the store: make them off an event loop. Turn and activity calls never wait for the store.
+ * Threads. Every function may be called from any thread at any time, from callbacks too. Client calls may
+ * wait for the store: make them off an event loop. Turn and activity calls never wait for the store.
  *
- * Ownership. Text passed in is borrowed for the call and copied if kept. What comes out through an `out` argument is
- * yours: buffers go to dx_buffer_free, handles to their _free or _close. `out` is written on success only. What a
- * callback receives is borrowed until the callback returns, unless the comment says otherwise.
+ * Ownership. Text passed in is borrowed for the call and copied if kept. What comes out through an `out`
+ * argument is yours: buffers go to dx_buffer_free, handles to their _free or _close. `out` is written on
+ * success only. What a callback receives is borrowed until the callback returns, unless the comment says
+ * otherwise.
  *
- * Handles. dx_store, dx_client and dx_runtime are counted inside: freeing them in any order is safe, never blocks and
- * accepts NULL. Handles and tokens are numbers in pointer's clothing, checked on each call: one that was freed,
- * completed or made up is answered with DX_INVALID_HANDLE, never with a crash.
+ * Handles. dx_store, dx_client and dx_runtime are counted inside: freeing them in any order is safe, never
+ * blocks and accepts NULL. Handles and tokens are numbers in pointer's clothing, checked on each call: one
+ * that was freed, completed or made up is answered with DX_INVALID_HANDLE, never with a crash.
  *
- * Callbacks come on the engine's threads, several at once, never on a thread that is inside a dx_ call, and with no
- * lock held. They must not unwind (throw, longjmp) through the library. `user_data` is always last. Where a `release`
- * is taken it is called exactly once, after the last callback, also when the call that took it failed.
+ * Callbacks come on the engine's threads, several at once, never on a thread that is inside a dx_ call,
+ * and with no lock held. They must not unwind (throw, longjmp) through the library. `user_data` is always
+ * last. Where a `release` is taken it is called exactly once, after the last callback, also when the call
+ * that took it failed.
  *
- * Processes. Open stores after fork, not before: a handle used in a forked child is answered with DX_FORKED. The
- * library is never unloaded.
+ * Processes. Open stores after fork, not before: a handle used in a forked child is answered with
+ * DX_FORKED. The library is never unloaded.
  *
- * Versions. Four numbers that never mix: this ABI (dx_abi_version), the JSON (`v` in each message), the schema of a
- * store, and the versions of your orchestrations. Symbols and struct prefixes are kept for a major ABI version; JSON
- * fields are added, not removed.
+ * Versions. Four numbers that never mix: this ABI (dx_abi_version), the JSON (`v` in each message), the
+ * schema of a store, and the versions of your orchestrations. Symbols and struct prefixes are kept for a
+ * major ABI version; JSON fields are added, not removed.
  */
 #ifndef DX_H
 #define DX_H
@@ -47,19 +49,19 @@ extern "C" {
 #define DX_CHECKED
 #endif
 
-/* ---- Library ------------------------------------------------------------------------------------------------- */
+/* ---- Library ------------------------------------------------------------------------------------------- */
 
 #define DX_ABI_MAJOR 1
 #define DX_ABI_MINOR 0
 
-/* The ABI of the loaded library: major << 16 | minor. Usable when the major number is the one that you were written
- * for and the minor number is at least yours. */
+/* The ABI of the loaded library: major << 16 | minor. Usable when the major number is the one that you
+ * were written for and the minor number is at least yours. */
 DX_API uint32_t dx_abi_version(void);
 
 /* The release, such as "0.1.0". Static, never freed. */
 DX_API const char *dx_version(void);
 
-/* ---- Text in, buffers out ------------------------------------------------------------------------------------ */
+/* ---- Text in, buffers out ------------------------------------------------------------------------------ */
 
 /* As a size: the text ends at its first NUL byte. */
 #define DX_NUL_TERMINATED SIZE_MAX
@@ -79,14 +81,14 @@ typedef struct dx_buffer {
 /* Frees the bytes and zeroes the struct, so that freeing twice is harmless. Accepts NULL. */
 DX_API void dx_buffer_free(dx_buffer *buffer);
 
-/* ---- Errors: NULL means success -------------------------------------------------------------------------------- */
+/* ---- Errors: NULL means success ------------------------------------------------------------------------ */
 
 typedef struct dx_error dx_error;
 
 typedef int32_t dx_code;
 enum {
   DX_OK = 0,
-  DX_INVALID_ARGUMENT = 1, /* null, not UTF-8, NUL inside, malformed JSON, unknown field, wrong type or size */
+  DX_INVALID_ARGUMENT = 1, /* null, not UTF-8, NUL, malformed JSON, unknown field, wrong type or size */
   DX_INVALID_HANDLE = 2,   /* freed, completed, of another kind, or never ours */
   DX_UNSUPPORTED = 3,      /* newer struct, unknown URL scheme, not on this platform */
   DX_NOT_FOUND = 4,        /* no such instance or execution */
@@ -98,7 +100,7 @@ enum {
   DX_FORKED = 10,          /* the handle belongs to the parent of this process */
   DX_STALE = 11,           /* the work is no longer yours: cancelled, or its instance went on without it */
   DX_PROTOCOL = 20,        /* an answer does not keep docs/wire-format.md */
-  DX_NONDETERMINISM = 21,  /* the code and its history differ */
+  DX_NONDETERMINISM = 21,  /* the code and its history differ (replay of recorded histories) */
   DX_STORE_BUSY = 40,
   DX_STORE_FULL = 41,
   DX_STORE_IO = 42,
@@ -121,7 +123,7 @@ DX_API const char *dx_error_details(const dx_error *error);
 /* Accepts NULL. */
 DX_API void dx_error_free(dx_error *error);
 
-/* ---- Handles and callbacks ----------------------------------------------------------------------------------- */
+/* ---- Handles and callbacks ----------------------------------------------------------------------------- */
 
 typedef struct dx_store dx_store;
 typedef struct dx_client dx_client;
@@ -137,12 +139,12 @@ typedef void (*dx_stop_fn)(void *user_data);
 typedef void (*dx_log_fn)(dx_text record, void *user_data);
 typedef void (*dx_release_fn)(void *user_data);
 
-/* Sends log records (JSON objects, docs/wire-format.md "Log record") of this process to `log`; NULL turns logging
- * off, which is how it starts. Replaces what was set before; its release is called when its last callback returned.
- * config: {"level": "debug"|"info"|"warn"|"error"}, empty for info. */
+/* Sends log records (JSON objects, docs/wire-format.md "Log record") of this process to `log`; NULL turns
+ * logging off, which is how it starts. Replaces what was set before; its release is called when its last
+ * callback returned. config: {"level": "debug"|"info"|"warn"|"error"}, empty for info. */
 DX_API DX_CHECKED dx_error *dx_log_set(dx_text config, dx_log_fn log, void *user_data, dx_release_fn release);
 
-/* ---- Store --------------------------------------------------------------------------------------------------- */
+/* ---- Store --------------------------------------------------------------------------------------------- */
 
 typedef struct dx_store_options {
   size_t struct_size;
@@ -156,24 +158,27 @@ DX_API DX_CHECKED dx_error *dx_store_open(const dx_store_options *options, dx_st
 /* Drops your reference. The store closes when the last client and runtime on it are freed. */
 DX_API void dx_store_close(dx_store *store);
 
-/* ---- Client: start, message, observe -------------------------------------------------------------------------- */
+/* ---- Client: start, message, observe ------------------------------------------------------------------- */
 
 /* A client needs no runtime in its process. */
 DX_API DX_CHECKED dx_error *dx_client_new(dx_store *store, dx_client **out);
 /* Waits that are still open are answered with DX_CLOSED. */
 DX_API void dx_client_free(dx_client *client);
 
-/* request: "Start request". Durable on return. out: {"instance": ID}. DX_ALREADY_EXISTS names the status of the other. */
+/* request: "Start request". Durable on return. out: {"instance": ID}. DX_ALREADY_EXISTS names the status
+ * of the other. */
 DX_API DX_CHECKED dx_error *dx_client_start(dx_client *client, dx_text request, dx_buffer *out);
-/* requests: a JSON array of start requests, made durable together. out: an array in the same order, each element
- * {"instance": ID} or {"error": {"code", "message", "details"}}. */
+/* requests: a JSON array of start requests, made durable together. out: an array in the same order, each
+ * element {"instance": ID} or {"error": {"code", "message", "details"}}. */
 DX_API DX_CHECKED dx_error *dx_client_start_many(dx_client *client, dx_text requests, dx_buffer *out);
 
-/* Durable on return; kept until awaited. payload: any JSON value; empty is null. DX_NOT_FOUND for an unknown instance,
- * DX_WRONG_STATUS for a finished one. */
-DX_API DX_CHECKED dx_error *dx_client_raise_event(dx_client *client, dx_text instance, dx_text name, dx_text payload);
+/* Durable on return; kept until awaited. payload: any JSON value; empty is null. DX_NOT_FOUND for an
+ * unknown instance, DX_WRONG_STATUS for a finished one. */
+DX_API DX_CHECKED dx_error *dx_client_raise_event(dx_client *client, dx_text instance, dx_text name,
+                                                  dx_text payload);
 /* The same for a queue message. Events and queues have names of their own. */
-DX_API DX_CHECKED dx_error *dx_client_enqueue(dx_client *client, dx_text instance, dx_text queue, dx_text payload);
+DX_API DX_CHECKED dx_error *dx_client_enqueue(dx_client *client, dx_text instance, dx_text queue,
+                                              dx_text payload);
 /* Asks the instance to end: its code receives a cancellation error and may clean up. */
 DX_API DX_CHECKED dx_error *dx_client_cancel(dx_client *client, dx_text instance, dx_text reason);
 
@@ -183,16 +188,17 @@ DX_API DX_CHECKED dx_error *dx_client_describe(dx_client *client, dx_text instan
 DX_API DX_CHECKED dx_error *dx_client_history(dx_client *client, dx_text query, dx_buffer *out);
 /* query: "List query", may be empty. out: "List page". */
 DX_API DX_CHECKED dx_error *dx_client_list(dx_client *client, dx_text query, dx_buffer *out);
-/* query: {"instance": ID, "force": false}. Removes a finished root instance (any with force) and its descendants.
- * out: {"deleted": [ID...]}. */
+/* query: {"instance": ID, "force": false}. Removes a finished root instance (any with force) and its
+ * descendants. out: {"deleted": [ID...]}. */
 DX_API DX_CHECKED dx_error *dx_client_delete(dx_client *client, dx_text query, dx_buffer *out);
 
-/* Calls `done` once with the description when the instance has ended, or with DX_TIMED_OUT (timeout_ms < 0: no limit),
- * DX_NOT_FOUND, DX_CLOSED or a store error. When the call itself returns an error, `done` is never called. */
-DX_API DX_CHECKED dx_error *dx_client_wait(dx_client *client, dx_text instance, int64_t timeout_ms, dx_wait_fn done,
-                                           void *user_data);
+/* Calls `done` once with the description when the instance has ended, or with DX_TIMED_OUT (timeout_ms <
+ * 0: no limit), DX_NOT_FOUND, DX_CLOSED or a store error. When the call itself returns an error, `done` is
+ * never called. */
+DX_API DX_CHECKED dx_error *dx_client_wait(dx_client *client, dx_text instance, int64_t timeout_ms,
+                                           dx_wait_fn done, void *user_data);
 
-/* ---- Runtime: runs orchestrations and activities ---------------------------------------------------------------- */
+/* ---- Runtime: runs orchestrations and activities ------------------------------------------------------- */
 
 typedef struct dx_runtime_options {
   size_t struct_size;
@@ -201,11 +207,12 @@ typedef struct dx_runtime_options {
 #define DX_RUNTIME_OPTIONS_INIT { sizeof(dx_runtime_options), { NULL, 0 } }
 
 /* options may be NULL. The runtime does nothing before dx_runtime_start. */
-DX_API DX_CHECKED dx_error *dx_runtime_new(dx_store *store, const dx_runtime_options *options, dx_runtime **out);
+DX_API DX_CHECKED dx_error *dx_runtime_new(dx_store *store, const dx_runtime_options *options,
+                                           dx_runtime **out);
 
-/* version: a semantic version, empty for 1.0.0. run is called for each turn of such an instance and must see to it that
- * the token is completed or failed, inside the callback or later. With run NULL the turns go to dx_runtime_poll.
- * Before dx_runtime_start only. */
+/* version: a semantic version, empty for 1.0.0. run is called for each turn of such an instance and must
+ * see to it that the token is completed or failed, inside the callback or later. With run NULL the turns
+ * go to dx_runtime_poll. Before dx_runtime_start only. */
 DX_API DX_CHECKED dx_error *dx_register_orchestration(dx_runtime *runtime, dx_text name, dx_text version,
                                                       dx_turn_fn run, void *user_data, dx_release_fn release);
 /* The same for activities: run is called for each attempt, at most `activitySlots` at once. */
@@ -213,41 +220,44 @@ DX_API DX_CHECKED dx_error *dx_register_activity(dx_runtime *runtime, dx_text na
                                                  void *user_data, dx_release_fn release);
 
 DX_API DX_CHECKED dx_error *dx_runtime_start(dx_runtime *runtime);
-/* Announces the end and returns: no new work is taken, running activities get grace_ms to finish, the rest is handed
- * back. Then `done` (may be NULL) is called once. Tokens still out are DX_STALE afterwards. */
-DX_API DX_CHECKED dx_error *dx_runtime_stop(dx_runtime *runtime, int64_t grace_ms, dx_stop_fn done, void *user_data);
+/* Announces the end and returns: no new work is taken, running activities get grace_ms to finish, the rest
+ * is handed back. Then `done` (may be NULL) is called once. Tokens still out are DX_STALE afterwards. */
+DX_API DX_CHECKED dx_error *dx_runtime_stop(dx_runtime *runtime, int64_t grace_ms, dx_stop_fn done,
+                                            void *user_data);
 /* Drops your reference; a runtime that still runs is stopped without grace. */
 DX_API void dx_runtime_free(dx_runtime *runtime);
 
-/* ---- Turn: one step of one instance ------------------------------------------------------------------------------ */
+/* ---- Turn: one step of one instance -------------------------------------------------------------------- */
 
 /* Writes the "Turn request" to *out. Borrowed until the token is completed or failed. */
 DX_API DX_CHECKED dx_error *dx_turn_input(const dx_turn *turn, dx_text *out);
-/* answer: "Turn answer". The token is gone whatever comes back. DX_PROTOCOL or DX_NONDETERMINISM tell at once what is
- * wrong with the answer; the engine has then dealt with the instance (see docs/c-abi.md). */
+/* answer: "Turn answer". The token is gone whatever comes back. DX_PROTOCOL: the answer cannot be read; the turn
+ * counts as failed and is tried again. What only history can tell (the code and its history differ) quarantines
+ * the instance: see its description and the log. */
 DX_API DX_CHECKED dx_error *dx_turn_complete(dx_turn *turn, dx_text answer);
-/* The host could not run the turn; the engine tries again later. An orchestration that fails is a normal answer.
- * failure: "Failure". */
+/* The host could not run the turn; the engine tries again later. An orchestration that fails is a normal
+ * answer. failure: "Failure". */
 DX_API DX_CHECKED dx_error *dx_turn_fail(dx_turn *turn, dx_text failure);
 
-/* ---- Activity: one attempt ------------------------------------------------------------------------------------- */
+/* ---- Activity: one attempt ----------------------------------------------------------------------------- */
 
 /* Writes the "Activity task" to *out. Borrowed until the token is completed or failed. */
 DX_API DX_CHECKED dx_error *dx_activity_input(const dx_activity *activity, dx_text *out);
-/* The result is no longer wanted: the orchestration cancelled it, ended, or the runtime stops. true for a token that is
- * gone. */
+/* The result is no longer wanted: the orchestration cancelled it, ended, or the runtime stops. true for a
+ * token that is gone. */
 DX_API bool dx_activity_is_cancelled(const dx_activity *activity);
-/* result: any JSON value, empty is null. The token is gone whatever comes back. DX_STALE: the result was not needed. */
+/* result: any JSON value, empty is null. The token is gone whatever comes back. DX_STALE: the result was
+ * not needed. */
 DX_API DX_CHECKED dx_error *dx_activity_complete(dx_activity *activity, dx_text result);
 /* failure: "Failure". */
 DX_API DX_CHECKED dx_error *dx_activity_fail(dx_activity *activity, dx_text failure);
 
-/* ---- Pull mode: for languages to which a call from a foreign thread is dear --------------------------------------- */
+/* ---- Pull mode: for languages to which a call from a foreign thread is dear ---------------------------- */
 
-/* Hands in answers and takes work in one call. answers: "Poll answers", may be empty. Then waits up to timeout_ms until
- * there is a turn (at most turns_max are taken) or an activity (at most activities_max; the slots of the runtime bound
- * them too), and returns at once when the runtime has stopped. With both 0 it only hands in.
- * out: "Poll work". Several threads may poll one runtime. */
+/* Hands in answers and takes work in one call. answers: "Poll answers", may be empty. Then waits up to
+ * timeout_ms until there is a turn (at most turns_max are taken) or an activity (at most activities_max;
+ * the slots of the runtime bound them too), and returns at once when the runtime has stopped. With both 0
+ * it only hands in. out: "Poll work". Several threads may poll one runtime. */
 DX_API DX_CHECKED dx_error *dx_runtime_poll(dx_runtime *runtime, dx_text answers, int32_t turns_max,
                                             int32_t activities_max, int64_t timeout_ms, dx_buffer *out);
 

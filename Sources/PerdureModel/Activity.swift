@@ -39,8 +39,8 @@ package struct ActivityTask: Hashable, Sendable {
   }
 }
 
-/// A fenced right to run one activity. `token` is the attempt that the claim was made for, so that a claim taken
-/// again, even by the same node, makes the older one stale.
+/// A fenced right to run one activity. `token` is the attempt that the claim was made for, so that a claim
+/// taken again, even by the same node, makes the older one stale.
 package struct ActivityClaim: Hashable, Sendable {
   package var node: NodeID
   package var token: Int64

@@ -25,7 +25,8 @@ package struct Origin: Hashable, Sendable {
   }
 }
 
-/// Two kinds of named, buffered, first-come-first-served messages. They differ in name only: each has its own names.
+/// Two kinds of named, buffered, first-come-first-served messages. They differ in name only: each has its own
+/// names.
 package enum Channel: String, Hashable, Sendable, CaseIterable {
   case event
   case queue

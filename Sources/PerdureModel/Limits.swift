@@ -1,4 +1,5 @@
-/// Every bound of the engine, in one place. Defaults; `RuntimeOptions` and `ClientOptions` may lower or raise them.
+/// Every bound of the engine, in one place. Defaults; `RuntimeOptions` and `ClientOptions` may lower or raise
+/// them.
 package enum Limits {
   package static let nameBytes = 256
   package static let instanceIDBytes = 512

@@ -1,4 +1,4 @@
-package import PerdureModel
+import PerdureModel
 package import PerdureStore
 
 /// The one writer of a store: takes everything that is waiting and makes it durable together.
@@ -34,7 +34,7 @@ package final class Committer: @unchecked Sendable {
   }
 
   package func start() -> Bool {
-    startThread("dx-committer") { [self] in run() }
+    startThread { [self] in run() }
   }
 
   package func submit(_ jobs: [Job]) {

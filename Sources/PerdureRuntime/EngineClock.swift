@@ -7,10 +7,10 @@ import Synchronization
 package final class EngineClock: Sendable {
   private let offsetNS: Atomic<Int64>
 
-  package init() { offsetNS = Atomic(Self.wallNS() - monotonicNS()) }
+  package init() { offsetNS = Atomic(Self.wallNS() - monotonicNowNS()) }
 
   package func now() -> TimestampMS {
-    let monotonic = monotonicNS()
+    let monotonic = monotonicNowNS()
     let ahead = Self.wallNS() - monotonic
     let offset = offsetNS.max(ahead, ordering: .relaxed).newValue
     return (monotonic + offset) / 1_000_000

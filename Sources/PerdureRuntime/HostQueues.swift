@@ -1,4 +1,4 @@
-package import PerdureModel
+import PerdureModel
 
 /// How a registered name is run: by a call from our threads, or by `poll`.
 package enum HostFunction<Ticket>: Sendable {
@@ -27,16 +27,16 @@ final class HostQueues: @unchecked Sendable {
   /// Threads only where there is a callback to make. false: the system has no more threads.
   func start(turnCallbacks: Bool, activityCallbacks: Bool) -> Bool {
     var isComplete = true
-    func run(_ count: Int, _ name: String, _ queue: WorkQueue<@Sendable () -> Void>) {
-      for index in 0..<count {
-        let started = startThread("\(name)-\(index)") {
+    func run(_ count: Int, _ queue: WorkQueue<@Sendable () -> Void>) {
+      for _ in 0..<count {
+        let started = startThread {
           while let calls = queue.take(1, untilMonotonicNS: nil) { for call in calls { call() } }
         }
         isComplete = isComplete && started
       }
     }
-    if turnCallbacks { run(turnThreads, "dx-turn", turnCalls) }
-    if activityCallbacks { run(activityThreads, "dx-activity", activityCalls) }
+    if turnCallbacks { run(turnThreads, turnCalls) }
+    if activityCallbacks { run(activityThreads, activityCalls) }
     return isComplete
   }
 
@@ -73,7 +73,7 @@ final class HostQueues: @unchecked Sendable {
         }
         let wants = turnsMax > 0 || activitiesMax > 0
         if isStopped || !wants || !taken.turns.isEmpty || !taken.activities.isEmpty { return taken }
-        if monotonicNS() >= deadline { return taken }
+        if monotonicNowNS() >= deadline { return taken }
         pollers += 1
         _ = monitor.wait(untilMonotonicNS: deadline)
         pollers -= 1

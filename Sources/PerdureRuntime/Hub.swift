@@ -63,6 +63,11 @@ package final class Hub: @unchecked Sendable {
     }
   }
 
+  /// Some runtime of this process would run such an instance.
+  package func serves(_ orchestration: String, _ version: String?) -> Bool {
+    runtimes.withLock { $0 }.contains { $0.serves(orchestration, version) }
+  }
+
   /// A runtime handed work back.
   func tellUnheldWork() {
     for runtime in runtimes.withLock({ $0 }) { runtime.post(.storeChanged(byOthers: false)) }

@@ -125,9 +125,9 @@ package final class Runtime: @unchecked Sendable {
       (state.orchestrations.values.contains { $0.isCallback }, state.activities.values.contains { $0.isCallback })
     }
     guard hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1),
-      startThread("dx-reader", { [reads] in
+      startThread({ [reads] in
         while let calls = reads.take(untilMonotonicNS: nil) { for call in calls { call() } }
-      }), startThread("dx-engine", { engine.run() })
+      }), startThread({ engine.run() })
     else { throw .noThreads }
     hub.attach(self)
     post(.start)
@@ -148,7 +148,7 @@ package final class Runtime: @unchecked Sendable {
     switch stage {
     case .new, .stopped:
       hosts.stop()
-      guard startThread("dx-stop", { done() }) else { throw .noThreads }
+      guard startThread({ done() }) else { throw .noThreads }
     case .running, .stopping: post(.stop(graceMS: graceMS))
     }
   }
@@ -160,8 +160,9 @@ package final class Runtime: @unchecked Sendable {
     } catch {
       hub.log(
         LogRecord(
-          at: hub.clock.now(), level: .warn, node: node,
-          message: "a node could not be signed off; others notice when its process ends: \(error.message)"))
+          at: hub.clock.now(), level: .warn,
+          message: "a node could not be signed off; others notice when its process ends: \(error.message)",
+          node: node))
     }
     hub.tellUnheldWork()
     hosts.stop()
@@ -169,6 +170,9 @@ package final class Runtime: @unchecked Sendable {
     inputs.close()
     let done = registered.withLock { state in
       state.stage = .stopped
+      // Lets go of what the host gave with its functions.
+      state.orchestrations = [:]
+      state.activities = [:]
       defer { state.stopped = [] }
       return state.stopped
     }
@@ -179,7 +183,9 @@ package final class Runtime: @unchecked Sendable {
 
   // MARK: Work
 
-  func post(_ input: RuntimeInput) { inputs.add(input) }
+  /// false: the engine has ended.
+  @discardableResult
+  func post(_ input: RuntimeInput) -> Bool { inputs.add(input) }
   func post(_ all: [RuntimeInput]) { inputs.add(contentsOf: all) }
 
   func function(for request: TurnRequest) -> HostFunction<TurnTicket>? {
@@ -197,6 +203,11 @@ package final class Runtime: @unchecked Sendable {
       && registered.withLock { $0.stage == .running && $0.registry.serves(orchestration) }
   }
 
+  /// Whether an instance of this name and version (nil: any) would be run here.
+  func serves(_ orchestration: String, _ version: String?) -> Bool {
+    registered.withLock { $0.stage == .running && $0.registry.resolve(orchestration, version) != nil }
+  }
+
   func setHasRoom(_ value: Bool) { hasRoom.store(value, ordering: .relaxed) }
 
   package struct Polled: Sendable {
@@ -209,7 +220,7 @@ package final class Runtime: @unchecked Sendable {
   package func poll(turnsMax: Int, activitiesMax: Int, timeoutMS: Int64) -> Polled {
     let timeoutNS = max(0, min(timeoutMS, 1 << 40)) * 1_000_000
     let taken = hosts.poll(
-      turnsMax: turnsMax, activitiesMax: activitiesMax, untilMonotonicNS: monotonicNS() + timeoutNS)
+      turnsMax: turnsMax, activitiesMax: activitiesMax, untilMonotonicNS: monotonicNowNS() + timeoutNS)
     return Polled(turns: taken.turns, activities: taken.activities, isStopped: taken.isStopped)
   }
 }

@@ -17,7 +17,7 @@ final class RuntimeEngine: @unchecked Sendable {
     self.node = node
     hub = runtime.hub
     let settings = DispatchSettings(
-      node: node, activitySlots: runtime.settings.activitySlots, cacheIsOn: runtime.settings.cacheIsOn,
+      node: node, activitySlots: runtime.settings.activitySlots, cacheIsOn: runtime.settings.isCaching,
       cachedInstances: runtime.settings.cachedInstances)
     dispatcher = Dispatcher(settings: settings, registry: registry)
   }
@@ -80,8 +80,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private func runTurn(_ request: TurnRequest) {
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
-      return runtime.post(
-        .turnFailed(request.instance, Failure(type: FailureType.protocolViolation, message: message)))
+      runtime.post(.turnFailed(request.instance, Failure(type: FailureType.protocolViolation, message: message)))
+      return
     }
     runtime.hosts.add(TurnTicket(request, runtime), function)
   }

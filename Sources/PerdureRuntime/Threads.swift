@@ -42,14 +42,10 @@ package final class Monitor: @unchecked Sendable {
 }
 
 /// Runs `body` on a new detached thread. false: the system has no more threads.
-package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
   final class Start {
-    let name: String
     let body: @Sendable () -> Void
-    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-      self.name = name
-      self.body = body
-    }
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
   var attributes = pthread_attr_t()
   pthread_attr_init(&attributes)
@@ -61,15 +57,13 @@ package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void)
   sigfillset(&all)
   pthread_sigmask(SIG_SETMASK, &all, &before)
   defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-  let start = Unmanaged.passRetained(Start(name, body))
+  let start = Unmanaged.passRetained(Start(body))
   var thread = pthread_t()
   let code = pthread_create(
     &thread, &attributes,
     { argument in
       guard let argument else { return nil }
-      let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-      _ = start.name.withCString { pthread_setname_np(pthread_self(), $0) }
-      start.body()
+      Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body()
       return nil
     }, start.toOpaque())
   if code != 0 { start.release() }
@@ -77,7 +71,7 @@ package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void)
 }
 
 /// Nanoseconds on a clock that never jumps.
-package func monotonicNS() -> Int64 {
+package func monotonicNowNS() -> Int64 {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
   return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)

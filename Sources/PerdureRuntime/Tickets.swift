@@ -1,6 +1,15 @@
 package import PerdureModel
 import Synchronization
 
+/// What became of an answer to a ticket.
+package enum TicketAnswer: Sendable {
+  case taken
+  /// It was answered before.
+  case isGone
+  /// The runtime has ended, or the work was given up: the answer is of no use.
+  case stale
+}
+
 /// A turn that is out at a host: to be answered exactly once.
 package final class TurnTicket: Sendable {
   package let request: TurnRequest
@@ -12,17 +21,13 @@ package final class TurnTicket: Sendable {
     self.runtime = runtime
   }
 
-  /// false: it was answered before.
-  package func answer(_ answer: TurnAnswer) -> Bool {
-    guard !isDone.exchange(true, ordering: .relaxed) else { return false }
-    runtime.post(.turnAnswered(request.instance, answer))
-    return true
-  }
+  package func answer(_ answer: TurnAnswer) -> TicketAnswer { post(.turnAnswered(request.instance, answer)) }
 
-  package func fail(_ failure: Failure) -> Bool {
-    guard !isDone.exchange(true, ordering: .relaxed) else { return false }
-    runtime.post(.turnFailed(request.instance, failure))
-    return true
+  package func fail(_ failure: Failure) -> TicketAnswer { post(.turnFailed(request.instance, failure)) }
+
+  private func post(_ input: RuntimeInput) -> TicketAnswer {
+    guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
+    return runtime.post(input) ? .taken : .stale
   }
 }
 
@@ -43,10 +48,9 @@ package final class ActivityTicket: Sendable {
 
   func cancel() { cancelled.store(true, ordering: .relaxed) }
 
-  /// false: it was answered before.
-  package func end(_ outcome: Outcome) -> Bool {
-    guard !isDone.exchange(true, ordering: .relaxed) else { return false }
-    runtime.post(.activityEnded(self, outcome))
-    return true
+  package func end(_ outcome: Outcome) -> TicketAnswer {
+    guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
+    let isWanted = !isCancelled
+    return runtime.post(.activityEnded(self, outcome)) && isWanted ? .taken : .stale
   }
 }

@@ -39,7 +39,7 @@ package final class WaitDesk: @unchecked Sendable {
     monitor.locked {
       if isClosed { return false }
       if !hasThread {
-        hasThread = startThread("dx-wait") { [self] in run() }
+        hasThread = startThread { [self] in run() }
         if !hasThread { return false }
       }
       let wait = Wait(deadlineNS: deadlineNS, answer: answer, group: ObjectIdentifier(group))
@@ -117,7 +117,7 @@ package final class WaitDesk: @unchecked Sendable {
           mustRecheck = false
           due = waits.keys.map { $0.text }
         }
-        let now = monotonicNS()
+        let now = monotonicNowNS()
         let timedOut = take { $0.deadlineNS.map { $0 <= now } ?? false }
         if !due.isEmpty || !timedOut.isEmpty {
           defer { due = [] }

@@ -2,14 +2,14 @@ package import PerdureModel
 
 /// Where instances live. `PerdureStoreConformance` is the contract in full: a store is what passes it.
 ///
-/// Writing is one call: `commit` takes everything that is ready and makes it durable together. Reading never blocks
-/// writing. All calls may wait for the device; all may come from any thread, several at once.
+/// Writing is one call: `commit` takes everything that is ready and makes it durable together. Reading never
+/// blocks writing. All calls may wait for the device; all may come from any thread, several at once.
 package protocol Store: AnyObject, Sendable {
   /// Applies the entries in order, in one transaction with one sync, and answers each in its place.
   ///
-  /// When the call returns, what landed is durable. When it throws, nothing of it is (a store that cannot know,
-  /// because the connection died in the middle, throws a transient error; revisions, claims and ids then tell the
-  /// caller that tries again).
+  /// When the call returns, what landed is durable. When it throws, nothing of it is (a store that cannot
+  /// know, because the connection died in the middle, throws a transient error; revisions, claims and ids
+  /// then tell the caller that tries again).
   func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome]
 
   /// Everything needed to go on with an instance, read at one moment; nil if there is none.
@@ -19,12 +19,12 @@ package protocol Store: AnyObject, Sendable {
   /// The waiting messages of an instance above `after`, in order.
   func inbox(of instance: InstanceID, after: MessageSequence) throws(StoreError) -> [InboxMessage]
 
-  /// Instances that `node` owns and that are due by their row (`wake_at` is past), earliest first: found after
-  /// another process wrote to the store.
+  /// Instances that `node` owns and that are due by their row (`wake_at` is past), earliest first: found
+  /// after another process wrote to the store.
   func dueInstances(ownedBy node: NodeID, now: TimestampMS, limit: Int) throws(StoreError) -> [InstanceID]
 
-  /// The next moment after `now` at which an instance that no live node owns, or an activity that no live node
-  /// holds, becomes due; nil for none.
+  /// The next moment after `now` at which an instance that no live node owns, or an activity that no live
+  /// node holds, becomes due; nil for none.
   func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS?
 
   func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription?
@@ -38,8 +38,8 @@ package protocol Store: AnyObject, Sendable {
   /// Forgets nodes whose process is gone; the number of those. Called at open and when the outside changed.
   func reapNodes() throws(StoreError) -> Int
 
-  /// Calls `changed` (from a thread of the store, several writes may be told as one) after another process wrote.
-  /// nil ends it. A store that only this process can reach never calls.
+  /// Calls `changed` (from a thread of the store, several writes may be told as one) after another process
+  /// wrote. nil ends it. A store that only this process can reach never calls.
   func observeForeignWrites(_ changed: (@Sendable () -> Void)?)
 
   /// Ends the use of the store. Later calls throw `.closed`.

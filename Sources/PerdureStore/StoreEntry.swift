@@ -7,15 +7,16 @@ package enum StoreEntry: Hashable, Sendable {
   /// A message from outside.
   case post(OutgoingMessage, now: TimestampMS)
   case turn(TurnCommit)
-  /// The result of an activity whose instance another node holds: the row goes, a message to the instance comes.
+  /// The result of an activity whose instance another node holds: the row goes, a message to the instance
+  /// comes.
   case activityEnded(ActivityKey, claim: ActivityClaim, outcome: Outcome, now: TimestampMS)
   /// Takes up to `limit` instances that are due, are not owned by a live node, and whose orchestration is in
   /// `orchestrations`. Earliest first.
   case claimInstances(node: NodeID, orchestrations: [String], limit: Int, now: TimestampMS)
   /// Takes one instance by name, if no other live node owns it.
   case claimInstance(node: NodeID, instance: InstanceID)
-  /// Takes up to `limit` visible activities that no live node holds and whose name is in `activities`. Oldest first.
-  /// Each gets `attempt + 1` (unless it was never claimed) and a claim with that attempt as its token.
+  /// Takes up to `limit` visible activities that no live node holds and whose name is in `activities`. Oldest
+  /// first. Each gets `attempt + 1` (unless it was never claimed) and a claim with that attempt as its token.
   case claimActivities(node: NodeID, activities: [String], limit: Int, now: TimestampMS)
   /// Gives instances back: nobody holds them in memory. Those not owned by `node` are left alone.
   case releaseInstances(node: NodeID, instances: [InstanceID])
@@ -58,8 +59,8 @@ package enum StoreReceipt: Hashable, Sendable {
 package struct TurnReceipt: Hashable, Sendable {
   /// Messages that went into inboxes, in the order of the commit.
   package var deliveries: [Delivery]
-  /// Instances that were created. One whose id was taken is missing here; the parent then gets a message that says
-  /// so (in `deliveries`).
+  /// Instances that were created. One whose id was taken is missing here; the parent then gets a message that
+  /// says so (in `deliveries`).
   package var started: [InstanceID]
   /// Messages wait in the inbox of the instance that the commit did not consume.
   package var hasWaitingMessages: Bool

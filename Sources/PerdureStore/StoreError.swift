@@ -1,4 +1,5 @@
-/// What went wrong in a store as a whole. Says whether trying again can help; nothing else decides about retries.
+/// What went wrong in a store as a whole. Says whether trying again can help; nothing else decides about
+/// retries.
 package struct StoreError: Error, Hashable, Sendable {
   package enum Code: String, Hashable, Sendable, CaseIterable {
     /// Somebody else holds the write lock. Transient.

@@ -1,0 +1,70 @@
+# Perdure. `make demo` shows it, `make test` proves it; both install what is missing first.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+SEEDS ?= 200
+LIBRARY ?= .build/release/libdx.so
+PYTHON = .build/venv/bin/python
+VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
+
+export SWIFT SEEDS
+# Python programs of this repository use the library and the package of this repository.
+WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
+
+.PHONY: help demo test build install bench kill-loop sim format check-format clean prepare
+
+help:
+	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
+	@echo "make test           all tests of all languages"
+	@echo "make build          .build/release/libdx.so"
+	@echo "make install        header, library and dx.pc below PREFIX=$(PREFIX)"
+	@echo "make bench          C, Swift and Python side by side"
+	@echo "make kill-loop      30 kills in the middle of 200 orders"
+	@echo "make sim SEEDS=n    n simulated worlds"
+	@echo "make format, make check-format, make clean"
+
+prepare:
+	@.ci/prepare
+
+build: prepare
+	$(SWIFT) build -c release --product dx
+
+demo: build
+	@mkdir -p .build/demo
+	@rm -f .build/demo/order.sqlite*
+	@$(WITH_PYTHON) examples/order/order.py demo --store sqlite:.build/demo/order.sqlite
+
+# The formatters have no say in whether the program works; .ci/run asks them too.
+test: prepare
+	@python3 .ci/suites.py build swift c python simulation kills demo
+
+install: $(LIBRARY)
+	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
+	install -D -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libdx.so
+	strip --strip-unneeded $(DESTDIR)$(PREFIX)/lib/libdx.so
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' .ci/dx.pc.in \
+	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/dx.pc
+
+$(LIBRARY):
+	$(MAKE) build
+
+bench: build
+	$(SWIFT) build -c release --product bench-swift
+	@$(WITH_PYTHON) benchmarks/run.py
+
+kill-loop: build
+	@$(WITH_PYTHON) Tests/chaos/kill_loop.py --kills 30 --orders 200
+
+sim: prepare
+	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)
+
+format: prepare
+	@.ci/format
+
+check-format: prepare
+	@.ci/format --check
+
+clean:
+	rm -rf .build

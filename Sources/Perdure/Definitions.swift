@@ -1,0 +1,117 @@
+import PerdureModel
+
+/// An orchestration: a name, a version, and a deterministic function.
+///
+/// The function may be run again from its recorded history at any time, on any machine. It must take the same
+/// decisions then: everything that is not a plain computation goes through its `OrchestrationContext` or an activity.
+///
+///     let greet = OrchestrationDefinition("greet") { (context, name: String) in
+///       try await context.call(makeGreeting, with: name)
+///     }
+public struct OrchestrationDefinition<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
+  public let name: String
+  /// A semantic version. Running instances stay with theirs; new ones take the highest that is registered.
+  public let version: String
+  let run: @Sendable (OrchestrationContext, Input) async throws -> Output
+
+  /// - Parameters:
+  ///   - name: 1...256 bytes, the same in every process and language.
+  ///   - version: a semantic version.
+  ///   - run: the code. Throwing ends the instance as failed, with the error as its failure.
+  public init(
+    _ name: String, version: String = "1.0.0",
+    run: @escaping @Sendable (OrchestrationContext, Input) async throws -> Output
+  ) {
+    self.name = name
+    self.version = version
+    self.run = run
+  }
+
+  var body: OrchestrationBody {
+    let (name, run) = (name, run)
+    return { context, input in
+      let input = try PayloadCoding.decode(Input.self, input, "the input of the orchestration '\(name)'")
+      let output = try await run(context, input)
+      return try PayloadCoding.encode(output, "the output of the orchestration '\(name)'")
+    }
+  }
+}
+
+extension OrchestrationDefinition where Input == Nothing {
+  /// An orchestration without input.
+  public init(
+    _ name: String, version: String = "1.0.0",
+    run: @escaping @Sendable (OrchestrationContext) async throws -> Output
+  ) {
+    self.init(name, version: version) { context, _ in try await run(context) }
+  }
+}
+
+extension OrchestrationDefinition where Output == Nothing {
+  /// An orchestration without output.
+  public init(
+    _ name: String, version: String = "1.0.0",
+    run: @escaping @Sendable (OrchestrationContext, Input) async throws -> Void
+  ) {
+    self.init(name, version: version) { context, input -> Nothing in
+      try await run(context, input)
+      return Nothing()
+    }
+  }
+}
+
+/// An activity: a name and an ordinary function, which may do anything. It runs at least once for each time that an
+/// orchestration calls it; `ActivityContext.idempotencyKey` tells repeated attempts of one call.
+///
+///     let makeGreeting = ActivityDefinition("makeGreeting") { (context, name: String) in "Hello, \(name)!" }
+public struct ActivityDefinition<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
+  public let name: String
+  let run: @Sendable (ActivityContext, Input) async throws -> Output
+
+  /// - Parameters:
+  ///   - name: 1...256 bytes, the same in every process and language.
+  ///   - run: the code. Throwing fails the call; the orchestration catches an `ActivityFailure`.
+  public init(_ name: String, run: @escaping @Sendable (ActivityContext, Input) async throws -> Output) {
+    self.name = name
+    self.run = run
+  }
+
+  var body: ActivityBody {
+    let (name, run) = (name, run)
+    return { context, input in
+      let input = try PayloadCoding.decode(Input.self, input, "the input of the activity '\(name)'")
+      let output = try await run(context, input)
+      return try PayloadCoding.encode(output, "the result of the activity '\(name)'")
+    }
+  }
+}
+
+extension ActivityDefinition where Input == Nothing {
+  /// An activity without input.
+  public init(_ name: String, run: @escaping @Sendable (ActivityContext) async throws -> Output) {
+    self.init(name) { context, _ in try await run(context) }
+  }
+}
+
+extension ActivityDefinition where Output == Nothing {
+  /// An activity without result.
+  public init(_ name: String, run: @escaping @Sendable (ActivityContext, Input) async throws -> Void) {
+    self.init(name) { context, input -> Nothing in
+      try await run(context, input)
+      return Nothing()
+    }
+  }
+}
+
+/// User code behind its types: what an activity registers.
+typealias ActivityBody = @Sendable (ActivityContext, Payload) async throws -> Payload
+
+/// The type of what is not there: null in JSON, and any JSON value can be read as one.
+public struct Nothing: Codable, Hashable, Sendable {
+  public init() {}
+  public init(from decoder: any Decoder) throws {}
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encodeNil()
+  }
+}

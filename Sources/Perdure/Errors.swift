@@ -1,0 +1,97 @@
+import PerdureModel
+
+/// An activity that an orchestration called has failed.
+public struct ActivityFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The name of the activity.
+  public let activity: String
+  public let failure: Failure
+
+  public var description: String { "the activity '\(activity)' failed: \(failure)" }
+}
+
+/// An instance has failed, was cancelled or was terminated: a child that an orchestration called, or an instance whose
+/// result was asked for.
+public struct OrchestrationFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The instance where it is known, else the name of the orchestration.
+  public let instance: String
+  public let failure: Failure
+
+  /// It ended because somebody asked it to.
+  public var isCancellation: Bool { failure.type == FailureType.cancelled }
+
+  public var description: String { "the orchestration '\(instance)' failed: \(failure)" }
+}
+
+/// Time ran out in `OrchestrationContext.withTimeout`.
+public struct TimedOut: Error, Hashable, Codable, Sendable, CustomStringConvertible {
+  public init() {}
+  public var description: String { "the time that was given ran out" }
+}
+
+/// Ends the code of an execution; the instance goes on with a new one and an empty history. Thrown by
+/// `OrchestrationContext.continueAsNew`; let it pass.
+public struct ContinueAsNew: Error, Sendable, CustomStringConvertible {
+  let version: String?
+  let input: Payload
+
+  public var description: String { "the orchestration continues as new" }
+}
+
+/// A call to the engine was refused.
+public struct DXError: Error, Hashable, Sendable, CustomStringConvertible {
+  public let code: Code
+  /// One plain sentence: what happened, to which instance, what to do.
+  public let message: String
+  /// Trying the same call again can help.
+  public let isTransient: Bool
+  /// A JSON object with the data behind the message.
+  public let detailsJSON: String
+
+  public var description: String { "\(message) (\(code))" }
+
+  init(_ code: Code, _ message: String, isTransient: Bool = false, detailsJSON: String = "{}") {
+    self.code = code
+    self.message = message
+    self.isTransient = isTransient
+    self.detailsJSON = detailsJSON
+  }
+
+  /// The fixed numbers of `dx.h`.
+  public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    public let rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    public static let invalidArgument = Code(rawValue: 1)
+    public static let invalidHandle = Code(rawValue: 2)
+    public static let unsupported = Code(rawValue: 3)
+    public static let notFound = Code(rawValue: 4)
+    public static let alreadyExists = Code(rawValue: 5)
+    public static let wrongStatus = Code(rawValue: 6)
+    public static let limitExceeded = Code(rawValue: 7)
+    public static let timedOut = Code(rawValue: 8)
+    public static let closed = Code(rawValue: 9)
+    public static let forked = Code(rawValue: 10)
+    public static let stale = Code(rawValue: 11)
+    public static let protocolViolation = Code(rawValue: 20)
+    public static let nondeterminism = Code(rawValue: 21)
+    public static let storeBusy = Code(rawValue: 40)
+    public static let storeFull = Code(rawValue: 41)
+    public static let storeIO = Code(rawValue: 42)
+    public static let storeReadOnly = Code(rawValue: 43)
+    public static let storeCorrupt = Code(rawValue: 44)
+    public static let storeForeign = Code(rawValue: 45)
+    public static let storeCannotOpen = Code(rawValue: 46)
+    public static let storeReplaced = Code(rawValue: 47)
+    public static let `internal` = Code(rawValue: 99)
+
+    private static let names: [Int32: String] = [
+      1: "invalidArgument", 2: "invalidHandle", 3: "unsupported", 4: "notFound", 5: "alreadyExists",
+      6: "wrongStatus", 7: "limitExceeded", 8: "timedOut", 9: "closed", 10: "forked", 11: "stale",
+      20: "protocolViolation", 21: "nondeterminism", 40: "storeBusy", 41: "storeFull", 42: "storeIO",
+      43: "storeReadOnly", 44: "storeCorrupt", 45: "storeForeign", 46: "storeCannotOpen",
+      47: "storeReplaced", 99: "internal",
+    ]
+
+    public var description: String { Self.names[rawValue] ?? "code \(rawValue)" }
+  }
+}

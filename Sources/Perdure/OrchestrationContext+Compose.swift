@@ -1,0 +1,38 @@
+extension OrchestrationContext {
+  /// Runs several pieces of code at once and returns what the first one to end returns, or throws what it throws.
+  /// The others are cancelled, and have ended when this returns.
+  public func race<Value: Sendable>(
+    _ first: @escaping @Sendable () async throws -> Value,
+    _ others: (@Sendable () async throws -> Value)...
+  ) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value.self) { group in
+      group.addTask(operation: first)
+      for other in others { group.addTask(operation: other) }
+      defer { group.cancelAll() }
+      guard let winner = try await group.next() else { throw CancellationError() }
+      return winner
+    }
+  }
+
+  /// Runs code that has to end in time.
+  ///
+  /// - Throws: `TimedOut` when it has not; the code is then cancelled and has ended when this throws.
+  public func withTimeout<Value: Sendable>(
+    _ duration: Duration, _ body: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value {
+    try await race(
+      body,
+      {
+        try await sleep(for: duration)
+        throw TimedOut()
+      })
+  }
+
+  /// Runs code that no cancellation reaches: neither of its task nor of the instance. For clean-up in child tasks that
+  /// have been cancelled. A cancellation of the instance that comes meanwhile is thrown by the next call after it.
+  public func withCancellationShield<Value: Sendable>(
+    _ body: @Sendable () async throws -> Value
+  ) async rethrows -> Value {
+    try await CancellationShield.$isActive.withValue(true) { try await body() }
+  }
+}

@@ -1,0 +1,85 @@
+import PerdureModel
+
+/// What an orchestration does with the world. Every call is recorded, so that it gives the same answer when the code
+/// is run again.
+///
+/// Use it inside the orchestration's function only: in the function itself, in `async let`, task groups and functions
+/// that it awaits. Awaiting anything else is reported as a failure of the orchestration.
+///
+/// When the instance is cancelled, the awaits of that moment throw `CancellationError`, once; calls made afterwards,
+/// in `catch` and `defer`, work as before. A child task that the code cancels itself (a dropped `async let`,
+/// `cancelAll`, the loser of a race) gives up its work in the engine too, and each of its later calls throws; what must
+/// be done all the same goes inside `withCancellationShield`.
+public struct OrchestrationContext: Sendable {
+  let live: LiveOrchestration
+
+  /// The id of this instance.
+  public var instance: String { live.instance }
+  /// 1, and one more for each `continueAsNew`.
+  public var execution: Int64 { live.execution }
+  /// The name and version this execution runs under.
+  public var orchestration: String { live.orchestration }
+  public var version: String { live.version }
+  /// The instance that called this one and waits for it.
+  public var parentInstance: String? { guarded("parentInstance", nil) { $0.parent?.instance } }
+  /// The code is going through what it did before. For tests and measurements; decisions must not depend on it.
+  public var isReplaying: Bool { guarded("isReplaying", false) { $0.isReplaying } }
+  /// Somebody asked this instance to end.
+  public var isCancellationRequested: Bool {
+    guarded("isCancellationRequested", false) { $0.isCancellationRequested }
+  }
+  /// The time of the event that the code reacts to; the same when it is run again.
+  public var now: Timestamp {
+    Timestamp(millisecondsSince1970: guarded("now", 0) { $0.now })
+  }
+
+  /// A new GUID, the same when the code is run again.
+  public func newGUID() -> String { guarded("newGUID", "") { $0.random.nextGUID() } }
+
+  /// A number in 0..<1, the same when the code is run again.
+  public func random() -> Double { guarded("random", 0) { $0.random.nextUnit() } }
+
+  /// Writes to the log, once: not again when the code is run again.
+  public func log(_ message: String, level: LogLevel = .info) {
+    live.log(PerdureModel.LogLevel(rawValue: level.rawValue) ?? .info, message)
+  }
+
+  /// Sets what `Client.describe` shows of this instance.
+  ///
+  /// - Throws: `PayloadError` when the value cannot be written as JSON.
+  public func setCustomStatus(_ status: some Encodable) throws {
+    let payload = try PayloadCoding.encode(status, "the custom status of '\(instance)'")
+    try live.admit("setCustomStatus")
+    live.emit(.setCustomStatus(payload))
+  }
+
+  /// Clears what `setCustomStatus` set.
+  public func clearCustomStatus() throws {
+    try live.admit("clearCustomStatus")
+    live.emit(.setCustomStatus(nil))
+  }
+
+  /// Ends this execution; the instance goes on at once with a new input, an empty history, and the messages that were
+  /// not taken yet.
+  ///
+  /// - Parameters:
+  ///   - input: the input of the next execution.
+  ///   - version: nil for the highest that is registered.
+  public func continueAsNew(_ input: some Encodable, version: String? = nil) throws -> Never {
+    throw ContinueAsNew(
+      version: version, input: try PayloadCoding.encode(input, "the next input of '\(instance)'"))
+  }
+
+  /// State of the turn, or a stand-in when the caller is outside it: the turn then fails.
+  private func guarded<Value>(
+    _ what: String, _ standIn: Value, _ read: (LiveOrchestration) -> Value
+  ) -> Value {
+    do { try live.admit(what) } catch { return standIn }
+    return read(live)
+  }
+}
+
+/// How much a log line matters.
+public enum LogLevel: String, Hashable, Sendable, CaseIterable {
+  case debug, info, warn, error
+}

@@ -1,0 +1,55 @@
+public import CDX
+import PerdureModel
+import PerdureRuntime
+import PerdureWire
+import Synchronization
+
+/// Where log records of this process go. Quiet until a host asks.
+enum LogSink {
+  private struct Sink: Sendable {
+    var level: LogLevel
+    var log: @Sendable (LogRecord) -> Void
+  }
+
+  private static let sink = Mutex<Sink?>(nil)
+
+  static func set(_ level: LogLevel, _ log: (@Sendable (LogRecord) -> Void)?) {
+    let before = sink.withLock { sink in
+      let before = sink
+      sink = log.map { Sink(level: level, log: $0) }
+      return before
+    }
+    // Outside the lock: the last reference to a host's data may go here.
+    withExtendedLifetime(before) {}
+  }
+
+  /// Never waits: the callback is made by the callback thread.
+  static func write(_ record: LogRecord) {
+    guard let sink = sink.withLock({ $0 }), record.level >= sink.level else { return }
+    CallbackThread.run { sink.log(record) }
+  }
+}
+
+@c @implementation
+public func dx_log_set(
+  _ config: dx_text, _ log: dx_log_fn?, _ user_data: UnsafeMutableRawPointer?, _ release: dx_release_fn?
+) -> OpaquePointer? {
+  let user = UserData(user_data, release)
+  return fallible { () throws(ABIError) in
+    let json = try config.bytes("config")
+    let level = try decoded("config") { () throws(WireError) in
+      json.isEmpty ? .info : try OptionsWire.decodeLog(json)
+    }
+    guard let log else { return LogSink.set(level, nil) }
+    let call = LogCall(log: log)
+    LogSink.set(level) { record in
+      let text = LentText(LogWire.encode(record))
+      call.log(text.text, user.pointer)
+      withExtendedLifetime((text, user)) {}
+    }
+  }
+}
+
+private struct LogCall: @unchecked Sendable {
+  let log: dx_log_fn
+}

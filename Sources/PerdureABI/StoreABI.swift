@@ -1,0 +1,56 @@
+public import CDX
+import PerdureModel
+import PerdureRuntime
+import PerdureStore
+import PerdureStoreMemory
+import PerdureStoreSQLite
+import PerdureWire
+
+/// An open store, shared by its handle and by the clients and runtimes on it. It closes with the last of them.
+final class StoreObject: Sendable {
+  let hub: Hub
+
+  init(hub: Hub) { self.hub = hub }
+
+  deinit { hub.close() }
+}
+
+@c @implementation
+public func dx_store_open(
+  _ options: UnsafePointer<dx_store_options>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  fallible { () throws(ABIError) in
+    let out = try Out(out)
+    guard let options else { throw ABIError(.invalidArgument, "options is NULL") }
+    let given = try PerdureABI.options(
+      options, empty: dx_store_options(), size: Int(clamping: options.pointee.struct_size))
+    let url = try given.url.string("url")
+    let config = try given.config.bytes("config")
+    let settings = try decoded("config") { () throws(WireError) in
+      config.isEmpty ? StoreSettings() : try OptionsWire.decodeStore(config)
+    }
+    let store = try open(url, settings)
+    let hub = try mapped { () throws(StoreError) in try Hub(store: store, log: LogSink.write) }
+    out.set(try Handles.stores.add(StoreObject(hub: hub)))
+  }
+}
+
+private func open(_ url: String, _ settings: StoreSettings) throws(ABIError) -> any Store {
+  guard let colon = url.firstIndex(of: ":") else {
+    throw ABIError(.invalidArgument, "url '\(url)' has no scheme; use memory: or sqlite:PATH")
+  }
+  let rest = String(url[url.index(after: colon)...])
+  switch url[..<colon] {
+  case "memory":
+    guard rest.isEmpty else { throw ABIError(.invalidArgument, "url '\(url)': memory: takes no path") }
+    return MemoryStore()
+  case "sqlite":
+    guard !rest.isEmpty else { throw ABIError(.invalidArgument, "url '\(url)' has no path; use sqlite:PATH") }
+    return try mapped { () throws(StoreError) in try SQLiteStore.open(path: rest, settings: settings) }
+  case let scheme:
+    throw ABIError(.unsupported, "url scheme '\(scheme):' is unknown; use memory: or sqlite:PATH")
+  }
+}
+
+@c @implementation
+public func dx_store_close(_ store: OpaquePointer?) { _ = try? Handles.stores.remove(store) }

@@ -1,0 +1,81 @@
+package import PerdureModel
+import PerdureStore
+
+extension MemoryState {
+  package func load(_ instance: InstanceID) -> InstanceSnapshot? {
+    record(instance).map {
+      InstanceSnapshot(
+        description: $0.description, start: $0.start, owner: holder(of: $0), history: $0.histories.last ?? [],
+        inbox: $0.inbox)
+    }
+  }
+
+  package func inbox(of instance: InstanceID, after: MessageSequence) -> [InboxMessage] {
+    guard let inbox = record(instance)?.inbox else { return [] }
+    return Array(inbox.drop { $0.sequence <= after })
+  }
+
+  package func dueInstances(ownedBy node: NodeID, now: TimestampMS, limit: Int) -> [InstanceID] {
+    var instances: [InstanceID] = []
+    owned[node]?.walk { due in
+      guard due.at <= now, instances.count < limit else { return false }
+      if let record = records[due.order] { instances.append(record.description.instance) }
+      return true
+    }
+    return instances
+  }
+
+  package func nextDue(after now: TimestampMS) -> TimestampMS? {
+    let instances = open.values.compactMap { $0.first(after: Due(at: now, order: .max))?.at }
+    let activities = unheld.values.compactMap {
+      $0.first(after: ActivityDue(at: now, sequence: .max, order: 0, action: 0))?.at
+    }
+    return (instances + activities).min()
+  }
+
+  package func describe(_ instance: InstanceID) -> InstanceDescription? { record(instance)?.description }
+
+  package func list(_ query: ListQuery) -> ListPage {
+    let limit = min(max(query.limit, 1), Limits.pageRows)
+    var rows: [InstanceDescription] = []
+    var last = query.cursor
+    let candidates = query.parent.map { children[ExactText($0)] ?? SortedSet() } ?? created
+    while let order = candidates.first(after: last) {
+      guard let row = records[order]?.description, row.matches(query) else {
+        last = order
+        continue
+      }
+      // One more row exists, so that a next page is not empty unless rows go in between.
+      if rows.count == limit { return ListPage(instances: rows, next: last) }
+      rows.append(row)
+      last = order
+    }
+    return ListPage(instances: rows, next: nil)
+  }
+
+  package func history(_ query: HistoryQuery) -> HistoryPage? {
+    guard let record = record(query.instance) else { return nil }
+    let execution = query.execution ?? record.description.execution
+    guard execution >= 1, execution <= Int64(record.histories.count) else { return nil }
+    let rest = record.histories[Int(execution) - 1].drop { $0.id <= query.after }
+    let events = Array(rest.prefix(min(max(query.limit, 1), Limits.pageRows)))
+    return HistoryPage(
+      instance: query.instance, execution: execution, currentExecution: record.description.execution,
+      events: events, hasMore: events.count < rest.count)
+  }
+
+  private func record(_ instance: InstanceID) -> InstanceRecord? {
+    locate(instance).flatMap { records[$0] }
+  }
+}
+
+extension InstanceDescription {
+  fileprivate func matches(_ query: ListQuery) -> Bool {
+    if let orchestration = query.orchestration, ExactText(orchestration) != ExactText(self.orchestration) {
+      return false
+    }
+    if let status = query.status, status != self.status { return false }
+    if let prefix = query.instancePrefix, !instance.utf8.starts(with: prefix.utf8) { return false }
+    return true
+  }
+}

@@ -1,0 +1,132 @@
+import PerdureModel
+import PerdureStore
+
+extension MemoryState {
+  mutating func turn(_ commit: TurnCommit) -> StoreOutcome {
+    guard let order = locate(commit.instance) else { return .failure(.notFound) }
+    if let refusal = check(commit, of: order) { return .failure(refusal) }
+
+    for finished in commit.finished { removeActivity(finished.action, of: order) }
+    for action in commit.cancelled { removeActivity(action, of: order) }
+    update(order) { $0.take(commit) }
+    if commit.status.isTerminal || commit.nextExecution != nil { removeActivities(of: order) }
+    if !commit.status.isTerminal {
+      let execution = records[order]?.description.execution
+      for task in commit.scheduled where task.key.execution == execution { insert(task, of: order) }
+    }
+
+    var receipt = TurnReceipt()
+    for child in commit.starts { start(child, now: commit.now, receipt: &receipt) }
+    for message in commit.messages {
+      guard let receiver = locate(message.to), let status = records[receiver]?.description.status,
+        !status.isTerminal, let delivery = deliver(message.kind, to: receiver)
+      else { continue }
+      receipt.deliveries.append(delivery)
+    }
+    receipt.hasWaitingMessages = records[order]?.inbox.isEmpty == false
+    return .success(.turned(receipt))
+  }
+
+  /// nil: every part of the commit can land. (A function of its own also because a copy of the record that
+  /// lived on would make the change copy the history.)
+  private func check(_ commit: TurnCommit, of order: Int64) -> StoreRefusal? {
+    guard let record = records[order] else { return .notFound }
+    let row = record.description
+    guard row.revision == commit.revision, !row.status.isTerminal, row.status != .quarantined else {
+      return .conflict
+    }
+    for finished in commit.finished
+    where record.activities[finished.action]?.task.claim != finished.claim { return .conflict }
+    func broken(_ what: String) -> StoreRefusal {
+      .failed(
+        StoreError(.internalError, "The turn of instance '\(row.instance)' \(what); nothing was stored."))
+    }
+    guard commit.execution == row.execution else {
+      return broken("is of execution \(commit.execution), the instance is at execution \(row.execution)")
+    }
+    var last = row.eventCount
+    for event in commit.events {
+      guard event.id == last &+ 1 else { return broken("has event \(event.id) after event \(last)") }
+      last = event.id
+    }
+    last = 0
+    for event in commit.nextExecution ?? [] {
+      guard event.id == last &+ 1 else {
+        return broken("has event \(event.id) after event \(last) in its next execution")
+      }
+      last = event.id
+    }
+    var gone = Set(commit.cancelled)
+    for finished in commit.finished { gone.insert(finished.action) }
+    var scheduled: Set<ActionID> = []
+    for task in commit.scheduled {
+      guard scheduled.insert(task.key.action).inserted else {
+        return broken("schedules activity \(task.key.action) twice")
+      }
+      if commit.nextExecution != nil { continue }
+      guard task.key.instance == row.instance, task.key.execution == row.execution else {
+        return broken("schedules an activity of '\(task.key.instance)' execution \(task.key.execution)")
+      }
+      if record.activities[task.key.action] != nil, !gone.contains(task.key.action) {
+        return broken("schedules activity \(task.key.action), which is there already")
+      }
+    }
+    return nil
+  }
+
+  /// A child whose id is taken tells its parent; a detached start has nobody to tell.
+  private mutating func start(_ child: ChildStart, now: TimestampMS, receipt: inout TurnReceipt) {
+    let instance = child.start.instance
+    guard let order = locate(instance), let status = records[order]?.description.status else {
+      create(child.start, owner: child.owner, now: now)
+      receipt.started.append(instance)
+      return
+    }
+    guard let link = child.start.parent, let parent = locate(link.instance),
+      records[parent]?.description.status.isTerminal == false
+    else { return }
+    let failure = Failure(
+      type: FailureType.alreadyExists,
+      message: "An instance '\(instance)' exists already and is \(status.rawValue).")
+    let kind = MessageKind.subOrchestrationEnded(
+      execution: link.execution, action: link.action, outcome: .failed(failure))
+    if let delivery = deliver(kind, to: parent) { receipt.deliveries.append(delivery) }
+  }
+}
+
+extension InstanceRecord {
+  /// Brings the row, the histories and the inbox to where the commit puts them. Checked before.
+  fileprivate mutating func take(_ commit: TurnCommit) {
+    histories[histories.count - 1].append(contentsOf: commit.events)
+    description.eventCount = Int64(histories[histories.count - 1].count)
+    if let next = commit.nextExecution {
+      histories.append(next)
+      description.execution &+= 1
+      description.eventCount = Int64(next.count)
+    }
+    if !commit.consumed.isEmpty {
+      let consumed = Set(commit.consumed)
+      inbox.removeAll { consumed.contains($0.sequence) }
+    }
+    start = nil
+    description.revision &+= 1
+    description.status = commit.status
+    description.version = commit.orchestrationVersion
+    if let customStatus = commit.customStatus {
+      description.customStatus = customStatus
+      description.customStatusVersion &+= 1
+    }
+    description.output = commit.output
+    description.failure = commit.failure
+    description.updatedAt = commit.now
+    if commit.status.isTerminal {
+      inbox = []
+      wakeAt = nil
+      owner = nil
+      description.endedAt = commit.now
+    } else {
+      wakeAt = inbox.isEmpty ? commit.wakeAt : 0
+      owner = commit.owner
+    }
+  }
+}
