@@ -35,12 +35,13 @@ extension PollWire {
     var writer = JSONWriter(capacity: 1_024)
     writer.beginObject()
     writer.member("v", 1)
-    if !answers.turns.isEmpty {
+    let turns = answers.turns.compactMap { reply in (try? reply.value.get()).map { (reply.token, $0) } }
+    if !turns.isEmpty {
       writer.key("turns")
-      writer.list(answers.turns.compactMap { try? ($0.token, $0.value.get()) }) { reply, writer in
+      writer.list(turns) { turn, writer in
         writer.beginObject()
-        writer.member("token", reply.0)
-        switch reply.1 {
+        writer.member("token", turn.0)
+        switch turn.1 {
         case .answer(let answer):
           writer.key("answer")
           TurnWire.write(answer, to: &writer)
@@ -49,12 +50,15 @@ extension PollWire {
         writer.endObject()
       }
     }
-    if !answers.activities.isEmpty {
+    let activities = answers.activities.compactMap { reply in
+      (try? reply.value.get()).map { (reply.token, $0) }
+    }
+    if !activities.isEmpty {
       writer.key("activities")
-      writer.list(answers.activities.compactMap { try? ($0.token, $0.value.get()) }) { reply, writer in
+      writer.list(activities) { activity, writer in
         writer.beginObject()
-        writer.member("token", reply.0)
-        switch reply.1 {
+        writer.member("token", activity.0)
+        switch activity.1 {
         case .completed(let result): writer.member("result", result)
         case .failed(let failure): writer.member("failure", failure)
         }
