@@ -17,7 +17,7 @@ final class Rig {
 
   init(
     instance: String = "test-1", driver: TurnDriver = TurnDriver(cachedInstances: 100),
-    _ body: @escaping OrchestrationBody
+    body: @escaping OrchestrationBody
   ) {
     self.instance = instance
     self.driver = driver
@@ -28,7 +28,15 @@ final class Rig {
     instance: String = "test-1", driver: TurnDriver = TurnDriver(cachedInstances: 100),
     run: @escaping @Sendable (OrchestrationContext) async throws -> Output
   ) {
-    self.init(instance: instance, driver: driver, OrchestrationDefinition("test", run: run).body)
+    self.init(instance: instance, driver: driver, body: OrchestrationDefinition("test", run: run).body)
+  }
+
+  convenience init(
+    instance: String = "test-1", driver: TurnDriver = TurnDriver(cachedInstances: 100),
+    run: @escaping @Sendable (OrchestrationContext) async throws -> Void
+  ) {
+    let test = OrchestrationDefinition("test") { (context, _: Nothing) in try await run(context) }
+    self.init(instance: instance, driver: driver, body: test.body)
   }
 
   /// Begins the execution.
