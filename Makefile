@@ -10,7 +10,7 @@ VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n
 
 export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
-WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python $(PYTHON)
+WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
 .PHONY: help demo test build install bench kill-loop sim format check-format clean prepare
 

@@ -16,16 +16,16 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
   .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
-// The self-contained libdx.so: Swift runtime linked in, only dx_* exported, never unloaded.
+// The self-contained libdx.so: Swift runtime linked in (release), only dx_* exported, never unloaded.
 let exportFlags: [LinkerSetting] = [
+  .unsafeFlags(["-static-stdlib", "-use-ld=lld"], .when(platforms: [.linux], configuration: .release)),
   .unsafeFlags(
     [
-      "-static-stdlib",
       "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/PerdureExport/exports.map",
       "-Xlinker", "-soname=libdx.so",
       "-Xlinker", "-z", "-Xlinker", "nodelete",
       "-Xlinker", "-z", "-Xlinker", "defs",
-    ], .when(platforms: [.linux], configuration: .release))
+    ], .when(platforms: [.linux])),
 ]
 
 let package = Package(

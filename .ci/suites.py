@@ -133,7 +133,7 @@ def main(names: list[str]) -> int:
         old.unlink()
     environment = os.environ | {
         "PERDURE_LIBRARY": str(ROOT / ".build" / "release" / "libdx.so"),
-        "PYTHONPATH": str(ROOT / "bindings" / "python"),
+        "PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     total = Counts()

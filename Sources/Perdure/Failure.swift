@@ -56,15 +56,11 @@ extension PerdureModel.Failure {
         type: failure.type, message: failure.message, details: Self.checked(failure.detailsJSON),
         stack: failure.stack, isNonRetryable: failure.isNonRetryable,
         cause: failure.cause.map { PerdureModel.Failure($0) })
+    // Work that failed and was not caught: its failure goes up as it is, in every language.
     case let error as ActivityFailure:
-      self.init(
-        type: "ActivityFailure", message: error.description, isNonRetryable: error.failure.isNonRetryable,
-        cause: PerdureModel.Failure(error.failure))
+      self.init(error.failure)
     case let error as OrchestrationFailure:
-      self.init(
-        type: "OrchestrationFailure", message: error.description,
-        isNonRetryable: error.failure.isNonRetryable,
-        cause: PerdureModel.Failure(error.failure))
+      self.init(error.failure)
     default:
       // An error that cannot be encoded still fails with its name and text.
       let details = (error as? any Encodable).flatMap { try? PayloadCoding.encode($0, "") }

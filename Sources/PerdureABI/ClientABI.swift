@@ -132,7 +132,7 @@ public func dx_client_describe(
 
 extension Client {
   fileprivate func encode(_ description: InstanceDescription) -> [UInt8] {
-    ClientWire.encode(.init(description: description, pendingReason: pendingReason(description)))
+    ClientWire.encode(.init(description, pendingReason: pendingReason(description)))
   }
 }
 

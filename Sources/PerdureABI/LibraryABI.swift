@@ -1,4 +1,4 @@
-public import CDX
+import CDX
 
 @c @implementation
 public func dx_abi_version() -> UInt32 { UInt32(DX_ABI_MAJOR) << 16 | UInt32(DX_ABI_MINOR) }

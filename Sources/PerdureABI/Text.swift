@@ -18,18 +18,19 @@ struct StaticText: @unchecked Sendable {
 extension dx_text {
   /// The bytes for the length of the call. `what` names the argument in errors.
   func bytes(_ what: String) throws(ABIError) -> UnsafeRawBufferPointer {
+    // size_t comes as Int here: DX_NUL_TERMINATED is -1.
     guard let data else {
-      guard size == 0 || size == .max else {
-        throw ABIError(.invalidArgument, "\(what): data is NULL and size is \(size)")
+      guard size == 0 || size == -1 else {
+        throw ABIError(.invalidArgument, "\(what): data is NULL and size is \(UInt(bitPattern: size))")
       }
       return UnsafeRawBufferPointer(start: nil, count: 0)
     }
-    // DX_NUL_TERMINATED is SIZE_MAX; larger than an address space is a mistake.
-    let count = size == .max ? strlen(data) : size
-    guard count <= UInt(Int32.max) else {
-      throw ABIError(.limitExceeded, "\(what) has \(count) bytes; the limit is \(Int32.max)")
+    let count = size == -1 ? Int(clamping: strlen(data)) : size
+    guard count >= 0, count <= Int(Int32.max) else {
+      throw ABIError(
+        .limitExceeded, "\(what) has \(UInt(bitPattern: count)) bytes; the limit is \(Int32.max)")
     }
-    return UnsafeRawBufferPointer(start: data, count: Int(count))
+    return UnsafeRawBufferPointer(start: data, count: count)
   }
 
   /// Text: UTF-8 without NUL.

@@ -1,4 +1,5 @@
 package import PerdureModel
+import PerdureStore
 
 extension MemoryState {
   package func load(_ instance: InstanceID) -> InstanceSnapshot? {

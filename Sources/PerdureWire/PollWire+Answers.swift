@@ -9,7 +9,8 @@ extension PollWire {
     case failure(Failure)
   }
 
-  /// What the host says about one token; or what is wrong with how it says it, which does not touch the others.
+  /// What the host says about one token; or what is wrong with how it says it, which does not touch the
+  /// others.
   package struct Reply<Value: Hashable & Sendable>: Hashable, Sendable {
     package var token: Token
     package var value: Result<Value, WireError>
@@ -35,12 +36,13 @@ extension PollWire {
     var writer = JSONWriter(capacity: 1_024)
     writer.beginObject()
     writer.member("v", 1)
-    if !answers.turns.isEmpty {
+    let turns = answers.turns.compactMap { reply in (try? reply.value.get()).map { (reply.token, $0) } }
+    if !turns.isEmpty {
       writer.key("turns")
-      writer.list(answers.turns.compactMap { try? ($0.token, $0.value.get()) }) { reply, writer in
+      writer.list(turns) { turn, writer in
         writer.beginObject()
-        writer.member("token", reply.0)
-        switch reply.1 {
+        writer.member("token", turn.0)
+        switch turn.1 {
         case .answer(let answer):
           writer.key("answer")
           TurnWire.write(answer, to: &writer)
@@ -49,12 +51,15 @@ extension PollWire {
         writer.endObject()
       }
     }
-    if !answers.activities.isEmpty {
+    let activities = answers.activities.compactMap { reply in
+      (try? reply.value.get()).map { (reply.token, $0) }
+    }
+    if !activities.isEmpty {
       writer.key("activities")
-      writer.list(answers.activities.compactMap { try? ($0.token, $0.value.get()) }) { reply, writer in
+      writer.list(activities) { activity, writer in
         writer.beginObject()
-        writer.member("token", reply.0)
-        switch reply.1 {
+        writer.member("token", activity.0)
+        switch activity.1 {
         case .completed(let result): writer.member("result", result)
         case .failed(let failure): writer.member("failure", failure)
         }
@@ -65,7 +70,8 @@ extension PollWire {
     return writer.finish()
   }
 
-  /// Throws when the whole makes no sense, or when an element has no readable token. Blank text is no answers.
+  /// Throws when the whole makes no sense, or when an element has no readable token. Blank text is no
+  /// answers.
   package static func decodeAnswers(_ json: UnsafeRawBufferPointer) throws(WireError) -> Answers {
     if json.isBlank { return Answers() }
     let whole = JSONReader(json)

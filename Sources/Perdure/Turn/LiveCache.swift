@@ -9,9 +9,9 @@ final class LiveCache: Sendable {
   private let state = Mutex(State())
 
   private struct State {
-    var entries: [InstanceID: Entry] = [:]
+    var entries: [ExactText: Entry] = [:]
     /// Oldest first, from `head`; an entry whose stamp differs has been used since and stands further back.
-    var order: [(instance: InstanceID, stamp: UInt64)] = []
+    var order: [(instance: ExactText, stamp: UInt64)] = []
     var head = 0
     var stamp: UInt64 = 0
   }
@@ -27,7 +27,7 @@ final class LiveCache: Sendable {
 
   /// Takes the coroutine of an instance out.
   func take(_ instance: InstanceID) -> LiveOrchestration? {
-    state.withLock { $0.entries.removeValue(forKey: instance)?.live }
+    state.withLock { $0.entries.removeValue(forKey: ExactText(instance))?.live }
   }
 
   /// Puts a coroutine in. Returns what has to be evicted for it: an older one of the same instance (another runtime
@@ -35,11 +35,12 @@ final class LiveCache: Sendable {
   func put(_ live: LiveOrchestration) -> [LiveOrchestration] {
     guard capacity > 0 else { return [live] }
     return state.withLock { state in
+      let instance = ExactText(live.instance)
       var dropped: [LiveOrchestration] = []
       state.stamp &+= 1
       let entry = Entry(live: live, stamp: state.stamp)
-      if let older = state.entries.updateValue(entry, forKey: live.instance) { dropped.append(older.live) }
-      state.order.append((live.instance, state.stamp))
+      if let older = state.entries.updateValue(entry, forKey: instance) { dropped.append(older.live) }
+      state.order.append((instance, state.stamp))
       while state.entries.count > capacity, let oldest = Self.popOldest(&state) { dropped.append(oldest) }
       if state.order.count > 2 * state.entries.count + 64 { Self.compact(&state) }
       return dropped

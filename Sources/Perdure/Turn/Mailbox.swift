@@ -4,13 +4,13 @@ import PerdureModel
 struct Mailbox {
   private struct Key: Hashable {
     var channel: Channel
-    var name: String
+    var name: ExactText
   }
 
   /// At most one of the two is non-empty.
   private struct Line {
-    var waiting: [ActionID] = []
-    var kept: [Payload] = []
+    var waiting = FIFO<ActionID>()
+    var kept = FIFO<Payload>()
     var isEmpty: Bool { waiting.isEmpty && kept.isEmpty }
   }
 
@@ -19,22 +19,18 @@ struct Mailbox {
   /// A message came in: the wait that takes it, or nil when it is kept for a later one.
   mutating func receive(_ data: Payload, on channel: Channel, name: String) -> ActionID? {
     update(channel, name) { line in
-      if line.waiting.isEmpty {
-        line.kept.append(data)
-        return nil
-      }
-      return line.waiting.removeFirst()
+      if let action = line.waiting.popFirst() { return action }
+      line.kept.append(data)
+      return nil
     }
   }
 
   /// A wait began: the kept message that it takes at once, or nil when it has to wait.
   mutating func wait(_ action: ActionID, on channel: Channel, name: String) -> Payload? {
     update(channel, name) { line in
-      if line.kept.isEmpty {
-        line.waiting.append(action)
-        return nil
-      }
-      return line.kept.removeFirst()
+      if let data = line.kept.popFirst() { return data }
+      line.waiting.append(action)
+      return nil
     }
   }
 
@@ -46,7 +42,7 @@ struct Mailbox {
   private mutating func update<Result>(
     _ channel: Channel, _ name: String, _ change: (inout Line) -> Result
   ) -> Result {
-    let key = Key(channel: channel, name: name)
+    let key = Key(channel: channel, name: ExactText(name))
     var line = lines.removeValue(forKey: key) ?? Line()
     let result = change(&line)
     if !line.isEmpty { lines[key] = line }

@@ -1,0 +1,43 @@
+import PerdureModel
+import PerdureWire
+
+/// One line of history.
+public struct HistoryEvent: Hashable, Sendable {
+  /// 1, 2, 3... without gaps.
+  public let id: Int64
+  public let at: Timestamp
+  /// The whole event as JSON text: docs/wire-format.md, "Events".
+  public let json: String
+
+  /// What happened, such as `ActivityCompleted`.
+  public var kind: String {
+    get throws { try PayloadCoding.decode(Kind.self, Payload(json), "the event \(id)").kind }
+  }
+
+  private struct Kind: Decodable {
+    var kind: String
+  }
+}
+
+/// Some events of one execution, in order.
+public struct HistoryPage: Sendable {
+  public let instance: String
+  public let execution: Int64
+  /// The last execution of the instance.
+  public let currentExecution: Int64
+  public let events: [HistoryEvent]
+  /// There are events after these.
+  public let hasMore: Bool
+
+  init(_ page: PerdureModel.HistoryPage) {
+    instance = page.instance
+    execution = page.execution
+    currentExecution = page.currentExecution
+    events = page.events.map { event in
+      HistoryEvent(
+        id: event.id, at: Timestamp(millisecondsSince1970: event.at),
+        json: String(decoding: EventWire.encode(event), as: UTF8.self))
+    }
+    hasMore = page.hasMore
+  }
+}

@@ -1,0 +1,113 @@
+import PerdureModel
+import PerdureWire
+
+/// What an instance is doing or how it ended.
+public enum InstanceStatus: String, Hashable, Sendable, CaseIterable {
+  /// It has not run yet.
+  case pending = "Pending"
+  case running = "Running"
+  case suspended = "Suspended"
+  case completed = "Completed"
+  case failed = "Failed"
+  case cancelled = "Cancelled"
+  case terminated = "Terminated"
+  /// It needs a person or new code; `InstanceDescription.failure` says why.
+  case quarantined = "Quarantined"
+
+  /// The instance is at its end: its status and output never change.
+  public var isTerminal: Bool {
+    switch self {
+    case .completed, .failed, .cancelled, .terminated: true
+    case .pending, .running, .suspended, .quarantined: false
+    }
+  }
+}
+
+/// Everything about an instance but its history and messages.
+public struct InstanceDescription: Sendable {
+  public let instance: String
+  public let orchestration: String
+  /// The version it runs under, or the one asked for while it is pending.
+  public let version: String?
+  public let status: InstanceStatus
+  /// 1, and one more for each time it continued as new.
+  public let execution: Int64
+  /// The instance that called it.
+  public let parent: String?
+  /// JSON text that the orchestration set.
+  public let customStatusJSON: String?
+  /// Grows with each turn that set the custom status.
+  public let customStatusVersion: Int64
+  /// JSON text that the orchestration returned.
+  public let outputJSON: String?
+  /// Why it failed or is quarantined.
+  public let failure: Failure?
+  /// Why it does not run yet.
+  public let pendingReason: String?
+  public let createdAt: Timestamp
+  public let updatedAt: Timestamp
+  public let endedAt: Timestamp?
+  /// Events in the history of the current execution.
+  public let eventCount: Int64
+
+  /// The custom status, if one is set.
+  public func customStatus<Value: Decodable>(as type: Value.Type) throws -> Value? {
+    try customStatusJSON.map {
+      try PayloadCoding.decode(type, Payload($0), "the custom status of '\(instance)'")
+    }
+  }
+
+  /// The output, if there is one.
+  public func output<Value: Decodable>(as type: Value.Type) throws -> Value? {
+    try outputJSON.map { try PayloadCoding.decode(type, Payload($0), "the output of '\(instance)'") }
+  }
+
+  init(_ described: ClientWire.Described) {
+    let description = described.description
+    instance = description.instance
+    orchestration = description.orchestration
+    version = description.version
+    // Only executions are ever ContinuedAsNew; the instance then runs on.
+    status = InstanceStatus(rawValue: description.status.rawValue) ?? .running
+    execution = description.execution
+    parent = description.parent?.instance
+    customStatusJSON = description.customStatus?.text
+    customStatusVersion = description.customStatusVersion
+    outputJSON = description.output?.text
+    failure = description.failure.map { Failure($0) }
+    pendingReason = described.pendingReason
+    createdAt = Timestamp(millisecondsSince1970: description.createdAt)
+    updatedAt = Timestamp(millisecondsSince1970: description.updatedAt)
+    endedAt = description.endedAt.map { Timestamp(millisecondsSince1970: $0) }
+    eventCount = description.eventCount
+  }
+}
+
+/// Which instances `Client.list` shows; what is nil does not matter.
+public struct InstanceFilter: Hashable, Sendable {
+  public var orchestration: String?
+  public var status: InstanceStatus?
+  public var instancePrefix: String?
+  /// Only the children of this instance.
+  public var parent: String?
+  /// Rows in a page, 1...1,000.
+  public var limit = 100
+
+  public init(
+    orchestration: String? = nil, status: InstanceStatus? = nil, instancePrefix: String? = nil,
+    parent: String? = nil
+  ) {
+    self.orchestration = orchestration
+    self.status = status
+    self.instancePrefix = instancePrefix
+    self.parent = parent
+  }
+}
+
+public struct InstancePage: Sendable {
+  public let instances: [InstanceDescription]
+  let next: Int64?
+
+  /// There are instances after these: give this page to `Client.list`.
+  public var hasMore: Bool { next != nil }
+}

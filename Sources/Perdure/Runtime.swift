@@ -1,0 +1,63 @@
+import PerdureModel
+import PerdureWire
+
+/// Runs orchestrations and activities of this process.
+///
+/// Register everything, then start. Several runtimes, in one process or many, may work on one store.
+public final class Runtime: Sendable {
+  private let handle: EngineHandle
+  private let driver: TurnDriver
+  private let watch = CancellationWatch()
+
+  /// - Throws: `DXError`, such as `invalidArgument` for an option outside its range.
+  public init(_ store: Store, _ options: RuntimeOptions = RuntimeOptions()) throws {
+    handle = try EngineHandle.runtime(store.handle, config: OptionsWire.encode(options.settings))
+    driver = TurnDriver(cachedInstances: options.isCaching ? options.cachedInstances : 0)
+  }
+
+  /// - Throws: `DXError`: `alreadyExists` when this name and version are registered, `wrongStatus` after `start`.
+  public func register<Input, Output>(_ orchestration: OrchestrationDefinition<Input, Output>) throws {
+    let entry = EngineOrchestration(driver: driver, body: orchestration.body)
+    try entry.register(on: handle, name: orchestration.name, version: orchestration.version)
+  }
+
+  /// - Throws: `DXError`: `alreadyExists` when this name is registered, `wrongStatus` after `start`.
+  public func register<Input, Output>(_ activity: ActivityDefinition<Input, Output>) throws {
+    try EngineActivity(watch: watch, body: activity.body).register(on: handle, name: activity.name)
+  }
+
+  /// Begins to take work.
+  public func start() async throws {
+    try await CallLanes.perform { [handle] in try EngineRuntime.start(handle) }
+  }
+
+  /// Takes no new work, lets running activities finish for up to `grace`, hands the rest back, and returns when
+  /// nothing of this runtime runs any more.
+  public func stop(grace: Duration = .seconds(10)) async throws {
+    try await EngineRuntime.stop(handle, graceMilliseconds: max(0, grace.millisecondsRoundedUp))
+    driver.evictAll()
+  }
+}
+
+/// How a runtime works. The ranges are checked by `Runtime.init`.
+public struct RuntimeOptions: Hashable, Sendable {
+  /// Activities at once, 1...10,000.
+  public var activitySlots = 8
+  /// Threads that run orchestration code, 1...64.
+  public var turnThreads = 2
+  /// Instances kept in memory between their turns, 0...1,000,000. The others are run again from their history.
+  public var cachedInstances = 10_000
+  /// Without it every turn runs again from the history: slow, and it finds code that is not deterministic.
+  public var isCaching = true
+
+  public init() {}
+
+  var settings: RuntimeSettings {
+    var settings = RuntimeSettings()
+    settings.activitySlots = activitySlots
+    settings.turnThreads = turnThreads
+    settings.cachedInstances = cachedInstances
+    settings.isCaching = isCaching
+    return settings
+  }
+}
