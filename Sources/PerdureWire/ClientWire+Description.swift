@@ -2,7 +2,8 @@ package import PerdureModel
 
 /// What clients get: descriptions and pages.
 extension ClientWire {
-  /// A description as it is sent: what the store knows, and why nothing happens yet, which only a runtime knows.
+  /// A description as it is sent: what the store knows, and why nothing happens yet, which only a runtime
+  /// knows.
   package struct Described: Hashable, Sendable {
     /// `revision` is not sent: 0 after decoding.
     package var description: InstanceDescription

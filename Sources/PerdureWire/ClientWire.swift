@@ -55,7 +55,8 @@ package enum ClientWire {
     return writer.finish()
   }
 
-  /// A list of at most `Limits.batchRequests` requests, each with its own error. Throws when it is no such list.
+  /// A list of at most `Limits.batchRequests` requests, each with its own error. Throws when it is no such
+  /// list.
   package static func decodeStarts(
     _ json: UnsafeRawBufferPointer
   ) throws(WireError) -> [Result<StartRequest, WireError>] {

@@ -4,8 +4,8 @@ import PerdureModel
 extension JSONReader {
   private static var quote: UInt8 { UInt8(ascii: "\"") }
 
-  /// Checks one value of any kind, with nesting of at most `Limits.jsonDepth`, and steps past it. Not recursive: the
-  /// text cannot exhaust the stack of a thread that is not ours.
+  /// Checks one value of any kind, with nesting of at most `Limits.jsonDepth`, and steps past it. Not
+  /// recursive: the text cannot exhaust the stack of a thread that is not ours.
   mutating func skipValue() throws(JSONFault) -> JSONSlice {
     skipSpace()
     let start = at
@@ -168,8 +168,8 @@ extension JSONReader {
 
   // MARK: Splitting a batch
 
-  /// Steps past a value by its brackets and quotes alone, so that one bad element does not spoil a batch: each is
-  /// then read strictly, by itself.
+  /// Steps past a value by its brackets and quotes alone, so that one bad element does not spoil a batch:
+  /// each is then read strictly, by itself.
   mutating func skipRoughly() throws(JSONFault) -> JSONSlice {
     skipSpace()
     let start = at

@@ -1,7 +1,7 @@
 import PerdureModel
 
-/// From slices to values. `object` is the offset of the object that the member belongs to, `name` its name: they say
-/// where something is missing.
+/// From slices to values. `object` is the offset of the object that the member belongs to, `name` its name:
+/// they say where something is missing.
 extension JSONReader {
   /// Whether an optional member has a value: null is the same as absent.
   @inline(__always)

@@ -3,7 +3,8 @@ enum JSONText {
   private static let ones: UInt64 = 0x0101_0101_0101_0101
   private static let highs: UInt64 = 0x8080_8080_8080_8080
 
-  /// The first byte at or after `at` that is not plain: a quote, a backslash, a control character, or not ASCII.
+  /// The first byte at or after `at` that is not plain: a quote, a backslash, a control character, or not
+  /// ASCII.
   @inline(__always)
   static func plainRun(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
     var at = start

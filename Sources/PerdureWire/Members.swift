@@ -1,7 +1,7 @@
 import PerdureModel
 
-/// The members of one event, action, end or stored message, as places in the text. What they mean depends on `kind`,
-/// which may come last; so they are kept first and read afterwards. Unknown members are stepped over.
+/// The members of one event, action, end or stored message, as places in the text. What they mean depends on
+/// `kind`, which may come last; so they are kept first and read afterwards. Unknown members are stepped over.
 struct Members {
   /// The offset of the object.
   var object: Int
@@ -81,7 +81,7 @@ struct Members {
 }
 
 extension JSONReader {
-  /// "has the kind "Foo", which ..."
+  /// `kind is "Foo", a kind unknown to this version.`
   @inline(never)
   func unknownKind(_ kind: JSONName) -> JSONFault {
     JSONFault(kind.start - 1, "is \"\(kind.text)\", a kind unknown to this version")

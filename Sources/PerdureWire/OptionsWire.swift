@@ -1,6 +1,7 @@
 package import PerdureModel
 
-/// Configuration: JSON objects written by users. Blank text means all defaults; an unknown member is an error.
+/// Configuration: JSON objects written by users. Blank text means all defaults; an unknown member is an
+/// error.
 package enum OptionsWire {
   package static func encode(_ settings: RuntimeSettings) -> [UInt8] {
     var writer = JSONWriter(capacity: 128)

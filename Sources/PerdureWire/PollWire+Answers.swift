@@ -9,7 +9,8 @@ extension PollWire {
     case failure(Failure)
   }
 
-  /// What the host says about one token; or what is wrong with how it says it, which does not touch the others.
+  /// What the host says about one token; or what is wrong with how it says it, which does not touch the
+  /// others.
   package struct Reply<Value: Hashable & Sendable>: Hashable, Sendable {
     package var token: Token
     package var value: Result<Value, WireError>
@@ -69,7 +70,8 @@ extension PollWire {
     return writer.finish()
   }
 
-  /// Throws when the whole makes no sense, or when an element has no readable token. Blank text is no answers.
+  /// Throws when the whole makes no sense, or when an element has no readable token. Blank text is no
+  /// answers.
   package static func decodeAnswers(_ json: UnsafeRawBufferPointer) throws(WireError) -> Answers {
     if json.isBlank { return Answers() }
     let whole = JSONReader(json)

@@ -6,8 +6,8 @@ package struct WireError: Error, Hashable, Sendable {
   package init(_ message: String) { self.message = message }
 }
 
-/// What is wrong, and at which byte. It becomes a `WireError` at the entry points: the path is found by walking the
-/// text once more, so that reading a good text costs nothing for it.
+/// What is wrong, and at which byte. It becomes a `WireError` at the entry points: the path is found by
+/// walking the text once more, so that reading a good text costs nothing for it.
 struct JSONFault: Error {
   /// Of the value that is wrong (or of the key, if the member should not be there at all).
   var offset: Int

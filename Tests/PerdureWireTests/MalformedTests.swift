@@ -66,7 +66,8 @@ import Testing
       .turnAnswer, answer + #"{"id":2,"after":1,"kind":"CreateTimer","fireAt":"x"}]}"#,
       "actions[1].fireAt must be an integer, not a string."),
     Case(
-      .turnAnswer, answer + #"{"id":2,"kind":"Cancel","kind":"Cancel"}]}"#, "actions[1].kind is given twice."),
+      .turnAnswer, answer + #"{"id":2,"kind":"Cancel","kind":"Cancel"}]}"#,
+      "actions[1].kind is given twice."),
     Case(.turnAnswer, answer + "]}", "actions[1] must be an object, not something that is not JSON."),
     Case(
       .turnAnswer, #"{"v":1,"actions":[],"retained":true,"end":{"after":1,"kind":"Done"}}"#,
@@ -94,7 +95,8 @@ import Testing
     Case(.listQuery, #"{"cursor":-1}"#, "cursor must be within 0...\(bound), not -1."),
     Case(
       .listQuery, #"{"status":"ContinuedAsNew"}"#,
-      "status must be one of Pending, Running, Suspended, Completed, Failed, Cancelled, Terminated, Quarantined."
+      "status must be one of Pending, Running, Suspended, Completed, Failed, Cancelled, "
+        + "Terminated, Quarantined."
     ),
     Case(.historyQuery, #"{"execution":1}"#, "instance is missing."),
     Case(
@@ -127,7 +129,8 @@ import Testing
     Case(.payload, ".5", "The JSON is not well-formed: a value is missing at byte 0."),
     Case(.payload, "\"abc", "The JSON ends too early."),
     Case(
-      .payload, #"{"a":{"b":["x","\q"]}}"#, "a.b[1] is not well-formed: an unknown escape stands at byte 16."),
+      .payload, #"{"a":{"b":["x","\q"]}}"#,
+      "a.b[1] is not well-formed: an unknown escape stands at byte 16."),
     Case(.payload, #"["\u12g4"]"#, "[0] is not well-formed: an escape lacks hex digits at byte 2."),
     Case(
       .payload, #""\ud800x""#, "The JSON is not well-formed: a string has half a surrogate pair at byte 1."),
@@ -135,7 +138,8 @@ import Testing
       .payload, #""\udc00""#, "The JSON is not well-formed: a string has half a surrogate pair at byte 1."),
     Case(
       .payload, #""\u0000""#,
-      "The JSON is not well-formed: a string has the character U+0000, which not every store can keep, at byte 1."
+      "The JSON is not well-formed: a string has the character U+0000, "
+        + "which not every store can keep, at byte 1."
     ),
     Case(
       .payload, "\"a\nb\"", "The JSON is not well-formed: a string has a raw control character at byte 2."),
