@@ -17,14 +17,15 @@ public func dx_runtime_poll(
     let json = try answers.bytes("answers")
     var work = PollWire.Work()
     if !json.isEmpty {
-      let handed = try decoded("answers", as: .protocolViolation) { () throws(WireError) in
+      let handed = try decoded("answers") { () throws(WireError) in
         try PollWire.decodeAnswers(json)
       }
       work.refused = handed.turns.compactMap(take) + handed.activities.compactMap(take)
     }
     // What was refused is told at once, not after a wait.
     let polled = runtime.poll(
-      turnsMax: Int(turns_max), activitiesMax: Int(activities_max), timeoutMS: work.refused.isEmpty ? timeout_ms : 0)
+      turnsMax: Int(turns_max), activitiesMax: Int(activities_max),
+      timeoutMS: work.refused.isEmpty ? timeout_ms : 0)
     work.isStopped = polled.isStopped
     for ticket in polled.turns {
       guard let token: UInt = Handles.turns.add(TurnObject(ticket)) else { continue }
