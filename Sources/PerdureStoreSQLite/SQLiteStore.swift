@@ -184,6 +184,9 @@ package final class SQLiteStore: Store {
 
   // MARK: For tests
 
+  /// Makes it look as if the process of one of our nodes died.
+  package func abandon(_ node: NodeID) { locks.withLock { $0?.release(node) } }
+
   /// What every connection, the writer first, answers to a statement such as `PRAGMA synchronous`.
   package func answers(to sql: String) throws(StoreError) -> [String] {
     var answers = [try write { writer throws(StoreError) in try writer.connection.text(sql) }]

@@ -22,7 +22,7 @@ extension Rules {
     "PerdureStoreSQLite": [
       "PerdureModel", "PerdureWire", "PerdureStore", "CSQLite", "Glibc", "Synchronization",
     ],
-    "PerdureStoreConformance": ["PerdureModel", "PerdureStore"],
+    "PerdureStoreConformance": ["PerdureModel", "PerdureStore", "Glibc", "Synchronization"],
     "PerdureRuntime": [
       "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore", "Glibc",
       "Synchronization",
