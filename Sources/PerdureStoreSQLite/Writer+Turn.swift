@@ -72,8 +72,8 @@ extension Writer {
     }
   }
 
-  /// Removes the messages and activities that the turn is done with, adds the new activities; answers how many
-  /// messages remain.
+  /// Removes the messages and activities that the turn is done with, adds the new activities; answers how
+  /// many messages remain.
   private func clear(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> Int64 {
     if commit.status.isTerminal {
       if row.inboxCount > 0 {

@@ -24,8 +24,10 @@ struct WriterStatements {
     insertInstance = try prepare(
       """
       INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count, inbox_count,
-        wake_at, owner, created_at, updated_at, parent, parent_execution, parent_action, custom_status_version, start)
-      VALUES(?1, ?2, ?3, 'Pending', 1, 0, 0, 0, 0, (SELECT id FROM nodes WHERE id = ?4), ?5, ?5, ?6, ?7, ?8, 0, ?9)
+        wake_at, owner, created_at, updated_at, parent, parent_execution, parent_action,
+        custom_status_version, start)
+      VALUES(?1, ?2, ?3, 'Pending', 1, 0, 0, 0, 0, (SELECT id FROM nodes WHERE id = ?4), ?5, ?5, ?6, ?7, ?8,
+        0, ?9)
       ON CONFLICT(id) DO NOTHING
       """)
     updateInstance = try prepare(
@@ -51,7 +53,8 @@ struct WriterStatements {
     insertMessage = try prepare("INSERT INTO inbox(instance, json) VALUES(?1, ?2)")
     insertActivity = try prepare(
       """
-      INSERT INTO activities(instance, execution, action, name, orchestration, attempt, visible_at, node, token, input)
+      INSERT INTO activities(instance, execution, action, name, orchestration, attempt, visible_at, node,
+        token, input)
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM nodes WHERE id = ?8), ?9, ?10)
       """)
     deleteMessage = try prepare("DELETE FROM inbox WHERE sequence = ?1 AND instance = ?2")
@@ -64,7 +67,8 @@ struct WriterStatements {
     deleteActivitiesUpTo = try prepare("DELETE FROM activities WHERE instance = ?1 AND execution <= ?2")
     claimActivity = try prepare(
       """
-      UPDATE activities SET node = (SELECT id FROM nodes WHERE id = ?2), token = ?3, attempt = ?3 WHERE pk = ?1
+      UPDATE activities SET node = (SELECT id FROM nodes WHERE id = ?2), token = ?3, attempt = ?3
+      WHERE pk = ?1
       """)
     releaseActivity = try prepare("UPDATE activities SET node = NULL WHERE pk = ?1")
     family = try prepare(
