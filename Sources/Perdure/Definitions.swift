@@ -60,6 +60,16 @@ extension OrchestrationDefinition where Output == Nothing {
   }
 }
 
+extension OrchestrationDefinition where Input == Nothing, Output == Nothing {
+  /// An orchestration without input and output.
+  public init(
+    _ name: String, version: String = "1.0.0",
+    run: @escaping @Sendable (OrchestrationContext) async throws -> Void
+  ) {
+    self.init(name, version: version) { context, _ in try await run(context) }
+  }
+}
+
 /// An activity: a name and an ordinary function, which may do anything. It runs at least once for each time that an
 /// orchestration calls it; `ActivityContext.idempotencyKey` tells repeated attempts of one call.
 ///
@@ -100,6 +110,13 @@ extension ActivityDefinition where Output == Nothing {
       try await run(context, input)
       return Nothing()
     }
+  }
+}
+
+extension ActivityDefinition where Input == Nothing, Output == Nothing {
+  /// An activity without input and result.
+  public init(_ name: String, run: @escaping @Sendable (ActivityContext) async throws -> Void) {
+    self.init(name) { context, _ in try await run(context) }
   }
 }
 

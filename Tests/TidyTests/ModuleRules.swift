@@ -34,7 +34,8 @@ extension Rules {
     ],
     "PerdureExport": [],
     "Perdure": [
-      "CDX", "PerdureModel", "PerdureWire", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
+      "CDX", "PerdureModel", "PerdureWire", "Dispatch", "Foundation", "FoundationEssentials", "Glibc",
+      "Synchronization",
     ],
     "PerdureSimulation": [
       "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
