@@ -18,9 +18,9 @@
 #define F_OFD_SETLKW 38
 #endif
 
-/* SQLite's fcntl with open-file-description locks in place of POSIX ones. A POSIX lock belongs to the process and is
-   dropped when *any* descriptor of the file is closed, for instance by the host's own sqlite3 module; an
-   open-file-description lock goes only with the descriptor that took it. Both kinds exclude each other. */
+/* SQLite's fcntl with open-file-description locks in place of POSIX ones. A POSIX lock belongs to the process
+   and is dropped when *any* descriptor of the file is closed, for instance by the host's own sqlite3 module;
+   an open-file-description lock goes only with the descriptor that took it. Both exclude each other. */
 static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   va_list arguments;
   va_start(arguments, command);
@@ -37,8 +37,8 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   return result;
 }
 
-/* Once per process, before the first open: locks as above, no URI file names, no global memory statistics (they cost
-   a mutex per allocation). Answers an SQLite result code. */
+/* Once per process, before the first open: locks as above, no URI file names, no global memory statistics
+   (they cost a mutex per allocation). Answers an SQLite result code. */
 static inline int perdure_sqlite_start(void) {
   int code = sqlite3_config(SQLITE_CONFIG_URI, 0);
   if (code == SQLITE_OK) code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -55,7 +55,8 @@ static inline int perdure_sqlite_switch(sqlite3 *database, int option, int on) {
 }
 
 /* Copies the bytes. An empty value is an empty text, never NULL, whatever its address. */
-static inline int perdure_sqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, uint64_t size) {
+static inline int perdure_sqlite_bind_text(
+    sqlite3_stmt *statement, int index, const void *bytes, uint64_t size) {
   return sqlite3_bind_text64(
       statement, index, size == 0 ? "" : (const char *)bytes, size, SQLITE_TRANSIENT, SQLITE_UTF8);
 }

@@ -80,7 +80,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private func runTurn(_ request: TurnRequest) {
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
-      runtime.post(.turnFailed(request.instance, Failure(type: FailureType.protocolViolation, message: message)))
+      runtime.post(
+        .turnFailed(request.instance, Failure(type: FailureType.protocolViolation, message: message)))
       return
     }
     runtime.hosts.add(TurnTicket(request, runtime), function)

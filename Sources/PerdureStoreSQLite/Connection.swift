@@ -32,7 +32,8 @@ final class Connection {
     setBusyTimeout(busyTimeoutMS)
   }
 
-  /// Waits in short, even steps: SQLite's own handler grows to steps of 100 ms, an age when two processes alternate.
+  /// Waits in short, even steps: SQLite's own handler grows to steps of 100 ms, an age when two processes
+  /// alternate.
   private func setBusyTimeout(_ milliseconds: Int) {
     let limit = UnsafeMutableRawPointer(bitPattern: UInt(max(1, min(milliseconds, 3_600_000))))
     sqlite3_busy_handler(

@@ -1,7 +1,8 @@
 internal import Glibc
 internal import PerdureStore
 
-/// The file as the operating system sees it: looked at before SQLite touches it, and watched for being replaced.
+/// The file as the operating system sees it: looked at before SQLite touches it, and watched for being
+/// replaced.
 ///
 /// Reading the header by hand leaves a stranger's file untouched to the last byte, its log included.
 struct DatabaseFile {
@@ -69,7 +70,8 @@ struct DatabaseFile {
     }
   }
 
-  /// SQLite would silently delete a log whose database is gone; it may be all that is left of somebody's data.
+  /// SQLite would silently delete a log whose database is gone; it may be all that is left of somebody's
+  /// data.
   private func refuseOrphanedLog() throws(StoreError) {
     guard let log = try Self.status(of: logPath, named: path), log.st_size > 0 else { return }
     throw StoreError(

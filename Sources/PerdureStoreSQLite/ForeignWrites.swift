@@ -4,8 +4,8 @@ internal import PerdureStore
 
 /// A thread that sleeps until the log of the store is written to, and then asks whether somebody else wrote.
 ///
-/// Our own writes wake it too, so it looks at most fifty times a second. Where the system cannot watch files, and for
-/// processes that died without writing, a slow look every few seconds is the net.
+/// Our own writes wake it too, so it looks at most fifty times a second. Where the system cannot watch files,
+/// and for processes that died without writing, a slow look every few seconds is the net.
 final class ForeignWrites: @unchecked Sendable {
   private static let pauseMicroseconds: UInt32 = 20_000
   private static let netMilliseconds: Int32 = 5_000

@@ -3,11 +3,12 @@ internal import Glibc
 internal import PerdureModel
 internal import PerdureStore
 
-/// Who is alive: each node holds a lock on the byte of its number in a file beside the store. The system drops it the
-/// moment its process is gone, whatever the cause; there is no lease to wait for and no clock to trust.
+/// Who is alive: each node holds a lock on the byte of its number in a file beside the store. The system
+/// drops it the moment its process is gone, whatever the cause; there is no lease to wait for and no clock to
+/// trust.
 ///
-/// The file is empty (locks may lie beyond the end) and is never removed: two files of the name would each vouch for
-/// different nodes.
+/// The file is empty (locks may lie beyond the end) and is never removed: two files of the name would each
+/// vouch for different nodes.
 final class NodeLocks: Sendable {
   private let own: Int32
   /// Of its own description, so that it sees the locks of `own` too.

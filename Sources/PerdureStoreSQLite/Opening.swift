@@ -6,7 +6,8 @@ internal import Synchronization
 
 /// How a path becomes a store, or a refusal that names path and cause and leaves the file as it was.
 ///
-///     examine the file -> open -> claim it (application_id) -> WAL, read back -> migrate -> check -> readers, locks
+///     examine the file -> open -> claim it (application_id) -> WAL, read back -> migrate -> check
+///     -> readers, locks
 enum Opening {
   struct Opened: Sendable {
     let writer: Writer
@@ -70,8 +71,8 @@ enum Opening {
     }
   }
 
-  /// Puts our mark into an empty database. It goes into the file itself before there is a log, so that `DatabaseFile`
-  /// finds it there whatever happens later.
+  /// Puts our mark into an empty database. It goes into the file itself before there is a log, so that
+  /// `DatabaseFile` finds it there whatever happens later.
   private static func claim(_ connection: Connection) throws(StoreError) {
     if try connection.integer("PRAGMA application_id") == Schema.applicationID { return }
     try connection.write { () throws(StoreError) in
@@ -110,7 +111,8 @@ enum Opening {
     guard try connection.integer("PRAGMA page_count") <= checkedPages else { return }
     let answer = try connection.text("PRAGMA quick_check(1)")
     guard answer == "ok" else {
-      throw StoreError(.corrupt, "the store \(connection.path) is damaged: \(answer)")
+      let finding = answer.split(separator: "\n").joined(separator: " ")
+      throw StoreError(.corrupt, "the store \(connection.path) is damaged: \(finding)")
     }
   }
 }

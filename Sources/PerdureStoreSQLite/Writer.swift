@@ -3,9 +3,10 @@ internal import PerdureStore
 
 /// The one connection that writes, with its statements. Used under the store's lock.
 ///
-/// A group is one transaction. Entries look before they write, so that a refusal needs nothing undone and the usual
-/// group runs without savepoints (each would copy every page that it touches). Should an entry fail in the middle all
-/// the same, the transaction is rolled back and the group runs again with a savepoint around each entry.
+/// A group is one transaction. Entries look before they write, so that a refusal needs nothing undone and the
+/// usual group runs without savepoints (each would copy every page that it touches). Should an entry fail in
+/// the middle all the same, the transaction is rolled back and the group runs again with a savepoint around
+/// each entry.
 final class Writer: @unchecked Sendable {
   let connection: Connection
   let statements: WriterStatements
