@@ -107,7 +107,7 @@ def _blame(value: Any, what: str) -> Optional[str]:
     return None
 
 
-# ---- Decoding by type hints --------------------------------------------------------------------------------------
+# ---- Decoding by type hints ----------------------------------------------------------------------
 
 Decoder = Callable[[Any], Any]
 _decoders: Dict[Any, Optional[Decoder]] = {}

@@ -96,7 +96,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         self._foreign: Optional[str] = None
         self.now_ms = 0
 
-    # ---- What asyncio needs --------------------------------------------------------------------------------
+    # ---- What asyncio needs ----------------------------------------------------------------------
 
     def next_order(self) -> int:
         self._order += 1
@@ -222,7 +222,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
     async def shutdown_asyncgens(self) -> None:
         return None
 
-    # ---- What runs it ----------------------------------------------------------------------------------------
+    # ---- What runs it ----------------------------------------------------------------------------
 
     @property
     def is_closing(self) -> bool:
@@ -314,7 +314,11 @@ _refuse_the_rest()
 
 def describe_wait(coro: Any) -> str:
     """Where a suspended coroutine stands and what it awaits, for messages: `ship (order.py:41) awaits Event.wait`."""
-    place, waited_for, waited = getattr(coro, "__qualname__", repr(coro)), "a Future that nobody completes", coro
+    place, waited_for, waited = (
+        getattr(coro, "__qualname__", repr(coro)),
+        "a Future that nobody completes",
+        coro,
+    )
     for _ in range(1000):
         frame = getattr(waited, "cr_frame", None) or getattr(waited, "gi_frame", None)
         if frame is not None:

@@ -105,7 +105,7 @@ class OrchestrationContext:
         """An earlier turn has been here. For side effects such as printing; deciding by it breaks the replay."""
         return self._execution.replaying
 
-    # ---- Work --------------------------------------------------------------------------------------------------
+    # ---- Work ------------------------------------------------------------------------------------
 
     @overload
     def activity(self, activity: Activity[In, Out], input: In) -> Handle[Out]: ...
@@ -167,7 +167,7 @@ class OrchestrationContext:
         # Never early: a part of a millisecond counts as a whole one.
         return self._execution.timer_at(-((_EPOCH - when) // timedelta(milliseconds=1)))
 
-    # ---- Messages ------------------------------------------------------------------------------------------------
+    # ---- Messages --------------------------------------------------------------------------------
 
     def wait_for_event(self, name: str) -> Handle[Any]:
         """The next event of that name, which may have come before. Cancelled, it leaves the event to the next wait."""
@@ -177,7 +177,7 @@ class OrchestrationContext:
         """The next message of the queue, in the order of sending."""
         return self._execution.wait_for("Dequeue", name)
 
-    # ---- State and end -------------------------------------------------------------------------------------------
+    # ---- State and end ---------------------------------------------------------------------------
 
     def set_custom_status(self, value: Any) -> None:
         """What `Client.describe` shows as `custom_status`; None clears it."""
@@ -200,7 +200,7 @@ class OrchestrationContext:
             _json.text(version, "The version")
         raise ContinueAsNew(_json.encode(input, "The input of continue_as_new"), version)
 
-    # ---- Time and chance -----------------------------------------------------------------------------------------
+    # ---- Time and chance -------------------------------------------------------------------------
 
     def now(self) -> datetime:
         """The time of the event that woke the code, in UTC: the same in every replay."""

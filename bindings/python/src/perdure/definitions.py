@@ -15,7 +15,18 @@ from __future__ import annotations
 import inspect
 import typing
 from typing import (
-    Any, Awaitable, Callable, Coroutine, Dict, Generic, Optional, Protocol, Tuple, TypeVar, Union, overload,
+    Any,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Dict,
+    Generic,
+    Optional,
+    Protocol,
+    Tuple,
+    TypeVar,
+    Union,
+    overload,
 )  # fmt: skip
 
 from . import _json

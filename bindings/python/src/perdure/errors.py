@@ -164,7 +164,7 @@ def from_code(code: int, message: str, transient: bool, details: Mapping[str, An
     return error
 
 
-# ---- The end of awaited work -----------------------------------------------------------------------------------
+# ---- The end of awaited work ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
