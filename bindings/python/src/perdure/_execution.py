@@ -34,7 +34,7 @@ class Execution(Host):
         self.definition = definition
         self.instance = instance
         self.number = number
-        self.loop = OrchestrationLoop(self)
+        self.loop = OrchestrationLoop(self)  # type: ignore[abstract]
         self.chance = Chance(instance, number)
         self.context = OrchestrationContext(self)
         self.main: Optional[DurableTask[Any]] = None
@@ -267,7 +267,7 @@ async def _call(definition: Orchestration[Any, Any], context: OrchestrationConte
 def _raise_in(handle: Handle[Any], error: Exception) -> None:
     handle.set_exception(error)
     # Failures are in the history; asyncio need not complain that nobody asked for this one.
-    handle._log_traceback = False  # type: ignore[attr-defined]
+    handle._log_traceback = False
 
 
 _DELIVERIES = {

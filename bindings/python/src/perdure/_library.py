@@ -1,7 +1,7 @@
 """Finds, loads and checks libdx; turns its errors into exceptions and its buffers into bytes.
 
-Looked for: the path in the environment variable PERDURE_LIBRARY; libdx.so beside this file (in a wheel); what the
-system's loader finds as libdx.so.
+Looked for: the path in the environment variable PERDURE_LIBRARY; libdx.so beside this file (in a wheel);
+what the system's loader finds as libdx.so.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Library:
             self.dx: Any = ctypes.CDLL(path)
         except OSError as error:
             raise LibraryNotLoaded(
-                f"Cannot load {path}: {error}. Set PERDURE_LIBRARY to the path of {NAME}, or install a wheel that "
-                "contains it."
+                f"Cannot load {path}: {error}. Set PERDURE_LIBRARY to the path of {NAME}, or install a wheel "
+                "that contains it."
             ) from None
         self.path = path
         self._check_abi()
@@ -51,8 +51,8 @@ class Library:
         major, minor = version >> 16, version & 0xFFFF
         if major != _abi.ABI_MAJOR or minor < _abi.ABI_MINOR:
             raise LibraryNotLoaded(
-                f"{self.path} has ABI {major}.{minor}; this package needs {_abi.ABI_MAJOR}.{_abi.ABI_MINOR} or a "
-                f"later {_abi.ABI_MAJOR}.x. Install the package and the library of the same release."
+                f"{self.path} has ABI {major}.{minor}; this package needs {_abi.ABI_MAJOR}.{_abi.ABI_MINOR} "
+                f"or a later {_abi.ABI_MAJOR}.x. Install the package and the library of the same release."
             )
 
     def version(self) -> str:
@@ -164,7 +164,8 @@ os.register_at_fork(after_in_child=_forked)
 
 # ---- The end of the process ----------------------------------------------------------------------
 
-#: Open runtimes and clients. Closed before the interpreter goes: engine threads must not call into it any more.
+#: Open runtimes and clients. Closed before the interpreter goes: engine threads must not call into it any
+#: more.
 runtimes: weakref.WeakSet[Any] = weakref.WeakSet()
 clients: weakref.WeakSet[Any] = weakref.WeakSet()
 #: Waits whose callback is still to come, by the number that the library hands back.

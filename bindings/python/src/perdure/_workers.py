@@ -27,8 +27,8 @@ IsCancelled = Callable[[int], bool]
 class ActivityWorkers:
     """Threads that take activities from the runtime, run them, and hand the results in.
 
-    One thread at a time waits in the library (the leader); when it gets work it lets the next one lead. A new thread
-    is made only when all others are busy, up to the slots of the runtime.
+    One thread at a time waits in the library (the leader); when it gets work it lets the next one lead. A
+    new thread is made only when all others are busy, up to the slots of the runtime.
     """
 
     def __init__(
@@ -88,7 +88,9 @@ class ActivityWorkers:
         self._poll(answers, 0, False)
 
     def _next(self, answers: List[str]) -> Optional[Dict[str, Any]]:
-        """The next task, with the lead held; None when the runtime has stopped. Hands in `answers` on the way."""
+        """Hands in `answers` and returns the next task; None when the runtime has stopped. The lead is
+        held.
+        """
         while not self._stopped:
             if answers or not self._taken:
                 data = self._poll(answers, self._slots, not self._taken)
@@ -122,8 +124,9 @@ class ActivityWorkers:
             return failed(token, error)
 
     def stop(self, timeout: float) -> None:
-        """Waits for the threads, which end by themselves once the runtime has stopped. One that is stuck in user code
-        is left behind: its result no longer counts."""
+        """Waits for the threads, which end by themselves once the runtime has stopped. One that is stuck in
+        user code is left behind: its result no longer counts.
+        """
         self._async.stop()
         own = threading.current_thread()
         deadline = time.monotonic() + timeout

@@ -85,7 +85,7 @@ Done = Callable[[Optional[PerdureError], bytes], None]
 _numbers = itertools.count(1)
 
 
-@_abi.WaitFn
+@_abi.WaitFn  # type: ignore[untyped-decorator]
 def _on_wait(error: Optional[int], result: _abi.Borrowed, number: int) -> None:
     # On a thread of the engine. One object for all waits, which lives as long as the process.
     done = _library.waits.pop(number, None)
@@ -126,7 +126,7 @@ class Client:
         self, orchestration: Any, input: Any = None, *, instance: Optional[str] = None,
         version: Optional[str] = None,
     ) -> str:  # fmt: skip
-        """Starts an instance, durable on return, and returns its id (a random one unless `instance` is given).
+        """Starts an instance, durable on return. Returns its id: `instance`, or a random one.
 
         Raises AlreadyExists for an id that is taken.
         """
@@ -217,10 +217,10 @@ class Client:
             execution = page["execution"]
 
     def list(
-        self, *, orchestration: Optional[Target] = None, status: Optional[str] = None, prefix: Optional[str] = None,
-        parent: Optional[str] = None, page_size: int = 100,
+        self, *, orchestration: Optional[Target] = None, status: Optional[str] = None,
+        prefix: Optional[str] = None, parent: Optional[str] = None, page_size: int = 100,
     ) -> Iterator[Description]:  # fmt: skip
-        """All instances that match, fetched page by page while you iterate. `prefix` is that of the instance id."""
+        """All instances that match, fetched page by page while you iterate. `prefix`: of the instance id."""
         query: Dict[str, Any] = {
             "orchestration": None if orchestration is None else _name(orchestration),
             "status": status,

@@ -16,7 +16,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING
 _logger: Optional[logging.Logger] = None
 
 
-@_abi.LogFn
+@_abi.LogFn  # type: ignore[untyped-decorator]
 def _on_record(record: _abi.Borrowed, _: Optional[int]) -> None:
     # On a thread of the engine. One object for the life of the process: no record can find it gone.
     logger = _logger

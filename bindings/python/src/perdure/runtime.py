@@ -19,7 +19,7 @@ from .store import Store, opened
 
 logger = logging.getLogger("perdure")
 
-#: Turns taken from the engine in one call: enough to spread its cost, few enough to answer the first one soon.
+#: Turns taken in one call: enough to spread its cost, few enough to answer the first one soon.
 TURNS_PER_POLL = 32
 #: How long one call waits in the library for work, in milliseconds. A stop wakes it.
 POLL_MS = 60_000
@@ -31,16 +31,17 @@ class Runtime:
         with Runtime("sqlite:app.db", [order, charge]):
             ...
 
-    Orchestrations share one thread; plain activities run on up to `activity_slots` threads; async activities on one
-    event loop, counted by the same slots.
+    Orchestrations share one thread; plain activities run on up to `activity_slots` threads; async
+    activities on one event loop, counted by the same slots.
     """
 
     def __init__(
         self, store: Union[Store, str], definitions: Sequence[AnyDefinition] = (), *, activity_slots: int = 8,
         cached_instances: int = 10_000, cache: bool = True,
     ) -> None:  # fmt: skip
-        """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on. `cache=False`
-        replays at every turn, to find code that is not deterministic."""
+        """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
+        `cache=False` replays at every turn, to find code that is not deterministic.
+        """
         lib = self._lib = library()
         self.store = opened(store)
         self._slots = activity_slots
@@ -96,9 +97,10 @@ class Runtime:
         return self
 
     def stop(self, grace: float = 5.0) -> None:
-        """Takes no new work, gives running activities `grace` seconds, hands the rest back, and closes the runtime.
+        """Takes no new work, gives running activities `grace` seconds, hands the rest back, and closes.
 
-        Instances stay where they are; the next runtime on the store goes on with them. Stopping twice is harmless.
+        Instances stay where they are; the next runtime on the store goes on with them. Stopping twice is
+        harmless.
         """
         if not self._handle.is_open or self._handle.is_inherited:
             return
