@@ -18,7 +18,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 // The self-contained libdx.so: Swift runtime linked in (release), only dx_* exported, never unloaded.
 let exportFlags: [LinkerSetting] = [
-  .unsafeFlags(["-static-stdlib"], .when(platforms: [.linux], configuration: .release)),
+  .unsafeFlags(["-static-stdlib", "-use-ld=lld"], .when(platforms: [.linux], configuration: .release)),
   .unsafeFlags(
     [
       "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/PerdureExport/exports.map",
@@ -70,7 +70,7 @@ let package = Package(
 
     .executableTarget(
       name: "example-hello", dependencies: ["Perdure", "PerdureABI"], path: "examples/hello",
-      sources: ["hello.swift"], swiftSettings: strict),
+      exclude: ["hello.c"], sources: ["hello.swift"], swiftSettings: strict),
     .executableTarget(
       name: "example-order", dependencies: ["Perdure", "PerdureABI"], path: "examples/order",
       sources: ["order.swift"], swiftSettings: strict),

@@ -18,9 +18,9 @@
 #define F_OFD_SETLKW 38
 #endif
 
-/* SQLite's fcntl with open-file-description locks in place of POSIX ones. A POSIX lock belongs to the process and is
-   dropped when *any* descriptor of the file is closed, for instance by the host's own sqlite3 module; an
-   open-file-description lock goes only with the descriptor that took it. Both kinds exclude each other. */
+/* SQLite's fcntl with open-file-description locks in place of POSIX ones. A POSIX lock belongs to the process
+   and is dropped when *any* descriptor of the file is closed, for instance by the host's own sqlite3 module;
+   an open-file-description lock goes only with the descriptor that took it. Both exclude each other. */
 static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   va_list arguments;
   va_start(arguments, command);
@@ -37,12 +37,13 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   return result;
 }
 
-/* Once per process, before the first open: locks as above, no URI file names, no global memory statistics (they cost
-   a mutex per allocation). Answers an SQLite result code. */
+/* Once per process, before the first open: locks as above. No URI file names and no global memory statistics
+   (they cost a mutex per allocation) either, unless somebody else linked to this SQLite used it before us:
+   then its settings stay. Answers an SQLite result code. */
 static inline int perdure_sqlite_start(void) {
-  int code = sqlite3_config(SQLITE_CONFIG_URI, 0);
-  if (code == SQLITE_OK) code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  if (code == SQLITE_OK) code = sqlite3_initialize();
+  (void)sqlite3_config(SQLITE_CONFIG_URI, 0);
+  (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  int code = sqlite3_initialize();
   if (code != SQLITE_OK) return code;
   sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
   if (unix_vfs == NULL || unix_vfs->iVersion < 3 || unix_vfs->xSetSystemCall == NULL) return SQLITE_ERROR;
@@ -55,7 +56,8 @@ static inline int perdure_sqlite_switch(sqlite3 *database, int option, int on) {
 }
 
 /* Copies the bytes. An empty value is an empty text, never NULL, whatever its address. */
-static inline int perdure_sqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, uint64_t size) {
+static inline int perdure_sqlite_bind_text(
+    sqlite3_stmt *statement, int index, const void *bytes, uint64_t size) {
   return sqlite3_bind_text64(
       statement, index, size == 0 ? "" : (const char *)bytes, size, SQLITE_TRANSIENT, SQLITE_UTF8);
 }

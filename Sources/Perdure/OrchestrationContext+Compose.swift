@@ -1,13 +1,17 @@
 extension OrchestrationContext {
-  /// Runs several pieces of code at once and returns what the first one to end returns, or throws what it throws.
-  /// The others are cancelled, and have ended when this returns.
+  /// Runs several pieces of code at once and returns what the first one to end returns, or throws
+  /// what it throws. The others are cancelled, and have ended when this returns.
   public func race<Value: Sendable>(
     _ first: @escaping @Sendable () async throws -> Value,
     _ others: (@Sendable () async throws -> Value)...
   ) async throws -> Value {
+    try await race([first] + others)
+  }
+
+  /// The same for any number of pieces; throws `CancellationError` when there are none.
+  public func race<Value: Sendable>(_ branches: [@Sendable () async throws -> Value]) async throws -> Value {
     try await withThrowingTaskGroup(of: Value.self) { group in
-      group.addTask(operation: first)
-      for other in others { group.addTask(operation: other) }
+      for branch in branches { group.addTask(operation: branch) }
       defer { group.cancelAll() }
       guard let winner = try await group.next() else { throw CancellationError() }
       return winner
@@ -28,8 +32,9 @@ extension OrchestrationContext {
       })
   }
 
-  /// Runs code that no cancellation reaches: neither of its task nor of the instance. For clean-up in child tasks that
-  /// have been cancelled. A cancellation of the instance that comes meanwhile is thrown by the next call after it.
+  /// Runs code that no cancellation reaches: neither of its task nor of the instance. For clean-up in child
+  /// tasks that have been cancelled. A cancellation of the instance that comes meanwhile is thrown by the
+  /// next call after it.
   public func withCancellationShield<Value: Sendable>(
     _ body: @Sendable () async throws -> Value
   ) async rethrows -> Value {

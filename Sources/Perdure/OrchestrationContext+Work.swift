@@ -3,8 +3,9 @@ import PerdureModel
 extension OrchestrationContext {
   /// Runs an activity and returns its result.
   ///
-  /// - Throws: `ActivityFailure` when it failed, `CancellationError` when the call was cancelled, `PayloadError` when
-  ///   the input or the result does not fit its type.
+  /// - Throws: `ActivityFailure` when it failed, `CancellationError` when the call was cancelled,
+  ///   `PayloadError` when the input or the result does not fit its type.
+  @discardableResult
   public func call<Input, Output>(
     _ activity: ActivityDefinition<Input, Output>, with input: Input
   ) async throws -> Output {
@@ -12,11 +13,13 @@ extension OrchestrationContext {
   }
 
   /// Runs an activity that takes no input.
+  @discardableResult
   public func call<Output>(_ activity: ActivityDefinition<Nothing, Output>) async throws -> Output {
     try await call(activity, with: Nothing())
   }
 
   /// Runs an activity by its name, such as one written in another language.
+  @discardableResult
   public func activity<Output: Decodable>(
     _ name: String, with input: some Encodable = Nothing(), returning: Output.Type = Nothing.self
   ) async throws -> Output {
@@ -33,6 +36,7 @@ extension OrchestrationContext {
   ///
   /// - Parameter instance: the id of the child; nil for one derived from this instance.
   /// - Throws: `OrchestrationFailure` when it failed, was cancelled, or its id is taken.
+  @discardableResult
   public func call<Input, Output>(
     _ orchestration: OrchestrationDefinition<Input, Output>, with input: Input, instance: String? = nil
   ) async throws -> Output {
@@ -41,6 +45,7 @@ extension OrchestrationContext {
   }
 
   /// Runs a child that takes no input.
+  @discardableResult
   public func call<Output>(
     _ orchestration: OrchestrationDefinition<Nothing, Output>, instance: String? = nil
   ) async throws -> Output {
@@ -48,6 +53,7 @@ extension OrchestrationContext {
   }
 
   /// Runs another orchestration as a child, by its name.
+  @discardableResult
   public func subOrchestration<Output: Decodable>(
     _ name: String, with input: some Encodable = Nothing(), version: String? = nil, instance: String? = nil,
     returning: Output.Type = Nothing.self
@@ -95,13 +101,16 @@ extension OrchestrationContext {
   }
 
   /// Waits for an event that is raised for this instance. One that came early has been kept.
+  @discardableResult
   public func waitForEvent<Value: Decodable>(
     _ name: String, as type: Value.Type = Nothing.self
   ) async throws -> Value {
     try await receive(.event, name, "the event '\(name)'")
   }
 
-  /// Waits for the next message of a queue of this instance. Messages stay in order, across `continueAsNew` too.
+  /// Waits for the next message of a queue of this instance. Messages stay in order, across `continueAsNew`
+  /// too.
+  @discardableResult
   public func dequeue<Value: Decodable>(_ queue: String, as type: Value.Type = Nothing.self) async throws
     -> Value
   {

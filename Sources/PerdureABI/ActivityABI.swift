@@ -40,7 +40,7 @@ final class ActivityObject: Sendable {
   private static func check(_ answer: TicketAnswer) throws(ABIError) {
     switch answer {
     case .taken: return
-    case .isGone: throw ABIError(.invalidHandle, "the activity was answered before")
+    case .isGone, .refused: throw ABIError(.invalidHandle, "the activity was answered before")
     case .stale:
       throw ABIError(.stale, "the result is not needed: the activity was cancelled, or the runtime has ended")
     }

@@ -175,7 +175,8 @@ public func dx_client_delete(
     let client = try Handles.clients.find(client).client
     let json = try query.bytes("query")
     let query = try decoded("query") { () throws(WireError) in try ClientWire.decodeDelete(json) }
-    let deleted = try mapped { () throws(ClientError) in try client.delete(query.instance, force: query.force) }
+    let deleted = try mapped { () throws(ClientError) in try client.delete(query.instance, force: query.force)
+    }
     try out.set(json: ClientWire.encodeDeleted(deleted))
   }
 }

@@ -149,13 +149,17 @@ public func dx_error_is_transient(_ error: OpaquePointer?) -> Bool {
 
 @c @implementation
 public func dx_error_message(_ error: OpaquePointer?) -> UnsafePointer<CChar>? {
-  if let error = try? Handles.errors.find(error), let message = error.message { return UnsafePointer(message) }
+  if let error = try? Handles.errors.find(error), let message = error.message {
+    return UnsafePointer(message)
+  }
   return StaticText.noError.pointer
 }
 
 @c @implementation
 public func dx_error_details(_ error: OpaquePointer?) -> UnsafePointer<CChar>? {
-  if let error = try? Handles.errors.find(error), let details = error.details { return UnsafePointer(details) }
+  if let error = try? Handles.errors.find(error), let details = error.details {
+    return UnsafePointer(details)
+  }
   return StaticText.emptyObject.pointer
 }
 

@@ -24,7 +24,8 @@ public func dx_runtime_poll(
     }
     // What was refused is told at once, not after a wait.
     let polled = runtime.poll(
-      turnsMax: Int(turns_max), activitiesMax: Int(activities_max), timeoutMS: work.refused.isEmpty ? timeout_ms : 0)
+      turnsMax: Int(turns_max), activitiesMax: Int(activities_max),
+      timeoutMS: work.refused.isEmpty ? timeout_ms : 0)
     work.isStopped = polled.isStopped
     for ticket in polled.turns {
       guard let token: UInt = Handles.turns.add(TurnObject(ticket)) else { continue }

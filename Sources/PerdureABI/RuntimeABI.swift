@@ -102,7 +102,8 @@ private func function(_ run: dx_activity_fn?, _ user: UserData) -> HostFunction<
   let call = ActivityCall(run: run)
   return .callback { ticket in
     guard let token: OpaquePointer = try? Handles.activities.add(ActivityObject(ticket)) else {
-      _ = ticket.end(.failed(Failure(type: FailureType.limitExceeded, message: "too many activities are out")))
+      _ = ticket.end(
+        .failed(Failure(type: FailureType.limitExceeded, message: "too many activities are out")))
       return
     }
     call.run(token, user.pointer)

@@ -20,7 +20,7 @@ extension dx_text {
   func bytes(_ what: String) throws(ABIError) -> UnsafeRawBufferPointer {
     // size_t comes as Int here: DX_NUL_TERMINATED is -1.
     guard let data else {
-      guard size == 0 || size == -1 else {
+      guard size == 0 else {
         throw ABIError(.invalidArgument, "\(what): data is NULL and size is \(UInt(bitPattern: size))")
       }
       return UnsafeRawBufferPointer(start: nil, count: 0)
@@ -110,6 +110,8 @@ func options<Options>(
     throw ABIError(.unsupported, "the options have members that this release (\(known) bytes) does not know")
   }
   var result = empty
-  withUnsafeMutableBytes(of: &result) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw.prefix(known))) }
+  withUnsafeMutableBytes(of: &result) {
+    $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw.prefix(known)))
+  }
   return result
 }

@@ -32,6 +32,7 @@ final class TurnObject: Sendable {
   private static func check(_ answer: TicketAnswer) throws(ABIError) {
     switch answer {
     case .taken: return
+    case .refused(let message): throw ABIError(.protocolViolation, message)
     case .isGone: throw ABIError(.invalidHandle, "the turn was answered before")
     case .stale: throw ABIError(.stale, "the runtime has ended; the turn is run again elsewhere or later")
     }
@@ -71,7 +72,8 @@ public func dx_turn_fail(_ turn: OpaquePointer?, _ failure: dx_text) -> OpaquePo
     do throws(ABIError) {
       parsed = try hostFailure(failure)
     } catch {
-      return try turn.complete(malformed: error.message)
+      _ = turn.ticket.fail(Failure(type: FailureType.protocolViolation, message: error.message))
+      throw error
     }
     try turn.fail(parsed)
   }
@@ -80,5 +82,6 @@ public func dx_turn_fail(_ turn: OpaquePointer?, _ failure: dx_text) -> OpaquePo
 /// A failure as hosts give it.
 func hostFailure(_ text: dx_text) throws(ABIError) -> Failure {
   let json = try text.bytes("failure")
-  return try decoded("failure", as: .protocolViolation) { () throws(WireError) in try FailureWire.decode(json) }
+  return try decoded("failure", as: .protocolViolation) { () throws(WireError) in try FailureWire.decode(json)
+  }
 }

@@ -11,7 +11,9 @@ package final class Client: Sendable {
   // MARK: Start
 
   package func start(_ request: StartRequest) throws(ClientError) -> InstanceID {
-    guard let result = start([request]).first else { throw .store(StoreError(.closed, "the store is closed")) }
+    guard let result = start([request]).first else {
+      throw .store(StoreError(.closed, "the store is closed"))
+    }
     return try result.get()
   }
 
@@ -41,7 +43,8 @@ package final class Client: Sendable {
       throw .invalidArgument("version '\(version)' is not a semantic version such as 1.2.0")
     }
     return InstanceStart(
-      instance: instance, orchestration: request.orchestration, version: request.version, input: request.input)
+      instance: instance, orchestration: request.orchestration, version: request.version, input: request.input
+    )
   }
 
   // MARK: Messages
@@ -64,7 +67,8 @@ package final class Client: Sendable {
   }
 
   private func post(_ kind: MessageKind, to instance: InstanceID) throws(ClientError) {
-    try write(.post(OutgoingMessage(to: instance, kind: kind), now: hub.clock.now()), instance, "receive messages")
+    try write(
+      .post(OutgoingMessage(to: instance, kind: kind), now: hub.clock.now()), instance, "receive messages")
   }
 
   // MARK: Look
@@ -82,7 +86,8 @@ package final class Client: Sendable {
     guard description.status == .pending || description.status == .running else { return nil }
     guard !hub.serves(description.orchestration, description.version) else { return nil }
     let version = description.version.map { " \($0)" } ?? ""
-    return "no runtime of this process serves '\(description.orchestration)'\(version); it goes on where one does"
+    return
+      "no runtime of this process serves '\(description.orchestration)'\(version); it goes on where one does"
   }
 
   package func list(_ query: ListQuery) throws(ClientError) -> ListPage {
@@ -100,7 +105,8 @@ package final class Client: Sendable {
 
   package func delete(_ instance: InstanceID, force: Bool) throws(ClientError) -> [InstanceID] {
     try Check.instance(instance)
-    let receipt = try write(.delete(instance, force: force), instance, "be deleted; force deletes it all the same")
+    let receipt = try write(
+      .delete(instance, force: force), instance, "be deleted; force deletes it all the same")
     guard case .deleted(let gone) = receipt else { return [] }
     return gone
   }
@@ -134,7 +140,9 @@ extension Client {
   private func write(
     _ entry: StoreEntry, _ instance: InstanceID, _ verb: String
   ) throws(ClientError) -> StoreReceipt {
-    guard let result = hub.write([entry]).first else { throw .store(StoreError(.closed, "the store is closed")) }
+    guard let result = hub.write([entry]).first else {
+      throw .store(StoreError(.closed, "the store is closed"))
+    }
     return try Self.receipt(result, instance, verb).get()
   }
 
@@ -155,10 +163,12 @@ extension Client {
         let message = "instance '\(instance)' is a child of '\(parent)'; delete that one"
         return .failure(.wrongStatus(instance, nil, message))
       case .inboxFull(let limit):
-        return .failure(.limitExceeded("the inbox of instance '\(instance)' is full: \(limit) messages wait in it"))
+        return .failure(
+          .limitExceeded("the inbox of instance '\(instance)' is full: \(limit) messages wait in it"))
       case .failed(let error): return .failure(.store(error))
       case .conflict, .owned, .staleClaim:
-        return .failure(.store(StoreError(.busy, "instance '\(instance)' was changed at the same moment; try again")))
+        return .failure(
+          .store(StoreError(.busy, "instance '\(instance)' was changed at the same moment; try again")))
       }
     }
   }

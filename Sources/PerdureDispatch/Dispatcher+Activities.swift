@@ -35,7 +35,9 @@ extension Dispatcher {
     guard !names.isEmpty else { return }
     backlog.mayHaveActivities = false
     backlog.isClaimingActivities = true
-    write(.claimActivities(activities: names, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+    write(
+      .claimActivities(
+        activities: names, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
   }
 
   mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {

@@ -8,14 +8,17 @@ extension Dispatcher {
   package mutating func turnAnswered(_ instance: InstanceID, _ answer: TurnAnswer, now: TimestampMS) {
     guard let held = held[ExactText(instance)], held.phase == .turning else { return }
     turnsOut -= 1
-    switch answer {
-    case .miss where held.history == nil && held.hostEvents > 0:
-      held.hostEvents = 0
-      reload(held)
-    case .miss:
-      turnFailed(held, FailureType.protocolViolation, "the host missed a turn that builds the code anew", now)
-    case .ran(let result):
-      conclude(held, result, now)
+    do throws(TurnFault) {
+      if let request = held.request { try AnswerCheck.run(answer, of: request) }
+      switch answer {
+      case .miss: reload(held)
+      case .ran(let result): try conclude(held, result, now)
+      }
+    } catch {
+      switch error {
+      case .nondeterminism(let report): quarantine(held, report.failure, now)
+      case .protocolViolation(let message): turnFailed(held, FailureType.protocolViolation, message, now)
+      }
     }
     pump(now)
   }
@@ -70,7 +73,9 @@ extension Dispatcher {
     held.phase = .turning
     turnsOut += 1
     turnNumber += 1
-    effects.append(.runTurn(request(held, state, version)))
+    let request = request(held, state, version)
+    held.request = request
+    effects.append(.runTurn(request))
   }
 
   private func version(of held: Held) -> String? {
@@ -91,30 +96,28 @@ extension Dispatcher {
       turn: turnNumber, instance: held.instance, execution: state.execution,
       orchestration: state.orchestration, version: version,
       from: held.history == nil ? held.hostEvents : 0, replayed: state.lastDelivered,
-      events: stored + held.prepared.events)
+      events: stored + held.prepared.events,
+      firstAction: held.history == nil ? state.lastAction + 1 : 1,
+      isCancelling: state.cancellationReason != nil || held.prepared.hasCancellation)
   }
 
-  private mutating func conclude(_ held: Held, _ result: TurnResult, _ now: TimestampMS) {
+  private mutating func conclude(
+    _ held: Held, _ result: TurnResult, _ now: TimestampMS
+  ) throws(TurnFault) {
     guard let name = held.state?.orchestration else { return reload(held) }
     let latest = registry.resolve(name, nil) ?? SemanticVersion.first.text
-    do throws(TurnFault) {
-      guard
-        let conclusion = try held.state?.conclude(
-          held.prepared, result: result, recorded: held.history, revision: held.revision,
-          latestVersion: latest, now: now)
-      else { return reload(held) }
-      held.incoming.insert(contentsOf: conclusion.unseen, at: 0)
-      held.next = conclusion.next
-      held.logs = conclusion.logs
-      held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
-      held.failures = 0
-      commitTurn(held, assign(conclusion.commit))
-    } catch {
-      switch error {
-      case .nondeterminism(let report): quarantine(held, report.failure, now)
-      case .protocolViolation(let message): turnFailed(held, FailureType.protocolViolation, message, now)
-      }
-    }
+    guard
+      let conclusion = try held.state?.conclude(
+        held.prepared, result: result, recorded: held.history, revision: held.revision,
+        latestVersion: latest, now: now)
+    else { return reload(held) }
+    held.request = nil
+    held.incoming.insert(contentsOf: conclusion.unseen, at: 0)
+    held.next = conclusion.next
+    held.logs = conclusion.logs
+    held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
+    held.failures = 0
+    commitTurn(held, assign(conclusion.commit))
   }
 
   /// Decides who takes what the turn makes: we do, where we can.
@@ -155,7 +158,8 @@ extension Dispatcher {
       }
     case .failed(let message, let isTransient):
       held.failures += 1
-      log(isTransient ? .warn : .error, "a turn could not be stored and is tried again: \(message)", now, held)
+      log(
+        isTransient ? .warn : .error, "a turn could not be stored and is tried again: \(message)", now, held)
       wait(held, now)
     case .notFound:
       forget(held)

@@ -171,7 +171,8 @@ extension Dispatcher {
     effects.append(
       .log(
         LogRecord(
-          at: now, level: level, message: message, instance: held?.instance, execution: held?.state?.execution,
+          at: now, level: level, message: message, instance: held?.instance,
+          execution: held?.state?.execution,
           orchestration: held?.state?.orchestration ?? held?.start?.orchestration, activity: activity,
           node: settings.node)))
   }

@@ -32,6 +32,8 @@ final class Held {
   /// While turning: what was taken from `incoming`, and what was made of it.
   var folding: [Incoming] = []
   var prepared = PreparedTurn()
+  /// While turning: what the host was asked.
+  var request: TurnRequest?
   /// While turning cold: the stored history.
   var history: [Event]?
   /// While committing.

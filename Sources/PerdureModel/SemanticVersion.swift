@@ -44,7 +44,8 @@ package struct SemanticVersion: Hashable, Sendable, Comparable {
 
   private static func identifier(_ word: Substring) -> Identifier? {
     let isWord = word.utf8.allSatisfy { byte in
-      (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2D
+      (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+        || byte == 0x2D
     }
     guard !word.isEmpty, isWord else { return nil }
     guard word.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return .word(String(word)) }

@@ -12,10 +12,14 @@ package struct TurnRequest: Hashable, Sendable {
   package var replayed: EventID
   /// Only events that code sees (`EventKind.isDelivered`), with ids above `from`, in order.
   package var events: [Event]
+  /// The number of the first action of the answer. Not on the wire: hosts count for themselves.
+  package var firstAction: ActionID
+  /// The answer may end as cancelled. Not on the wire either.
+  package var isCancelling: Bool
 
   package init(
     turn: Int64, instance: InstanceID, execution: ExecutionID, orchestration: String, version: String,
-    from: EventID, replayed: EventID, events: [Event]
+    from: EventID, replayed: EventID, events: [Event], firstAction: ActionID = 1, isCancelling: Bool = false
   ) {
     self.turn = turn
     self.instance = instance
@@ -25,6 +29,8 @@ package struct TurnRequest: Hashable, Sendable {
     self.from = from
     self.replayed = replayed
     self.events = events
+    self.firstAction = firstAction
+    self.isCancelling = isCancelling
   }
 }
 

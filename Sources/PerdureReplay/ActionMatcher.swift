@@ -39,7 +39,8 @@ struct ActionMatcher {
     guard let origin = event.kind.origin, origin.after == action.after else {
       let place = event.kind.origin?.after ?? 0
       throw fault(
-        .positionDiffers, event.id, "\(expected) after event \(place)", "\(found) after event \(action.after)")
+        .positionDiffers, event.id, "\(expected) after event \(place)", "\(found) after event \(action.after)"
+      )
     }
   }
 

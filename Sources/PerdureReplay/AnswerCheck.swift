@@ -1,47 +1,47 @@
-import PerdureModel
+package import PerdureModel
 
-/// The rules of a turn answer that need no history: numbering, places, targets.
-struct AnswerCheck {
-  private let firstAction: ActionID
-  private let known: (EventID) -> Bool
-  private let lastEvent: EventID
-
-  init(state: ExecutionState, prepared: PreparedTurn, isCold: Bool) {
-    firstAction = isCold ? 1 : state.lastAction + 1
-    let lastStored = state.lastDelivered
-    let fresh = prepared.lines
-    let isFresh = state.isFresh
-    let firstNew = fresh.first?.event.id
-    known = { event in
-      if let firstNew, event >= firstNew { return event < firstNew + Int64(fresh.count) }
-      return (isCold || isFresh) && event >= 1 && event <= lastStored
+/// The rules of a turn answer that need no history: numbering, places, targets, ends.
+package enum AnswerCheck {
+  package static func run(_ answer: TurnAnswer, of request: TurnRequest) throws(TurnFault) {
+    switch answer {
+    case .miss:
+      if request.from == 0 {
+        throw .protocolViolation("the host missed a turn that builds the code anew")
+      }
+    case .ran(let result):
+      try check(result, request)
     }
-    lastEvent = fresh.last?.event.id ?? lastStored
   }
 
-  func run(_ result: TurnResult) throws(TurnFault) {
+  private static func check(_ result: TurnResult, _ request: TurnRequest) throws(TurnFault) {
     guard result.actions.count <= Limits.actionsPerTurn else {
       throw .protocolViolation(
         "\(result.actions.count) actions in one turn; the limit is \(Limits.actionsPerTurn)")
     }
-    var lastAfter: EventID = 0
+    var place = request.events.startIndex
+    func isDelivered(_ event: EventID) -> Bool {
+      while place < request.events.endIndex, request.events[place].id < event { place += 1 }
+      return place < request.events.endIndex && request.events[place].id == event
+    }
     for (offset, action) in result.actions.enumerated() {
-      let number = firstAction + Int64(offset)
+      let number = request.firstAction + Int64(offset)
       guard action.id == number else {
         throw .protocolViolation("action \(action.id) stands where action \(number) is due")
       }
-      guard action.after >= lastAfter, known(action.after) else {
-        throw .protocolViolation("action \(number) comes after event \(action.after), which is not of this turn")
+      guard isDelivered(action.after) else {
+        throw .protocolViolation(
+          "action \(number) comes after event \(action.after), which is not due in this turn")
       }
-      lastAfter = action.after
       if case .cancel(let target) = action.kind, target < 1 || target >= number {
         throw .protocolViolation("action \(number) cancels action \(target), which is not an earlier one")
       }
     }
-    if let end = result.end {
-      guard end.after >= lastAfter, known(end.after) else {
-        throw .protocolViolation("the code ends after event \(end.after), which is not of this turn")
-      }
+    guard let end = result.end else { return }
+    guard isDelivered(end.after) else {
+      throw .protocolViolation("the code ends after event \(end.after), which is not due in this turn")
+    }
+    if case .cancelled = end.kind, !request.isCancelling {
+      throw .protocolViolation("the code ends as cancelled, but nobody asked it to cancel")
     }
   }
 }

@@ -60,7 +60,8 @@ private struct HistoryCheck {
     var check = HistoryCheck()
     for (index, event) in history.enumerated() {
       guard event.id == Int64(index) + 1 else {
-        throw HistoryFault(event: event.id, message: "event \(index + 1) is missing; \(event.id) stands in its place")
+        throw HistoryFault(
+          event: event.id, message: "event \(index + 1) is missing; \(event.id) stands in its place")
       }
       if event.kind.isTerminal && index != history.count - 1 {
         throw HistoryFault(event: event.id, message: "events follow the end of the execution")

@@ -12,7 +12,8 @@ package struct TurnConclusion: Hashable, Sendable {
 }
 
 extension ExecutionState {
-  /// Ends a turn: checks the answer, folds events and actions, makes the commit. Throws before anything is changed.
+  /// Ends a turn: folds events and actions, makes the commit. Throws before anything is changed. The result has passed
+  /// `AnswerCheck`.
   ///
   /// - prepared: what the request delivered beyond `recorded`.
   /// - recorded: the stored history when the code was built anew (`from` 0); nil when it went on from where it was.
@@ -22,7 +23,6 @@ extension ExecutionState {
     _ prepared: PreparedTurn, result: TurnResult, recorded: [Event]?, revision: Revision,
     latestVersion: String, now: TimestampMS
   ) throws(TurnFault) -> TurnConclusion {
-    try AnswerCheck(state: self, prepared: prepared, isCold: recorded != nil).run(result)
     if let recorded {
       let matcher = ActionMatcher(instance: instance, execution: execution, replayed: lastDelivered)
       try matcher.check(
@@ -300,7 +300,8 @@ extension TurnWriter {
     guard last > Limits.historyEvents else { return nil }
     return Failure(
       type: FailureType.limitExceeded,
-      message: "the history has \(last) events; the limit is \(Limits.historyEvents) per execution: continue as new",
+      message:
+        "the history has \(last) events; the limit is \(Limits.historyEvents) per execution: continue as new",
       isNonRetryable: true)
   }
 }

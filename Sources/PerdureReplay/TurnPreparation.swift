@@ -24,6 +24,11 @@ package struct PreparedTurn: Hashable, Sendable {
   package var strays: [Incoming] = []
 
   package var events: [Event] { lines.map { $0.event } }
+
+  /// Code is asked to cancel itself in this turn.
+  package var hasCancellation: Bool {
+    lines.contains { if case .cancellationRequested = $0.event.kind { true } else { false } }
+  }
 }
 
 extension ExecutionState {
@@ -86,7 +91,8 @@ extension ExecutionState {
     }
   }
 
-  private func isNews(_ kind: EventKind, _ answered: inout Set<ActionID>, _ isCancelling: inout Bool) -> Bool {
+  private func isNews(_ kind: EventKind, _ answered: inout Set<ActionID>, _ isCancelling: inout Bool) -> Bool
+  {
     switch kind {
     case .activityCompleted(let action, _), .activityFailed(let action, _):
       return open[action]?.kind == .activity && answered.insert(action).inserted

@@ -43,14 +43,20 @@ final class HostQueues: @unchecked Sendable {
   func add(_ ticket: TurnTicket, _ function: HostFunction<TurnTicket>) {
     switch function {
     case .callback(let call): turnCalls.add { call(ticket) }
-    case .poll: monitor.locked { turns.append(ticket); wakePollers() }
+    case .poll:
+      monitor.locked {
+        turns.append(ticket); wakePollers()
+      }
     }
   }
 
   func add(_ ticket: ActivityTicket, _ function: HostFunction<ActivityTicket>) {
     switch function {
     case .callback(let call): activityCalls.add { call(ticket) }
-    case .poll: monitor.locked { activities.append(ticket); wakePollers() }
+    case .poll:
+      monitor.locked {
+        activities.append(ticket); wakePollers()
+      }
     }
   }
 

@@ -122,7 +122,10 @@ package final class Runtime: @unchecked Sendable {
     }
     let engine = RuntimeEngine(runtime: self, node: node, registry: registry)
     let callbacks = registered.withLock { state in
-      (state.orchestrations.values.contains { $0.isCallback }, state.activities.values.contains { $0.isCallback })
+      (
+        state.orchestrations.values.contains { $0.isCallback },
+        state.activities.values.contains { $0.isCallback }
+      )
     }
     guard hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1),
       startThread({ [reads] in
@@ -186,7 +189,6 @@ package final class Runtime: @unchecked Sendable {
   /// false: the engine has ended.
   @discardableResult
   func post(_ input: RuntimeInput) -> Bool { inputs.add(input) }
-  func post(_ all: [RuntimeInput]) { inputs.add(contentsOf: all) }
 
   func function(for request: TurnRequest) -> HostFunction<TurnTicket>? {
     let key = OrchestrationKey(name: ExactText(request.orchestration), version: request.version)

@@ -1,9 +1,12 @@
 package import PerdureModel
+import PerdureReplay
 import Synchronization
 
 /// What became of an answer to a ticket.
 package enum TicketAnswer: Sendable {
   case taken
+  /// It breaks the rules of docs/wire-format.md; the turn counts as failed.
+  case refused(String)
   /// It was answered before.
   case isGone
   /// The runtime has ended, or the work was given up: the answer is of no use.
@@ -21,7 +24,16 @@ package final class TurnTicket: Sendable {
     self.runtime = runtime
   }
 
-  package func answer(_ answer: TurnAnswer) -> TicketAnswer { post(.turnAnswered(request.instance, answer)) }
+  package func answer(_ answer: TurnAnswer) -> TicketAnswer {
+    do throws(TurnFault) {
+      try AnswerCheck.run(answer, of: request)
+    } catch {
+      guard case .protocolViolation(let message) = error else { return .stale }
+      let failed = fail(Failure(type: FailureType.protocolViolation, message: message))
+      return if case .taken = failed { .refused(message) } else { failed }
+    }
+    return post(.turnAnswered(request.instance, answer))
+  }
 
   package func fail(_ failure: Failure) -> TicketAnswer { post(.turnFailed(request.instance, failure)) }
 

@@ -12,7 +12,7 @@ package final class WaitDesk: @unchecked Sendable {
   }
 
   private struct Wait {
-    var deadlineNS: Int64?
+    var id: UInt64
     var answer: @Sendable (Answer) -> Void
     var group: ObjectIdentifier
   }
@@ -20,6 +20,9 @@ package final class WaitDesk: @unchecked Sendable {
   private let store: any Store
   private let monitor = Monitor()
   private var waits: [ExactText: [Wait]] = [:]
+  /// Of waits that may be over already.
+  private var deadlines = TimerQueue<(instance: InstanceID, id: UInt64)>()
+  private var waitCount: UInt64 = 0
   /// Instances to look at: new waits, and those that ended.
   private var due: [InstanceID] = []
   private var mustRecheck = false
@@ -42,8 +45,10 @@ package final class WaitDesk: @unchecked Sendable {
         hasThread = startThread { [self] in run() }
         if !hasThread { return false }
       }
-      let wait = Wait(deadlineNS: deadlineNS, answer: answer, group: ObjectIdentifier(group))
+      waitCount += 1
+      let wait = Wait(id: waitCount, answer: answer, group: ObjectIdentifier(group))
       waits[ExactText(instance), default: []].append(wait)
+      if let deadlineNS { deadlines.insert((instance, wait.id), at: deadlineNS) }
       due.append(instance)
       monitor.signal()
       return true
@@ -117,15 +122,25 @@ package final class WaitDesk: @unchecked Sendable {
           mustRecheck = false
           due = waits.keys.map { $0.text }
         }
-        let now = monotonicNowNS()
-        let timedOut = take { $0.deadlineNS.map { $0 <= now } ?? false }
+        let timedOut = takeTimedOut(monotonicNowNS())
         if !due.isEmpty || !timedOut.isEmpty {
           defer { due = [] }
           return Round(due: due, timedOut: timedOut)
         }
-        _ = monitor.wait(untilMonotonicNS: waits.values.joined().compactMap { $0.deadlineNS }.min())
+        _ = monitor.wait(untilMonotonicNS: deadlines.earliest)
       }
     }
+  }
+
+  private func takeTimedOut(_ now: Int64) -> [@Sendable (Answer) -> Void] {
+    var answers: [@Sendable (Answer) -> Void] = []
+    while let (instance, id) = deadlines.popDue(now) {
+      let key = ExactText(instance)
+      guard let index = waits[key]?.firstIndex(where: { $0.id == id }) else { continue }
+      if let wait = waits[key]?.remove(at: index) { answers.append(wait.answer) }
+      if waits[key]?.isEmpty == true { waits[key] = nil }
+    }
+    return answers
   }
 
   private func look(at instance: InstanceID) {

@@ -20,6 +20,7 @@ extension MemoryState {
   }
 
   mutating func activityEnded(_ key: ActivityKey, claim: ActivityClaim, outcome: Outcome) -> StoreOutcome {
+    guard locate(key.instance) != nil else { return .failure(.notFound) }
     guard let order = find(key), records[order]?.activities[key.action]?.task.claim == claim else {
       return .failure(.staleClaim)
     }

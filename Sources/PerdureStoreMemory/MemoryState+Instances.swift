@@ -41,6 +41,8 @@ extension MemoryState {
 
   mutating func claimInstance(node: NodeID, instance: InstanceID) -> StoreOutcome {
     guard let order = locate(instance), let record = records[order] else { return .failure(.notFound) }
+    let status = record.description.status
+    if status.isTerminal { return .failure(.wrongStatus(status)) }
     if let holder = holder(of: record), holder != node { return .failure(.owned(holder)) }
     update(order) { $0.owner = node }
     return .success(.instances([instance]))
@@ -50,7 +52,8 @@ extension MemoryState {
     _ instance: InstanceID, revision: Revision, failure: Failure, now: TimestampMS
   ) -> StoreOutcome {
     guard let order = locate(instance), let record = records[order] else { return .failure(.notFound) }
-    guard record.description.revision == revision, !record.description.status.isTerminal else {
+    let status = record.description.status
+    guard record.description.revision == revision, !status.isTerminal, status != .quarantined else {
       return .failure(.conflict)
     }
     update(order) {

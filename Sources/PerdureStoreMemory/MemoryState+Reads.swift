@@ -1,5 +1,4 @@
 package import PerdureModel
-import PerdureStore
 
 extension MemoryState {
   package func load(_ instance: InstanceID) -> InstanceSnapshot? {

@@ -4,8 +4,8 @@ internal import PerdureStore
 
 /// A thread that sleeps until the log of the store is written to, and then asks whether somebody else wrote.
 ///
-/// Our own writes wake it too, so it looks at most fifty times a second. Where the system cannot watch files, and for
-/// processes that died without writing, a slow look every few seconds is the net.
+/// Our own writes wake it too, so it looks at most fifty times a second. Where the system cannot watch files,
+/// and for processes that died without writing, a slow look every few seconds is the net.
 final class ForeignWrites: @unchecked Sendable {
   private static let pauseMicroseconds: UInt32 = 20_000
   private static let netMilliseconds: Int32 = 5_000
@@ -28,7 +28,7 @@ final class ForeignWrites: @unchecked Sendable {
     var readEnd: Int32 = -1
     var writeEnd: Int32 = -1
     guard perdure_pipe(&readEnd, &writeEnd) == 0 else {
-      throw StoreError(.io, "the log \(log) cannot be watched: \(ResultCode.systemMessage(errno))")
+      throw StoreError(.io, "The log \(log) cannot be watched: \(ResultCode.systemMessage(errno)).")
     }
     stopRead = readEnd
     stopWrite = writeEnd
@@ -43,7 +43,7 @@ final class ForeignWrites: @unchecked Sendable {
       }, Unmanaged.passRetained(self).toOpaque())
     guard code == 0 else {
       Unmanaged.passUnretained(self).release()
-      throw StoreError(.io, "the log \(log) cannot be watched: \(ResultCode.systemMessage(code))")
+      throw StoreError(.io, "The log \(log) cannot be watched: \(ResultCode.systemMessage(code)).")
     }
   }
 

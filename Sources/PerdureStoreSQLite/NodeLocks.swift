@@ -3,11 +3,12 @@ internal import Glibc
 internal import PerdureModel
 internal import PerdureStore
 
-/// Who is alive: each node holds a lock on the byte of its number in a file beside the store. The system drops it the
-/// moment its process is gone, whatever the cause; there is no lease to wait for and no clock to trust.
+/// Who is alive: each node holds a lock on the byte of its number in a file beside the store. The system
+/// drops it the moment its process is gone, whatever the cause; there is no lease to wait for and no clock to
+/// trust.
 ///
-/// The file is empty (locks may lie beyond the end) and is never removed: two files of the name would each vouch for
-/// different nodes.
+/// The file is empty (locks may lie beyond the end) and is never removed: two files of the name would each
+/// vouch for different nodes.
 final class NodeLocks: Sendable {
   private let own: Int32
   /// Of its own description, so that it sees the locks of `own` too.
@@ -35,7 +36,7 @@ final class NodeLocks: Sendable {
     let cause = perdure_byte_lock(own, node)
     guard cause == 0 else {
       throw StoreError(
-        .io, "the store \(path) cannot lock node \(node): \(ResultCode.systemMessage(cause))")
+        .io, "The store \(path) cannot lock node \(node): \(ResultCode.systemMessage(cause)).")
     }
   }
 
@@ -46,7 +47,7 @@ final class NodeLocks: Sendable {
 
   private static func failure(_ path: String, _ file: String, _ number: Int32) -> StoreError {
     StoreError(
-      .cannotOpen, "the store \(path) cannot open \(file): \(ResultCode.systemMessage(number))")
+      .cannotOpen, "The store \(path) cannot open \(file): \(ResultCode.systemMessage(number)).")
   }
 
   deinit {

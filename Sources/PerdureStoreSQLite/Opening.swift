@@ -6,7 +6,8 @@ internal import Synchronization
 
 /// How a path becomes a store, or a refusal that names path and cause and leaves the file as it was.
 ///
-///     examine the file -> open -> claim it (application_id) -> WAL, read back -> migrate -> check -> readers, locks
+///     examine the file -> open -> claim it (application_id) -> WAL, read back -> migrate -> check
+///     -> readers, locks
 enum Opening {
   struct Opened: Sendable {
     let writer: Writer
@@ -29,7 +30,7 @@ enum Opening {
       started = code
       guard code == SQLITE_OK else {
         throw StoreError(
-          .internalError, "SQLite does not start (code \(code)): the store \(path) stays closed")
+          .internalError, "SQLite does not start (code \(code)): the store \(path) stays closed.")
       }
       return try open(file, busyTimeoutMS: settings.busyTimeoutMS)
     }
@@ -70,8 +71,8 @@ enum Opening {
     }
   }
 
-  /// Puts our mark into an empty database. It goes into the file itself before there is a log, so that `DatabaseFile`
-  /// finds it there whatever happens later.
+  /// Puts our mark into an empty database. It goes into the file itself before there is a log, so that
+  /// `DatabaseFile` finds it there whatever happens later.
   private static func claim(_ connection: Connection) throws(StoreError) {
     if try connection.integer("PRAGMA application_id") == Schema.applicationID { return }
     try connection.write { () throws(StoreError) in
@@ -79,7 +80,7 @@ enum Opening {
       if application == Schema.applicationID { return }
       guard application == 0, try connection.integer("SELECT count(*) FROM sqlite_schema") == 0 else {
         throw StoreError(
-          .foreign, "the store \(connection.path) is a database of another application: left untouched")
+          .foreign, "The store \(connection.path) is a database of another application: left untouched.")
       }
       try connection.execute("PRAGMA application_id=\(Schema.applicationID)")
     }
@@ -94,7 +95,7 @@ enum Opening {
         guard mode == "wal" else {
           throw StoreError(
             .cannotOpen,
-            "the store \(connection.path) is refused: SQLite answered journal_mode=\(mode), not wal (a file "
+            "The store \(connection.path) is refused: SQLite answered journal_mode=\(mode), not wal (a file "
               + "system without shared memory?)")
         }
         return
@@ -110,7 +111,8 @@ enum Opening {
     guard try connection.integer("PRAGMA page_count") <= checkedPages else { return }
     let answer = try connection.text("PRAGMA quick_check(1)")
     guard answer == "ok" else {
-      throw StoreError(.corrupt, "the store \(connection.path) is damaged: \(answer)")
+      let finding = answer.split(separator: "\n").joined(separator: " ")
+      throw StoreError(.corrupt, "The store \(connection.path) is damaged: \(finding).")
     }
   }
 }

@@ -14,7 +14,7 @@ enum DescriptionColumns {
     let instance = row.text(1)
     guard let status = InstanceStatus(rawValue: row.text(4)) else {
       throw StoreError(
-        .corrupt, "the store \(path) has instance \(instance) with the unknown status \(row.text(4))")
+        .corrupt, "The store \(path) has instance \(instance) with the unknown status \(row.text(4)).")
     }
     var failure: Failure?
     if !row.isNull(13) {
@@ -22,7 +22,7 @@ enum DescriptionColumns {
         failure = try row.withBytes(13) { bytes throws(WireError) in try FailureWire.decode(bytes) }
       } catch {
         throw StoreError(
-          .corrupt, "the store \(path) cannot read the failure of instance \(instance): \(error.message)")
+          .corrupt, "The store \(path) cannot read the failure of instance \(instance): \(error.message).")
       }
     }
     return InstanceDescription(
@@ -39,17 +39,21 @@ enum DescriptionColumns {
 }
 
 extension Reader {
+  /// A condition on the rows with the texts it compares with.
+  private struct Condition {
+    let sql: String
+    var values: [[UInt8]] = []
+  }
+
   func list(_ query: ListQuery) throws(StoreError) -> ListPage {
     let limit = max(1, min(query.limit, Limits.pageRows))
-    let statement = try listing(query)
+    let conditions = Self.conditions(query)
+    let statement = try listing(conditions.map(\.sql).joined())
     defer { statement.reset() }
     statement.bind(1, query.cursor)
-    statement.bind(2, Int64(limit) + 1)
-    statement.bind(3, query.orchestration)
-    statement.bind(4, query.status?.rawValue)
-    statement.bind(5, query.instancePrefix)
-    statement.bind(6, query.instancePrefix.map { Self.end(ofPrefix: $0) })
-    statement.bind(7, query.parent)
+    let values = conditions.flatMap(\.values)
+    for (offset, value) in values.enumerated() { statement.bind(Int32(clamping: offset + 2), value) }
+    statement.bind(Int32(clamping: values.count + 2), Int64(limit) + 1)
     var page = ListPage(instances: [], next: nil)
     var last: Int64 = 0
     while try statement.step() {
@@ -63,26 +67,37 @@ extension Reader {
     return page
   }
 
-  private func listing(_ query: ListQuery) throws(StoreError) -> Statement {
-    // Every parameter is named, so that all listings are bound alike.
-    var filter = "pk > ?1 AND (?3 IS NULL OR TRUE) AND (?4 IS NULL OR TRUE) AND (?7 IS NULL OR TRUE)"
-    filter += " AND (?5 IS NULL OR ?6 IS NULL OR TRUE)"
-    if query.orchestration != nil { filter += " AND orchestration = ?3" }
-    if let status = query.status {
-      // The second condition lets SQLite use the index of what is not completed.
-      filter += status == .completed ? " AND status = ?4" : " AND status = ?4 AND status <> 'Completed'"
+  private static func conditions(_ query: ListQuery) -> [Condition] {
+    var conditions: [Condition] = []
+    if let name = query.orchestration {
+      conditions.append(Condition(sql: " AND orchestration = ?", values: [Array(name.utf8)]))
     }
-    if query.instancePrefix?.isEmpty == false { filter += " AND id >= ?5 AND id < ?6" }
-    if query.parent != nil { filter += " AND parent = ?7" }
-    if let kept = listings[filter] { return kept }
+    if let status = query.status {
+      conditions.append(Condition(sql: " AND status = ?", values: [Array(status.rawValue.utf8)]))
+      // Lets SQLite use the index of what is not completed.
+      if status != .completed { conditions.append(Condition(sql: " AND status <> 'Completed'")) }
+    }
+    if let prefix = query.instancePrefix, !prefix.isEmpty {
+      conditions.append(
+        Condition(sql: " AND id >= ? AND id < ?", values: [Array(prefix.utf8), end(ofPrefix: prefix)]))
+    }
+    if let parent = query.parent {
+      conditions.append(Condition(sql: " AND parent = ?", values: [Array(parent.utf8)]))
+    }
+    return conditions
+  }
+
+  private func listing(_ conditions: String) throws(StoreError) -> Statement {
+    if let kept = listings[conditions] { return kept }
     let statement = try Statement(
       connection,
-      "SELECT \(DescriptionColumns.list) FROM instances WHERE \(filter) ORDER BY pk LIMIT ?2")
-    listings[filter] = statement
+      "SELECT \(DescriptionColumns.list) FROM instances WHERE pk > ?\(conditions) ORDER BY pk LIMIT ?")
+    listings[conditions] = statement
     return statement
   }
 
-  /// The least text above all that begin with the prefix, in the order of bytes. The last byte of UTF-8 is never 255.
+  /// The least text above all that begin with the prefix, in the order of bytes. The last byte of UTF-8 is
+  /// never 255.
   private static func end(ofPrefix prefix: String) -> [UInt8] {
     var bytes = Array(prefix.utf8)
     if let last = bytes.popLast() { bytes.append(last &+ 1) }

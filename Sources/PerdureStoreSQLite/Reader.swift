@@ -2,8 +2,8 @@ internal import PerdureModel
 internal import PerdureStore
 internal import PerdureWire
 
-/// A connection that only reads: it sees the store as it was when its transaction began, and blocks nobody. Used
-/// under the lock of its place in the pool.
+/// A connection that only reads: it sees the store as it was when its transaction began, and blocks nobody.
+/// Used under the lock of its place in the pool.
 final class Reader: @unchecked Sendable {
   let connection: Connection
   private let find, events, eventsAfter, messages: Statement
@@ -15,7 +15,10 @@ final class Reader: @unchecked Sendable {
     self.connection = connection
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
     find = try prepare(
-      "SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner) FROM instances WHERE id = ?1"
+      """
+      SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner)
+      FROM instances WHERE id = ?1
+      """
     )
     events = try prepare(
       "SELECT event, json FROM history WHERE instance = ?1 AND execution = ?2 ORDER BY event")
@@ -171,7 +174,7 @@ final class Reader: @unchecked Sendable {
   }
 
   private func corrupt(_ what: String, _ cause: WireError) -> StoreError {
-    StoreError(.corrupt, "the store \(connection.path) cannot read \(what): \(cause.message)")
+    StoreError(.corrupt, "The store \(connection.path) cannot read \(what): \(cause.message).")
   }
 
   // MARK: What is due

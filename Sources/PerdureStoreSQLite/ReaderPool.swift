@@ -20,13 +20,21 @@ final class ReaderPool: Sendable {
     return try second.withLock { reader throws(StoreError) -> R in try body(reader) }
   }
 
+  /// Runs `body` with each reader that is open.
+  func each<R: Sendable>(_ body: (Reader) throws(StoreError) -> R) throws(StoreError) -> [R] {
+    let one = try first.withLock { reader throws(StoreError) -> R? in try reader.map(body) }
+    let other = try second.withLock { reader throws(StoreError) -> R? in try reader.map(body) }
+    return [one, other].compactMap { $0 }
+  }
+
   func close() {
-    for slot in 0..<2 {
-      func end(_ reader: inout Reader?) {
-        reader?.connection.close()
-        reader = nil
-      }
-      if slot == 0 { first.withLock { end(&$0) } } else { second.withLock { end(&$0) } }
+    for reader in [take(first), take(second)] { reader?.connection.close() }
+  }
+
+  private func take(_ slot: borrowing Mutex<Reader?>) -> Reader? {
+    slot.withLock { reader in
+      defer { reader = nil }
+      return reader
     }
   }
 }

@@ -5,13 +5,13 @@ internal import Synchronization
 
 /// A store in one SQLite file, for the processes of one machine.
 ///
-/// One connection writes, under a lock; two read. A call that returned is on the device: the log is synced with every
-/// commit (`synchronous=FULL`), which is why commits come in groups.
+/// One connection writes, under a lock; two read. A call that returned is on the device: the log is synced
+/// with every commit (`synchronous=FULL`), which is why commits come in groups.
 package final class SQLiteStore: Store {
   private let path: String
   private let writer: Mutex<Writer?>
   private let readers: ReaderPool
-  private let locks: NodeLocks
+  private let locks: Mutex<NodeLocks?>
   private let logPath: String
   private let observer = Mutex<ForeignWrites?>(nil)
 
@@ -20,7 +20,8 @@ package final class SQLiteStore: Store {
   /// - Parameters:
   ///   - path: a file; its directory must exist and be writable. Never read as a URI.
   ///   - settings: how long a write waits for another process's write, before it fails with `.busy`.
-  /// - Throws: `.cannotOpen`, `.readOnly`, `.foreign` (not ours or from a newer version: left untouched), `.corrupt`.
+  /// - Throws: `.cannotOpen`, `.readOnly`, `.foreign` (not ours or from a newer version: left untouched),
+  ///   `.corrupt`.
   package static func open(
     path: String, settings: StoreSettings = StoreSettings()
   ) throws(StoreError) -> SQLiteStore {
@@ -38,7 +39,7 @@ package final class SQLiteStore: Store {
   private init(path: String, _ opened: Opening.Opened) {
     self.path = path
     logPath = opened.logPath
-    locks = opened.locks
+    locks = Mutex(opened.locks)
     readers = ReaderPool(opened.readers.0, opened.readers.1)
     writer = Mutex(opened.writer)
   }
@@ -85,7 +86,8 @@ package final class SQLiteStore: Store {
   // MARK: Nodes
 
   package func join() throws(StoreError) -> NodeID {
-    try write { writer throws(StoreError) in
+    let locks = try openLocks()
+    return try write { writer throws(StoreError) in
       var held: NodeID?
       do throws(StoreError) {
         return try writer.join { node throws(StoreError) in
@@ -100,15 +102,22 @@ package final class SQLiteStore: Store {
   }
 
   package func leave(_ node: NodeID) throws(StoreError) {
+    let locks = try openLocks()
     _ = try write { writer throws(StoreError) in try writer.forget([node]) }
     locks.release(node)
   }
 
   package func reapNodes() throws(StoreError) -> Int {
+    let locks = try openLocks()
     let nodes = try read { reader throws(StoreError) in try reader.nodeIDs() }
     let gone = nodes.filter { !locks.isAlive($0) }
     if gone.isEmpty { return 0 }
     return try write { writer throws(StoreError) in try writer.forget(gone) }
+  }
+
+  private func openLocks() throws(StoreError) -> NodeLocks {
+    guard let locks = locks.withLock({ $0 }) else { throw closedError }
+    return locks
   }
 
   // MARK: The outside
@@ -145,7 +154,11 @@ package final class SQLiteStore: Store {
       writer?.close()
       writer = nil
     }
+    // Nodes that did not leave are gone from here on, as if the process were.
+    locks.withLock { $0 = nil }
   }
+
+  private var closedError: StoreError { StoreError(.closed, "The store \(path) is closed.") }
 
   deinit { close() }
 
@@ -155,7 +168,7 @@ package final class SQLiteStore: Store {
     _ body: (Writer) throws(StoreError) -> R
   ) throws(StoreError) -> R {
     try writer.withLock { writer throws(StoreError) -> R in
-      guard let writer else { throw StoreError(.closed, "the store \(path) is closed") }
+      guard let writer else { throw closedError }
       return try body(writer)
     }
   }
@@ -164,15 +177,22 @@ package final class SQLiteStore: Store {
     _ body: (Reader) throws(StoreError) -> R
   ) throws(StoreError) -> R {
     try readers.withReader { reader throws(StoreError) -> R in
-      guard let reader else { throw StoreError(.closed, "the store \(path) is closed") }
+      guard let reader else { throw closedError }
       return try body(reader)
     }
   }
 
-  /// For tests of a full device: the store may have this many pages.
-  func limitPages(_ count: Int) throws(StoreError) {
-    try write { writer throws(StoreError) in
-      _ = try writer.connection.integer("PRAGMA max_page_count=\(count)")
+  // MARK: For tests
+
+  /// Makes it look as if the process of one of our nodes died.
+  package func abandon(_ node: NodeID) { locks.withLock { $0?.release(node) } }
+
+  /// What every connection, the writer first, answers to a statement such as `PRAGMA synchronous`.
+  package func answers(to sql: String) throws(StoreError) -> [String] {
+    var answers = [try write { writer throws(StoreError) in try writer.connection.text(sql) }]
+    for reader in try readers.each({ reader throws(StoreError) in try reader.connection.text(sql) }) {
+      answers.append(reader)
     }
+    return answers
   }
 }

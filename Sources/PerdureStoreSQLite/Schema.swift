@@ -2,8 +2,8 @@ internal import PerdureStore
 
 /// The tables, and how a store gets from one version of them to the next.
 ///
-/// Rows append in the order they come, with a secondary unique index: five times faster than tables clustered by
-/// text keys. Partial indexes hold what is waiting, never what is finished.
+/// Rows append in the order they come, with a secondary unique index: five times faster than tables clustered
+/// by text keys. Partial indexes hold what is waiting, never what is finished.
 enum Schema {
   /// `PRAGMA application_id`: "DXpd".
   static let applicationID: Int64 = 0x4458_7064
@@ -45,6 +45,7 @@ enum Schema {
     ) STRICT;
     CREATE INDEX instances_due ON instances(owner, wake_at) WHERE wake_at IS NOT NULL;
     CREATE INDEX instances_open ON instances(status) WHERE status <> 'Completed';
+    CREATE INDEX instances_orchestration ON instances(orchestration);
     CREATE INDEX instances_children ON instances(parent) WHERE parent IS NOT NULL;
 
     CREATE TABLE history(
@@ -96,7 +97,7 @@ enum Schema {
     guard found > version else { return }
     throw StoreError(
       .foreign,
-      "the store \(path) has schema \(found), this build knows up to \(version): it was left untouched, "
-        + "open it with the newer version of Perdure that wrote it")
+      "The store \(path) has schema \(found), this build knows up to \(version): it was left untouched, "
+        + "open it with the newer version of Perdure that wrote it.")
   }
 }

@@ -1,8 +1,8 @@
 internal import CSQLite
 internal import PerdureStore
 
-/// A prepared statement. Every parameter is bound before each run (bindings stay from the run before), and a run ends
-/// with `reset`, because a statement left in the middle keeps its transaction open.
+/// A prepared statement. Every parameter is bound before each run (bindings stay from the run before), and a
+/// run ends with `reset`, because a statement left in the middle keeps its transaction open.
 final class Statement {
   private let handle: OpaquePointer
   private let connection: Connection

@@ -45,7 +45,6 @@ extension Writer {
 
   func claimInstance(node: NodeID, instance: InstanceID) throws(StoreError) -> StoreOutcome {
     guard let row = try find(instance) else { return .failure(.notFound) }
-    if row.status.isTerminal { return .failure(.wrongStatus(row.status)) }
     if let owner = try live(row.owner), owner != node { return .failure(.owned(owner)) }
     try setOwner(of: row.pk, node)
     return .success(.instances([instance]))
@@ -72,7 +71,8 @@ extension Writer {
     let open = try Statement(
       connection,
       """
-      SELECT a.pk, i.id, a.execution, a.action, a.orchestration, a.name, a.input, a.attempt, a.visible_at, a.token
+      SELECT a.pk, i.id, a.execution, a.action, a.orchestration, a.name, a.input, a.attempt, a.visible_at,
+        a.token
       FROM activities AS a JOIN instances AS i ON i.pk = a.instance
       WHERE a.node IS NULL AND a.visible_at <= ?1 AND a.name IN (\(Self.placeholders(activities.count)))
       ORDER BY a.visible_at, a.pk LIMIT ?2
@@ -92,8 +92,8 @@ extension Writer {
     return .success(.activities(found.map(\.task)))
   }
 
-  /// The first claim of a row is for the attempt it was scheduled with; each later one is a new attempt, whose
-  /// number as the token makes all older claims stale.
+  /// The first claim of a row is for the attempt it was scheduled with; each later one is a new attempt,
+  /// whose number as the token makes all older claims stale.
   private static func claimed(_ row: Statement, by node: NodeID) -> ActivityTask {
     let attempt = row.integer(7) &+ (row.isNull(9) ? 0 : 1)
     return ActivityTask(

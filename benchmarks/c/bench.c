@@ -98,6 +98,8 @@ static void chain(host *host, int length) {
   usage end = usage_now();
   snprintf(name, sizeof name, "chain-%d", length);
   report("W3", name, (end.wall - begin.wall) / length * 1e3, "ms/step");
+  snprintf(name, sizeof name, "chain-%d-cpu", length);
+  report("W3", name, (end.processor - begin.processor) / length * 1e6, "us/step");
 }
 
 /* W4: all activities at once, then the join. */

@@ -1,9 +1,7 @@
-import PerdureModel
-
-/// A binary heap of things that are due at a moment. Equal moments come out in the order in which they went in.
-struct TimerQueue<Item> {
+/// A binary heap of things that are due at a moment, on whatever clock the owner has. Equal moments come out in the order in which they went in.
+package struct TimerQueue<Item> {
   private struct Entry {
-    var at: TimestampMS
+    var at: Int64
     var order: UInt64
     var item: Item
   }
@@ -11,9 +9,11 @@ struct TimerQueue<Item> {
   private var heap: [Entry] = []
   private var count: UInt64 = 0
 
-  var earliest: TimestampMS? { heap.first?.at }
+  package init() {}
 
-  mutating func insert(_ item: Item, at: TimestampMS) {
+  package var earliest: Int64? { heap.first?.at }
+
+  package mutating func insert(_ item: Item, at: Int64) {
     heap.append(Entry(at: at, order: count, item: item))
     count += 1
     var child = heap.count - 1
@@ -26,7 +26,7 @@ struct TimerQueue<Item> {
   }
 
   /// Takes the first item that is due at `now`.
-  mutating func popDue(_ now: TimestampMS) -> Item? {
+  package mutating func popDue(_ now: Int64) -> Item? {
     guard let first = heap.first, first.at <= now else { return nil }
     heap.swapAt(0, heap.count - 1)
     heap.removeLast()
