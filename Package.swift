@@ -70,7 +70,7 @@ let package = Package(
 
     .executableTarget(
       name: "example-hello", dependencies: ["Perdure", "PerdureABI"], path: "examples/hello",
-      sources: ["hello.swift"], swiftSettings: strict),
+      exclude: ["hello.c"], sources: ["hello.swift"], swiftSettings: strict),
     .executableTarget(
       name: "example-order", dependencies: ["Perdure", "PerdureABI"], path: "examples/order",
       sources: ["order.swift"], swiftSettings: strict),

@@ -17,7 +17,7 @@ public func dx_runtime_poll(
     let json = try answers.bytes("answers")
     var work = PollWire.Work()
     if !json.isEmpty {
-      let handed = try decoded("answers") { () throws(WireError) in
+      let handed = try decoded("answers", as: .protocolViolation) { () throws(WireError) in
         try PollWire.decodeAnswers(json)
       }
       work.refused = handed.turns.compactMap(take) + handed.activities.compactMap(take)

@@ -82,5 +82,6 @@ public func dx_turn_fail(_ turn: OpaquePointer?, _ failure: dx_text) -> OpaquePo
 /// A failure as hosts give it.
 func hostFailure(_ text: dx_text) throws(ABIError) -> Failure {
   let json = try text.bytes("failure")
-  return try decoded("failure") { () throws(WireError) in try FailureWire.decode(json) }
+  return try decoded("failure", as: .protocolViolation) { () throws(WireError) in try FailureWire.decode(json)
+  }
 }

@@ -8,8 +8,8 @@ package protocol StoreFixture: Sendable {
   func makeStore() throws -> any Store
 
   /// Opens the data of `store` again as after a crash: without having closed it. `store` is not used
-  /// afterwards, only closed at the very end. The case closes the new one. nil: the store does not outlive its
-  /// process.
+  /// afterwards, only closed at the very end. The case closes the new one. nil: the store does not outlive
+  /// its process.
   func reopen(_ store: any Store) throws -> (any Store)?
 
   /// A second handle on the same data, as another process would have. The case closes it. nil: there can be

@@ -1,8 +1,4 @@
-#if canImport(Darwin)
-  import Darwin
-#else
-  import Glibc
-#endif
+import Glibc
 import Synchronization
 
 /// What a body of a thread threw, and the work itself, in a box that a C function can carry.
@@ -30,11 +26,7 @@ func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) 
   let works = (0..<count).map { Work(index: $0, body: body) }
   var threads: [pthread_t] = []
   for work in works {
-    #if canImport(Darwin)
-      var thread: pthread_t?
-    #else
-      var thread = pthread_t()
-    #endif
+    var thread = pthread_t()
     let box = Unmanaged.passRetained(work)
     let code = pthread_create(&thread, nil, entry, box.toOpaque())
     guard code == 0 else {
@@ -42,11 +34,7 @@ func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) 
       work.run()
       continue
     }
-    #if canImport(Darwin)
-      if let thread { threads.append(thread) }
-    #else
-      threads.append(thread)
-    #endif
+    threads.append(thread)
   }
   for thread in threads { pthread_join(thread, nil) }
   for work in works {
@@ -54,15 +42,8 @@ func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) 
   }
 }
 
-#if canImport(Darwin)
-  private func entry(_ box: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
-    Unmanaged<Work>.fromOpaque(box).takeRetainedValue().run()
-    return nil
-  }
-#else
-  private func entry(_ box: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let box else { return nil }
-    Unmanaged<Work>.fromOpaque(box).takeRetainedValue().run()
-    return nil
-  }
-#endif
+private func entry(_ box: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+  guard let box else { return nil }
+  Unmanaged<Work>.fromOpaque(box).takeRetainedValue().run()
+  return nil
+}

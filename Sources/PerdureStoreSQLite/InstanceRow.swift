@@ -12,9 +12,6 @@ struct InstanceRow {
   /// As it stands in the row: may be a node that is gone.
   let owner: NodeID?
   let parent: InstanceID?
-
-  /// No turn may land: the instance ended, or needs a person.
-  var isClosed: Bool { status.isTerminal || status == .quarantined }
 }
 
 extension Writer {
@@ -30,13 +27,14 @@ extension Writer {
       owner: find.optionalInteger(6), parent: find.optionalText(7))
   }
 
-  private func status(
+  /// The status in a column of a row of the instance.
+  func status(
     _ row: Statement, _ column: Int32, of instance: InstanceID
   ) throws(StoreError) -> InstanceStatus {
     let text = row.text(column)
     guard let status = InstanceStatus(rawValue: text) else {
       throw StoreError(
-        .corrupt, "the store \(connection.path) has instance \(instance) with the unknown status \(text)")
+        .corrupt, "The store \(connection.path) has instance \(instance) with the unknown status \(text).")
     }
     return status
   }

@@ -158,7 +158,7 @@ package final class SQLiteStore: Store {
     locks.withLock { $0 = nil }
   }
 
-  private var closedError: StoreError { StoreError(.closed, "the store \(path) is closed") }
+  private var closedError: StoreError { StoreError(.closed, "The store \(path) is closed.") }
 
   deinit { close() }
 
@@ -183,6 +183,9 @@ package final class SQLiteStore: Store {
   }
 
   // MARK: For tests
+
+  /// Makes it look as if the process of one of our nodes died.
+  package func abandon(_ node: NodeID) { locks.withLock { $0?.release(node) } }
 
   /// What every connection, the writer first, answers to a statement such as `PRAGMA synchronous`.
   package func answers(to sql: String) throws(StoreError) -> [String] {

@@ -45,7 +45,6 @@ extension Writer {
 
   func claimInstance(node: NodeID, instance: InstanceID) throws(StoreError) -> StoreOutcome {
     guard let row = try find(instance) else { return .failure(.notFound) }
-    if row.status.isTerminal { return .failure(.wrongStatus(row.status)) }
     if let owner = try live(row.owner), owner != node { return .failure(.owned(owner)) }
     try setOwner(of: row.pk, node)
     return .success(.instances([instance]))

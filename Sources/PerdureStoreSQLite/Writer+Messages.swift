@@ -39,9 +39,9 @@ extension Writer {
     _ key: ActivityKey, claim: ActivityClaim, outcome: Outcome
   ) throws(StoreError) -> StoreOutcome {
     guard let row = try find(key.instance) else { return .failure(.notFound) }
-    guard let held = try activity(row.pk, key.execution, key.action), held.claim == claim else {
-      return .failure(.staleClaim)
-    }
+    guard let held = try activity(row.pk, key.execution, key.action),
+      held.claim == claim
+    else { return .failure(.staleClaim) }
     statements.deleteActivity.bind(1, held.pk)
     try statements.deleteActivity.run()
     let message = MessageKind.activityEnded(execution: key.execution, action: key.action, outcome: outcome)
@@ -52,7 +52,7 @@ extension Writer {
     _ instance: InstanceID, revision: Revision, failure: Failure, now: TimestampMS
   ) throws(StoreError) -> StoreOutcome {
     guard let row = try find(instance) else { return .failure(.notFound) }
-    guard row.revision == revision, !row.isClosed else { return .failure(.conflict) }
+    guard row.revision == revision, !row.status.isTerminal else { return .failure(.conflict) }
     statements.quarantine.bind(1, row.pk)
     statements.quarantine.bind(2, FailureWire.encode(failure))
     statements.quarantine.bind(3, now)
@@ -63,13 +63,15 @@ extension Writer {
   func delete(_ instance: InstanceID, force: Bool) throws(StoreError) -> StoreOutcome {
     guard let row = try find(instance) else { return .failure(.notFound) }
     if let parent = row.parent { return .failure(.isChild(of: parent)) }
-    if !force, !row.status.isTerminal { return .failure(.wrongStatus(row.status)) }
     var family: [(pk: Int64, id: InstanceID)] = []
     do {
       statements.family.bind(1, row.pk)
       defer { statements.family.reset() }
       while try statements.family.step() {
-        family.append((statements.family.integer(0), statements.family.text(1)))
+        let id = statements.family.text(1)
+        let status = try status(statements.family, 2, of: id)
+        if !force, !status.isTerminal { return .failure(.wrongStatus(status)) }
+        family.append((statements.family.integer(0), id))
       }
     }
     for member in family {

@@ -31,14 +31,7 @@ extension Writer {
 
   func turn(_ commit: TurnCommit) throws(StoreError) -> StoreOutcome {
     guard let row = try find(commit.instance) else { return .failure(.notFound) }
-    guard row.revision == commit.revision, row.execution == commit.execution, !row.isClosed else {
-      return .failure(.conflict)
-    }
-    // Nothing is written before every reason for a refusal was looked at.
-    for finished in commit.finished {
-      let held = try activity(row.pk, commit.execution, finished.action)
-      guard let held, held.claim == finished.claim else { return .failure(.conflict) }
-    }
+    if let refusal = try check(commit, row) { return .failure(refusal) }
     try append(commit.events, to: row.pk, execution: commit.execution)
     if let next = commit.nextExecution {
       try append(next, to: row.pk, execution: commit.execution &+ 1)
@@ -57,6 +50,44 @@ extension Writer {
       receipt.hasWaitingMessages = (try find(commit.instance)?.inboxCount ?? 0) > 0
     }
     return .success(.turned(receipt))
+  }
+
+  /// nil: the commit can land. Nothing is written before every reason for a refusal was looked at.
+  private func check(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> StoreRefusal? {
+    guard row.revision == commit.revision, !row.status.isTerminal, row.status != .quarantined else {
+      return .conflict
+    }
+    for finished in commit.finished {
+      let held = try activity(row.pk, row.execution, finished.action)
+      guard let held, held.claim == finished.claim else { return .conflict }
+    }
+    func broken(_ what: String) -> StoreRefusal {
+      .failed(
+        StoreError(
+          .internalError, "The turn of instance \(commit.instance) \(what): nothing of it was stored."))
+    }
+    guard commit.execution == row.execution else {
+      return broken("is of execution \(commit.execution), the instance is at execution \(row.execution)")
+    }
+    if let gap = Self.gap(in: commit.events, after: row.eventCount)
+      ?? Self.gap(in: commit.nextExecution ?? [], after: 0)
+    {
+      return broken("has event \(gap) out of order")
+    }
+    for task in commit.scheduled where commit.nextExecution == nil && task.key.execution != row.execution {
+      return broken("schedules an activity of execution \(task.key.execution)")
+    }
+    return nil
+  }
+
+  /// The first event that is not the next one.
+  private static func gap(in events: [Event], after last: EventID) -> EventID? {
+    var last = last
+    for event in events {
+      guard event.id == last &+ 1 else { return event.id }
+      last = event.id
+    }
+    return nil
   }
 
   private func append(
@@ -101,7 +132,8 @@ extension Writer {
         try delete.run()
       }
     }
-    for task in commit.scheduled { try schedule(task, for: row.pk) }
+    let execution = commit.nextExecution == nil ? commit.execution : commit.execution &+ 1
+    for task in commit.scheduled where task.key.execution == execution { try schedule(task, for: row.pk) }
     return remaining
   }
 
@@ -153,14 +185,11 @@ extension Writer {
     for child in commit.starts {
       if try insert(child.start, owner: child.owner, now: commit.now) {
         receipt.started.append(child.start.instance)
-      } else if let parent = child.start.parent {
-        let failure = Failure(
-          type: FailureType.alreadyExists,
-          message: "the sub-orchestration \(child.start.instance) was not started: "
-            + "an instance with this id exists already")
+      } else if let parent = child.start.parent, let taken = try find(child.start.instance) {
+        let failure = Failure.alreadyExists(child.start.instance, taken.status)
         let ended = MessageKind.subOrchestrationEnded(
           execution: parent.execution, action: parent.action, outcome: .failed(failure))
-        try deliver(ended, to: commit.instance).map { receipt.deliveries.append($0) }
+        try deliver(ended, to: parent.instance).map { receipt.deliveries.append($0) }
       }
     }
     for message in commit.messages {

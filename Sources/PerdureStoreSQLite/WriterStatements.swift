@@ -21,22 +21,8 @@ struct WriterStatements {
       FROM instances WHERE id = ?1
       """)
     nodeExists = try prepare("SELECT 1 FROM nodes WHERE id = ?1")
-    insertInstance = try prepare(
-      """
-      INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count, inbox_count,
-        wake_at, owner, created_at, updated_at, parent, parent_execution, parent_action,
-        custom_status_version, start)
-      VALUES(?1, ?2, ?3, 'Pending', 1, 0, 0, 0, 0, (SELECT id FROM nodes WHERE id = ?4), ?5, ?5, ?6, ?7, ?8,
-        0, ?9)
-      ON CONFLICT(id) DO NOTHING
-      """)
-    updateInstance = try prepare(
-      """
-      UPDATE instances SET version = ?2, status = ?3, execution = ?4, revision = ?5, event_count = ?6,
-        inbox_count = ?7, wake_at = ?8, owner = (SELECT id FROM nodes WHERE id = ?9), updated_at = ?10,
-        ended_at = ?11, output = ?12, failure = ?13, start = NULL
-      WHERE pk = ?1
-      """)
+    insertInstance = try prepare(Self.insertInstance)
+    updateInstance = try prepare(Self.updateInstance)
     setCustomStatus = try prepare(
       """
       UPDATE instances SET custom_status = ?2, custom_status_version = custom_status_version + 1 WHERE pk = ?1
@@ -51,12 +37,7 @@ struct WriterStatements {
       """)
     insertEvent = try prepare("INSERT INTO history(instance, execution, event, json) VALUES(?1, ?2, ?3, ?4)")
     insertMessage = try prepare("INSERT INTO inbox(instance, json) VALUES(?1, ?2)")
-    insertActivity = try prepare(
-      """
-      INSERT INTO activities(instance, execution, action, name, orchestration, attempt, visible_at, node,
-        token, input)
-      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM nodes WHERE id = ?8), ?9, ?10)
-      """)
+    insertActivity = try prepare(Self.insertActivity)
     deleteMessage = try prepare("DELETE FROM inbox WHERE sequence = ?1 AND instance = ?2")
     deleteMessages = try prepare("DELETE FROM inbox WHERE instance = ?1")
     findActivity = try prepare(
@@ -73,13 +54,36 @@ struct WriterStatements {
     releaseActivity = try prepare("UPDATE activities SET node = NULL WHERE pk = ?1")
     family = try prepare(
       """
-      WITH RECURSIVE family(pk, id) AS (
-        SELECT pk, id FROM instances WHERE pk = ?1
+      WITH RECURSIVE family(pk, id, status) AS (
+        SELECT pk, id, status FROM instances WHERE pk = ?1
         UNION
-        SELECT child.pk, child.id FROM family JOIN instances AS child ON child.parent = family.id)
-      SELECT pk, id FROM family
+        SELECT child.pk, child.id, child.status
+        FROM family JOIN instances AS child ON child.parent = family.id)
+      SELECT pk, id, status FROM family
       """)
     deleteHistory = try prepare("DELETE FROM history WHERE instance = ?1")
     deleteInstance = try prepare("DELETE FROM instances WHERE pk = ?1")
   }
+
+  private static let insertInstance = """
+    INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count, inbox_count,
+      wake_at, owner, created_at, updated_at, parent, parent_execution, parent_action,
+      custom_status_version, start)
+    VALUES(?1, ?2, ?3, 'Pending', 1, 0, 0, 0, 0, (SELECT id FROM nodes WHERE id = ?4), ?5, ?5, ?6, ?7, ?8,
+      0, ?9)
+    ON CONFLICT(id) DO NOTHING
+    """
+
+  private static let updateInstance = """
+    UPDATE instances SET version = ?2, status = ?3, execution = ?4, revision = ?5, event_count = ?6,
+      inbox_count = ?7, wake_at = ?8, owner = (SELECT id FROM nodes WHERE id = ?9), updated_at = ?10,
+      ended_at = ?11, output = ?12, failure = ?13, start = NULL
+    WHERE pk = ?1
+    """
+
+  private static let insertActivity = """
+    INSERT INTO activities(instance, execution, action, name, orchestration, attempt, visible_at, node,
+      token, input)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM nodes WHERE id = ?8), ?9, ?10)
+    """
 }

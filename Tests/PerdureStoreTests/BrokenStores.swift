@@ -8,7 +8,7 @@ final class BrokenStore: Store {
   enum Defect: String, CaseIterable, Sendable {
     case skipsTheRevisionCheck, acceptsStaleClaims, losesTheLastMessage, deliversTwice, reordersTheInbox,
       dropsRefusedNeighbours, answersOutOfPlace, forgetsTimers, claimsWhatOthersOwn, hidesTheLastRow,
-      mangledPayloads, foldsCase, forgetsOldExecutions, tearsReads, ignoresClose, reusesNodes
+      mangledPayloads, foldsCase, forgetsOldExecutions, tearsReads, ignoresClose, reusesNodes, startsTwice
   }
 
   private let inner = MemoryStore()
@@ -17,6 +17,11 @@ final class BrokenStore: Store {
   init(_ defect: Defect) { self.defect = defect }
 
   func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
+    if defect == .skipsTheRevisionCheck, entries.count > 1 {
+      var outcomes: [StoreOutcome] = []
+      for entry in entries { outcomes += try commit([entry]) }
+      return outcomes
+    }
     var changed: [StoreEntry] = []
     for entry in entries { changed.append(try change(entry)) }
     switch defect {
@@ -27,6 +32,10 @@ final class BrokenStore: Store {
       }
       return entries.map { _ in outcomes[0] }
     case .answersOutOfPlace: return try inner.commit(changed).reversed()
+    case .startsTwice:
+      return try inner.commit(changed).map {
+        if case .failure(.alreadyExists) = $0 { .success(.done) } else { $0 }
+      }
     case .deliversTwice:
       let posts = changed.filter { if case .post = $0 { true } else { false } }
       let outcomes = try inner.commit(changed)

@@ -9,7 +9,6 @@ import Testing
       .skipsTheRevisionCheck,
       [
         "revisions: a turn from an older revision conflicts",
-        "concurrency: of competing turns exactly one wins each revision, and the sum is right",
         "consumption: of two turns that consume a message one lands",
       ]
     ),
@@ -35,6 +34,13 @@ import Testing
     (.foldsCase, ["text: ids are told apart by their bytes"]),
     (.forgetsOldExecutions, ["executions: the histories of earlier executions can be read"]),
     (.tearsReads, ["history: turns append in order"]),
+    (
+      .startsTwice,
+      [
+        "concurrency: of several starts of an id one wins",
+        "rows: starting a taken id answers its status and changes nothing",
+      ]
+    ),
     (.ignoresClose, ["closing: every call after it throws closed"]),
     (.reusesNodes, ["nodes: no id is given twice, not even after it left"]),
   ]

@@ -6,7 +6,7 @@ import PerdureStoreSQLite
 import Testing
 
 /// A directory that goes with the test, and what tests do with stores in it.
-final class SQLiteFixture {
+final class SQLiteFixture: Sendable {
   let directory: String
   var path: String { directory + "/store.db" }
   let now: TimestampMS = 1_700_000_000_000

@@ -93,7 +93,7 @@ extension Rules {
     var findings: [Finding] = []
     for file in files where file.sourceTarget == "PerdureStoreConformance" {
       for (index, line) in file.lines.enumerated() {
-        guard let match = line.firstMatch(of: #/StoreCase\(\s*"([^"]+)"/#) else {
+        guard let match = line.firstMatch(of: #/ConformanceCase\(\s*"([^"]+)"/#) else {
           continue
         }
         let name = String(match.output.1)
@@ -104,7 +104,7 @@ extension Rules {
     return findings
   }
 
-  private static let once = "StoreCase(\"a start lands\") {}\n"
+  private static let once = "ConformanceCase(\"a start lands\") {}\n"
   private static let twice = once + once
 }
 

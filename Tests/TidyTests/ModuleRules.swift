@@ -22,7 +22,7 @@ extension Rules {
     "PerdureStoreSQLite": [
       "PerdureModel", "PerdureWire", "PerdureStore", "CSQLite", "Glibc", "Synchronization",
     ],
-    "PerdureStoreConformance": ["PerdureModel", "PerdureStore"],
+    "PerdureStoreConformance": ["PerdureModel", "PerdureStore", "Glibc", "Synchronization"],
     "PerdureRuntime": [
       "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore", "Glibc",
       "Synchronization",
@@ -34,7 +34,8 @@ extension Rules {
     ],
     "PerdureExport": [],
     "Perdure": [
-      "CDX", "PerdureModel", "PerdureWire", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
+      "CDX", "PerdureModel", "PerdureWire", "Dispatch", "Foundation", "FoundationEssentials", "Glibc",
+      "Synchronization",
     ],
     "PerdureSimulation": [
       "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",

@@ -84,7 +84,7 @@ enum Rules {
   @Test(arguments: [
     (Language.swift, #"a = "x! \(b!) y"; c"#, #"a = "     b!   "; c"#),
     (.swift, "a /* b! */ c // d!", "a          c      "),
-    (.swift, ##"#"x! \(y!)"# z"##, #" "          "  z"#),
+    (.swift, ##"#"x! \(y!)"# z"##, #" "        "  z"#),
     (.python, "a = '''x\n!'''  # b", "a = ''' \n '''     "),
     (.c, "q = '\"'; /* x */ b;", "q = ' ';         b;"),
   ])

@@ -8,15 +8,18 @@ struct SourceFile: Sendable {
   /// The same number of lines as `text`, with comments and the insides of literals blanked out.
   let code: String
 
+  let lines: [Substring]
+  let codeLines: [Substring]
+
   init(path: String, text: String) {
     self.path = path
     self.text = text
     code = SourceFile.language(of: path).map { CodeScanner.code(of: text, in: $0) } ?? text
+    lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    codeLines = code.split(separator: "\n", omittingEmptySubsequences: false)
   }
 
   var language: Language? { SourceFile.language(of: path) }
-  var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
-  var codeLines: [Substring] { code.split(separator: "\n", omittingEmptySubsequences: false) }
   var name: String { String(path.split(separator: "/").last ?? "") }
 
   /// `PerdureModel` for `Sources/PerdureModel/Event.swift`.

@@ -1,0 +1,74 @@
+"""Answers turn requests, with a bounded number of live coroutines kept between turns."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from . import _json
+from ._execution import Execution
+from .definitions import Orchestration
+from .errors import NotFound
+
+MISS = '{"v":1,"miss":true}'
+
+
+class TurnHost:
+    """Runs the turns of many instances, one after the other, on the caller's thread."""
+
+    def __init__(
+        self, orchestrations: Mapping[Tuple[str, str], Orchestration[Any, Any]], cached: int
+    ) -> None:
+        """`cached`: live coroutines kept at most, those used last; 0 keeps none."""
+        self._orchestrations = orchestrations
+        self._cached = cached
+        self._live: OrderedDict[str, Execution] = OrderedDict()
+
+    def run(self, request: Dict[str, Any]) -> str:
+        """The turn answer as JSON text. Raises NotFound for an orchestration that is not registered here."""
+        instance: str = request["instance"]
+        live = self._live.pop(instance, None)
+        execution: Optional[Execution]
+        if request["from"] == 0:
+            if live is not None:
+                live.close()
+            execution = self._begin(request)
+        elif live is not None and (live.number, live.after) == (request["execution"], request["from"]):
+            execution = live
+        else:
+            if live is not None:
+                live.close()
+            return MISS
+        execution.run(request["events"], request["replayed"])
+        return self._answer(execution)
+
+    def _begin(self, request: Dict[str, Any]) -> Execution:
+        key = (request["orchestration"], request["version"])
+        definition = self._orchestrations.get(key)
+        if definition is None:
+            raise NotFound(f"No orchestration '{key[0]}' version {key[1]} is registered in this process.")
+        return Execution(definition, request["instance"], request["execution"])
+
+    def _answer(self, execution: Execution) -> str:
+        answer = f'{{"v":1,"actions":[{",".join(execution.take_actions())}]'
+        logs = execution.take_logs()
+        if logs:
+            answer += f',"logs":{_json.encode(logs)}'
+        if execution.end is not None:
+            answer += f',"end":{execution.end}'
+        retained = execution.end is None and self._cached > 0
+        if retained:
+            self._live[execution.instance] = execution
+            if len(self._live) > self._cached:
+                self._live.popitem(last=False)[1].close()
+        else:
+            execution.close()
+        return answer + (',"retained":true}' if retained else ',"retained":false}')
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def close(self) -> None:
+        """Closes all coroutines."""
+        while self._live:
+            self._live.popitem()[1].close()

@@ -1,0 +1,217 @@
+"""`@orchestration` and `@activity`: functions with a name under which history knows them.
+
+    @perdure.activity
+    def charge(ctx: perdure.ActivityContext, order: Order) -> Receipt: ...
+
+    @perdure.orchestration(version="2.0.0")
+    async def order(ctx: perdure.OrchestrationContext, order: Order) -> str: ...
+
+Both take a context and, if they need it, one input. The decorated object is still callable with the same
+arguments. The types are for the checker and for decoding: a parameter that is a dataclass receives one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from typing import (
+    Any,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Dict,
+    Generic,
+    Optional,
+    Protocol,
+    Tuple,
+    TypeVar,
+    Union,
+    overload,
+)  # fmt: skip
+
+from . import _json
+from .context import ActivityContext, OrchestrationContext
+from .errors import InvalidArgument
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+DEFAULT_VERSION = "1.0.0"
+
+
+class Definition(Generic[In, Out]):
+    """A function, its name, and what its type hints say about input and result."""
+
+    _what = "function"
+
+    def __init__(self, function: Callable[..., Any], name: Optional[str]) -> None:
+        self.function = function
+        self.name = _json.text(function.__name__ if name is None else name, f"The name of {self._what}")
+        if not self.name:
+            raise InvalidArgument(f"The name of {self._what} {function.__qualname__} is empty.")
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__module__ = function.__module__
+        self._takes_input = self._count_parameters() == 2
+        self._decoders: Optional[Tuple[Optional[_json.Decoder], Optional[_json.Decoder]]] = None
+
+    def _count_parameters(self) -> int:
+        parameters = list(inspect.signature(self.function).parameters.values())
+        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        required = [
+            p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]
+        if not 1 <= len(positional) <= 2 or len(required) > len(positional):
+            raise InvalidArgument(
+                f"{self._what} {self.function.__qualname__} must take a context and at most one input, such "
+                f"as (ctx, input). Several values go into a dataclass or a dict."
+            )
+        return len(positional)
+
+    def decoders(self) -> Tuple[Optional[_json.Decoder], Optional[_json.Decoder]]:
+        """For the input and for the result; made at first use, when forward references can be resolved."""
+        if self._decoders is None:
+            try:
+                hints = typing.get_type_hints(self.function)
+            except Exception:
+                # Names that exist for the type checker only: the values stay as JSON has them.
+                hints = {}
+            names = list(inspect.signature(self.function).parameters)
+            given = hints.get(names[1]) if self._takes_input else None
+            self._decoders = (_json.decoder(given), _json.decoder(hints.get("return")))
+        return self._decoders
+
+    def invoke(self, context: Any, value: Any) -> Any:
+        """Calls the function with the decoded input."""
+        if not self._takes_input:
+            return self.function(context)
+        decode = self.decoders()[0]
+        return self.function(context, value if decode is None else decode(value))
+
+    def __repr__(self) -> str:
+        return f"<{self._what} {self.name!r}>"
+
+
+class Activity(Definition[In, Out]):
+    """What `@activity` makes of a function."""
+
+    _what = "activity"
+
+    def __init__(self, function: Callable[..., Any], name: Optional[str]) -> None:
+        super().__init__(function, name)
+        self.is_async = inspect.iscoroutinefunction(function)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.function(*arguments, **named)
+
+
+class Orchestration(Definition[In, Out]):
+    """What `@orchestration` makes of a function."""
+
+    _what = "orchestration"
+
+    def __init__(self, function: Callable[..., Any], name: Optional[str], version: str) -> None:
+        super().__init__(function, name)
+        self.version = _json.text(version, "The version")
+        if not inspect.iscoroutinefunction(function):
+            raise InvalidArgument(f"orchestration {function.__qualname__} must be an async def.")
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.function(*arguments, **named)
+
+
+AnyDefinition = Union[Activity[Any, Any], Orchestration[Any, Any]]
+
+
+class _ActivityDecorator(Protocol):
+    @overload
+    def __call__(
+        self, function: Callable[[ActivityContext, In], Coroutine[Any, Any, Out]]
+    ) -> Activity[In, Out]: ...
+    @overload
+    def __call__(
+        self, function: Callable[[ActivityContext], Coroutine[Any, Any, Out]]
+    ) -> Activity[None, Out]: ...
+    @overload
+    def __call__(self, function: Callable[[ActivityContext, In], Out]) -> Activity[In, Out]: ...
+    @overload
+    def __call__(self, function: Callable[[ActivityContext], Out]) -> Activity[None, Out]: ...
+
+
+class _OrchestrationDecorator(Protocol):
+    @overload
+    def __call__(
+        self, function: Callable[[OrchestrationContext, In], Awaitable[Out]]
+    ) -> Orchestration[In, Out]: ...
+    @overload
+    def __call__(
+        self, function: Callable[[OrchestrationContext], Awaitable[Out]]
+    ) -> Orchestration[None, Out]: ...
+
+
+@overload
+def activity(function: Callable[[ActivityContext, In], Coroutine[Any, Any, Out]]) -> Activity[In, Out]: ...
+@overload
+def activity(function: Callable[[ActivityContext], Coroutine[Any, Any, Out]]) -> Activity[None, Out]: ...
+@overload
+def activity(function: Callable[[ActivityContext, In], Out]) -> Activity[In, Out]: ...
+@overload
+def activity(function: Callable[[ActivityContext], Out]) -> Activity[None, Out]: ...
+@overload
+def activity(*, name: Optional[str] = None) -> _ActivityDecorator: ...
+def activity(function: Any = None, *, name: Optional[str] = None) -> Any:
+    """Makes an activity of a function: one that may do anything, and runs at least once.
+
+    `name` defaults to that of the function. A plain function runs on a worker thread, an `async def` on one
+    shared event loop.
+    """
+    if function is not None:
+        return Activity(function, name)
+    return lambda function: Activity(function, name)
+
+
+@overload
+def orchestration(
+    function: Callable[[OrchestrationContext, In], Awaitable[Out]],
+) -> Orchestration[In, Out]: ...
+@overload
+def orchestration(function: Callable[[OrchestrationContext], Awaitable[Out]]) -> Orchestration[None, Out]: ...
+@overload
+def orchestration(
+    *, name: Optional[str] = None, version: str = DEFAULT_VERSION
+) -> _OrchestrationDecorator: ...
+def orchestration(function: Any = None, *, name: Optional[str] = None, version: str = DEFAULT_VERSION) -> Any:
+    """Makes an orchestration of an `async def`: one that survives the process, and must be deterministic.
+
+    `name` defaults to that of the function. Instances are pinned to the version that they began with;
+    register the old function beside the new one until its instances have ended.
+    """
+    if function is not None:
+        return Orchestration(function, name, version)
+    return lambda function: Orchestration(function, name, version)
+
+
+class Registry:
+    """What a runtime can run: orchestrations by (name, version), activities by name."""
+
+    def __init__(self) -> None:
+        self.orchestrations: Dict[Tuple[str, str], Orchestration[Any, Any]] = {}
+        self.activities: Dict[str, Activity[Any, Any]] = {}
+
+    def add(self, definition: AnyDefinition) -> None:
+        """Raises InvalidArgument for anything that is not decorated, and for a name that is taken."""
+        if isinstance(definition, Orchestration):
+            key = (definition.name, definition.version)
+            taken: Optional[AnyDefinition] = self.orchestrations.get(key)
+            what = f"orchestration '{definition.name}' version {definition.version}"
+            self.orchestrations.setdefault(key, definition)
+        elif isinstance(definition, Activity):
+            taken = self.activities.get(definition.name)
+            what = f"activity '{definition.name}'"
+            self.activities.setdefault(definition.name, definition)
+        else:
+            raise InvalidArgument(
+                f"{definition!r} is not decorated with @perdure.orchestration or @perdure.activity."
+            )
+        if taken is not None and taken is not definition:
+            raise InvalidArgument(f"An {what} is registered already: {taken.function.__qualname__}.")
