@@ -31,6 +31,8 @@ struct ActivityDesk {
 
   mutating func enqueue(_ task: ActivityTask) {
     guard let claim = task.claim else { return }
+    // Of an instance that was deleted and started anew: the slot is given up with the old one.
+    if claims[task.key]?.isRunning == true { runningCount -= 1 }
     claims[task.key] = Entry(claim: claim)
     queue.append(task)
   }

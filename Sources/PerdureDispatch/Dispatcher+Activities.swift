@@ -67,4 +67,11 @@ extension Dispatcher {
   mutating func rewriteIfFailed(_ write: Write, _ outcome: WriteOutcome, _ now: TimestampMS) {
     if case .failed(_, isTransient: true) = outcome { deferred.insert(write, at: now + 1_000) }
   }
+
+  /// Instances that came back to us in the meantime are not given up.
+  mutating func rewrite(_ late: Write) {
+    guard case .releaseInstances(let instances) = late else { return write(late) }
+    let gone = instances.filter { held[ExactText($0)] == nil }
+    if !gone.isEmpty { write(.releaseInstances(gone)) }
+  }
 }

@@ -6,7 +6,12 @@ extension Dispatcher {
 
   /// An instance was created with us as its owner.
   package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
-    guard isRunning, held[ExactText(start.instance)] == nil else { return }
+    guard isRunning else { return }
+    if let old = held[ExactText(start.instance)] {
+      // It was deleted under us, and its id is used anew. What is out ends in a conflict and finds the new one then.
+      if old.phase == .turning || old.phase == .committing { return }
+      forget(old)
+    }
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
     hold(held)
     becameReady(held)
@@ -26,8 +31,13 @@ extension Dispatcher {
 
   /// Answer to `.loadInbox`.
   package mutating func foundMessages(_ instance: InstanceID, _ messages: [InboxMessage], now: TimestampMS) {
-    guard isRunning, let held = held[ExactText(instance)] else { return }
+    // While it loads, these may be older than what the snapshot will have.
+    guard isRunning, let held = held[ExactText(instance)], held.phase != .loading else { return }
+    let known = held.lastSequence
     take(messages, held)
+    // Another process's message can be older than the last one that we were told of.
+    if held.isMissingMessages, held.lastSequence == known, held.phase == .idle { reload(held) }
+    held.isMissingMessages = false
     pump(now)
   }
 
@@ -55,7 +65,13 @@ extension Dispatcher {
 
   /// Answer to `.load`.
   package mutating func loaded(_ instance: InstanceID, _ result: LoadResult, now: TimestampMS) {
-    guard isRunning, let held = held[ExactText(instance)], held.phase == .loading else { return }
+    guard isRunning, let held = held[ExactText(instance)] else { return }
+    if case .failed = result, held.phase == .idle {
+      // Its inbox could not be read. Loading is tried until it works.
+      reload(held)
+      return pump(now)
+    }
+    guard held.phase == .loading else { return }
     switch result {
     case .snapshot(let snapshot): restore(held, snapshot, now)
     case .missing: forget(held)
@@ -65,9 +81,7 @@ extension Dispatcher {
     case .failed(let message):
       held.failures += 1
       log(.warn, "an instance could not be loaded and is tried again: \(message)", now, held)
-      held.phase = .waiting
-      held.retryAt = now + Self.backoffMS(held.failures)
-      retries.insert(instance, at: held.retryAt)
+      wait(held, held.failures, now)
     }
     pump(now)
   }
@@ -134,6 +148,7 @@ extension Dispatcher {
   /// Reads the instance anew; what a turn had taken goes back first.
   mutating func reload(_ held: Held) {
     unfold(held)
+    held.state = nil
     held.phase = .loading
     effects.append(.load(held.instance))
   }
@@ -177,7 +192,11 @@ extension Dispatcher {
     backlog.isClaimingInstances = false
     switch outcome {
     case .instances(let instances):
-      for instance in instances where held[ExactText(instance)] == nil {
+      for instance in instances {
+        if let held = held[ExactText(instance)] {
+          if held.phase != .loading { effects.append(.loadInbox(instance, after: held.lastSequence)) }
+          continue
+        }
         let held = Held(instance: instance, phase: .loading, revision: 0, start: nil)
         hold(held)
         effects.append(.load(instance))
@@ -199,9 +218,7 @@ extension Dispatcher {
     case .instances: effects.append(.load(instance))
     case .failed:
       held.failures += 1
-      held.phase = .waiting
-      held.retryAt = now + Self.backoffMS(held.failures)
-      retries.insert(instance, at: held.retryAt)
+      wait(held, held.failures, now)
     case .notFound: forget(held)
     default:
       forwardResults(held)
@@ -252,7 +269,7 @@ extension Dispatcher {
 
   private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {
     guard let state = held.state else { return }
-    for (action, fireAt) in state.timers.sorted(by: { $0.key < $1.key }) {
+    for (action, fireAt) in state.timers.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
       if fireAt <= now {
         held.incoming.append(.timerDue(action))
       } else {
