@@ -107,7 +107,7 @@ extension Dispatcher {
       from: held.history == nil ? held.hostEvents : 0, replayed: state.lastDelivered,
       events: stored + held.prepared.events,
       firstAction: held.history == nil ? state.lastAction + 1 : 1,
-      isCancelling: state.cancellationReason != nil || held.prepared.hasCancellation)
+      isCancelling: state.cancellationReason != nil)
   }
 
   private mutating func conclude(
