@@ -37,12 +37,13 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   return result;
 }
 
-/* Once per process, before the first open: locks as above, no URI file names, no global memory statistics
-   (they cost a mutex per allocation). Answers an SQLite result code. */
+/* Once per process, before the first open: locks as above. No URI file names and no global memory statistics
+   (they cost a mutex per allocation) either, unless somebody else linked to this SQLite used it before us:
+   then its settings stay. Answers an SQLite result code. */
 static inline int perdure_sqlite_start(void) {
-  int code = sqlite3_config(SQLITE_CONFIG_URI, 0);
-  if (code == SQLITE_OK) code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  if (code == SQLITE_OK) code = sqlite3_initialize();
+  (void)sqlite3_config(SQLITE_CONFIG_URI, 0);
+  (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  int code = sqlite3_initialize();
   if (code != SQLITE_OK) return code;
   sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
   if (unix_vfs == NULL || unix_vfs->iVersion < 3 || unix_vfs->xSetSystemCall == NULL) return SQLITE_ERROR;

@@ -15,8 +15,8 @@ public struct ActivityContext: Sendable {
   public let idempotencyKey: String
   let wasCancelled: @Sendable () -> Bool
 
-  /// The result is no longer wanted: the orchestration gave the call up or ended, or the runtime stops. The task of
-  /// the activity is cancelled too, shortly after.
+  /// The result is no longer wanted: the orchestration gave the call up or ended, or the runtime stops. The
+  /// task of the activity is cancelled too, shortly after.
   public var isCancelled: Bool { Task.isCancelled || wasCancelled() }
 
   init(_ task: ActivityTask, wasCancelled: @escaping @Sendable () -> Bool) {

@@ -1,8 +1,8 @@
 import PerdureModel
 import PerdureWire
 
-/// Starts instances, sends them messages, and asks about them. Needs no runtime in its process. What a call that
-/// returned has written is on disk.
+/// Starts instances, sends them messages, and asks about them. Needs no runtime in its process. What a call
+/// that returned has written is on disk.
 public struct Client: Sendable {
   private let engine: EngineClient
 

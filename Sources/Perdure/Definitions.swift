@@ -3,7 +3,8 @@ import PerdureModel
 /// An orchestration: a name, a version, and a deterministic function.
 ///
 /// The function may be run again from its recorded history at any time, on any machine. It must take the same
-/// decisions then: everything that is not a plain computation goes through its `OrchestrationContext` or an activity.
+/// decisions then: everything that is not a plain computation goes through its `OrchestrationContext` or an
+/// activity.
 ///
 ///     let greet = OrchestrationDefinition("greet") { (context, name: String) in
 ///       try await context.call(makeGreeting, with: name)
@@ -70,8 +71,8 @@ extension OrchestrationDefinition where Input == Nothing, Output == Nothing {
   }
 }
 
-/// An activity: a name and an ordinary function, which may do anything. It runs at least once for each time that an
-/// orchestration calls it; `ActivityContext.idempotencyKey` tells repeated attempts of one call.
+/// An activity: a name and an ordinary function, which may do anything. It runs at least once for each time
+/// that an orchestration calls it; `ActivityContext.idempotencyKey` tells repeated attempts of one call.
 ///
 ///     let makeGreeting = ActivityDefinition("makeGreeting") { (context, name: String) in "Hello, \(name)!" }
 public struct ActivityDefinition<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {

@@ -9,8 +9,8 @@ public struct ActivityFailure: Error, Hashable, Sendable, CustomStringConvertibl
   public var description: String { "the activity '\(activity)' failed: \(failure)" }
 }
 
-/// An instance has failed, was cancelled or was terminated: a child that an orchestration called, or an instance whose
-/// result was asked for.
+/// An instance has failed, was cancelled or was terminated: a child that an orchestration called, or an
+/// instance whose result was asked for.
 public struct OrchestrationFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The instance where it is known, else the name of the orchestration.
   public let instance: String

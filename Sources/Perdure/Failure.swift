@@ -1,7 +1,8 @@
 import PerdureModel
 
-/// Why a piece of work failed: the same structure in every language. Throw one to choose its members yourself; any
-/// other error becomes one with the name of its type, its description, and its JSON if it is `Encodable`.
+/// Why a piece of work failed: the same structure in every language. Throw one to choose its members
+/// yourself; any other error becomes one with the name of its type, its description, and its JSON if it is
+/// `Encodable`.
 public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The error type, such as `PaymentDeclined`. The engine's own begin with `perdure.`.
   public var type: String

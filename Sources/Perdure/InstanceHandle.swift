@@ -10,8 +10,9 @@ public struct InstanceHandle<Output: Decodable>: Sendable {
   /// Waits for the end of the instance and returns its output.
   ///
   /// - Parameter timeout: nil to wait as long as it takes.
-  /// - Throws: `OrchestrationFailure` when it failed, was cancelled or terminated; `DXError` (`timedOut`, `notFound`);
-  ///   `PayloadError` when its output is of another type; `CancellationError` when the waiting task is cancelled.
+  /// - Throws: `OrchestrationFailure` when it failed, was cancelled or terminated; `DXError` (`timedOut`,
+  ///   `notFound`); `PayloadError` when its output is of another type; `CancellationError` when the waiting
+  ///   task is cancelled.
   public func result(timeout: Duration? = nil) async throws -> Output {
     let milliseconds = timeout.map { max(0, $0.millisecondsRoundedUp) } ?? -1
     let described = try await EngineWait.end(of: instance, client: engine.handle, timeout: milliseconds)

@@ -32,8 +32,9 @@ extension OrchestrationContext {
       })
   }
 
-  /// Runs code that no cancellation reaches: neither of its task nor of the instance. For clean-up in child tasks that
-  /// have been cancelled. A cancellation of the instance that comes meanwhile is thrown by the next call after it.
+  /// Runs code that no cancellation reaches: neither of its task nor of the instance. For clean-up in child
+  /// tasks that have been cancelled. A cancellation of the instance that comes meanwhile is thrown by the
+  /// next call after it.
   public func withCancellationShield<Value: Sendable>(
     _ body: @Sendable () async throws -> Value
   ) async rethrows -> Value {

@@ -3,8 +3,8 @@ import PerdureModel
 extension OrchestrationContext {
   /// Runs an activity and returns its result.
   ///
-  /// - Throws: `ActivityFailure` when it failed, `CancellationError` when the call was cancelled, `PayloadError` when
-  ///   the input or the result does not fit its type.
+  /// - Throws: `ActivityFailure` when it failed, `CancellationError` when the call was cancelled,
+  ///   `PayloadError` when the input or the result does not fit its type.
   @discardableResult
   public func call<Input, Output>(
     _ activity: ActivityDefinition<Input, Output>, with input: Input
@@ -108,7 +108,8 @@ extension OrchestrationContext {
     try await receive(.event, name, "the event '\(name)'")
   }
 
-  /// Waits for the next message of a queue of this instance. Messages stay in order, across `continueAsNew` too.
+  /// Waits for the next message of a queue of this instance. Messages stay in order, across `continueAsNew`
+  /// too.
   @discardableResult
   public func dequeue<Value: Decodable>(_ queue: String, as type: Value.Type = Nothing.self) async throws
     -> Value

@@ -1,15 +1,15 @@
 import PerdureModel
 
-/// What an orchestration does with the world. Every call is recorded, so that it gives the same answer when the code
-/// is run again.
+/// What an orchestration does with the world. Every call is recorded, so that it gives the same answer when
+/// the code is run again.
 ///
-/// Use it inside the orchestration's function only: in the function itself, in `async let`, task groups and functions
-/// that it awaits. Awaiting anything else is reported as a failure of the orchestration.
+/// Use it inside the orchestration's function only: in the function itself, in `async let`, task groups and
+/// functions that it awaits. Awaiting anything else is reported as a failure of the orchestration.
 ///
-/// When the instance is cancelled, the awaits of that moment throw `CancellationError`, once; calls made afterwards,
-/// in `catch` and `defer`, work as before. A child task that the code cancels itself (a dropped `async let`,
-/// `cancelAll`, the loser of a race) gives up its work in the engine too, and each of its later calls throws; what must
-/// be done all the same goes inside `withCancellationShield`.
+/// When the instance is cancelled, the awaits of that moment throw `CancellationError`, once; calls made
+/// afterwards, in `catch` and `defer`, work as before. A child task that the code cancels itself (a dropped
+/// `async let`, `cancelAll`, the loser of a race) gives up its work in the engine too, and each of its later
+/// calls throws; what must be done all the same goes inside `withCancellationShield`.
 public struct OrchestrationContext: Sendable {
   let live: LiveOrchestration
 
@@ -22,7 +22,8 @@ public struct OrchestrationContext: Sendable {
   public var version: String { live.version }
   /// The instance that called this one and waits for it.
   public var parentInstance: String? { guarded("parentInstance", nil) { $0.parent?.instance } }
-  /// The code is going through what it did before. For tests and measurements; decisions must not depend on it.
+  /// The code is going through what it did before. For tests and measurements; decisions must not depend on
+  /// it.
   public var isReplaying: Bool { guarded("isReplaying", false) { $0.isReplaying } }
   /// Somebody asked this instance to end.
   public var isCancellationRequested: Bool {
@@ -59,8 +60,8 @@ public struct OrchestrationContext: Sendable {
     live.emit(.setCustomStatus(nil))
   }
 
-  /// Ends this execution; the instance goes on at once with a new input, an empty history, and the messages that were
-  /// not taken yet.
+  /// Ends this execution; the instance goes on at once with a new input, an empty history, and the messages
+  /// that were not taken yet.
   ///
   /// - Parameters:
   ///   - input: the input of the next execution.

@@ -9,8 +9,9 @@ import PerdureWire
 
 /// User values to JSON and back.
 enum PayloadCoding {
-  /// Keys are sorted: dictionaries and structs must give the same bytes in every process, since the engine compares
-  /// what an orchestration asks for with what it asked for before. Dates travel as milliseconds, like all times here.
+  /// Keys are sorted: dictionaries and structs must give the same bytes in every process, since the engine
+  /// compares what an orchestration asks for with what it asked for before. Dates travel as milliseconds,
+  /// like all times here.
   private static let encoder: JSONEncoder = {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -15,7 +15,8 @@ public final class Runtime: Sendable {
     driver = TurnDriver(cachedInstances: options.isCaching ? options.cachedInstances : 0)
   }
 
-  /// - Throws: `DXError`: `alreadyExists` when this name and version are registered, `wrongStatus` after `start`.
+  /// - Throws: `DXError`: `alreadyExists` when this name and version are registered, `wrongStatus` after
+  ///   `start`.
   public func register<Input, Output>(_ orchestration: OrchestrationDefinition<Input, Output>) throws {
     let entry = EngineOrchestration(driver: driver, body: orchestration.body)
     try entry.register(on: handle, name: orchestration.name, version: orchestration.version)
@@ -31,8 +32,8 @@ public final class Runtime: Sendable {
     try await CallLanes.perform { [handle] in try EngineRuntime.start(handle) }
   }
 
-  /// Takes no new work, lets running activities finish for up to `grace`, hands the rest back, and returns when
-  /// nothing of this runtime runs any more.
+  /// Takes no new work, lets running activities finish for up to `grace`, hands the rest back, and returns
+  /// when nothing of this runtime runs any more.
   public func stop(grace: Duration = .seconds(10)) async throws {
     try await EngineRuntime.stop(handle, graceMilliseconds: max(0, grace.millisecondsRoundedUp))
     driver.evictAll()
@@ -45,7 +46,8 @@ public struct RuntimeOptions: Hashable, Sendable {
   public var activitySlots = 8
   /// Threads that run orchestration code, 1...64.
   public var turnThreads = 2
-  /// Instances kept in memory between their turns, 0...1,000,000. The others are run again from their history.
+  /// Instances kept in memory between their turns, 0...1,000,000. The others are run again from their
+  /// history.
   public var cachedInstances = 10_000
   /// Without it every turn runs again from the history: slow, and it finds code that is not deterministic.
   public var isCaching = true

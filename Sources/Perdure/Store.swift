@@ -1,7 +1,8 @@
 import PerdureModel
 import PerdureWire
 
-/// Where instances live. Open it once per process; clients and runtimes share it. It closes with the last of them.
+/// Where instances live. Open it once per process; clients and runtimes share it. It closes with the last of
+/// them.
 public struct Store: Sendable {
   let handle: EngineHandle
 

@@ -15,8 +15,8 @@ public struct Timestamp: Hashable, Comparable, Codable, Sendable, CustomStringCo
 
   public var description: String { "\(millisecondsSince1970) ms" }
 
-  /// The moment `duration` later. A fraction of a millisecond counts as a whole one, so that nothing is ever early;
-  /// the result stays within what the engine can keep.
+  /// The moment `duration` later. A fraction of a millisecond counts as a whole one, so that nothing is ever
+  /// early; the result stays within what the engine can keep.
   public func advanced(by duration: Duration) -> Timestamp {
     let (sum, overflow) = millisecondsSince1970.addingReportingOverflow(duration.millisecondsRoundedUp)
     let bound = Self.largest

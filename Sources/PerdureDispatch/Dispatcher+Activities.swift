@@ -31,7 +31,7 @@ extension Dispatcher {
   mutating func pumpActivities() {
     while let task = desk.next() { effects.append(.runActivity(task)) }
     guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
-    let names = registry.activities.sorted()
+    let names = registry.activities
     guard !names.isEmpty else { return }
     backlog.mayHaveActivities = false
     backlog.isClaimingActivities = true

@@ -126,7 +126,7 @@ extension Dispatcher {
     commit.owner = settings.node
     var room = Limits.activitiesHeld - desk.count
     for index in commit.scheduled.indices where room > 0 {
-      guard registry.activities.contains(commit.scheduled[index].name) else { continue }
+      guard registry.runs(commit.scheduled[index].name) else { continue }
       commit.scheduled[index].claim = ActivityClaim(node: settings.node, token: 1)
       room -= 1
     }

@@ -26,11 +26,17 @@ package final class Committer: @unchecked Sendable {
   private let store: any Store
   private let queue = WorkQueue<Job>()
   private let committed: @Sendable ([(StoreEntry, StoreReceipt)]) -> Void
+  private let finished: @Sendable () -> Void
 
   /// - committed: called after each group with what landed, before the jobs are told.
-  package init(store: any Store, committed: @escaping @Sendable ([(StoreEntry, StoreReceipt)]) -> Void) {
+  /// - finished: called after each group when all jobs are told.
+  package init(
+    store: any Store, committed: @escaping @Sendable ([(StoreEntry, StoreReceipt)]) -> Void,
+    finished: @escaping @Sendable () -> Void
+  ) {
     self.store = store
     self.committed = committed
+    self.finished = finished
   }
 
   package func start() -> Bool {
@@ -47,7 +53,10 @@ package final class Committer: @unchecked Sendable {
   package func stop() { queue.close() }
 
   private func run() {
-    while let jobs = queue.take(Limits.entriesPerCommit, untilMonotonicNS: nil) { commit(jobs) }
+    while let jobs = queue.take(Limits.entriesPerCommit, untilMonotonicNS: nil) {
+      commit(jobs)
+      finished()
+    }
     store.close()
   }
 

@@ -18,7 +18,8 @@ package final class Hub: @unchecked Sendable {
     self.store = store
     self.log = log
     waits = WaitDesk(store: store)
-    let committer = Committer(store: store) { [weak self] landed in self?.tell(landed) }
+    let committer = Committer(
+      store: store, committed: { [weak self] in self?.tell($0) }, finished: { [weak self] in self?.wake() })
     guard committer.start() else { throw StoreError(.internalError, "the system gives no more threads") }
     committerBox.withLock { $0 = committer }
     store.observeForeignWrites { [weak self] in self?.foreignWrite() }
@@ -78,6 +79,9 @@ package final class Hub: @unchecked Sendable {
     waits.recheck()
   }
 
+  /// What a group commit has to tell is handed over in one go.
+  private func wake() { for runtime in runtimes.withLock({ $0 }) { runtime.inputs.wake() } }
+
   /// Routes what a commit did to those in this process who hold the instances.
   private func tell(_ landed: [(StoreEntry, StoreReceipt)]) {
     let all = runtimes.withLock { $0 }
@@ -131,7 +135,7 @@ private struct News {
   func send() {
     for (runtime, inputs) in zip(runtimes, inputs) {
       let all = hasUnheldWork ? inputs + [.storeChanged(byOthers: false)] : inputs
-      if !all.isEmpty { runtime.post(all) }
+      if !all.isEmpty { runtime.inputs.addQuietly(contentsOf: all) }
     }
   }
 }

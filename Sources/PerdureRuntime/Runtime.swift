@@ -189,7 +189,6 @@ package final class Runtime: @unchecked Sendable {
   /// false: the engine has ended.
   @discardableResult
   func post(_ input: RuntimeInput) -> Bool { inputs.add(input) }
-  func post(_ all: [RuntimeInput]) { inputs.add(contentsOf: all) }
 
   func function(for request: TurnRequest) -> HostFunction<TurnTicket>? {
     let key = OrchestrationKey(name: ExactText(request.orchestration), version: request.version)

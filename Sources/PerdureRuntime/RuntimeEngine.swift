@@ -104,7 +104,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private func enqueue(_ write: Write, _ now: TimestampMS) {
     let node = node
     let done: @Sendable (Committer.Result) -> Void = { [runtime] result in
-      runtime.post(.wrote(write, WriteOutcome(result, for: write, node: node)))
+      let input = RuntimeInput.wrote(write, WriteOutcome(result, for: write, node: node))
+      runtime.inputs.addQuietly(contentsOf: CollectionOfOne(input))
     }
     writes.append(Committer.Job(write.entry(node: node, now: now), done: done))
   }

@@ -13,12 +13,26 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
 
   @discardableResult
   package func add(contentsOf new: some Collection<Item>) -> Bool {
+    let isOpen = addQuietly(contentsOf: new)
+    if isOpen { wake() }
+    return isOpen
+  }
+
+  /// Adds without waking a taker: `wake` must follow, for several additions together.
+  @discardableResult
+  package func addQuietly(contentsOf new: some Collection<Item>) -> Bool {
     monitor.locked {
-      if isClosed { return false }
-      items.append(contentsOf: new)
-      if sleepers > 0 { if new.count > 1 { monitor.broadcast() } else { monitor.signal() } }
-      return true
+      if !isClosed { items.append(contentsOf: new) }
+      return !isClosed
     }
+  }
+
+  /// Wakes takers for what was added.
+  package func wake() {
+    let (sleeping, waiting) = monitor.locked { (sleepers, items.count) }
+    // Outside the lock, which the woken need at once.
+    if sleeping == 0 || waiting == 0 { return }
+    if waiting > 1 && sleeping > 1 { monitor.broadcast() } else { monitor.signal() }
   }
 
   /// Takes up to `limit` items; waits for the first until the deadline. nil: closed and empty.

@@ -106,3 +106,12 @@ package enum StoreRefusal: Error, Hashable, Sendable {
   /// The entry alone could not be stored (for instance a row that is damaged).
   case failed(StoreError)
 }
+
+extension Failure {
+  /// What a parent is told when the id of its child is taken: history, so the same on every store.
+  package static func alreadyExists(_ instance: InstanceID, _ status: InstanceStatus) -> Failure {
+    Failure(
+      type: FailureType.alreadyExists,
+      message: "An instance '\(instance)' exists already and is \(status.rawValue).")
+  }
+}

@@ -85,9 +85,7 @@ extension MemoryState {
     guard let link = child.start.parent, let parent = locate(link.instance),
       records[parent]?.description.status.isTerminal == false
     else { return }
-    let failure = Failure(
-      type: FailureType.alreadyExists,
-      message: "An instance '\(instance)' exists already and is \(status.rawValue).")
+    let failure = Failure.alreadyExists(instance, status)
     let kind = MessageKind.subOrchestrationEnded(
       execution: link.execution, action: link.action, outcome: .failed(failure))
     if let delivery = deliver(kind, to: parent) { receipt.deliveries.append(delivery) }

@@ -17,7 +17,7 @@ final class Connection {
       | SQLITE_OPEN_EXRESCODE
     var opened: OpaquePointer?
     let code = sqlite3_open_v2(file, &opened, flags, nil)
-    guard let opened else { throw StoreError(.io, "the store \(path) cannot be opened: out of memory") }
+    guard let opened else { throw StoreError(.io, "The store \(path) cannot be opened: out of memory.") }
     handle = opened
     self.path = path
     guard code == SQLITE_OK else {
@@ -27,7 +27,7 @@ final class Connection {
     }
     if sqlite3_db_readonly(handle, "main") == 1 {
       close()
-      throw StoreError(.readOnly, "the store \(path) cannot be written: the file is read-only")
+      throw StoreError(.readOnly, "The store \(path) cannot be written: the file is read-only.")
     }
     setBusyTimeout(busyTimeoutMS)
   }
@@ -64,7 +64,8 @@ final class Connection {
     let synchronous = try integer("PRAGMA synchronous")
     guard synchronous == 2 else {
       throw StoreError(
-        .cannotOpen, "the store \(path) is refused: SQLite answered synchronous=\(synchronous), not FULL (2)")
+        .cannotOpen, "The store \(path) is refused: SQLite answered synchronous=\(synchronous), not FULL (2)."
+      )
     }
   }
 
@@ -154,13 +155,13 @@ final class Connection {
     let cause =
       sqlite3_extended_errcode(handle) == code
       ? sqlite3_errmsg(handle).map { String(cString: $0) } : sqlite3_errstr(code).map { String(cString: $0) }
-    var message = "the store \(path) failed while \(doing): \(cause ?? "unknown cause") (SQLite code \(code)"
+    var message = "The store \(path) failed while \(doing): \(cause ?? "unknown cause") (SQLite code \(code)"
     switch code & 0xff {
     case SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_FULL, SQLITE_READONLY:
       if systemError != 0 { message += ", \(ResultCode.systemMessage(systemError))" }
     default: break
     }
-    return StoreError(ResultCode.storeCode(code, systemError: systemError), message + ")")
+    return StoreError(ResultCode.storeCode(code, systemError: systemError), message + ").")
   }
 
   deinit { close() }

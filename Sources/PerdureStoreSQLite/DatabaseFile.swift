@@ -18,13 +18,13 @@ struct DatabaseFile {
   /// Answers what is at the path, or throws for everything that cannot become a store.
   static func examine(_ path: String) throws(StoreError) -> DatabaseFile {
     guard !path.isEmpty, !path.utf8.contains(0) else {
-      throw StoreError(.cannotOpen, "the store path is empty or contains a NUL character")
+      throw StoreError(.cannotOpen, "The store path is empty or contains a NUL character.")
     }
     guard let status = try status(of: path, named: path) else { return try examineMissing(path) }
     switch status.st_mode & S_IFMT {
     case S_IFREG: break
-    case S_IFDIR: throw StoreError(.cannotOpen, "the store \(path) cannot be opened: it is a directory")
-    default: throw StoreError(.cannotOpen, "the store \(path) cannot be opened: it is not a regular file")
+    case S_IFDIR: throw StoreError(.cannotOpen, "The store \(path) cannot be opened: it is a directory.")
+    default: throw StoreError(.cannotOpen, "The store \(path) cannot be opened: it is not a regular file.")
     }
     guard let resolved = realPath(path) else { throw cannotOpen(path, errno) }
     try refuseUnwritable(resolved, path: path)
@@ -43,10 +43,10 @@ struct DatabaseFile {
     let directory = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
     guard let status = try status(of: directory, named: path) else {
       throw StoreError(
-        .cannotOpen, "the store \(path) cannot be created: the directory \(directory) does not exist")
+        .cannotOpen, "The store \(path) cannot be created: the directory \(directory) does not exist.")
     }
     guard status.st_mode & S_IFMT == S_IFDIR, !name.isEmpty else {
-      throw StoreError(.cannotOpen, "the store \(path) cannot be created: \(directory) is not a directory")
+      throw StoreError(.cannotOpen, "The store \(path) cannot be created: \(directory) is not a directory.")
     }
     guard let parent = realPath(directory) else { throw cannotOpen(path, errno) }
     let file = DatabaseFile(
@@ -59,14 +59,14 @@ struct DatabaseFile {
     guard access(resolved, R_OK) == 0 else { throw cannotOpen(path, errno) }
     guard access(resolved, W_OK) == 0 else {
       throw StoreError(
-        .readOnly, "the store \(path) cannot be written: \(ResultCode.systemMessage(errno))")
+        .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(errno)).")
     }
     let directory = resolved.prefix(upTo: resolved.lastIndex(of: "/") ?? resolved.startIndex)
     guard access(directory.isEmpty ? "/" : String(directory), W_OK) == 0 else {
       throw StoreError(
         .readOnly,
-        "the store \(path) cannot be written: its directory, where the log goes, is read-only "
-          + "(\(ResultCode.systemMessage(errno)))")
+        "The store \(path) cannot be written: its directory, where the log goes, is read-only "
+          + "(\(ResultCode.systemMessage(errno))).")
     }
   }
 
@@ -76,15 +76,15 @@ struct DatabaseFile {
     guard let log = try Self.status(of: logPath, named: path), log.st_size > 0 else { return }
     throw StoreError(
       .corrupt,
-      "the store \(path) is missing or empty, but its log \(logPath) holds data: put the database back, "
-        + "or remove the log to begin anew")
+      "The store \(path) is missing or empty, but its log \(logPath) holds data: put the database back, "
+        + "or remove the log to begin anew.")
   }
 
   private func examineHeader(size: Int64) throws(StoreError) {
     let header = try readHeader()
     guard header.count == Self.headerSize, header.starts(with: Self.magic) else {
       throw StoreError(
-        .foreign, "the store \(path) is not an SQLite database (or its header is damaged): left untouched")
+        .foreign, "The store \(path) is not an SQLite database (or its header is damaged): left untouched.")
     }
     let application = Self.number(header, at: 68, bytes: 4)
     let log = try Self.status(of: logPath, named: path)
@@ -94,14 +94,14 @@ struct DatabaseFile {
     } else if application != 0 || hasLog || Self.number(header, at: 44, bytes: 4) != 0 {
       // Without a schema format nothing was ever created in it: an empty database is nobody's.
       throw StoreError(
-        .foreign, "the store \(path) is a database of another application: left untouched")
+        .foreign, "The store \(path) is a database of another application: left untouched.")
     }
     let pageSize = Self.number(header, at: 16, bytes: 2)
     let pages = Self.number(header, at: 28, bytes: 4)
     let expected = pages * (pageSize == 1 ? 65_536 : pageSize)
     if !hasLog, size < expected {
       throw StoreError(
-        .corrupt, "the store \(path) is truncated: it has \(size) bytes, its header speaks of \(expected)")
+        .corrupt, "The store \(path) is truncated: it has \(size) bytes, its header speaks of \(expected).")
     }
   }
 
@@ -112,7 +112,7 @@ struct DatabaseFile {
     var header = [UInt8](repeating: 0, count: Self.headerSize)
     let count = pread(descriptor, &header, header.count, 0)
     guard count >= 0 else {
-      throw StoreError(.io, "the store \(path) cannot be read: \(ResultCode.systemMessage(errno))")
+      throw StoreError(.io, "The store \(path) cannot be read: \(ResultCode.systemMessage(errno)).")
     }
     return Array(header.prefix(count))
   }
@@ -135,7 +135,7 @@ struct DatabaseFile {
   }
 
   private static func cannotOpen(_ path: String, _ number: Int32) -> StoreError {
-    StoreError(.cannotOpen, "the store \(path) cannot be opened: \(ResultCode.systemMessage(number))")
+    StoreError(.cannotOpen, "The store \(path) cannot be opened: \(ResultCode.systemMessage(number)).")
   }
 
   private static func realPath(_ path: String) -> String? {

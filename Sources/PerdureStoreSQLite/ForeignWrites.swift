@@ -28,7 +28,7 @@ final class ForeignWrites: @unchecked Sendable {
     var readEnd: Int32 = -1
     var writeEnd: Int32 = -1
     guard perdure_pipe(&readEnd, &writeEnd) == 0 else {
-      throw StoreError(.io, "the log \(log) cannot be watched: \(ResultCode.systemMessage(errno))")
+      throw StoreError(.io, "The log \(log) cannot be watched: \(ResultCode.systemMessage(errno)).")
     }
     stopRead = readEnd
     stopWrite = writeEnd
@@ -43,7 +43,7 @@ final class ForeignWrites: @unchecked Sendable {
       }, Unmanaged.passRetained(self).toOpaque())
     guard code == 0 else {
       Unmanaged.passUnretained(self).release()
-      throw StoreError(.io, "the log \(log) cannot be watched: \(ResultCode.systemMessage(code))")
+      throw StoreError(.io, "The log \(log) cannot be watched: \(ResultCode.systemMessage(code)).")
     }
   }
 

@@ -34,7 +34,7 @@ extension Writer {
     let text = row.text(column)
     guard let status = InstanceStatus(rawValue: text) else {
       throw StoreError(
-        .corrupt, "the store \(connection.path) has instance \(instance) with the unknown status \(text)")
+        .corrupt, "The store \(connection.path) has instance \(instance) with the unknown status \(text).")
     }
     return status
   }

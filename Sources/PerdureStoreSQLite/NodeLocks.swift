@@ -36,7 +36,7 @@ final class NodeLocks: Sendable {
     let cause = perdure_byte_lock(own, node)
     guard cause == 0 else {
       throw StoreError(
-        .io, "the store \(path) cannot lock node \(node): \(ResultCode.systemMessage(cause))")
+        .io, "The store \(path) cannot lock node \(node): \(ResultCode.systemMessage(cause)).")
     }
   }
 
@@ -47,7 +47,7 @@ final class NodeLocks: Sendable {
 
   private static func failure(_ path: String, _ file: String, _ number: Int32) -> StoreError {
     StoreError(
-      .cannotOpen, "the store \(path) cannot open \(file): \(ResultCode.systemMessage(number))")
+      .cannotOpen, "The store \(path) cannot open \(file): \(ResultCode.systemMessage(number)).")
   }
 
   deinit {

@@ -30,7 +30,7 @@ enum Opening {
       started = code
       guard code == SQLITE_OK else {
         throw StoreError(
-          .internalError, "SQLite does not start (code \(code)): the store \(path) stays closed")
+          .internalError, "SQLite does not start (code \(code)): the store \(path) stays closed.")
       }
       return try open(file, busyTimeoutMS: settings.busyTimeoutMS)
     }
@@ -80,7 +80,7 @@ enum Opening {
       if application == Schema.applicationID { return }
       guard application == 0, try connection.integer("SELECT count(*) FROM sqlite_schema") == 0 else {
         throw StoreError(
-          .foreign, "the store \(connection.path) is a database of another application: left untouched")
+          .foreign, "The store \(connection.path) is a database of another application: left untouched.")
       }
       try connection.execute("PRAGMA application_id=\(Schema.applicationID)")
     }
@@ -95,7 +95,7 @@ enum Opening {
         guard mode == "wal" else {
           throw StoreError(
             .cannotOpen,
-            "the store \(connection.path) is refused: SQLite answered journal_mode=\(mode), not wal (a file "
+            "The store \(connection.path) is refused: SQLite answered journal_mode=\(mode), not wal (a file "
               + "system without shared memory?)")
         }
         return
@@ -112,7 +112,7 @@ enum Opening {
     let answer = try connection.text("PRAGMA quick_check(1)")
     guard answer == "ok" else {
       let finding = answer.split(separator: "\n").joined(separator: " ")
-      throw StoreError(.corrupt, "the store \(connection.path) is damaged: \(finding)")
+      throw StoreError(.corrupt, "The store \(connection.path) is damaged: \(finding).")
     }
   }
 }

@@ -14,7 +14,7 @@ enum DescriptionColumns {
     let instance = row.text(1)
     guard let status = InstanceStatus(rawValue: row.text(4)) else {
       throw StoreError(
-        .corrupt, "the store \(path) has instance \(instance) with the unknown status \(row.text(4))")
+        .corrupt, "The store \(path) has instance \(instance) with the unknown status \(row.text(4)).")
     }
     var failure: Failure?
     if !row.isNull(13) {
@@ -22,7 +22,7 @@ enum DescriptionColumns {
         failure = try row.withBytes(13) { bytes throws(WireError) in try FailureWire.decode(bytes) }
       } catch {
         throw StoreError(
-          .corrupt, "the store \(path) cannot read the failure of instance \(instance): \(error.message)")
+          .corrupt, "The store \(path) cannot read the failure of instance \(instance): \(error.message).")
       }
     }
     return InstanceDescription(

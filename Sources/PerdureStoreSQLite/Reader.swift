@@ -174,7 +174,7 @@ final class Reader: @unchecked Sendable {
   }
 
   private func corrupt(_ what: String, _ cause: WireError) -> StoreError {
-    StoreError(.corrupt, "the store \(connection.path) cannot read \(what): \(cause.message)")
+    StoreError(.corrupt, "The store \(connection.path) cannot read \(what): \(cause.message).")
   }
 
   // MARK: What is due

@@ -158,7 +158,7 @@ package final class SQLiteStore: Store {
     locks.withLock { $0 = nil }
   }
 
-  private var closedError: StoreError { StoreError(.closed, "the store \(path) is closed") }
+  private var closedError: StoreError { StoreError(.closed, "The store \(path) is closed.") }
 
   deinit { close() }
 

@@ -97,7 +97,7 @@ enum Schema {
     guard found > version else { return }
     throw StoreError(
       .foreign,
-      "the store \(path) has schema \(found), this build knows up to \(version): it was left untouched, "
-        + "open it with the newer version of Perdure that wrote it")
+      "The store \(path) has schema \(found), this build knows up to \(version): it was left untouched, "
+        + "open it with the newer version of Perdure that wrote it.")
   }
 }

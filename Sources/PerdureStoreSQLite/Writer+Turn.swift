@@ -64,7 +64,7 @@ extension Writer {
     func broken(_ what: String) -> StoreRefusal {
       .failed(
         StoreError(
-          .internalError, "the turn of instance \(commit.instance) \(what): nothing of it was stored"))
+          .internalError, "The turn of instance \(commit.instance) \(what): nothing of it was stored."))
     }
     guard commit.execution == row.execution else {
       return broken("is of execution \(commit.execution), the instance is at execution \(row.execution)")
@@ -185,11 +185,8 @@ extension Writer {
     for child in commit.starts {
       if try insert(child.start, owner: child.owner, now: commit.now) {
         receipt.started.append(child.start.instance)
-      } else if let parent = child.start.parent {
-        let failure = Failure(
-          type: FailureType.alreadyExists,
-          message: "the sub-orchestration \(child.start.instance) was not started: "
-            + "an instance with this id exists already")
+      } else if let parent = child.start.parent, let taken = try find(child.start.instance) {
+        let failure = Failure.alreadyExists(child.start.instance, taken.status)
         let ended = MessageKind.subOrchestrationEnded(
           execution: parent.execution, action: parent.action, outcome: .failed(failure))
         try deliver(ended, to: parent.instance).map { receipt.deliveries.append($0) }

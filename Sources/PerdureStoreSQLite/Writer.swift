@@ -28,7 +28,7 @@ final class Writer: @unchecked Sendable {
     self.identities = identities
     seenDataVersion = 0
     guard !connection.hasMoved, identities.count == 2 else {
-      throw StoreError(.replaced, "the store \(connection.path) was removed while it was being opened")
+      throw StoreError(.replaced, "The store \(connection.path) was removed while it was being opened.")
     }
     seenDataVersion = try readDataVersion()
   }
@@ -61,7 +61,7 @@ final class Writer: @unchecked Sendable {
       let result = try body()
       try statements.commit.run()
       guard connection.isIdle else {
-        throw StoreError(.internalError, "the store \(connection.path) did not end its transaction")
+        throw StoreError(.internalError, "The store \(connection.path) did not end its transaction.")
       }
       try checkIdentity()
       return result
@@ -114,8 +114,8 @@ final class Writer: @unchecked Sendable {
     for (path, identity) in identities where FileIdentity(of: path) != identity {
       throw StoreError(
         .replaced,
-        "the store \(connection.path) was deleted or replaced while open (\(path) is another file now): "
-          + "nothing more is acknowledged, open it anew")
+        "The store \(connection.path) was deleted or replaced while open (\(path) is another file now): "
+          + "nothing more is acknowledged, open it anew.")
     }
   }
 
@@ -133,9 +133,12 @@ final class Writer: @unchecked Sendable {
 
   /// Copies the log into the database and closes.
   func close() {
-    if replaced == nil {
+    if replaced == nil, (try? checkIdentity()) != nil {
       // Best effort: whatever stays in the log is read from there at the next open.
       try? connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    } else {
+      // The last to close removes the log by its name, which may be somebody else's log by now.
+      connection.leaveUntouched()
     }
     connection.close()
   }

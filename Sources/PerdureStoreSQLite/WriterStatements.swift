@@ -57,7 +57,8 @@ struct WriterStatements {
       WITH RECURSIVE family(pk, id, status) AS (
         SELECT pk, id, status FROM instances WHERE pk = ?1
         UNION
-        SELECT child.pk, child.id, child.status FROM family JOIN instances AS child ON child.parent = family.id)
+        SELECT child.pk, child.id, child.status
+        FROM family JOIN instances AS child ON child.parent = family.id)
       SELECT pk, id, status FROM family
       """)
     deleteHistory = try prepare("DELETE FROM history WHERE instance = ?1")

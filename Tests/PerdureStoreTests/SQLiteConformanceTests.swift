@@ -6,8 +6,8 @@ import PerdureStoreSQLite
 import Synchronization
 import Testing
 
-/// Stores in files of a directory of their own. A store is opened again from a copy of its files as they are at
-/// that moment, which is what a crash leaves.
+/// Stores in files of a directory of their own. A store is opened again from a copy of its files as they are
+/// at that moment, which is what a crash leaves.
 private final class SQLiteStores: StoreFixture {
   private let files: SQLiteFixture
   private let paths = Mutex<[ObjectIdentifier: String]>([:])

@@ -89,6 +89,18 @@ struct SQLiteDurabilityTests {
     }
   }
 
+  @Test("closing a replaced store leaves alone what stands in its place")
+  func closingReplaced() throws {
+    let store = try fixture.open()
+    #expect(try store.commit([fixture.start("a")]).allSatisfy { $0.isSuccess })
+    for suffix in ["", "-wal"] {
+      try FileManager.default.removeItem(atPath: fixture.path + suffix)
+      try Data("another's".utf8).write(to: URL(fileURLWithPath: fixture.path + suffix))
+    }
+    store.close()
+    for suffix in ["", "-wal"] { #expect(fixture.bytes(fixture.path + suffix) == Data("another's".utf8)) }
+  }
+
   @Test("what a crash leaves at any moment between commits holds all that was acknowledged, and nothing half")
   func crashImages() throws {
     let store = try fixture.open()

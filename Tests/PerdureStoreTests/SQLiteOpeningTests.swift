@@ -86,8 +86,8 @@ struct SQLiteOpeningTests {
     let store = try fixture.open()
     store.close()
     store.close()
-    #expect(throws: StoreError(.closed, "the store \(fixture.path) is closed")) { try store.load("a") }
-    #expect(throws: StoreError(.closed, "the store \(fixture.path) is closed")) {
+    #expect(throws: StoreError(.closed, "The store \(fixture.path) is closed.")) { try store.load("a") }
+    #expect(throws: StoreError(.closed, "The store \(fixture.path) is closed.")) {
       try store.commit([fixture.start("a")])
     }
   }

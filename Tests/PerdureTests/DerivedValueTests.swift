@@ -4,7 +4,8 @@ import Testing
 @testable import Perdure
 
 @Suite struct DerivedValueTests {
-  /// Numbers that every language must give; worked out from docs/wire-format.md by hand and by the reference SplitMix64.
+  /// Numbers that every language must give; worked out from docs/wire-format.md by hand and by the reference
+  /// SplitMix64.
   @Test func splitMixMatchesItsReference() {
     var generator = SplitMix64(seed: 1_234_567)
     let expected: [UInt64] = [

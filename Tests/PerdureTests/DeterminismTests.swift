@@ -3,8 +3,8 @@ import Testing
 
 @testable import Perdure
 
-/// Programs made at random: whatever order their work ends in, running them event by event, in batches, and all at
-/// once must list the same actions at the same places.
+/// Programs made at random: whatever order their work ends in, running them event by event, in batches, and
+/// all at once must list the same actions at the same places.
 @Suite struct DeterminismTests {
   indirect enum Program: Sendable {
     case activity(Int)

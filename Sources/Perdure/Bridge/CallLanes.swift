@@ -1,8 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// Threads on which calls wait for the store, so that they hold up neither the caller's task nor the pool that all
-/// tasks share. Several, so that the engine can make the calls of many tasks durable together.
+/// Threads on which calls wait for the store, so that they hold up neither the caller's task nor the pool
+/// that all tasks share. Several, so that the engine can make the calls of many tasks durable together.
 enum CallLanes {
   private static let lanes = (0..<8).map { DispatchQueue(label: "perdure.client.\($0)") }
   private static let next = Atomic<Int>(0)

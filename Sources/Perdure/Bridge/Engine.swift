@@ -19,7 +19,10 @@ final class EngineHandle: @unchecked Sendable {
     guard loaded >> 16 == DX_ABI_MAJOR, loaded & 0xffff >= DX_ABI_MINOR else {
       throw DXError(
         .unsupported,
-        "The loaded library has ABI \(loaded >> 16).\(loaded & 0xffff); \(DX_ABI_MAJOR).\(DX_ABI_MINOR) is needed."
+        """
+        The loaded library has ABI \(loaded >> 16).\(loaded & 0xffff); this program was written for \
+        \(DX_ABI_MAJOR).\(DX_ABI_MINOR).
+        """
       )
     }
     return try Text.with(url) { url in

@@ -2,8 +2,8 @@ import CDX
 import PerdureModel
 import PerdureWire
 
-/// One registered activity: what the engine calls for each attempt. The code runs as a task on the pool of all tasks;
-/// the engine's thread returns at once.
+/// One registered activity: what the engine calls for each attempt. The code runs as a task on the pool of
+/// all tasks; the engine's thread returns at once.
 final class EngineActivity: Sendable {
   private let watch: CancellationWatch
   private let body: ActivityBody
@@ -50,8 +50,8 @@ final class EngineActivity: Sendable {
   }
 }
 
-/// The engine's token for one attempt. The engine checks it on each call, so that it may be used from any thread and
-/// after its end.
+/// The engine's token for one attempt. The engine checks it on each call, so that it may be used from any
+/// thread and after its end.
 struct AttemptToken: @unchecked Sendable, Hashable {
   private let pointer: OpaquePointer
 

@@ -2,8 +2,9 @@ import CDX
 
 /// The log of the engine and of orchestrations.
 public enum EngineLog {
-  /// Sends log records of this process, JSON objects (docs/wire-format.md, "Log record"), to `sink`, which is called on
-  /// the engine's threads, several at once. Replaces what was set before. There is no logging until this is called.
+  /// Sends log records of this process, JSON objects (docs/wire-format.md, "Log record"), to `sink`, which is
+  /// called on the engine's threads, several at once. Replaces what was set before. There is no logging until
+  /// this is called.
   ///
   /// - Throws: `DXError`.
   public static func send(from level: LogLevel = .info, to sink: @escaping @Sendable (String) -> Void) throws

@@ -30,8 +30,9 @@ final class LiveCache: Sendable {
     state.withLock { $0.entries.removeValue(forKey: ExactText(instance))?.live }
   }
 
-  /// Puts a coroutine in. Returns what has to be evicted for it: an older one of the same instance (another runtime
-  /// of this process may have run it), the least recently used one, or itself when nothing is kept at all.
+  /// Puts a coroutine in. Returns what has to be evicted for it: an older one of the same instance (another
+  /// runtime of this process may have run it), the least recently used one, or itself when nothing is kept at
+  /// all.
   func put(_ live: LiveOrchestration) -> [LiveOrchestration] {
     guard capacity > 0 else { return [live] }
     return state.withLock { state in

@@ -14,17 +14,18 @@ enum WorkResult: Sendable {
   case evicted
 }
 
-/// The live coroutine of one execution: the tasks of its code, what they wait for, and what they have asked for.
+/// The live coroutine of one execution: the tasks of its code, what they wait for, and what they have asked
+/// for.
 ///
-/// All of it is touched only by the thread that runs a turn of it (`executor.isCurrent`); `TurnDriver` hands it from
-/// turn to turn under a lock. Everything that code can reach from another thread checks that first.
+/// All of it is touched only by the thread that runs a turn of it (`executor.isCurrent`); `TurnDriver` hands
+/// it from turn to turn under a lock. Everything that code can reach from another thread checks that first.
 ///
 ///     call -> action listed, wait registered -> event delivered -> wait resumed -> code runs on
 ///                                            -> task cancelled  -> Cancel listed, CancellationError
 ///                                            -> evicted         -> error, nothing is listed any more
 final class LiveOrchestration: @unchecked Sendable {
-  /// Refused calls in a row after which a task is left hanging, so that code which swallows errors in a loop cannot
-  /// keep the thread for ever.
+  /// Refused calls in a row after which a task is left hanging, so that code which swallows errors in a loop
+  /// cannot keep the thread for ever.
   static let refusalsBeforeAbandoning = 1_000
 
   let instance: InstanceID
@@ -245,7 +246,8 @@ extension LiveOrchestration {
     }
   }
 
-  /// Called when a refused call is about to throw. Code that asks again and again in a loop would never block.
+  /// Called when a refused call is about to throw. Code that asks again and again in a loop would never
+  /// block.
   private func slowDown() async {
     let count = refusals.add(1, ordering: .relaxed).newValue
     guard count > Self.refusalsBeforeAbandoning else { return }
@@ -253,7 +255,8 @@ extension LiveOrchestration {
     await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
   }
 
-  /// Structured concurrency cancelled the task that waits: a dropped `async let`, `cancelAll`, the loser of a race.
+  /// Structured concurrency cancelled the task that waits: a dropped `async let`, `cancelAll`, the loser of a
+  /// race.
   private func taskCancelled(_ action: ActionID) {
     guard executor.isCurrent else {
       note(Violation.foreignUse("a cancellation of one of its tasks"))

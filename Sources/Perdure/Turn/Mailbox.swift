@@ -1,6 +1,7 @@
 import PerdureModel
 
-/// Matches events and queue messages with the waits for them: by name, first come first served, early or late.
+/// Matches events and queue messages with the waits for them: by name, first come first served, early or
+/// late.
 struct Mailbox {
   private struct Key: Hashable {
     var channel: Channel

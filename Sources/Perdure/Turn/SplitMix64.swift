@@ -1,6 +1,7 @@
 import PerdureModel
 
-/// The generator behind an orchestration's GUIDs and random numbers: docs/wire-format.md, "Derived randomness".
+/// The generator behind an orchestration's GUIDs and random numbers: docs/wire-format.md, "Derived
+/// randomness".
 struct SplitMix64 {
   private var state: UInt64
 

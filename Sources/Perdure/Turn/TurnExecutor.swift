@@ -3,9 +3,10 @@ import Synchronization
 
 /// Runs the tasks of one instance, inline and in order, on the thread that runs its turn.
 ///
-/// `async let`, task groups, nonisolated functions and default actors inherit it as their preferred executor. Work
-/// that comes back from elsewhere (`Task { }`, `Task.sleep`, the main actor) arrives on a thread that does not run a
-/// turn: such a job is foreign, and its arrival proves that the code awaited something that no history can repeat.
+/// `async let`, task groups, nonisolated functions and default actors inherit it as their preferred executor.
+/// Work that comes back from elsewhere (`Task { }`, `Task.sleep`, the main actor) arrives on a thread that
+/// does not run a turn: such a job is foreign, and its arrival proves that the code awaited something that no
+/// history can repeat.
 ///
 ///     state      who enqueues            what happens to the job
 ///     -------    --------------------    ------------------------------------------------------------
@@ -65,8 +66,8 @@ final class TurnExecutor: TaskExecutor, @unchecked Sendable {
     ready.removeAll(keepingCapacity: true)
   }
 
-  /// The last drain: also runs the foreign jobs, so that the tasks behind them can end, and sends later ones to the
-  /// global pool. `body` must have made sure that no durable call waits any more.
+  /// The last drain: also runs the foreign jobs, so that the tasks behind them can end, and sends later ones
+  /// to the global pool. `body` must have made sure that no durable call waits any more.
   func retire(_ body: () -> Void) {
     let jobs = foreign.withLock {
       $0.isRetired = true

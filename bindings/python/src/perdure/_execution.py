@@ -34,7 +34,7 @@ class Execution(Host):
         self.definition = definition
         self.instance = instance
         self.number = number
-        self.loop = OrchestrationLoop(self)
+        self.loop = OrchestrationLoop(self)  # type: ignore[abstract]
         self.chance = Chance(instance, number)
         self.context = OrchestrationContext(self)
         self.main: Optional[DurableTask[Any]] = None
@@ -53,7 +53,7 @@ class Execution(Host):
         self._kept: Dict[Tuple[str, str], Deque[Any]] = {}
         self._cancel_requested = False
 
-    # ---- What the code does --------------------------------------------------------------------------------------
+    # ---- What the code does ----------------------------------------------------------------------
 
     def emit(self, members: str) -> int:
         """Lists an action and returns its number. `members`: its JSON members after `after`."""
@@ -82,7 +82,9 @@ class Execution(Host):
 
     def timer_at(self, fire_at: int) -> Handle[None]:
         # A time that has passed is a timer that fires at once; the engine takes none before 1970.
-        return self.schedule(f'"kind":"CreateTimer","fireAt":{min(max(fire_at, 0), _NEVER)}', "timer", None, "timer")
+        return self.schedule(
+            f'"kind":"CreateTimer","fireAt":{min(max(fire_at, 0), _NEVER)}', "timer", None, "timer"
+        )
 
     def wait_for(self, kind: str, name: str) -> Handle[Any]:
         """Emits WaitForEvent or Dequeue; a message that was kept answers it at once."""
@@ -110,7 +112,7 @@ class Execution(Host):
         if not self.replaying:
             self.log("error", message)
 
-    # ---- What happens to it --------------------------------------------------------------------------------------
+    # ---- What happens to it ----------------------------------------------------------------------
 
     def run(self, events: List[Dict[str, Any]], replayed: int) -> None:
         """Delivers the events one at a time, and runs the code after each until it waits or has ended."""
@@ -162,7 +164,7 @@ class Execution(Host):
         self._kept.clear()
         self._actions = []
 
-    # ---- Delivery ------------------------------------------------------------------------------------------------
+    # ---- Delivery --------------------------------------------------------------------------------
 
     def _deliver(self, event: Dict[str, Any]) -> bool:
         """Applies an event; false if it changes nothing for the code."""
@@ -226,7 +228,7 @@ class Execution(Host):
         self.main.cancel(event.get("reason") or None)
         return True
 
-    # ---- Ends ----------------------------------------------------------------------------------------------------
+    # ---- Ends ------------------------------------------------------------------------------------
 
     def _finish(self, main: DurableTask[Any]) -> None:
         if main.cancelled():
@@ -265,7 +267,7 @@ async def _call(definition: Orchestration[Any, Any], context: OrchestrationConte
 def _raise_in(handle: Handle[Any], error: Exception) -> None:
     handle.set_exception(error)
     # Failures are in the history; asyncio need not complain that nobody asked for this one.
-    handle._log_traceback = False  # type: ignore[attr-defined]
+    handle._log_traceback = False
 
 
 _DELIVERIES = {

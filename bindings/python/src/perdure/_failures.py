@@ -21,7 +21,8 @@ def clean(text: str, limit: int = TEXT) -> str:
 
 
 def of_exception(error: BaseException, depth: int = 0) -> Dict[str, Any]:
-    """The failure for an exception: for an `ActivityFailed` that was let pass the very failure that it carries.
+    """The failure for an exception; an `ActivityFailed` that was let pass becomes the failure that it
+    carries.
 
     Attributes `details` and `non_retryable` are taken along; the cause is what `raise ... from` named.
     """
@@ -59,7 +60,7 @@ def to_wire(failure: Failure) -> Dict[str, Any]:
 
 
 def from_wire(wire: Optional[Dict[str, Any]]) -> Failure:
-    """A failure as users see it. None, from an engine that had no more to say, becomes one of type `Error`."""
+    """A failure as users see it. None becomes one of type `Error` that says nothing."""
     if not wire:
         return Failure("Error", "")
     cause = wire.get("cause")

@@ -107,24 +107,29 @@ def _blame(value: Any, what: str) -> Optional[str]:
     return None
 
 
-# ---- Decoding by type hints --------------------------------------------------------------------------------------
+# ---- Decoding by type hints ----------------------------------------------------------------------
 
 Decoder = Callable[[Any], Any]
 _decoders: Dict[Any, Optional[Decoder]] = {}
 
 
 def decoder(hint: Any) -> Optional[Decoder]:
-    """A function that turns parsed JSON into `hint` (dataclasses, enums, and containers of them), or None where the
-    JSON value is already right. Hints that it does not know leave the value as it is."""
+    """A function that turns parsed JSON into `hint` (dataclasses, enums, and containers of them), or None
+    where the JSON value is already right. Hints that it does not know leave the value as it is.
+    """
     try:
         if hint in _decoders:
             return _decoders[hint]
     except TypeError:
         return None
     # A type that contains itself finds this entry and goes through the table again when a value comes.
-    _decoders[hint] = lambda value: (_decoders[hint] or _same)(value)
+    _decoders[hint] = lambda value: _decode_later(hint, value)
     _decoders[hint] = _make_decoder(hint)
     return _decoders[hint]
+
+
+def _decode_later(hint: Any, value: Any) -> Any:
+    return (_decoders[hint] or _same)(value)
 
 
 def _same(value: Any) -> Any:
@@ -151,8 +156,8 @@ def _make_decoder(hint: Any) -> Optional[Decoder]:
 
 def _sequence(kind: Any, args: Tuple[Any, ...]) -> Optional[Decoder]:
     if kind is list:
-        part = decoder(args[0]) if args else None
-        return part and (lambda value: [part(item) for item in value])
+        each = decoder(args[0]) if args else None
+        return each and (lambda value: [each(item) for item in value])
     if args and not (len(args) == 2 and args[1] is Ellipsis):
         parts = [decoder(arg) or _same for arg in args]
         return lambda value: tuple(decode(item) for decode, item in zip(parts, value))

@@ -1,12 +1,13 @@
 """The event loop that runs one orchestration, and nothing else.
 
-asyncio's own building blocks (`gather`, `wait`, `timeout`, `TaskGroup`, `Queue`...) only need a loop that can queue
-callbacks, tell the time and call back later. This one queues first in, first out, takes its time from the event that
-is being delivered, and makes a durable timer of each `call_later`. What it cannot do in a way that a replay could
-repeat (threads, sockets, processes, signals) it refuses by name.
+asyncio's own building blocks (`gather`, `wait`, `timeout`, `TaskGroup`, `Queue`...) only need a loop that
+can queue callbacks, tell the time and call back later. This one queues first in, first out, takes its time
+from the event that is being delivered, and makes a durable timer of each `call_later`. What it cannot do in
+a way that a replay could repeat (threads, sockets, processes, signals) it refuses by name.
 
-Two things in asyncio depend on addresses in memory and would differ between a live run and its replay: the order of
-sets of tasks, and the numbers in task names. Tasks and futures made here hash by a counter and carry a name from it.
+Two things in asyncio depend on addresses in memory and would differ between a live run and its replay: the
+order of sets of tasks, and the numbers in task names. Tasks and futures made here hash by a counter and
+carry a name from it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CLOSING_CALLS = 100
 
 
 class Dropped(GeneratorExit):
-    """Raised by every durable call while the coroutine is being closed: nothing that it does can have an effect."""
+    """Raised by every durable call while the coroutine is being closed."""
 
 
 class DurableFuture(asyncio.Future[T]):
@@ -55,7 +56,7 @@ class DurableTask(asyncio.Task[T]):
 
 
 class DurableTimer(asyncio.TimerHandle):
-    """What `call_later` returns. Its delivery runs the callback; `action` is the number of its CreateTimer."""
+    """What `call_later` returns. `action` is the number of its CreateTimer, 0 if it needed none."""
 
     __slots__ = ("action",)
 
@@ -88,7 +89,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
     def __init__(self, host: Host) -> None:
         self._host = host
         self._ready: Deque[asyncio.Handle] = deque()
-        self._tasks: List[DurableTask] = []
+        self._tasks: List[DurableTask[Any]] = []
         self._sweep_at = 64
         self._order = 0
         self._closing = False
@@ -96,7 +97,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         self._foreign: Optional[str] = None
         self.now_ms = 0
 
-    # ---- What asyncio needs --------------------------------------------------------------------------------
+    # ---- What asyncio needs ----------------------------------------------------------------------
 
     def next_order(self) -> int:
         self._order += 1
@@ -106,7 +107,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         """Seconds since 1970 at the event being delivered."""
         return self.now_ms / 1000
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
@@ -114,7 +115,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
             self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
     ) -> asyncio.TimerHandle:
         if delay != delay or delay == math.inf:
@@ -122,7 +123,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         # The margin keeps 0.1 s at 100 ms: 0.1 * 1000 may come out a hair above.
         return self._timer(self.now_ms + math.ceil(delay * 1000 - 1e-6), callback, args, context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
     ) -> asyncio.TimerHandle:
         if when != when or when == math.inf:
@@ -148,19 +149,21 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         if isinstance(handle, DurableTimer) and handle.action and not self._closing:
             self._host.cancel_action(handle.action)
 
-    def create_future(self) -> DurableFuture:
+    def create_future(self) -> DurableFuture[Any]:
         if sys._getframe(1).f_code is asyncio.wrap_future.__code__:
             raise refusal("a future of a thread pool (asyncio.wrap_future)")
         return DurableFuture(loop=self)
 
-    def create_task(self, coro: Any, *, name: Optional[str] = None, **options: Any) -> DurableTask:
+    def create_task(self, coro: Any, *, name: Optional[str] = None, **options: Any) -> DurableTask[Any]:
         try:
             self.check_open()
             self._refuse_unordered()
         except BaseException:
             coro.close()
             raise
-        task = DurableTask(coro, loop=self, name=None if name is None else str(name), **options)
+        task: DurableTask[Any] = DurableTask(
+            coro, loop=self, name=None if name is None else str(name), **options
+        )
         self._tasks.append(task)
         if len(self._tasks) >= self._sweep_at:
             self._tasks = [task for task in self._tasks if not task.done()]
@@ -168,7 +171,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         return task
 
     def _refuse_unordered(self) -> None:
-        """`as_completed` puts bare coroutines into a set, in the order of their addresses, and starts them so."""
+        """`as_completed` starts bare coroutines in the order of a set, which is that of their addresses."""
         frame = sys._getframe(2)
         for _ in range(4):
             if frame.f_globals.get("__name__") != "asyncio.tasks":
@@ -192,11 +195,11 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
     def default_exception_handler(self, context: Dict[str, Any]) -> None:
         self.call_exception_handler(context)
 
-    def call_soon_threadsafe(
+    def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
     ) -> asyncio.Handle:
         if asyncio._get_running_loop() is not self:
-            # On a foreign thread, where raising would reach nobody: the orchestration fails at its next event.
+            # Raising on a foreign thread reaches nobody: the orchestration fails at its next event, too.
             self._foreign = getattr(callback, "__qualname__", repr(callback))
             raise refusal("a call from another thread (call_soon_threadsafe)")
         return self.call_soon(callback, *args, context=context)
@@ -222,7 +225,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
     async def shutdown_asyncgens(self) -> None:
         return None
 
-    # ---- What runs it ----------------------------------------------------------------------------------------
+    # ---- What runs it ----------------------------------------------------------------------------
 
     @property
     def is_closing(self) -> bool:
@@ -235,7 +238,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
             if self._closing_calls <= CLOSING_CALLS:
                 raise Dropped
 
-    def run_until_blocked(self, main: DurableTask) -> None:
+    def run_until_blocked(self, main: DurableTask[Any]) -> None:
         """Runs callbacks until none is left or `main` is done. The caller has made this the running loop.
 
         Raises NonDurableAwait when the code spins, or was called from another thread.
@@ -270,15 +273,15 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         asyncio._set_running_loop(self)
         try:
             for task in reversed(self._tasks):
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                task._log_destroy_pending = False
                 if not task.done():
                     try:
-                        task.get_coro().close()  # type: ignore[union-attr]
+                        task.get_coro().close()
                     except BaseException:
                         # Whatever a `finally` raises on the way out concerns nobody any more.
                         pass
                 else:
-                    task._log_traceback = False  # type: ignore[attr-defined]
+                    task._log_traceback = False
         finally:
             asyncio._set_running_loop(previous)
             self._tasks.clear()
@@ -313,8 +316,12 @@ _refuse_the_rest()
 
 
 def describe_wait(coro: Any) -> str:
-    """Where a suspended coroutine stands and what it awaits, for messages: `ship (order.py:41) awaits Event.wait`."""
-    place, waited_for, waited = getattr(coro, "__qualname__", repr(coro)), "a Future that nobody completes", coro
+    """Where a coroutine stands and what it awaits, for messages: `ship (order.py:41) awaits Event.wait`."""
+    place, waited_for, waited = (
+        getattr(coro, "__qualname__", repr(coro)),
+        "a Future that nobody completes",
+        coro,
+    )
     for _ in range(1000):
         frame = getattr(waited, "cr_frame", None) or getattr(waited, "gi_frame", None)
         if frame is not None:

@@ -88,7 +88,7 @@ class OrchestrationLog:
 
 
 class OrchestrationContext:
-    """The durable side of an orchestration. asyncio's own functions are durable too: `asyncio.sleep`, `timeout`..."""
+    """The durable side of an orchestration. asyncio's functions (`sleep`, `timeout`...) are durable, too."""
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
@@ -102,10 +102,10 @@ class OrchestrationContext:
 
     @property
     def is_replaying(self) -> bool:
-        """An earlier turn has been here. For side effects such as printing; deciding by it breaks the replay."""
+        """An earlier turn has been here. Good for printing; deciding by it breaks the replay."""
         return self._execution.replaying
 
-    # ---- Work --------------------------------------------------------------------------------------------------
+    # ---- Work ------------------------------------------------------------------------------------
 
     @overload
     def activity(self, activity: Activity[In, Out], input: In) -> Handle[Out]: ...
@@ -141,7 +141,8 @@ class OrchestrationContext:
     ) -> Handle[Any]:  # fmt: skip
         """Runs another orchestration as a child. Its failure or end is raised as `SubOrchestrationFailed`.
 
-        Without `version` it takes the highest that is registered, without `instance` an id made from the parent's.
+        Without `version` it takes the highest that is registered, without `instance` an id made from the
+        parent's.
         """
         name, decode = _target(orchestration)
         members = _start("ScheduleSubOrchestration", name, input, version, instance)
@@ -151,7 +152,7 @@ class OrchestrationContext:
         self, orchestration: Union[str, Orchestration[Any, Any]], input: Any = None, *,
         version: Optional[str] = None, instance: Optional[str] = None,
     ) -> None:  # fmt: skip
-        """Starts an orchestration that goes its own way: nothing to await, and not cancelled with this one."""
+        """Starts an orchestration that goes its own way: not awaited, not cancelled with this one."""
         name, _ = _target(orchestration)
         self._execution.emit(_start("StartDetached", name, input, version, instance))
 
@@ -167,17 +168,17 @@ class OrchestrationContext:
         # Never early: a part of a millisecond counts as a whole one.
         return self._execution.timer_at(-((_EPOCH - when) // timedelta(milliseconds=1)))
 
-    # ---- Messages ------------------------------------------------------------------------------------------------
+    # ---- Messages --------------------------------------------------------------------------------
 
     def wait_for_event(self, name: str) -> Handle[Any]:
-        """The next event of that name, which may have come before. Cancelled, it leaves the event to the next wait."""
+        """The next event of that name, which may have come before. Cancelled, it takes none."""
         return self._execution.wait_for("WaitForEvent", name)
 
     def dequeue(self, name: str) -> Handle[Any]:
         """The next message of the queue, in the order of sending."""
         return self._execution.wait_for("Dequeue", name)
 
-    # ---- State and end -------------------------------------------------------------------------------------------
+    # ---- State and end ---------------------------------------------------------------------------
 
     def set_custom_status(self, value: Any) -> None:
         """What `Client.describe` shows as `custom_status`; None clears it."""
@@ -189,18 +190,18 @@ class OrchestrationContext:
     def continue_as_new(self, input: Any = None, *, version: Optional[str] = None) -> NoReturn:
         """Ends this execution and begins the next with an empty history. Does not return.
 
-        Only from the orchestration's own task: a task that it created returns to it first. Without `version` the
-        next execution takes the highest that is registered.
+        Only from the orchestration's own task: a task that it created returns to it first. Without `version`
+        the next execution takes the highest that is registered.
         """
         if asyncio.current_task() is not self._execution.main:
             raise RuntimeError(
-                "continue_as_new ends the orchestration, so only its own task can call it, not one it created."
+                "continue_as_new ends the orchestration: only its own task can call it, not one it created."
             )
         if version is not None:
             _json.text(version, "The version")
         raise ContinueAsNew(_json.encode(input, "The input of continue_as_new"), version)
 
-    # ---- Time and chance -----------------------------------------------------------------------------------------
+    # ---- Time and chance -------------------------------------------------------------------------
 
     def now(self) -> datetime:
         """The time of the event that woke the code, in UTC: the same in every replay."""
@@ -228,7 +229,7 @@ def _target(definition: Any) -> tuple[str, Optional[_json.Decoder]]:
         return definition.name, definition.decoders()[1]
     except AttributeError:
         raise InvalidArgument(
-            f"{definition!r} is neither a name nor decorated with @perdure.activity or @perdure.orchestration."
+            f"{definition!r} is no name, nor decorated with @perdure.activity or @perdure.orchestration."
         ) from None
 
 

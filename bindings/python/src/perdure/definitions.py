@@ -6,8 +6,8 @@
     @perdure.orchestration(version="2.0.0")
     async def order(ctx: perdure.OrchestrationContext, order: Order) -> str: ...
 
-Both take a context and, if they need it, one input. The decorated object is still callable with the same arguments.
-The types are for the checker and for decoding: a parameter that is a dataclass receives one.
+Both take a context and, if they need it, one input. The decorated object is still callable with the same
+arguments. The types are for the checker and for decoding: a parameter that is a dataclass receives one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ from __future__ import annotations
 import inspect
 import typing
 from typing import (
-    Any, Awaitable, Callable, Coroutine, Dict, Generic, Optional, Protocol, Tuple, TypeVar, Union, overload,
+    Any,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Dict,
+    Generic,
+    Optional,
+    Protocol,
+    Tuple,
+    TypeVar,
+    Union,
+    overload,
 )  # fmt: skip
 
 from . import _json
@@ -52,8 +63,8 @@ class Definition(Generic[In, Out]):
         ]
         if not 1 <= len(positional) <= 2 or len(required) > len(positional):
             raise InvalidArgument(
-                f"{self._what} {self.function.__qualname__} must take a context and at most one input, such as "
-                f"(ctx, input). Several values go into a dataclass or a dict."
+                f"{self._what} {self.function.__qualname__} must take a context and at most one input, such "
+                f"as (ctx, input). Several values go into a dataclass or a dict."
             )
         return len(positional)
 
@@ -151,8 +162,8 @@ def activity(*, name: Optional[str] = None) -> _ActivityDecorator: ...
 def activity(function: Any = None, *, name: Optional[str] = None) -> Any:
     """Makes an activity of a function: one that may do anything, and runs at least once.
 
-    `name` defaults to that of the function. A plain function runs on a worker thread, an `async def` on one shared
-    event loop.
+    `name` defaults to that of the function. A plain function runs on a worker thread, an `async def` on one
+    shared event loop.
     """
     if function is not None:
         return Activity(function, name)
@@ -172,8 +183,8 @@ def orchestration(
 def orchestration(function: Any = None, *, name: Optional[str] = None, version: str = DEFAULT_VERSION) -> Any:
     """Makes an orchestration of an `async def`: one that survives the process, and must be deterministic.
 
-    `name` defaults to that of the function. Instances are pinned to the version that they began with; register the
-    old function beside the new one until its instances have ended.
+    `name` defaults to that of the function. Instances are pinned to the version that they began with;
+    register the old function beside the new one until its instances have ended.
     """
     if function is not None:
         return Orchestration(function, name, version)
@@ -200,7 +211,7 @@ class Registry:
             self.activities.setdefault(definition.name, definition)
         else:
             raise InvalidArgument(
-                f"Cannot register {definition!r}: decorate it with @perdure.orchestration or @perdure.activity."
+                f"{definition!r} is not decorated with @perdure.orchestration or @perdure.activity."
             )
         if taken is not None and taken is not definition:
             raise InvalidArgument(f"An {what} is registered already: {taken.function.__qualname__}.")

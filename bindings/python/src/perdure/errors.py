@@ -1,8 +1,8 @@
 """Everything that Perdure raises. `PerdureError` is the root of it.
 
-Two families: an error of a call (`NotFound`, `StoreBusy`... one class for each code of the library), and the end of
-work that was awaited (`ActivityFailed`, `SubOrchestrationFailed`, `OrchestrationFailed`...), which carries a
-`Failure`. The cancellation of an orchestration is asyncio's own `CancelledError`.
+Two families: an error of a call (`NotFound`, `StoreBusy`... one class for each code of the library), and
+the end of work that was awaited (`ActivityFailed`, `SubOrchestrationFailed`, `OrchestrationFailed`...),
+which carries a `Failure`. The cancellation of an orchestration is asyncio's own `CancelledError`.
 """
 
 from __future__ import annotations
@@ -150,9 +150,9 @@ class LibraryNotLoaded(PerdureError, ImportError):
 BY_CODE: Dict[int, Type[PerdureError]] = {
     cls.code: cls
     for cls in (
-        InvalidArgument, InvalidHandle, Unsupported, NotFound, AlreadyExists, WrongStatus, LimitExceeded, TimedOut,
-        Closed, Forked, Stale, ProtocolViolation, Nondeterminism, StoreBusy, StoreFull, StoreIO, StoreReadOnly,
-        StoreCorrupt, StoreForeign, StoreCannotOpen, StoreReplaced, InternalError,
+        InvalidArgument, InvalidHandle, Unsupported, NotFound, AlreadyExists, WrongStatus, LimitExceeded,
+        TimedOut, Closed, Forked, Stale, ProtocolViolation, Nondeterminism, StoreBusy, StoreFull, StoreIO,
+        StoreReadOnly, StoreCorrupt, StoreForeign, StoreCannotOpen, StoreReplaced, InternalError,
     )
 }  # fmt: skip
 
@@ -164,7 +164,7 @@ def from_code(code: int, message: str, transient: bool, details: Mapping[str, An
     return error
 
 
-# ---- The end of awaited work -----------------------------------------------------------------------------------
+# ---- The end of awaited work ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,121 @@
+"""include/dx.h in ctypes, in the order of the header. Nothing but declarations."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_bool,
+    c_char_p,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_void_p,
+)
+from typing import Any, List, Tuple
+
+ABI_MAJOR = 1
+ABI_MINOR = 0
+
+
+class Text(Structure):
+    """dx_text: borrowed UTF-8."""
+
+    _fields_ = (("data", c_char_p), ("size", c_size_t))
+
+
+class Borrowed(Structure):
+    """dx_text as callbacks receive it: not copied by ctypes, and with its size."""
+
+    _fields_ = (("data", c_void_p), ("size", c_size_t))
+
+
+class Buffer(Structure):
+    """dx_buffer: bytes that we own."""
+
+    _fields_ = (("data", c_void_p), ("size", c_size_t))
+
+
+class StoreOptions(Structure):
+    _fields_ = (("struct_size", c_size_t), ("url", Text), ("config", Text))
+
+
+class RuntimeOptions(Structure):
+    _fields_ = (("struct_size", c_size_t), ("config", Text))
+
+
+# Handles, tokens and errors are pointers that only the library looks into.
+Handle = c_void_p
+Error = c_void_p
+Out = POINTER(c_void_p)
+OutBuffer = POINTER(Buffer)
+
+TurnFn = CFUNCTYPE(None, c_void_p, c_void_p)
+ActivityFn = CFUNCTYPE(None, c_void_p, c_void_p)
+WaitFn = CFUNCTYPE(None, c_void_p, Borrowed, c_void_p)
+StopFn = CFUNCTYPE(None, c_void_p)
+LogFn = CFUNCTYPE(None, Borrowed, c_void_p)
+ReleaseFn = CFUNCTYPE(None, c_void_p)
+
+Declaration = Tuple[str, Any, List[Any]]
+
+DECLARATIONS: List[Declaration] = [
+    # Library
+    ("dx_abi_version", c_uint32, []),
+    ("dx_version", c_char_p, []),
+    # Text in, buffers out
+    ("dx_buffer_free", None, [OutBuffer]),
+    # Errors
+    ("dx_error_code", c_int32, [Error]),
+    ("dx_error_is_transient", c_bool, [Error]),
+    ("dx_error_message", c_char_p, [Error]),
+    ("dx_error_details", c_char_p, [Error]),
+    ("dx_error_free", None, [Error]),
+    # Handles and callbacks
+    ("dx_log_set", Error, [Text, LogFn, c_void_p, ReleaseFn]),
+    # Store
+    ("dx_store_open", Error, [POINTER(StoreOptions), Out]),
+    ("dx_store_close", None, [Handle]),
+    # Client
+    ("dx_client_new", Error, [Handle, Out]),
+    ("dx_client_free", None, [Handle]),
+    ("dx_client_start", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_start_many", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_raise_event", Error, [Handle, Text, Text, Text]),
+    ("dx_client_enqueue", Error, [Handle, Text, Text, Text]),
+    ("dx_client_cancel", Error, [Handle, Text, Text]),
+    ("dx_client_describe", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_history", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_list", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_delete", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_wait", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
+    # Runtime
+    ("dx_runtime_new", Error, [Handle, POINTER(RuntimeOptions), Out]),
+    ("dx_register_orchestration", Error, [Handle, Text, Text, TurnFn, c_void_p, ReleaseFn]),
+    ("dx_register_activity", Error, [Handle, Text, ActivityFn, c_void_p, ReleaseFn]),
+    ("dx_runtime_start", Error, [Handle]),
+    ("dx_runtime_stop", Error, [Handle, c_int64, StopFn, c_void_p]),
+    ("dx_runtime_free", None, [Handle]),
+    # Turn
+    ("dx_turn_input", Error, [Handle, POINTER(Borrowed)]),
+    ("dx_turn_complete", Error, [Handle, Text]),
+    ("dx_turn_fail", Error, [Handle, Text]),
+    # Activity
+    ("dx_activity_input", Error, [Handle, POINTER(Borrowed)]),
+    ("dx_activity_is_cancelled", c_bool, [Handle]),
+    ("dx_activity_complete", Error, [Handle, Text]),
+    ("dx_activity_fail", Error, [Handle, Text]),
+    # Pull mode
+    ("dx_runtime_poll", Error, [Handle, Text, c_int32, c_int32, c_int64, OutBuffer]),
+]
+
+
+def declare(library: ctypes.CDLL) -> None:
+    """Gives each function its types. Raises AttributeError for one that the library lacks."""
+    for name, result, arguments in DECLARATIONS:
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments

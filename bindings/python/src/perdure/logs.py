@@ -1,0 +1,51 @@
+"""The engine's log records, and those of `ctx.log`, into Python's logging."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import json
+import logging
+from typing import Any, Dict, Optional
+
+from . import _abi
+from ._library import library, text
+from .errors import InvalidArgument
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_logger: Optional[logging.Logger] = None
+
+
+@_abi.LogFn  # type: ignore[untyped-decorator]
+def _on_record(record: _abi.Borrowed, _: Optional[int]) -> None:
+    # On a thread of the engine. One object for the life of the process: no record can find it gone.
+    logger = _logger
+    if logger is None:
+        return
+    fields: Dict[str, Any] = json.loads(ctypes.string_at(record.data, record.size))
+    message = fields["message"]
+    if "instance" in fields:
+        message = f"{fields['instance']}: {message}"
+    logger.log(_LEVELS.get(fields["level"], logging.INFO), "%s", message, extra={"perdure": fields})
+
+
+def log_to(logger: Optional[logging.Logger] = None, level: str = "info") -> None:
+    """Sends the log of the engine and of orchestrations to `logger`, by default "perdure".
+
+    `level`: "debug", "info", "warn" or "error". The fields of a record are its attribute `perdure`.
+    """
+    global _logger
+    if level not in _LEVELS:
+        raise InvalidArgument(f"The level is one of {', '.join(_LEVELS)}, not {level!r}.")
+    lib = library()
+    _logger = logger or logging.getLogger("perdure")
+    lib.check(lib.dx.dx_log_set(text(json.dumps({"level": level})), _on_record, None, _abi.ReleaseFn()))
+
+
+@atexit.register
+def _log_off() -> None:
+    global _logger
+    if _logger is not None:
+        _logger = None
+        lib = library()
+        lib.check(lib.dx.dx_log_set(text(""), _abi.LogFn(), None, _abi.ReleaseFn()))

@@ -1,0 +1,187 @@
+"""Runs orchestrations and activities in this process."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import threading
+from types import TracebackType
+from typing import Any, Dict, List, Optional, Sequence, Type, Union
+
+from . import _abi, _failures, _json, _library
+from ._library import Handle, library, text
+from ._turn import TurnHost
+from ._workers import ActivityWorkers, report_refusals
+from .definitions import AnyDefinition, Orchestration, Registry
+from .errors import PerdureError, Stale, WrongStatus
+from .store import Store, opened
+
+logger = logging.getLogger("perdure")
+
+#: Turns taken in one call: enough to spread its cost, few enough to answer the first one soon.
+TURNS_PER_POLL = 32
+#: How long one call waits in the library for work, in milliseconds. A stop wakes it.
+POLL_MS = 60_000
+
+
+class Runtime:
+    """Runs what is registered with it, until it is stopped.
+
+        with Runtime("sqlite:app.db", [order, charge]):
+            ...
+
+    Orchestrations share one thread; plain activities run on up to `activity_slots` threads; async
+    activities on one event loop, counted by the same slots.
+    """
+
+    def __init__(
+        self, store: Union[Store, str], definitions: Sequence[AnyDefinition] = (), *, activity_slots: int = 8,
+        cached_instances: int = 10_000, cache: bool = True,
+    ) -> None:  # fmt: skip
+        """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
+        `cache=False` replays at every turn, to find code that is not deterministic.
+        """
+        lib = self._lib = library()
+        self.store = opened(store)
+        self._slots = activity_slots
+        config = {
+            "activitySlots": activity_slots,
+            "cache": "on" if cache else "off",
+            "cachedInstances": cached_instances,
+        }
+        options = _abi.RuntimeOptions(ctypes.sizeof(_abi.RuntimeOptions), text(_json.encode(config)))
+        out = ctypes.c_void_p()
+        lib.check(lib.dx.dx_runtime_new(self.store._handle.value, ctypes.byref(options), ctypes.byref(out)))
+        self._handle = Handle(lib.dx.dx_runtime_free, out.value or 0, "runtime")
+        self._registry = Registry()
+        self._turns = TurnHost(self._registry.orchestrations, cached_instances if cache else 0)
+        self._workers = ActivityWorkers(
+            self._registry.activities, activity_slots, self._poll_activities, self._is_cancelled
+        )
+        self._turn_thread: Optional[threading.Thread] = None
+        self._started = False
+        _library.runtimes.add(self)
+        self.register(*definitions)
+
+    def register(self, *definitions: AnyDefinition) -> None:
+        """Registers decorated functions. Before `start` only."""
+        if self._started:
+            raise WrongStatus("Register orchestrations and activities before the runtime is started.")
+        dx, runtime = self._lib.dx, self._handle.value
+        for definition in definitions:
+            self._registry.add(definition)
+            name = text(definition.name)
+            if isinstance(definition, Orchestration):
+                version = text(definition.version)
+                refused = dx.dx_register_orchestration(
+                    runtime, name, version, _abi.TurnFn(), None, _abi.ReleaseFn()
+                )
+            else:
+                refused = dx.dx_register_activity(runtime, name, _abi.ActivityFn(), None, _abi.ReleaseFn())
+            self._lib.check(refused)
+
+    # ---- Life ------------------------------------------------------------------------------------
+
+    def start(self) -> Runtime:
+        """Begins to take work. Raises a StoreError if the store cannot be used."""
+        if self._started:
+            raise WrongStatus("The runtime was started before; make a new one.")
+        self._lib.check(self._lib.dx.dx_runtime_start(self._handle.value))
+        self._started = True
+        if self._registry.orchestrations:
+            self._turn_thread = threading.Thread(target=self._run_turns, name="perdure-turns", daemon=True)
+            self._turn_thread.start()
+        if self._registry.activities:
+            self._workers.start()
+        return self
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Takes no new work, gives running activities `grace` seconds, hands the rest back, and closes.
+
+        Instances stay where they are; the next runtime on the store goes on with them. Stopping twice is
+        harmless.
+        """
+        if not self._handle.is_open or self._handle.is_inherited:
+            return
+        if self._started:
+            stopped = self._lib.dx.dx_runtime_stop(
+                self._handle.value, int(max(grace, 0) * 1000), _abi.StopFn(), None
+            )
+            self._lib.check(stopped)
+            # The threads end when the engine says that it has stopped; the margin is for its last commit.
+            if self._turn_thread is not None and self._turn_thread is not threading.current_thread():
+                self._turn_thread.join(grace + 10)
+            self._workers.stop(1)
+        self._handle.close()
+
+    def close(self) -> None:
+        """Stops without grace."""
+        self.stop(0)
+
+    def __enter__(self) -> Runtime:
+        return self if self._started else self.start()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        # After an error nobody wants to wait for what still runs.
+        self.stop(5.0 if kind is None else 0.0)
+
+    # ---- Turns -----------------------------------------------------------------------------------
+
+    def _run_turns(self) -> None:
+        lib = self._lib
+        answers: List[str] = []
+        try:
+            while True:
+                handed = f'{{"v":1,"turns":[{",".join(answers)}]}}' if answers else ""
+                answers = []
+                try:
+                    data = lib.bytes_of(
+                        lib.dx.dx_runtime_poll, self._handle.value, text(handed), TURNS_PER_POLL, 0, POLL_MS
+                    )
+                except PerdureError as error:
+                    if not self._handle.is_open or not error.transient:
+                        logger.error("The turn thread ends: %s", error)
+                        return
+                    continue
+                work = json.loads(data)
+                report_refusals(work, Stale.code)
+                if work["stopped"]:
+                    return
+                answers = [self._run_turn(turn["token"], turn["request"]) for turn in work["turns"]]
+        finally:
+            self._turns.close()
+
+    def _run_turn(self, token: int, request: Dict[str, Any]) -> str:
+        try:
+            return f'{{"token":{token},"answer":{self._turns.run(request)}}}'
+        except BaseException as error:
+            # A turn that cannot be run says nothing about the instance: the engine tries again later.
+            logger.exception("The turn of instance '%s' could not be run.", request.get("instance"))
+            failure = _json.encode(_failures.of_exception(error), "The failure")
+            return f'{{"token":{token},"failure":{failure}}}'
+
+    # ---- Activities ------------------------------------------------------------------------------
+
+    def _poll_activities(self, answers: List[str], most: int, wait: bool) -> bytes:
+        lib = self._lib
+        handed = f'{{"v":1,"activities":[{",".join(answers)}]}}' if answers else ""
+        try:
+            data = lib.bytes_of(
+                lib.dx.dx_runtime_poll, self._handle.value, text(handed), 0, most, POLL_MS if wait else 0
+            )
+        except PerdureError as error:
+            # The runtime was closed while this thread was in user code: nobody wants the result.
+            logger.debug("Activities end: %s", error)
+            return b'{"v":1,"stopped":true,"turns":[],"activities":[],"refused":[]}'
+        if b'"refused":[]' not in data:
+            report_refusals(json.loads(data), Stale.code)
+        return data
+
+    def _is_cancelled(self, token: int) -> bool:
+        return bool(self._lib.dx.dx_activity_is_cancelled(token))
