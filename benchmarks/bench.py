@@ -1,27 +1,22 @@
-"""Measures the Python binding. Prints lines `W1 <what> python <store> <value> <unit>`.
+"""Measures the Python binding: lines of `WORKLOAD NAME python VALUE UNIT`, as benchmarks/c/bench.c prints them.
 
-    PERDURE_LIBRARY=.build/release/libdx.so PYTHONPATH=bindings/python/src python3 benchmarks/bench.py [W1 W3 W4 idle]
+    benchmarks/bench.py sqlite:PATH [quick]
+
+benchmarks/run.py runs it beside the others, and preloads what counts syncs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import ctypes
+
 import resource
 import statistics
 import sys
-import tempfile
 import time
-from typing import Any, List
+from typing import Any, List, Optional
 
 import perdure
-
-INSTANCES = 2_000
-ALONE = 200
-CHAINS = (10, 100, 1_000, 5_000)
-FAN_OUT = 1_000
-PARKED = 2_000
-IDLE_SECONDS = 10
 
 
 @perdure.activity
@@ -54,8 +49,8 @@ async def parked(ctx: perdure.OrchestrationContext) -> Any:
 DEFINITIONS = [echo, single, chain, fan_out, parked]
 
 
-def line(work: str, what: str, value: float, unit: str) -> None:
-    print(f"{work:<5} {what:<34} python  sqlite  {value:>10.2f} {unit}", flush=True)
+def report(work: str, name: str, value: float, unit: str) -> None:
+    print(f"{work} {name} python {value:.3f} {unit}", flush=True)
 
 
 def cpu() -> float:
@@ -63,9 +58,19 @@ def cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def rss() -> float:
+def resident() -> float:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+def syncs() -> Optional[int]:
+    """Syncs of this process so far; None without the preloaded counter."""
+    try:
+        count = ctypes.CDLL(None).sync_count
+    except AttributeError:
+        return None
+    count.restype = ctypes.c_ulong
+    return int(count())
 
 
 def start_all(client: perdure.Client, requests: List[perdure.StartRequest]) -> List[str]:
@@ -76,73 +81,73 @@ def start_all(client: perdure.Client, requests: List[perdure.StartRequest]) -> L
     return [each for each in started if isinstance(each, str)]
 
 
-def throughput(client: perdure.Client) -> None:
-    for round in ("first", "second"):
-        cpu_before, begin = cpu(), time.perf_counter()
-        ids = start_all(client, [perdure.StartRequest(single, item) for item in range(INSTANCES)])
-        results = [client.result(each, 120) for each in ids]
-        took = time.perf_counter() - begin
-        if results != list(range(INSTANCES)):
-            raise SystemExit("W1: wrong results")
-        line("W1", f"{INSTANCES} at once, {round} round", INSTANCES / took, "orchestrations/s")
-        line("W1", f"CPU each, {round} round", (cpu() - cpu_before) / INSTANCES * 1e6, "us")
+def many_at_once(client: perdure.Client, count: int) -> None:
+    cpu_before, syncs_before, begin = cpu(), syncs(), time.perf_counter()
+    ids = start_all(client, [perdure.StartRequest(single, item) for item in range(count)])
+    results = [client.result(each, 120) for each in ids]
+    took = time.perf_counter() - begin
+    if results != list(range(count)):
+        raise SystemExit("W1: wrong results")
+    report("W1", f"{count}-at-once", count / took, "orchestrations/s")
+    report("W1", f"{count}-at-once-cpu", (cpu() - cpu_before) / count * 1e6, "us/orchestration")
+    if syncs_before is not None:
+        report("W1", f"{count}-at-once-syncs", ((syncs() or 0) - syncs_before) / count, "syncs/orchestration")
 
 
-def alone(client: perdure.Client) -> None:
-    times = []
-    for item in range(ALONE):
+def one_alone(client: perdure.Client, count: int) -> None:
+    times, syncs_before = [], syncs()
+    for item in range(count):
         begin = time.perf_counter()
         client.result(client.start(single, item), 30)
         times.append((time.perf_counter() - begin) * 1000)
     times.sort()
-    line("W1", f"one alone, p50 of {ALONE}", statistics.median(times), "ms")
-    line("W1", f"one alone, p99 of {ALONE}", times[int(ALONE * 0.99)], "ms")
+    report("W1", "alone-p50", statistics.median(times), "ms")
+    report("W1", "alone-p99", times[int(count * 0.99)], "ms")
+    if syncs_before is not None:
+        report("W1", "alone-syncs", ((syncs() or 0) - syncs_before) / count, "syncs/orchestration")
 
 
-def chains(client: perdure.Client) -> None:
-    for steps in CHAINS:
-        begin = time.perf_counter()
-        if client.result(client.start(chain, steps), 600) != steps:
-            raise SystemExit("W3: wrong result")
-        line("W3", f"chain of {steps}, per step", (time.perf_counter() - begin) / steps * 1000, "ms")
+def one_chain(client: perdure.Client, length: int) -> None:
+    cpu_before, begin = cpu(), time.perf_counter()
+    if client.result(client.start(chain, length), 600) != length:
+        raise SystemExit("W3: wrong result")
+    report("W3", f"chain-{length}", (time.perf_counter() - begin) / length * 1000, "ms/step")
+    report("W3", f"chain-{length}-cpu", (cpu() - cpu_before) / length * 1e6, "us/step")
 
 
-def fan(client: perdure.Client) -> None:
-    for round in ("first", "second"):
-        begin = time.perf_counter()
-        if client.result(client.start(fan_out, FAN_OUT), 120) != FAN_OUT * (FAN_OUT - 1) // 2:
-            raise SystemExit("W4: wrong result")
-        line("W4", f"fan-out {FAN_OUT} and join, {round}", (time.perf_counter() - begin) * 1000, "ms")
+def one_fan_out(client: perdure.Client, width: int) -> None:
+    begin = time.perf_counter()
+    if client.result(client.start(fan_out, width), 120) != width * (width - 1) // 2:
+        raise SystemExit("W4: wrong result")
+    report("W4", f"fan-{width}", (time.perf_counter() - begin) * 1000, "ms")
 
 
-def idle(client: perdure.Client) -> None:
-    before = rss()
-    ids = start_all(client, [perdure.StartRequest(parked) for _ in range(PARKED)])
-    while client.describe(ids[-1]).event_count < 2:
+def many_parked(client: perdure.Client, count: int, seconds: int) -> None:
+    ids = start_all(client, [perdure.StartRequest(parked) for _ in range(count)])
+    while any(client.describe(each).event_count < 2 for each in (ids[0], ids[-1])):
         time.sleep(0.05)
     time.sleep(1)
-    line("idle", f"RSS with {PARKED} parked", rss(), "MiB")
-    line("idle", "RSS per parked instance", (rss() - before) * 1024 / PARKED, "KiB")
-    begin = cpu()
-    time.sleep(IDLE_SECONDS)
-    line("idle", f"CPU over {IDLE_SECONDS} s, {PARKED} parked", (cpu() - begin) * 1000, "ms")
-
-
-WORKLOADS = {"W1": (throughput, alone), "W3": (chains,), "W4": (fan,), "idle": (idle,)}
+    cpu_before, begin = cpu(), time.perf_counter()
+    time.sleep(seconds)
+    report("W8", f"{count}-parked-cpu", (cpu() - cpu_before) / (time.perf_counter() - begin) * 60, "s/min")
+    report("W8", f"{count}-parked-rss", resident(), "MiB")
 
 
 def main() -> None:
-    chosen = sys.argv[1:] or list(WORKLOADS)
-    unknown = [name for name in chosen if name not in WORKLOADS]
-    if unknown:
-        raise SystemExit(f"Unknown workload {unknown[0]}; there are {', '.join(WORKLOADS)}.")
-    for name in chosen:
-        for workload in WORKLOADS[name]:
-            with tempfile.TemporaryDirectory() as folder:
-                with perdure.Store(f"sqlite:{os.path.join(folder, 'bench.sqlite')}") as store:
-                    with perdure.Runtime(store, DEFINITIONS), perdure.Client(store) as client:
-                        workload(client)
-    line("end", "RSS", rss(), "MiB")
+    if len(sys.argv) < 2:
+        raise SystemExit("bench: which store? bench.py sqlite:PATH [quick]")
+    quick = sys.argv[2:] == ["quick"]
+    report("W8", "rss-at-start", resident(), "MiB")
+    with perdure.Store(sys.argv[1]) as store:
+        with perdure.Runtime(store, DEFINITIONS), perdure.Client(store) as client:
+            one_alone(client, 20 if quick else 200)
+            many_at_once(client, 200 if quick else 2_000)
+            if not quick:
+                many_at_once(client, 10_000)
+            for length in (10, 100) if quick else (10, 100, 1_000, 5_000):
+                one_chain(client, length)
+            one_fan_out(client, 100 if quick else 1_000)
+            many_parked(client, 100 if quick else 2_000, 1 if quick else 10)
 
 
 if __name__ == "__main__":
