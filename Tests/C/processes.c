@@ -158,7 +158,8 @@ static void check_take_over(dx_client *client) {
   check_that(tally_wait(&ended, 40) == 40, "all instances of a killed worker end", "not all ended");
   int repeated = count_lines() - before - 40;
   snprintf(why, sizeof why, "%d", repeated);
-  check_that(repeated >= 0 && repeated <= 8, "at most one activity per slot is repeated", why);
+  /* A slot takes the next activity while the result of the last one is on its way to the disk. */
+  check_that(repeated >= 0 && repeated <= 16, "at most two activities per slot are repeated", why);
   kill_worker(worker);
 }
 
