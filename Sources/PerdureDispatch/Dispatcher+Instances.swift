@@ -6,11 +6,24 @@ extension Dispatcher {
 
   /// An instance was created with us as its owner.
   package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
-    guard isRunning, held[ExactText(start.instance)] == nil else { return }
+    guard isRunning else { return }
+    // What we hold under this id was deleted, by another process perhaps.
+    drop(start.instance)
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
     hold(held)
     becameReady(held)
     pump(now)
+  }
+
+  /// Instances were deleted: nothing of them goes on here.
+  package mutating func instancesDeleted(_ instances: [InstanceID], now: TimestampMS) {
+    for instance in instances { drop(instance) }
+    pump(now)
+  }
+
+  private mutating func drop(_ instance: InstanceID) {
+    desk.dropAll(of: instance, into: &effects)
+    if let held = held[ExactText(instance)] { forget(held) }
   }
 
   /// A message was stored for an instance that we own.
@@ -177,7 +190,12 @@ extension Dispatcher {
     backlog.isClaimingInstances = false
     switch outcome {
     case .instances(let instances):
-      for instance in instances where held[ExactText(instance)] == nil {
+      for instance in instances {
+        // Nobody owned it, so what we hold under this id is of an older life of it.
+        if let stale = held[ExactText(instance)] {
+          guard stale.phase == .idle || stale.phase == .unserved else { continue }
+          drop(instance)
+        }
         let held = Held(instance: instance, phase: .loading, revision: 0, start: nil)
         hold(held)
         effects.append(.load(instance))

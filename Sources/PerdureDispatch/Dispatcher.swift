@@ -38,7 +38,8 @@ package struct Dispatcher {
   var held: [ExactText: Held] = [:]
   /// Instances whose turn is due.
   var ready = FIFO<Held>()
-  var turnsOut = 0
+  /// The numbers of turns that are at hosts.
+  var turnsOut: Set<Int64> = []
   var turnNumber: Int64 = 0
   var writesOut = 0
 
@@ -201,11 +202,11 @@ extension Dispatcher {
 
   private mutating func finishStopping(_ now: TimestampMS) {
     guard case .stopping(let until) = stage else { return }
-    if !desk.isIdle || turnsOut > 0 {
+    if !desk.isIdle || !turnsOut.isEmpty {
       guard now >= until else { return }
       for key in desk.runningKeys { effects.append(.cancelActivity(key)) }
       desk.abandon()
-      turnsOut = 0
+      turnsOut = []
     }
     guard writesOut == 0 else { return }
     stage = .stopped

@@ -46,6 +46,13 @@ package struct ExecutionState: Hashable, Sendable {
   /// The next moment a timer is due.
   package var nextTimer: TimestampMS? { timers.values.min() }
 
+  /// The instance of a child that the code gave no id.
+  func childID(of action: ActionID) -> InstanceID { Self.childID(instance, execution, action) }
+
+  static func childID(_ instance: InstanceID, _ execution: ExecutionID, _ action: ActionID) -> InstanceID {
+    "\(instance).\(execution).\(action)"
+  }
+
   /// The instance of an open child.
   package func child(of action: ActionID) -> InstanceID? {
     if case .subOrchestration(let instance) = open[action] { return instance }
