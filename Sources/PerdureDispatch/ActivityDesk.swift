@@ -23,11 +23,7 @@ struct ActivityDesk {
   /// More could be taken from the store.
   var wantsMore: Bool { claims.count < slots * 2 }
 
-  var runningKeys: [ActivityKey] {
-    claims.filter { $0.value.isRunning }.keys.sorted {
-      ($0.instance, $0.execution, $0.action) < ($1.instance, $1.execution, $1.action)
-    }
-  }
+  var runningKeys: [ActivityKey] { sorted(claims.filter { $0.value.isRunning }.map { $0.key }) }
 
   mutating func enqueue(_ task: ActivityTask) {
     guard let claim = task.claim else { return }
@@ -63,6 +59,16 @@ struct ActivityDesk {
     for action in actions {
       drop(ActivityKey(instance: instance, execution: execution, action: action), into: &effects)
     }
+  }
+
+  mutating func dropAll(of instance: InstanceID, into effects: inout [Effect]) {
+    for key in sorted(claims.keys.filter { ExactText($0.instance) == ExactText(instance) }) {
+      drop(key, into: &effects)
+    }
+  }
+
+  private func sorted(_ keys: [ActivityKey]) -> [ActivityKey] {
+    keys.sorted { ($0.instance, $0.execution, $0.action) < ($1.instance, $1.execution, $1.action) }
   }
 
   private mutating func drop(_ key: ActivityKey, into effects: inout [Effect]) {

@@ -7,15 +7,23 @@ extension Dispatcher {
   /// An instance was created with us as its owner.
   package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
     guard isRunning else { return }
-    if let old = held[ExactText(start.instance)] {
-      // It was deleted under us, and its id is used anew. What is out ends in a conflict and finds the new one then.
-      if old.phase == .turning || old.phase == .committing { return }
-      forget(old)
-    }
+    // What we hold under this id was deleted, by another process perhaps.
+    drop(start.instance)
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
     hold(held)
     becameReady(held)
     pump(now)
+  }
+
+  /// Instances were deleted: nothing of them goes on here.
+  package mutating func instancesDeleted(_ instances: [InstanceID], now: TimestampMS) {
+    for instance in instances { drop(instance) }
+    pump(now)
+  }
+
+  private mutating func drop(_ instance: InstanceID) {
+    desk.dropAll(of: instance, into: &effects)
+    if let held = held[ExactText(instance)] { forget(held) }
   }
 
   /// A message was stored for an instance that we own.
@@ -193,9 +201,10 @@ extension Dispatcher {
     switch outcome {
     case .instances(let instances):
       for instance in instances {
-        if let held = held[ExactText(instance)] {
-          if held.phase != .loading { effects.append(.loadInbox(instance, after: held.lastSequence)) }
-          continue
+        // Nobody owned it, so what we hold under this id is of an older life of it.
+        if let stale = held[ExactText(instance)] {
+          guard stale.phase == .idle || stale.phase == .unserved else { continue }
+          forget(stale)
         }
         let held = Held(instance: instance, phase: .loading, revision: 0, start: nil)
         hold(held)

@@ -5,9 +5,13 @@ extension Dispatcher {
   // MARK: Input
 
   /// A host answered a turn.
-  package mutating func turnAnswered(_ instance: InstanceID, _ answer: TurnAnswer, now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .turning else { return }
-    turnsOut -= 1
+  ///
+  /// - turn: the number in the request. An answer to a turn that nobody waits for is dropped.
+  package mutating func turnAnswered(
+    _ turn: Int64, _ instance: InstanceID, _ answer: TurnAnswer, now: TimestampMS
+  ) {
+    defer { pump(now) }
+    guard let held = turnIsBack(turn, instance) else { return }
     do throws(TurnFault) {
       if let request = held.request { try AnswerCheck.run(answer, of: request) }
       switch answer {
@@ -20,15 +24,20 @@ extension Dispatcher {
       case .protocolViolation(let message): turnFailed(held, FailureType.protocolViolation, message, now)
       }
     }
-    pump(now)
   }
 
   /// A host could not run a turn.
-  package mutating func turnFailed(_ instance: InstanceID, _ failure: Failure, now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .turning else { return }
-    turnsOut -= 1
+  package mutating func turnFailed(
+    _ turn: Int64, _ instance: InstanceID, _ failure: Failure, now: TimestampMS
+  ) {
+    defer { pump(now) }
+    guard let held = turnIsBack(turn, instance) else { return }
     turnFailed(held, failure.type, failure.message, now)
-    pump(now)
+  }
+
+  private mutating func turnIsBack(_ turn: Int64, _ instance: InstanceID) -> Held? {
+    guard turnsOut.remove(turn) != nil, let held = held[ExactText(instance)] else { return nil }
+    return held.phase == .turning && held.request?.turn == turn ? held : nil
   }
 
   mutating func timerIsDue(_ due: DueTimer, _ now: TimestampMS) {
@@ -51,7 +60,7 @@ extension Dispatcher {
   }
 
   mutating func pumpTurns(_ now: TimestampMS) {
-    while turnsOut < Self.turnsOutMax, let held = ready.popFirst() {
+    while turnsOut.count < Self.turnsOutMax, let held = ready.popFirst() {
       if held.phase == .ready { beginTurn(held, now) }
     }
   }
@@ -75,8 +84,8 @@ extension Dispatcher {
       return commit.consumed.isEmpty ? settle(held) : commitTurn(held, assign(commit))
     }
     held.phase = .turning
-    turnsOut += 1
     turnNumber += 1
+    turnsOut.insert(turnNumber)
     let request = request(held, state, version)
     held.request = request
     effects.append(.runTurn(request))
@@ -151,7 +160,9 @@ extension Dispatcher {
   // MARK: After a turn
 
   mutating func turnWritten(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard let held = held[ExactText(commit.instance)], held.phase == .committing else { return }
+    guard let held = held[ExactText(commit.instance)], held.phase == .committing,
+      held.revision == commit.revision
+    else { return }
     switch outcome {
     case .turned(let hasWaitingMessages):
       for line in held.logs { log(line.level, line.message, now, held) }

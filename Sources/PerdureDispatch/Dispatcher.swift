@@ -38,7 +38,8 @@ package struct Dispatcher {
   var held: [ExactText: Held] = [:]
   /// Instances whose turn is due.
   var ready = FIFO<Held>()
-  var turnsOut = 0
+  /// The numbers of turns that are at hosts.
+  var turnsOut: Set<Int64> = []
   var turnNumber: Int64 = 0
   var writesOut = 0
 
@@ -206,7 +207,7 @@ extension Dispatcher {
     if now >= until {
       for key in desk.runningKeys { effects.append(.cancelActivity(key)) }
       desk.abandon()
-      turnsOut = 0
+      turnsOut = []
       deferred = TimerQueue()
     }
     guard isAtRest, writesOut == 0 else { return }
@@ -223,5 +224,5 @@ extension Dispatcher {
   }
 
   /// Hosts have nothing of ours, and no write waits to be tried again.
-  private var isAtRest: Bool { desk.isIdle && turnsOut <= 0 && deferred.earliest == nil }
+  private var isAtRest: Bool { desk.isIdle && turnsOut.isEmpty && deferred.earliest == nil }
 }

@@ -105,7 +105,9 @@ package final class Hub: @unchecked Sendable {
         }
         if commit.scheduled.contains(where: { $0.claim == nil }) { news.hasUnheldWork = true }
         if commit.status.isTerminal { waits.ended(commit.instance) }
-      case (.delete, .deleted(let instances)): for instance in instances { waits.ended(instance) }
+      case (.delete, .deleted(let instances)):
+        news.deleted(instances)
+        for instance in instances { waits.ended(instance) }
       case (.releaseInstances, _), (.releaseActivities, _): news.hasUnheldWork = all.count > 1
       default: break
       }
@@ -129,6 +131,10 @@ private struct News {
 
   mutating func delivered(_ delivery: Delivery) {
     add(.messageStored(delivery.instance, delivery.message), to: delivery.owner)
+  }
+
+  mutating func deleted(_ instances: [InstanceID]) {
+    for index in inputs.indices { inputs[index].append(.instancesDeleted(instances)) }
   }
 
   private mutating func add(_ input: RuntimeInput, to owner: NodeID?) {

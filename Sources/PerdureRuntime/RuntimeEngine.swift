@@ -46,8 +46,11 @@ final class RuntimeEngine: @unchecked Sendable {
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
     case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)
-    case .turnAnswered(let instance, let answer): dispatcher.turnAnswered(instance, answer, now: now)
-    case .turnFailed(let instance, let failure): dispatcher.turnFailed(instance, failure, now: now)
+    case .turnAnswered(let request, let answer):
+      dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
+    case .turnFailed(let request, let failure):
+      dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
+    case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
       // Another ticket: the instance was deleted and started anew while this one ran.
       guard running[ticket.task.key] === ticket else { return }
@@ -83,7 +86,7 @@ final class RuntimeEngine: @unchecked Sendable {
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
       runtime.post(
-        .turnFailed(request.instance, Failure(type: FailureType.protocolViolation, message: message)))
+        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message)))
       return
     }
     runtime.hosts.add(TurnTicket(request, runtime), function)

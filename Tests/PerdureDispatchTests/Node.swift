@@ -14,6 +14,8 @@ final class Node {
   /// Not looked at yet.
   var effects: [Effect] = []
   var logs: [LogRecord] = []
+  /// The last turn of each instance that was taken.
+  var turns: [InstanceID: Int64] = [:]
   /// What the store would have: histories by instance, from the turns that landed.
   var rows: [InstanceID: InstanceSnapshot] = [:]
 
@@ -76,7 +78,13 @@ final class Node {
   }
 
   func answer(_ instance: InstanceID, _ answer: TurnAnswer) {
-    dispatcher.turnAnswered(instance, answer, now: now)
+    dispatcher.turnAnswered(turns[instance] ?? 0, instance, answer, now: now)
+    gather()
+  }
+
+  /// The host cannot run the turn that is out.
+  func fails(_ instance: InstanceID, _ failure: Failure) {
+    dispatcher.turnFailed(turns[instance] ?? 0, instance, failure, now: now)
     gather()
   }
 
@@ -169,6 +177,7 @@ final class Node {
     for (index, effect) in effects.enumerated() {
       if case .runTurn(let request) = effect, request.instance == instance {
         effects.remove(at: index)
+        turns[instance] = request.turn
         return request
       }
     }

@@ -97,7 +97,7 @@ import Testing
     _ = try node.takeTurn("a")
     node.ends(running[1])
     node.stop(grace: 1_000)
-    node.dispatcher.turnFailed("a", Failure(type: "T", message: "m"), now: node.now)
+    node.fails("a", Failure(type: "T", message: "m"))
     let claim = ActivityClaim(node: Node.id, token: 1)
     let writes = node.takeWrites()
     #expect(

@@ -3,7 +3,7 @@
     Tests/chaos/kill_loop.py [--kills 30] [--orders 200] [--seed N]
 
 The orders are started by this process, which only is a client; a worker process runs them and is killed with
-SIGKILL at random moments. Each run of an activity leaves a line in a file, so that what really happened is
+SIGKILL at random moments. Each run of an activity leaves two lines in a file, so that what really happened is
 known from outside of the engine. Verdicts are lines of `ok` and `FAIL`; the last line gives the sums.
 """
 
@@ -27,23 +27,26 @@ import perdure
 SLOTS = 8
 STEPS = ("reserve", "charge", "ship")
 RESTART_LIMIT_S = 1.0
+# How long a finished activity may take to be on disk, on a busy machine.
+COMMIT_LIMIT_S = 0.5
 SETTLE_LIMIT_S = 60.0
 
 
 # ---- The worker: what is killed ----------------------------------------------------------------------
 
 
-def leave_trace(context: perdure.ActivityContext, step: str) -> None:
+def leave_trace(what: str, step: str, instance: str) -> None:
     """One write to a file opened for appending: whole or not there."""
-    line = f"{step} {context.instance_id} {os.getpid()} {time.monotonic()}\n"
+    line = f"{what} {step} {instance} {os.getpid()} {time.monotonic()}\n"
     descriptor = os.open(os.environ["KILL_LOOP_TRACE"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(descriptor, line.encode())
     os.close(descriptor)
 
 
 def run_step(context: perdure.ActivityContext, step: str) -> str:
-    leave_trace(context, step)
+    leave_trace("begin", step, context.instance_id)
     time.sleep(random.uniform(0.0, 0.04))
+    leave_trace("end", step, context.instance_id)
     return f"{step}ed {context.instance_id}"
 
 
@@ -87,13 +90,18 @@ def work(url: str) -> None:
 
 
 @dataclass
-class Trace:
+class Run:
     """A run of an activity, as it was seen from outside."""
 
     step: str
     instance: str
     pid: int
-    at: float
+    begin: float
+    end: float | None = None
+
+    @property
+    def activity(self) -> tuple[str, str]:
+        return self.step, self.instance
 
 
 @dataclass
@@ -106,6 +114,8 @@ class Loop:
     # Process id, and how many seconds after its start it ran its first activity.
     begun: dict[int, float] = field(default_factory=dict)
     started_at: float = 0.0
+    # Process id, and the moment of its death.
+    killed: dict[int, float] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -115,10 +125,18 @@ class Loop:
     def trace_file(self) -> Path:
         return self.folder / "trace"
 
-    def traces(self) -> list[Trace]:
-        lines = self.trace_file.read_text().splitlines() if self.trace_file.exists() else []
-        words = (line.split() for line in lines)
-        return [Trace(step, instance, int(pid), float(at)) for step, instance, pid, at in words]
+    def runs(self) -> list[Run]:
+        """In the order in which they began."""
+        runs: list[Run] = []
+        latest: dict[tuple[str, str, str], Run] = {}
+        for line in self.trace_file.read_text().splitlines() if self.trace_file.exists() else []:
+            what, step, instance, pid, at = line.split()
+            if what == "begin":
+                runs.append(Run(step, instance, int(pid), float(at)))
+                latest[step, instance, pid] = runs[-1]
+            else:
+                latest[step, instance, pid].end = float(at)
+        return runs
 
     def start_orders(self, client: perdure.Client, upto: int) -> None:
         """One call each: what is acknowledged must be there at the end."""
@@ -135,9 +153,9 @@ class Loop:
         """Waits until the worker has run something, and notes when that was."""
         deadline = self.started_at + 10
         while time.monotonic() < deadline:
-            first = next((trace for trace in self.traces() if trace.pid == pid), None)
+            first = next((run for run in self.runs() if run.pid == pid), None)
             if first is not None:
-                self.begun[pid] = first.at - self.started_at
+                self.begun[pid] = first.begin - self.started_at
                 return
             time.sleep(0.005)
         self.begun[pid] = float("inf")
@@ -150,6 +168,7 @@ class Loop:
             self.start_orders(client, self.orders * kill // self.kills)
             self.first_activity(worker.pid)
             time.sleep(self.randomness.uniform(0.0, 0.12))
+            self.killed[worker.pid] = time.monotonic()
             worker.kill()
             worker.wait()
         worker = self.start_worker()
@@ -192,20 +211,37 @@ def judge(loop: Loop, client: perdure.Client) -> Verdicts:
     histories = {instance: client.history(instance) for instance in loop.instances}
     verdicts.check("each ended once, and nothing follows the end", [*wrong_histories(histories)])
 
-    traces = loop.traces()
-    runs = Counter((trace.step, trace.instance) for trace in traces)
-    missing = [f"{step} of {one}" for one in loop.instances for step in STEPS if (step, one) not in runs]
-    verdicts.check("each step of each order ran", missing)
-    repeats = sum(runs.values()) - len(runs)
-    bound = loop.kills * SLOTS
-    too_many = [f"{repeats} repeats"] if repeats > bound else []
-    verdicts.check(f"{repeats} repeated activities are at most {loop.kills} kills x {SLOTS} slots", too_many)
+    judge_runs(loop, verdicts)
     slow = [f"{seconds:.2f} s" for seconds in loop.begun.values() if seconds > RESTART_LIMIT_S]
     worst = max(loop.begun.values(), default=0.0)
     verdicts.check(
         f"a new process worked within {RESTART_LIMIT_S} s of its start (worst {worst:.2f} s)", slow
     )
     return verdicts
+
+
+def judge_runs(loop: Loop, verdicts: Verdicts) -> None:
+    runs = loop.runs()
+    last = {run.activity: run for run in runs}
+    missing = [f"{step} of {one}" for one in loop.instances for step in STEPS if (step, one) not in last]
+    verdicts.check("each step of each order ran", missing)
+
+    repeated = [run for run in runs if run is not last[run.activity]]
+    unkilled = [f"{run.step} of {run.instance}" for run in repeated if run.pid not in loop.killed]
+    verdicts.check("only what a killed process ran is run again", unkilled)
+    twice = Counter((*run.activity, run.pid) for run in runs)
+    again = [f"{step} of {instance}" for (step, instance, _), count in twice.items() if count > 1]
+    verdicts.check("no process runs anything twice", again)
+    cut = Counter(run.pid for run in repeated if run.end is None)
+    crowded = [f"{count} of one process" for count in cut.values() if count > SLOTS]
+    verdicts.check(f"{cut.total()} runs were cut off, at most {SLOTS} by each kill", crowded)
+    late = [
+        f"{run.step} of {run.instance}, {loop.killed[run.pid] - run.end:.3f} s before"
+        for run in repeated
+        if run.end is not None and loop.killed.get(run.pid, 0.0) - run.end > COMMIT_LIMIT_S
+    ]
+    finished = len(repeated) - cut.total()
+    verdicts.check(f"{finished} more had just ended, none of them {COMMIT_LIMIT_S} s before its kill", late)
 
 
 def wrong_histories(histories: dict[str, list[dict[str, Any]]]) -> list[str]:
