@@ -52,7 +52,8 @@ struct ActivityDesk {
     return entry.isWanted ? entry.claim : nil
   }
 
-  /// The rows are gone: queued ones are forgotten, running ones are told. Their slot is free when they answer.
+  /// The rows are gone: queued ones are forgotten, running ones are told. Their slot is free when they
+  /// answer.
   mutating func drop(
     _ instance: InstanceID, _ execution: ExecutionID, _ actions: [ActionID], into effects: inout [Effect]
   ) {

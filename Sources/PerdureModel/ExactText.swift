@@ -1,5 +1,5 @@
-/// Text as a key, told apart by its bytes. Swift's own `==` takes canonically equivalent strings ("é" in its two
-/// spellings) for the same; stores and other languages do not.
+/// Text as a key, told apart by its bytes. Swift's own `==` takes canonically equivalent strings ("é" in its
+/// two spellings) for the same; stores and other languages do not.
 package struct ExactText: Hashable, Sendable {
   package let text: String
 

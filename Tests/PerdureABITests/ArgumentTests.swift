@@ -164,7 +164,8 @@ import Testing
     #expect(Self.set(#"{"level":"warn"}"#, log, released) == 0)
     let host = try Host()
     try host.orchestration("o") { _ in
-      #"{"v":1,"actions":[],"logs":[{"level":"info","message":"quiet"},{"level":"error","message":"loud \"\n"}],"#
+      #"{"v":1,"actions":[],"logs":[{"level":"info","message":"quiet"},"#
+        + #"{"level":"error","message":"loud \"\n"}],"#
         + #""end":{"after":1,"kind":"Completed","output":1},"retained":false}"#
     }
     try host.start()
