@@ -8,7 +8,7 @@ extension Dispatcher {
   package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
     guard isRunning else { return }
     // What we hold under this id was deleted, by another process perhaps.
-    drop(start.instance)
+    if self.held[ExactText(start.instance)] != nil { drop(start.instance) }
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
     hold(held)
     becameReady(held)
@@ -98,6 +98,7 @@ extension Dispatcher {
   mutating func hold(_ held: Held) { self.held[ExactText(held.instance)] = held }
 
   mutating func forget(_ held: Held) {
+    desk.recorded(held.instance)
     held.phase = .loading
     held.state = nil
     self.held[ExactText(held.instance)] = nil
@@ -109,6 +110,7 @@ extension Dispatcher {
     held.prepared = PreparedTurn()
     held.history = nil
     held.phase = .idle
+    freeSlots(of: held)
     if held.hasWork { return becameReady(held) }
     held.parkings += 1
     parked.append((held, held.parkings))
