@@ -102,7 +102,8 @@ func options<Options>(
 ) throws(ABIError) -> Options {
   let limit = 4_096
   let known = MemoryLayout<Options>.size
-  guard size >= MemoryLayout<Int>.size, size <= limit else {
+  // Half a member would be half a pointer.
+  guard size >= MemoryLayout<Int>.size, size <= limit, size % MemoryLayout<Int>.size == 0 else {
     throw ABIError(.invalidArgument, "struct_size is \(size); set it to sizeof of the options")
   }
   let raw = UnsafeRawBufferPointer(start: pointer, count: size)

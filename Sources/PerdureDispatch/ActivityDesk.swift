@@ -39,6 +39,16 @@ struct ActivityDesk {
 
   mutating func enqueue(_ task: ActivityTask) {
     guard let claim = task.claim else { return }
+    // Of an instance that was deleted and started anew: the slot is given up with the old one.
+    switch claims[task.key]?.stage {
+    case .running:
+      runningCount -= 1
+      slotsTaken -= 1
+    case .ended:
+      forward(task.key)
+      slotsTaken -= 1
+    case .queued, nil: break
+    }
     claims[task.key] = Entry(claim: claim)
     queue.append(task)
   }

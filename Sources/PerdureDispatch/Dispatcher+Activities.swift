@@ -85,4 +85,11 @@ extension Dispatcher {
       desk.free(key)
     }
   }
+
+  /// Instances that came back to us in the meantime are not given up.
+  mutating func rewrite(_ late: Write) {
+    guard case .releaseInstances(let instances) = late else { return write(late) }
+    let gone = instances.filter { held[ExactText($0)] == nil }
+    if !gone.isEmpty { write(.releaseInstances(gone)) }
+  }
 }

@@ -39,8 +39,13 @@ extension Dispatcher {
 
   /// Answer to `.loadInbox`.
   package mutating func foundMessages(_ instance: InstanceID, _ messages: [InboxMessage], now: TimestampMS) {
-    guard isRunning, let held = held[ExactText(instance)] else { return }
+    // While it loads, these may be older than what the snapshot will have.
+    guard isRunning, let held = held[ExactText(instance)], held.phase != .loading else { return }
+    let known = held.lastSequence
     take(messages, held)
+    // Another process's message can be older than the last one that we were told of.
+    if held.isMissingMessages, held.lastSequence == known, held.phase == .idle { reload(held) }
+    held.isMissingMessages = false
     pump(now)
   }
 
@@ -68,7 +73,13 @@ extension Dispatcher {
 
   /// Answer to `.load`.
   package mutating func loaded(_ instance: InstanceID, _ result: LoadResult, now: TimestampMS) {
-    guard isRunning, let held = held[ExactText(instance)], held.phase == .loading else { return }
+    guard isRunning, let held = held[ExactText(instance)] else { return }
+    if case .failed = result, held.phase == .idle {
+      // Its inbox could not be read. Loading is tried until it works.
+      reload(held)
+      return pump(now)
+    }
+    guard held.phase == .loading else { return }
     switch result {
     case .snapshot(let snapshot): restore(held, snapshot, now)
     case .missing: forget(held)
@@ -78,9 +89,7 @@ extension Dispatcher {
     case .failed(let message):
       held.failures += 1
       log(.warn, "an instance could not be loaded and is tried again: \(message)", now, held)
-      held.phase = .waiting
-      held.retryAt = now + Self.backoffMS(held.failures)
-      retries.insert(instance, at: held.retryAt)
+      wait(held, held.failures, now)
     }
     pump(now)
   }
@@ -149,6 +158,7 @@ extension Dispatcher {
   /// Reads the instance anew; what a turn had taken goes back first.
   mutating func reload(_ held: Held) {
     unfold(held)
+    held.state = nil
     held.phase = .loading
     effects.append(.load(held.instance))
   }
@@ -193,10 +203,16 @@ extension Dispatcher {
     switch outcome {
     case .instances(let instances):
       for instance in instances {
-        // Nobody owned it, so what we hold under this id is of an older life of it.
-        if let stale = held[ExactText(instance)] {
-          guard stale.phase == .idle || stale.phase == .unserved else { continue }
-          drop(instance)
+        if let known = held[ExactText(instance)] {
+          switch known.phase {
+          case .loading: continue
+          case .idle, .unserved:
+            // Nobody owned it: what we hold may be of an older life of this id. The store knows.
+            forget(known)
+          default:
+            effects.append(.loadInbox(instance, after: known.lastSequence))
+            continue
+          }
         }
         let held = Held(instance: instance, phase: .loading, revision: 0, start: nil)
         hold(held)
@@ -219,9 +235,7 @@ extension Dispatcher {
     case .instances: effects.append(.load(instance))
     case .failed:
       held.failures += 1
-      held.phase = .waiting
-      held.retryAt = now + Self.backoffMS(held.failures)
-      retries.insert(instance, at: held.retryAt)
+      wait(held, held.failures, now)
     case .notFound: forget(held)
     default:
       forwardResults(held)
@@ -272,7 +286,7 @@ extension Dispatcher {
 
   private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {
     guard let state = held.state else { return }
-    for (action, fireAt) in state.timers.sorted(by: { $0.key < $1.key }) {
+    for (action, fireAt) in state.timers.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
       if fireAt <= now {
         held.incoming.append(.timerDue(action))
       } else {

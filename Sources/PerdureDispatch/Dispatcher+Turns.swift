@@ -40,9 +40,12 @@ extension Dispatcher {
     return held.phase == .turning && held.request?.turn == turn ? held : nil
   }
 
-  mutating func timerIsDue(_ due: DueTimer) {
+  mutating func timerIsDue(_ due: DueTimer, _ now: TimestampMS) {
     guard let held = held[ExactText(due.instance)], let state = held.state else { return }
-    guard state.execution == due.execution, state.timers[due.action] != nil else { return }
+    // The time is asked for again: an instance that was deleted and started anew may have another timer of this number.
+    guard state.execution == due.execution, let fireAt = state.timers[due.action], fireAt <= now else {
+      return
+    }
     held.incoming.append(.timerDue(due.action))
     becameReady(held)
   }
@@ -77,6 +80,7 @@ extension Dispatcher {
     fold(held, state, now)
     guard !held.prepared.lines.isEmpty else {
       let commit = state.conclude(strays: held.prepared, revision: held.revision, now: now)
+      held.isRetained = held.hostEvents > 0
       return commit.consumed.isEmpty ? settle(held) : commitTurn(held, assign(commit))
     }
     held.phase = .turning
@@ -125,7 +129,7 @@ extension Dispatcher {
     held.next = conclusion.next
     held.logs = conclusion.logs
     held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
-    held.failures = 0
+    held.turnFailures = 0
     commitTurn(held, assign(conclusion.commit))
   }
 
@@ -163,13 +167,14 @@ extension Dispatcher {
       landed(held, commit, now)
       let knowsOne = held.incoming.contains { if case .message = $0 { true } else { false } }
       if hasWaitingMessages && !knowsOne && !commit.status.isTerminal {
+        held.isMissingMessages = true
         effects.append(.loadInbox(held.instance, after: held.lastSequence))
       }
     case .failed(let message, let isTransient):
       held.failures += 1
       log(
         isTransient ? .warn : .error, "a turn could not be stored and is tried again: \(message)", now, held)
-      wait(held, now)
+      wait(held, held.failures, now)
     case .notFound:
       forget(held)
     default:
@@ -180,6 +185,7 @@ extension Dispatcher {
 
   private mutating func landed(_ held: Held, _ commit: TurnCommit, _ now: TimestampMS) {
     held.revision = commit.revision + 1
+    held.failures = 0
     held.start = nil
     held.commit = nil
     held.history = nil
@@ -222,15 +228,15 @@ extension Dispatcher {
   // MARK: Failures
 
   private mutating func turnFailed(_ held: Held, _ type: String, _ message: String, _ now: TimestampMS) {
-    held.failures += 1
+    held.turnFailures += 1
     unfold(held)
-    guard held.failures < Limits.turnFailures else {
+    guard held.turnFailures < Limits.turnFailures else {
       let cause = Failure(type: type, message: message)
-      let text = "the host failed \(held.failures) turns of this instance in a row: \(message)"
+      let text = "the host failed \(held.turnFailures) turns of this instance in a row: \(message)"
       return quarantine(held, Failure(type: FailureType.poison, message: text, cause: cause), now)
     }
     log(.warn, "a turn failed and is tried again: \(message)", now, held)
-    wait(held, now)
+    wait(held, held.turnFailures, now)
   }
 
   /// Puts back what a turn had taken; the next one builds the code anew.
@@ -242,9 +248,9 @@ extension Dispatcher {
     held.hostEvents = 0
   }
 
-  private mutating func wait(_ held: Held, _ now: TimestampMS) {
+  mutating func wait(_ held: Held, _ failures: Int, _ now: TimestampMS) {
     held.phase = .waiting
-    held.retryAt = now + Self.backoffMS(held.failures)
+    held.retryAt = now + Self.backoffMS(failures)
     retries.insert(held.instance, at: held.retryAt)
   }
 
@@ -255,8 +261,7 @@ extension Dispatcher {
     } else if held.state == nil && held.start == nil {
       reload(held)
     } else {
-      held.phase = .idle
-      becameReady(held)
+      settle(held)
     }
   }
 
@@ -278,7 +283,7 @@ extension Dispatcher {
       held.failures += 1
       held.state = nil
       held.start = nil
-      wait(held, now)
+      wait(held, held.failures, now)
     default: startOver(held)
     }
   }

@@ -85,8 +85,10 @@ package struct Dispatcher {
   /// When `tick` is wanted next.
   package var nextDeadline: TimestampMS? {
     var candidates = [timers.earliest, retries.earliest, deferred.earliest].compactMap { $0 }
-    if !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt { candidates.append(due) }
-    if case .stopping(let until) = stage { candidates.append(until) }
+    if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
+      candidates.append(due)
+    }
+    if case .stopping(let until) = stage, !isAtRest { candidates.append(until) }
     return candidates.min()
   }
 
@@ -120,9 +122,9 @@ extension Dispatcher {
 
   /// Time has passed.
   package mutating func tick(now: TimestampMS) {
-    while let due = timers.popDue(now) { timerIsDue(due) }
+    while let due = timers.popDue(now) { timerIsDue(due, now) }
     while let instance = retries.popDue(now) { retry(instance, now) }
-    while let late = deferred.popDue(now) { write(late) }
+    while let late = deferred.popDue(now) { rewrite(late) }
     if let due = backlog.instancesDueAt, due <= now { backlog.mayHaveActivities = true }
     pump(now)
   }
@@ -202,15 +204,25 @@ extension Dispatcher {
 
   private mutating func finishStopping(_ now: TimestampMS) {
     guard case .stopping(let until) = stage else { return }
-    if !desk.isIdle || !turnsOut.isEmpty {
-      guard now >= until else { return }
+    if now >= until {
       for key in desk.runningKeys { effects.append(.cancelActivity(key)) }
       desk.abandon()
       turnsOut = []
+      deferred = TimerQueue()
+    }
+    guard isAtRest, writesOut == 0 else { return }
+    // What ran here and no turn has taken is worth keeping: nobody then runs it again.
+    for held in held.values.sorted(by: { $0.instance < $1.instance }) where !held.results.isEmpty {
+      forwardResults(held)
+      held.incoming = []
+      held.folding = []
     }
     guard writesOut == 0 else { return }
     stage = .stopped
     held = [:]
     effects.append(.stopped)
   }
+
+  /// Hosts have nothing of ours, and no write waits to be tried again.
+  private var isAtRest: Bool { desk.isIdle && turnsOut.isEmpty && deferred.earliest == nil }
 }

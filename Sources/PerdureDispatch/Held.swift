@@ -42,7 +42,12 @@ final class Held {
   var logs: [LogLine] = []
   var isRetained = false
 
+  /// Of the store, in a row.
   var failures = 0
+  /// Turns that the host failed, in a row.
+  var turnFailures = 0
+  /// The store has messages that we have not seen.
+  var isMissingMessages = false
   var retryAt: TimestampMS = 0
   /// Tells entries of the parking queue apart from older ones.
   var parkings = 0

@@ -51,7 +51,14 @@ package final class Hub: @unchecked Sendable {
 
   // MARK: Runtimes
 
-  func attach(_ runtime: Runtime) { runtimes.withLock { $0.append(runtime) } }
+  /// From here on the runtime is told of its instances; what `begin` posts comes before that.
+  func attach(_ runtime: Runtime, begin: () -> Void) {
+    runtimes.withLock {
+      begin()
+      $0.append(runtime)
+    }
+  }
+
   func detach(_ runtime: Runtime) { runtimes.withLock { $0.removeAll { $0 === runtime } } }
 
   /// A runtime of this process that would take a new instance of this name.

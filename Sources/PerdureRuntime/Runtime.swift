@@ -133,8 +133,7 @@ package final class Runtime: @unchecked Sendable {
         while let calls = reads.take(untilMonotonicNS: nil) { for call in calls { call() } }
       }), startThread({ engine.run() })
     else { throw .noThreads }
-    hub.attach(self)
-    post(.start)
+    hub.attach(self) { _ = post(.start) }
   }
 
   /// - done: called once, when nothing runs any more.

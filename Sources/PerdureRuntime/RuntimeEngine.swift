@@ -52,7 +52,9 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
-      if running[ticket.task.key] === ticket { running[ticket.task.key] = nil }
+      // Another ticket: the instance was deleted and started anew while this one ran.
+      guard running[ticket.task.key] === ticket else { return }
+      running[ticket.task.key] = nil
       let token = ticket.task.claim?.token ?? 0
       _ = dispatcher.activityEnded(ticket.task.key, token: token, outcome, now: now)
     case .wrote(let write, let outcome): dispatcher.wrote(write, outcome, now: now)
