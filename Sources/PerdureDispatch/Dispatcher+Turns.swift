@@ -160,7 +160,9 @@ extension Dispatcher {
   // MARK: After a turn
 
   mutating func turnWritten(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard let held = held[ExactText(commit.instance)], held.phase == .committing else { return }
+    guard let held = held[ExactText(commit.instance)], held.phase == .committing,
+      held.revision == commit.revision
+    else { return }
     switch outcome {
     case .turned(let hasWaitingMessages):
       for line in held.logs { log(line.level, line.message, now, held) }

@@ -80,14 +80,18 @@ import Testing
     #expect(node.takeWrites() == [.releaseInstances(["b"])])
   }
 
-  @Test func anInstanceThatIsClaimedThoughWeHoldItIsReadAnew() throws {
+  @Test func anInstanceThatIsClaimedThoughWeHoldItIsLoaded() throws {
     let node = Node.started()
     node.starts("a")
     try node.turn("a", [.waiting])
     node.dispatcher.storeChanged(now: node.now, byOthers: false)
     let claim = try #require(node.takeWrites().first { $0.isInstanceClaim })
+    node.rows["a"]?.inbox = [
+      InboxMessage(sequence: 3, kind: .raised(channel: .event, name: "go", data: .null))
+    ]
     node.wrote(claim, .instances(["a"]))
-    #expect(node.effects.contains(.load("a")))
+    try node.loads("a")
+    #expect(try node.takeTurn("a").events.count == 2)
   }
 
   @Test func claimsGoOnWhileThereIsMore() throws {

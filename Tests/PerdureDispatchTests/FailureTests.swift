@@ -29,7 +29,6 @@ import Testing
     for _ in 1..<Limits.turnFailures {
       _ = try node.takeTurn("a")
       node.fails("a", Self.failure)
-      node.gather()
       #expect(node.effects.isEmpty, "it backs off")
       let due = try #require(node.dispatcher.nextDeadline)
       waits.append(due - node.now)
@@ -78,7 +77,6 @@ import Testing
     node.message("a", 2)
     _ = try node.takeTurn("a")
     node.fails("a", Self.failure)
-    node.gather()
     #expect(node.effects.isEmpty, "one failure of the host is one")
   }
 
@@ -127,7 +125,6 @@ import Testing
     node.answer("a", .ran(TurnResult()))
     node.answer("stranger", .miss)
     node.fails("a", Self.failure)
-    node.gather()
     #expect(node.effects.isEmpty)
   }
 
@@ -252,6 +249,37 @@ import Testing
     node.starts("a")
     let request = try node.turn("a", [.createTimer(fireAt: 9_000)])
     #expect(request.from == 0 && request.events.map { $0.id } == [1])
+  }
+
+  @Test func whatIsOutWhenAnIdIsUsedAnewIsOfNoUse() throws {
+    let node = try Self.waiting()
+    node.message("a", 1)
+    try node.runs("a")
+    let old = try node.takeWrite()
+    node.starts("a")
+    try node.runs("a", [.waiting])
+    let new = try node.takeWrite()
+    node.wrote(old, .conflict)
+    #expect(node.take().isEmpty)
+    try node.lands(new)
+    node.message("a", 2)
+    let request = try node.takeTurn("a")
+    node.dispatcher.instancesDeleted(["a"], now: node.now)
+    node.starts("a")
+    node.dispatcher.turnAnswered(request.turn, "a", .ran(TurnResult()), now: node.now)
+    #expect(node.takeWrites().isEmpty, "an answer to the turn of the deleted one")
+    try node.turn("a", [.waiting])
+  }
+
+  @Test func aDeletedInstanceIsForgottenAndItsActivitiesAreTold() throws {
+    let node = try ActivityTests.working(3)
+    let tasks = node.takeActivities()
+    node.dispatcher.instancesDeleted(["a", "stranger"], now: node.now)
+    node.gather()
+    #expect(node.take() == tasks.map { .cancelActivity($0.key) })
+    #expect(node.dispatcher.heldCount == 0)
+    #expect(!node.ends(tasks[0]))
+    #expect(node.take().isEmpty)
   }
 
   @Test func timersOfADeletedInstanceDoNotFireThoseOfTheNext() throws {

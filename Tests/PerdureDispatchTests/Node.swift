@@ -14,7 +14,7 @@ final class Node {
   /// Not looked at yet.
   var effects: [Effect] = []
   var logs: [LogRecord] = []
-  /// The last turn that went out, by instance.
+  /// The last turn of each instance that was taken.
   var turns: [InstanceID: Int64] = [:]
   /// What the store would have: histories by instance, from the turns that landed.
   var rows: [InstanceID: InstanceSnapshot] = [:]
@@ -83,6 +83,7 @@ final class Node {
     gather()
   }
 
+  /// The host cannot run the turn that is out.
   func fails(_ instance: InstanceID, _ failure: Failure) {
     dispatcher.turnFailed(turns[instance] ?? 0, instance, failure, now: now)
     gather()
@@ -177,6 +178,7 @@ final class Node {
     for (index, effect) in effects.enumerated() {
       if case .runTurn(let request) = effect, request.instance == instance {
         effects.remove(at: index)
+        turns[instance] = request.turn
         return request
       }
     }
