@@ -1,37 +1,22 @@
-<<<<<<< HEAD
-"""Measures the Python binding: lines of `WORKLOAD NAME python VALUE UNIT`, as benchmarks/c/bench.c prints them.
-
-    benchmarks/bench.py sqlite:PATH [quick]
-
-benchmarks/run.py runs it beside the others, and preloads what counts syncs.
-=======
 """What the Python binding costs on top of the engine. Same workloads and names as benchmarks/c/bench.c.
 
     benchmarks/bench.py [STORE-URL [quick]]
 
 Prints lines of `WORKLOAD NAME python VALUE UNIT`; without a store, one in a temporary folder. With
 benchmarks/c/sync_counter.c preloaded it counts syncs too.
->>>>>>> plumbing
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
-<<<<<<< HEAD
-
-=======
 import os
->>>>>>> plumbing
 import resource
 import sys
+import tempfile
 import time
-<<<<<<< HEAD
-from typing import Any, List, Optional
-=======
 from dataclasses import dataclass
 from typing import Any
->>>>>>> plumbing
 
 import perdure
 
@@ -81,13 +66,8 @@ class Usage:
         return Usage(time.perf_counter(), spent.ru_utime + spent.ru_stime, syncs)
 
 
-<<<<<<< HEAD
-def report(work: str, name: str, value: float, unit: str) -> None:
-    print(f"{work} {name} python {value:.3f} {unit}", flush=True)
-=======
 def report(workload: str, name: str, value: float, unit: str) -> None:
     print(f"{workload} {name} python {value:.3f} {unit}", flush=True)
->>>>>>> plumbing
 
 
 def report_syncs(name: str, begin: Usage, end: Usage, count: int) -> None:
@@ -95,30 +75,12 @@ def report_syncs(name: str, begin: Usage, end: Usage, count: int) -> None:
         report("W1", f"{name}-syncs", (end.syncs - begin.syncs) / count, "syncs/orchestration")
 
 
-<<<<<<< HEAD
-def resident() -> float:
-=======
 def resident_mebibytes() -> float:
->>>>>>> plumbing
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-<<<<<<< HEAD
-def syncs() -> Optional[int]:
-    """Syncs of this process so far; None without the preloaded counter."""
-    try:
-        count = ctypes.CDLL(None).sync_count
-    except AttributeError:
-        return None
-    count.restype = ctypes.c_ulong
-    return int(count())
-
-
-def start_all(client: perdure.Client, requests: List[perdure.StartRequest]) -> List[str]:
-=======
 def start_all(client: perdure.Client, requests: list[perdure.StartRequest]) -> list[str]:
->>>>>>> plumbing
     started = client.start_many(requests)
     refused = [each for each in started if not isinstance(each, str)]
     if refused:
@@ -127,74 +89,6 @@ def start_all(client: perdure.Client, requests: list[perdure.StartRequest]) -> l
 
 
 def many_at_once(client: perdure.Client, count: int) -> None:
-<<<<<<< HEAD
-    cpu_before, syncs_before, begin = cpu(), syncs(), time.perf_counter()
-    ids = start_all(client, [perdure.StartRequest(single, item) for item in range(count)])
-    results = [client.result(each, 120) for each in ids]
-    took = time.perf_counter() - begin
-    if results != list(range(count)):
-        raise SystemExit("W1: wrong results")
-    report("W1", f"{count}-at-once", count / took, "orchestrations/s")
-    report("W1", f"{count}-at-once-cpu", (cpu() - cpu_before) / count * 1e6, "us/orchestration")
-    if syncs_before is not None:
-        report("W1", f"{count}-at-once-syncs", ((syncs() or 0) - syncs_before) / count, "syncs/orchestration")
-
-
-def one_alone(client: perdure.Client, count: int) -> None:
-    times, syncs_before = [], syncs()
-    for item in range(count):
-        begin = time.perf_counter()
-        client.result(client.start(single, item), 30)
-        times.append((time.perf_counter() - begin) * 1000)
-    times.sort()
-    report("W1", "alone-p50", statistics.median(times), "ms")
-    report("W1", "alone-p99", times[int(count * 0.99)], "ms")
-    if syncs_before is not None:
-        report("W1", "alone-syncs", ((syncs() or 0) - syncs_before) / count, "syncs/orchestration")
-
-
-def one_chain(client: perdure.Client, length: int) -> None:
-    cpu_before, begin = cpu(), time.perf_counter()
-    if client.result(client.start(chain, length), 600) != length:
-        raise SystemExit("W3: wrong result")
-    report("W3", f"chain-{length}", (time.perf_counter() - begin) / length * 1000, "ms/step")
-    report("W3", f"chain-{length}-cpu", (cpu() - cpu_before) / length * 1e6, "us/step")
-
-
-def one_fan_out(client: perdure.Client, width: int) -> None:
-    begin = time.perf_counter()
-    if client.result(client.start(fan_out, width), 120) != width * (width - 1) // 2:
-        raise SystemExit("W4: wrong result")
-    report("W4", f"fan-{width}", (time.perf_counter() - begin) * 1000, "ms")
-
-
-def many_parked(client: perdure.Client, count: int, seconds: int) -> None:
-    ids = start_all(client, [perdure.StartRequest(parked) for _ in range(count)])
-    while any(client.describe(each).event_count < 2 for each in (ids[0], ids[-1])):
-        time.sleep(0.05)
-    time.sleep(1)
-    cpu_before, begin = cpu(), time.perf_counter()
-    time.sleep(seconds)
-    report("W8", f"{count}-parked-cpu", (cpu() - cpu_before) / (time.perf_counter() - begin) * 60, "s/min")
-    report("W8", f"{count}-parked-rss", resident(), "MiB")
-
-
-def main() -> None:
-    if len(sys.argv) < 2:
-        raise SystemExit("bench: which store? bench.py sqlite:PATH [quick]")
-    quick = sys.argv[2:] == ["quick"]
-    report("W8", "rss-at-start", resident(), "MiB")
-    with perdure.Store(sys.argv[1]) as store:
-        with perdure.Runtime(store, DEFINITIONS), perdure.Client(store) as client:
-            one_alone(client, 20 if quick else 200)
-            many_at_once(client, 200 if quick else 2_000)
-            if not quick:
-                many_at_once(client, 10_000)
-            for length in (10, 100) if quick else (10, 100, 1_000, 5_000):
-                one_chain(client, length)
-            one_fan_out(client, 100 if quick else 1_000)
-            many_parked(client, 100 if quick else 2_000, 1 if quick else 10)
-=======
     begin = Usage.now()
     ids = start_all(client, [perdure.StartRequest(hello, item) for item in range(count)])
     results = [client.result(each, 120) for each in ids]
@@ -269,7 +163,6 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         run(f"sqlite:{os.path.join(folder, 'bench.sqlite')}", quick)
->>>>>>> plumbing
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ extension Dispatcher {
   package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
     guard isRunning else { return }
     // What we hold under this id was deleted, by another process perhaps.
-    drop(start.instance)
+    if self.held[ExactText(start.instance)] != nil { drop(start.instance) }
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
     hold(held)
     becameReady(held)
@@ -107,6 +107,7 @@ extension Dispatcher {
   mutating func hold(_ held: Held) { self.held[ExactText(held.instance)] = held }
 
   mutating func forget(_ held: Held) {
+    desk.recorded(held.instance)
     held.phase = .loading
     held.state = nil
     self.held[ExactText(held.instance)] = nil
@@ -118,6 +119,7 @@ extension Dispatcher {
     held.prepared = PreparedTurn()
     held.history = nil
     held.phase = .idle
+    freeSlots(of: held)
     if held.hasWork { return becameReady(held) }
     held.parkings += 1
     parked.append((held, held.parkings))
@@ -201,10 +203,16 @@ extension Dispatcher {
     switch outcome {
     case .instances(let instances):
       for instance in instances {
-        // Nobody owned it, so what we hold under this id is of an older life of it.
-        if let stale = held[ExactText(instance)] {
-          guard stale.phase == .idle || stale.phase == .unserved else { continue }
-          forget(stale)
+        if let known = held[ExactText(instance)] {
+          switch known.phase {
+          case .loading: continue
+          case .idle, .unserved:
+            // Nobody owned it: what we hold may be of an older life of this id. The store knows.
+            forget(known)
+          default:
+            effects.append(.loadInbox(instance, after: known.lastSequence))
+            continue
+          }
         }
         let held = Held(instance: instance, phase: .loading, revision: 0, start: nil)
         hold(held)

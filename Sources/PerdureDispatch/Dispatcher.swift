@@ -10,7 +10,7 @@ package struct DispatchSettings: Hashable, Sendable {
   /// Parked instances that stay in memory.
   package var cachedInstances: Int
 
-  package init(node: NodeID, activitySlots: Int = 8, cacheIsOn: Bool = true, cachedInstances: Int = 10_000) {
+  package init(node: NodeID, activitySlots: Int = 16, cacheIsOn: Bool = true, cachedInstances: Int = 10_000) {
     self.node = node
     self.activitySlots = activitySlots
     self.cacheIsOn = cacheIsOn

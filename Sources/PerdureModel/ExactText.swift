@@ -6,7 +6,21 @@ package struct ExactText: Hashable, Sendable {
   package init(_ text: String) { self.text = text }
 
   package static func == (one: ExactText, other: ExactText) -> Bool {
-    one.text.utf8.elementsEqual(other.text.utf8)
+    var (a, b) = (one.text, other.text)
+    return a.withUTF8 { a in b.withUTF8 { b in areEqual(UnsafeRawBufferPointer(a), UnsafeRawBufferPointer(b)) } }
+  }
+
+  /// Word by word: this is the comparison of every key of the hot path.
+  private static func areEqual(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+    let count = one.count
+    guard count == other.count else { return false }
+    let words = count & ~7
+    for at in stride(from: 0, to: words, by: 8) {
+      let a = one.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+      if a != other.loadUnaligned(fromByteOffset: at, as: UInt64.self) { return false }
+    }
+    for at in words..<count where one[at] != other[at] { return false }
+    return true
   }
 
   package func hash(into hasher: inout Hasher) {

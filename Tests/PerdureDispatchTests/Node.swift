@@ -54,6 +54,7 @@ final class Node {
 
   func gather() {
     for effect in dispatcher.takeEffects() {
+      if case .runTurn(let request) = effect { turns[request.instance] = request.turn }
       if case .log(let record) = effect { logs.append(record) } else { effects.append(effect) }
     }
   }
