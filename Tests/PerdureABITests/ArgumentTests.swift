@@ -171,10 +171,8 @@ import Testing
     try host.start()
     try host.start("o", "log-1")
     _ = try host.wait("log-1")
-    var ours: [JSON] = []
-    for count in 1...1_000 where ours.isEmpty {
-      ours = log.records.wait(for: count).map { parse($0) }.filter { $0["instance"] as? String == "log-1" }
-    }
+    func isOurs(_ record: String) -> Bool { parse(record)["instance"] as? String == "log-1" }
+    let ours = log.records.wait { $0.contains { isOurs($0) } }.filter { isOurs($0) }.map { parse($0) }
     #expect(ours.map { $0["message"] as? String } == ["loud \"\n"])
     #expect(ours.first?["orchestration"] as? String == "o" && ours.first?["level"] as? String == "error")
 

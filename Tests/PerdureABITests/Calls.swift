@@ -84,10 +84,13 @@ final class Collected<Value>: @unchecked Sendable {
 
   /// Waits until there are that many; what there is after half a minute.
   @discardableResult
-  func wait(for count: Int) -> [Value] {
+  func wait(for count: Int) -> [Value] { wait { $0.count >= count } }
+
+  @discardableResult
+  func wait(until isEnough: ([Value]) -> Bool) -> [Value] {
     let deadline = Date(timeIntervalSinceNow: 30)
     return condition.withLock {
-      while values.count < count, condition.wait(until: deadline) {}
+      while !isEnough(values), condition.wait(until: deadline) {}
       return values
     }
   }
