@@ -116,14 +116,16 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 
   private func read(_ body: @escaping @Sendable (RuntimeReader) -> RuntimeInput) {
-    let reader = RuntimeReader(store: hub.store)
+    let reader = RuntimeReader(hub: hub)
     runtime.reads.add { [runtime] in runtime.post(body(reader)) }
   }
 }
 
 /// Reads for the engine thread, on the reader thread.
 struct RuntimeReader: Sendable {
-  let store: any Store
+  let hub: Hub
+
+  private var store: any Store { hub.store }
 
   func load(_ instance: InstanceID) -> RuntimeInput {
     do throws(StoreError) {
@@ -146,10 +148,10 @@ struct RuntimeReader: Sendable {
   }
 
   func due(_ node: NodeID, _ now: TimestampMS) -> RuntimeInput {
-    do throws(StoreError) {
-      _ = try store.reapNodes()
-      return .foundDue(try store.dueInstances(ownedBy: node, now: now, limit: Limits.pageRows))
-    } catch { return .foundDue([]) }
+    // Whoever reaps a node must say so: the next one to look finds nothing to reap.
+    if let reaped = try? store.reapNodes(), reaped > 0 { hub.tellUnheldWork() }
+    let instances = (try? store.dueInstances(ownedBy: node, now: now, limit: Limits.pageRows)) ?? []
+    return .foundDue(instances)
   }
 
   func nextDue(_ now: TimestampMS) -> RuntimeInput {
