@@ -1,7 +1,7 @@
 import PerdureModel
 
-/// The activities that this runtime holds. A slot is taken from the moment a task is handed out until its result is on
-/// disk, so that a process that dies repeats at most one activity per slot.
+/// The activities that this runtime holds. A slot is taken from the moment a task is handed out until its
+/// result is on disk, so that a process that dies repeats at most one activity per slot.
 ///
 ///     queued   waits for a slot       -> running (next), gone (drop)
 ///     running  at the host            -> ended (end), gone (end, if nobody waits for it any more)
