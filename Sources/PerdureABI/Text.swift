@@ -96,7 +96,8 @@ final class LentText: @unchecked Sendable {
   var text: dx_text { dx_text(data: UnsafePointer(bytes.baseAddress), size: bytes.count - 1) }
 }
 
-/// Option structs: `struct_size` says how much of it the caller knows. Shorter means zeros, longer must be zeros.
+/// Option structs: `struct_size` says how much of it the caller knows. Shorter means zeros, longer must be
+/// zeros.
 func options<Options>(
   _ pointer: UnsafePointer<Options>, empty: Options, size: Int
 ) throws(ABIError) -> Options {

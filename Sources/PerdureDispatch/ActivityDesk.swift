@@ -1,7 +1,7 @@
 import PerdureModel
 
-/// The activities that this runtime holds. A slot is taken from the moment a task is handed out until its result is on
-/// disk, so that a process that dies repeats at most one activity per slot.
+/// The activities that this runtime holds. A slot is taken from the moment a task is handed out until its
+/// result is on disk, so that a process that dies repeats at most one activity per slot.
 ///
 ///     queued   waits for a slot       -> running (next), gone (drop)
 ///     running  at the host            -> ended (end), gone (end, if nobody waits for it any more)
@@ -99,7 +99,8 @@ struct ActivityDesk {
     slotsTaken -= 1
   }
 
-  /// The rows are gone: queued ones are forgotten, running ones are told. Their slot is free when they answer.
+  /// The rows are gone: queued ones are forgotten, running ones are told. Their slot is free when they
+  /// answer.
   mutating func drop(
     _ instance: InstanceID, _ execution: ExecutionID, _ actions: [ActionID], into effects: inout [Effect]
   ) {

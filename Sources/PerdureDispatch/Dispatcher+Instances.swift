@@ -163,8 +163,8 @@ extension Dispatcher {
     effects.append(.load(held.instance))
   }
 
-  /// After a lost race: the store decides who goes on. Messages come back with the snapshot; results of activities
-  /// that ran here exist nowhere else.
+  /// After a lost race: the store decides who goes on. Messages come back with the snapshot; results of
+  /// activities that ran here exist nowhere else.
   mutating func startOver(_ held: Held) {
     held.incoming = held.results
     held.folding = []

@@ -42,7 +42,8 @@ extension Dispatcher {
 
   mutating func timerIsDue(_ due: DueTimer, _ now: TimestampMS) {
     guard let held = held[ExactText(due.instance)], let state = held.state else { return }
-    // The time is asked for again: an instance that was deleted and started anew may have another timer of this number.
+    // The time is asked for again: an instance that was deleted and started anew may have another timer of
+    // this number.
     guard state.execution == due.execution, let fireAt = state.timers[due.action], fireAt <= now else {
       return
     }

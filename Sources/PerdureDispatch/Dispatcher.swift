@@ -18,8 +18,8 @@ package struct DispatchSettings: Hashable, Sendable {
   }
 }
 
-/// One runtime, as a machine: something happened in, effects out. No clock, thread, store or host in here; the driver
-/// (or the simulator) performs the effects and says what came of them.
+/// One runtime, as a machine: something happened in, effects out. No clock, thread, store or host in here;
+/// the driver (or the simulator) performs the effects and says what came of them.
 ///
 ///     created -> start -> running -> stop -> stopping -> (nothing out, or grace over) -> stopped
 ///
@@ -187,7 +187,8 @@ extension Dispatcher {
 // MARK: - Stopping
 
 extension Dispatcher {
-  /// Ends the runtime: no new work; running activities have `graceMS` to finish; then everything is handed back.
+  /// Ends the runtime: no new work; running activities have `graceMS` to finish; then everything is handed
+  /// back.
   package mutating func stop(graceMS: Int64, now: TimestampMS) {
     switch stage {
     case .stopped, .stopping: return

@@ -61,7 +61,8 @@ final class Held {
 
   var hasWork: Bool { start != nil || !incoming.isEmpty || state?.initial.isEmpty == false }
 
-  /// What must not be lost with the rest: results of activities that ran here. Messages and timers are in the store.
+  /// What must not be lost with the rest: results of activities that ran here. Messages and timers are in the
+  /// store.
   var results: [Incoming] {
     (folding + incoming).filter { item in
       if case .activity = item { return true }

@@ -2,8 +2,8 @@ import PerdureModel
 
 /// Compares what code did in a replay with what history says it did.
 ///
-/// History must be a prefix of the code's actions, action by action, each at the same place of the run. What lies beyond
-/// is new, and may only follow events that no turn had seen before.
+/// History must be a prefix of the code's actions, action by action, each at the same place of the run. What
+/// lies beyond is new, and may only follow events that no turn had seen before.
 struct ActionMatcher {
   let instance: InstanceID
   let execution: ExecutionID
@@ -44,8 +44,8 @@ struct ActionMatcher {
     }
   }
 
-  /// Compared: kind, names, inputs, targets, explicit child ids and versions. Not compared: fire times (they derive from
-  /// the time of events) and the text of a custom status.
+  /// Compared: kind, names, inputs, targets, explicit child ids and versions. Not compared: fire times (they
+  /// derive from the time of events) and the text of a custom status.
   private func agree(_ event: EventKind, _ action: Action) -> Bool {
     switch (event, action.kind) {
     case (.activityScheduled(_, let name, let input), .scheduleActivity(let itsName, let itsInput)):

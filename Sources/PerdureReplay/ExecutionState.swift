@@ -1,7 +1,7 @@
 package import PerdureModel
 
-/// What has to be known of an execution to run its next turn. Folded from history; its size is that of the open work
-/// and the untaken messages, not of the history.
+/// What has to be known of an execution to run its next turn. Folded from history; its size is that of the
+/// open work and the untaken messages, not of the history.
 ///
 ///     fresh    nothing applied; after continue-as-new the first events are stored already (`initial`)
 ///     running  -> apply(...) for each event, in the order in which code saw and made them

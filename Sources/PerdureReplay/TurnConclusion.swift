@@ -12,11 +12,12 @@ package struct TurnConclusion: Hashable, Sendable {
 }
 
 extension ExecutionState {
-  /// Ends a turn: folds events and actions, makes the commit. Throws before anything is changed. The result has passed
-  /// `AnswerCheck`.
+  /// Ends a turn: folds events and actions, makes the commit. Throws before anything is changed. The result
+  /// has passed `AnswerCheck`.
   ///
   /// - prepared: what the request delivered beyond `recorded`.
-  /// - recorded: the stored history when the code was built anew (`from` 0); nil when it went on from where it was.
+  /// - recorded: the stored history when the code was built anew (`from` 0); nil when it went on from where
+  ///   it was.
   /// - revision: of the instance row that the turn is computed from.
   /// - latestVersion: what continue-as-new takes when the code names no version.
   package mutating func conclude(
@@ -253,7 +254,8 @@ extension TurnWriter {
     report(.failed(failure))
   }
 
-  /// What is still open ends with the execution: activities and children are cancelled, and that is on record.
+  /// What is still open ends with the execution: activities and children are cancelled, and that is on
+  /// record.
   private mutating func abandonOpenWork() {
     for (action, work) in state.open.sorted(by: { $0.key < $1.key }) {
       switch work {

@@ -2,8 +2,9 @@ import Glibc
 package import PerdureModel
 import Synchronization
 
-/// The wall clock as the engine takes it: it starts at the system's time, runs by the monotonic clock, follows the system's
-/// clock when that is ahead, and never goes back. So a clock that jumps back delays nothing that is due.
+/// The wall clock as the engine takes it: it starts at the system's time, runs by the monotonic clock,
+/// follows the system's clock when that is ahead, and never goes back. So a clock that jumps back delays
+/// nothing that is due.
 package final class EngineClock: Sendable {
   private let offsetNS: Atomic<Int64>
 

@@ -2,9 +2,11 @@ package import PerdureModel
 package import PerdureStore
 import Synchronization
 
-/// What the clients and runtimes of one open store share: the store, its committer, a clock, and who is to be told of what.
+/// What the clients and runtimes of one open store share: the store, its committer, a clock, and who is to be
+/// told of what.
 ///
-/// After each group commit the hub tells the runtimes of this process what concerns them, so that nobody has to poll.
+/// After each group commit the hub tells the runtimes of this process what concerns them, so that nobody has
+/// to poll.
 package final class Hub: @unchecked Sendable {
   package let store: any Store
   package let clock = EngineClock()

@@ -1,7 +1,8 @@
 package import PerdureModel
 package import PerdureStore
 
-/// Those who wait for the end of an instance. Answers come on a thread of its own, which starts with the first wait.
+/// Those who wait for the end of an instance. Answers come on a thread of its own, which starts with the
+/// first wait.
 package final class WaitDesk: @unchecked Sendable {
   package enum Answer: Sendable {
     case ended(InstanceDescription)
@@ -159,7 +160,8 @@ package final class WaitDesk: @unchecked Sendable {
     tell(instance, answer, upTo: known)
   }
 
-  /// A wait that began after the look may be for an instance that was started in between: it gets a look of its own.
+  /// A wait that began after the look may be for an instance that was started in between: it gets a look of
+  /// its own.
   private func tell(_ instance: InstanceID, _ answer: Answer, upTo known: UInt64) {
     let told = monitor.locked {
       let all = waits.removeValue(forKey: ExactText(instance)) ?? []

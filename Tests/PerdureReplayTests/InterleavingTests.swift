@@ -2,8 +2,8 @@ import PerdureModel
 import PerdureReplay
 import Testing
 
-/// The order of events alone decides what code does: however they were batched into turns, and whether a turn was run
-/// warm or from the beginning (`Story` checks that for every turn).
+/// The order of events alone decides what code does: however they were batched into turns, and whether a turn
+/// was run warm or from the beginning (`Story` checks that for every turn).
 @Suite struct InterleavingTests {
   struct Random: RandomNumberGenerator {
     var state: UInt64

@@ -2,8 +2,8 @@ import PerdureModel
 import PerdureReplay
 import Testing
 
-/// One instance whose turns are run by hand. Each turn is run twice, warm and built anew from history, and must come to
-/// the same commit.
+/// One instance whose turns are run by hand. Each turn is run twice, warm and built anew from history, and
+/// must come to the same commit.
 struct Story {
   var state: ExecutionState
   var history: [Event] = []

@@ -119,7 +119,8 @@ import Testing
     #expect(throws: RuntimeError.self) { try other.registerActivity("o", .poll) }
   }
 
-  /// Clients that start instances while a runtime comes up: none is lost between "has an owner" and "is told".
+  /// Clients that start instances while a runtime comes up: none is lost between "has an owner" and "is
+  /// told".
   @Test func startsDuringTheStartOfARuntime() throws {
     let store = bed.store
     let client = bed.client
