@@ -7,7 +7,9 @@ package struct ExactText: Hashable, Sendable {
 
   package static func == (one: ExactText, other: ExactText) -> Bool {
     var (a, b) = (one.text, other.text)
-    return a.withUTF8 { a in b.withUTF8 { b in areEqual(UnsafeRawBufferPointer(a), UnsafeRawBufferPointer(b)) } }
+    return a.withUTF8 { a in
+      b.withUTF8 { b in areEqual(UnsafeRawBufferPointer(a), UnsafeRawBufferPointer(b)) }
+    }
   }
 
   /// Word by word: this is the comparison of every key of the hot path.

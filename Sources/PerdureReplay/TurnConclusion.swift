@@ -17,7 +17,7 @@ extension ExecutionState {
   ///
   /// - prepared: what the request delivered beyond `recorded`.
   /// - recorded: the stored history when the code was built anew (`from` 0); nil when it went on from where
-  /// it was.
+  ///   it was.
   /// - revision: of the instance row that the turn is computed from.
   /// - latestVersion: what continue-as-new takes when the code names no version.
   package mutating func conclude(

@@ -44,7 +44,8 @@ enum Opening {
     var connections = [writing]
     do {
       try writing.harden()
-      // KiB of memory for pages: the writer touches the ends of every index, readers mostly what is asked for once.
+      // KiB of memory for pages: the writer touches the ends of every index, readers mostly what is asked for
+      // once.
       try writing.execute("PRAGMA cache_size=-32768")
       try claim(writing)
       try useLog(writing, busyTimeoutMS: busyTimeoutMS)

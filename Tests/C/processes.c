@@ -187,7 +187,8 @@ static void check_side_by_side(dx_client *client) {
 
 int main(int count, char **arguments) {
   if (count == 4) return work(arguments[2], arguments[3]);
-  char folder[] = "/tmp/perdure-processes-XXXXXX";
+  char folder[64] = "/tmp/perdure-processes-";
+  memset(folder + strlen(folder), 'X', 6); /* what mkdtemp replaces */
   ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
   if (mkdtemp(folder) == NULL || size < 0) return 1;
   snprintf(store_url, sizeof store_url, "sqlite:%s/store.sqlite", folder);

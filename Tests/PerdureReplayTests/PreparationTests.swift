@@ -41,8 +41,8 @@ import Testing
       "answers of another kind", [.ran(2), .timerDue(1), .child(1, 1), .ran(4)], [], strays: [0, 1, 2, 3]),
     Case("two cancels", [.cancel(1, "a"), .cancel(2, "b")], ["cancellationRequested"], strays: [1]),
     Case(
-      "a failed child", [.child(1, 3, .failed(Failure(type: "T", message: "m")))],
-      ["subOrchestrationFailed"]),
+      "a failed child",
+      [.child(1, 3, .failed(Failure(type: "T", message: "m")))], ["subOrchestrationFailed"]),
   ]
 
   @Test(arguments: cases)
