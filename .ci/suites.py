@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / ".build" / "results"
 PYTHON = str(ROOT / ".build" / "venv" / "bin" / "python")
 SWIFT = os.environ.get("SWIFT", "swift")
-SEEDS = os.environ.get("SEEDS", "200")
+SEEDS = os.environ.get("SEEDS", "500")
 
 
 @dataclass
@@ -91,6 +91,7 @@ SUITES = [
         [".ci/checked", f"{SEEDS} seeds", SWIFT, "run", "-c", "release", "dx-sim", "--seeds", SEEDS],
         last_line,
     ),
+    Suite("examples", [PYTHON, "Tests/examples/run.py", str(ROOT / ".build" / "debug")], last_line),
     Suite("kills", [PYTHON, "Tests/chaos/kill_loop.py", "--kills", "5", "--orders", "40"], last_line),
     Suite("demo", [".ci/checked", "the demo runs to its end", "make", "-s", "demo"], last_line),
     Suite("format", [".ci/format", "--check"], last_line),

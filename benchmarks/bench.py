@@ -1,27 +1,24 @@
-"""Measures the Python binding. Prints lines `W1 <what> python <store> <value> <unit>`.
+"""What the Python binding costs on top of the engine. Same workloads and names as benchmarks/c/bench.c.
 
-    PERDURE_LIBRARY=.build/release/libdx.so PYTHONPATH=bindings/python/src python3 benchmarks/bench.py [W1 W3 W4 idle]
+    benchmarks/bench.py [STORE-URL [quick]]
+
+Prints lines of `WORKLOAD NAME python VALUE UNIT`; without a store, one in a temporary folder. With
+benchmarks/c/sync_counter.c preloaded it counts syncs too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import resource
-import statistics
 import sys
 import tempfile
 import time
-from typing import Any, List
+from dataclasses import dataclass
+from typing import Any
 
 import perdure
-
-INSTANCES = 2_000
-ALONE = 200
-CHAINS = (10, 100, 1_000, 5_000)
-FAN_OUT = 1_000
-PARKED = 2_000
-IDLE_SECONDS = 10
 
 
 @perdure.activity
@@ -30,7 +27,7 @@ def echo(ctx: perdure.ActivityContext, value: int) -> int:
 
 
 @perdure.orchestration
-async def single(ctx: perdure.OrchestrationContext, value: int) -> int:
+async def hello(ctx: perdure.OrchestrationContext, value: int) -> int:
     return await ctx.activity(echo, value)
 
 
@@ -42,107 +39,130 @@ async def chain(ctx: perdure.OrchestrationContext, steps: int) -> int:
 
 
 @perdure.orchestration
-async def fan_out(ctx: perdure.OrchestrationContext, width: int) -> int:
+async def fan(ctx: perdure.OrchestrationContext, width: int) -> int:
     return sum(await asyncio.gather(*(ctx.activity(echo, item) for item in range(width))))
 
 
 @perdure.orchestration
-async def parked(ctx: perdure.OrchestrationContext) -> Any:
-    return await ctx.wait_for_event("go")
+async def park(ctx: perdure.OrchestrationContext) -> Any:
+    return await ctx.wait_for_event("never")
 
 
-DEFINITIONS = [echo, single, chain, fan_out, parked]
+@dataclass
+class Usage:
+    """What this process has spent."""
+
+    wall: float
+    processor: float
+    syncs: int | None
+
+    @staticmethod
+    def now() -> Usage:
+        spent = resource.getrusage(resource.RUSAGE_SELF)
+        try:
+            syncs = ctypes.CDLL(None).sync_count()
+        except AttributeError:
+            syncs = None
+        return Usage(time.perf_counter(), spent.ru_utime + spent.ru_stime, syncs)
 
 
-def line(work: str, what: str, value: float, unit: str) -> None:
-    print(f"{work:<5} {what:<34} python  sqlite  {value:>10.2f} {unit}", flush=True)
+def report(workload: str, name: str, value: float, unit: str) -> None:
+    print(f"{workload} {name} python {value:.3f} {unit}", flush=True)
 
 
-def cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+def report_syncs(name: str, begin: Usage, end: Usage, count: int) -> None:
+    if begin.syncs is not None and end.syncs is not None:
+        report("W1", f"{name}-syncs", (end.syncs - begin.syncs) / count, "syncs/orchestration")
 
 
-def rss() -> float:
+def resident_mebibytes() -> float:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-def start_all(client: perdure.Client, requests: List[perdure.StartRequest]) -> List[str]:
+def start_all(client: perdure.Client, requests: list[perdure.StartRequest]) -> list[str]:
     started = client.start_many(requests)
-    failed = [each for each in started if not isinstance(each, str)]
-    if failed:
-        raise SystemExit(f"{len(failed)} instances were not started, the first one: {failed[0]}")
+    refused = [each for each in started if not isinstance(each, str)]
+    if refused:
+        raise SystemExit(f"{len(refused)} instances were not started, the first one: {refused[0]}")
     return [each for each in started if isinstance(each, str)]
 
 
-def throughput(client: perdure.Client) -> None:
-    for round in ("first", "second"):
-        cpu_before, begin = cpu(), time.perf_counter()
-        ids = start_all(client, [perdure.StartRequest(single, item) for item in range(INSTANCES)])
-        results = [client.result(each, 120) for each in ids]
-        took = time.perf_counter() - begin
-        if results != list(range(INSTANCES)):
-            raise SystemExit("W1: wrong results")
-        line("W1", f"{INSTANCES} at once, {round} round", INSTANCES / took, "orchestrations/s")
-        line("W1", f"CPU each, {round} round", (cpu() - cpu_before) / INSTANCES * 1e6, "us")
+def many_at_once(client: perdure.Client, count: int) -> None:
+    begin = Usage.now()
+    ids = start_all(client, [perdure.StartRequest(hello, item) for item in range(count)])
+    results = [client.result(each, 120) for each in ids]
+    end = Usage.now()
+    if results != list(range(count)):
+        raise SystemExit("W1: wrong results")
+    report("W1", f"{count}-at-once", count / (end.wall - begin.wall), "orchestrations/s")
+    report("W1", f"{count}-at-once-cpu", (end.processor - begin.processor) / count * 1e6, "us/orchestration")
+    report_syncs(f"{count}-at-once", begin, end, count)
 
 
-def alone(client: perdure.Client) -> None:
-    times = []
-    for item in range(ALONE):
-        begin = time.perf_counter()
-        client.result(client.start(single, item), 30)
-        times.append((time.perf_counter() - begin) * 1000)
-    times.sort()
-    line("W1", f"one alone, p50 of {ALONE}", statistics.median(times), "ms")
-    line("W1", f"one alone, p99 of {ALONE}", times[int(ALONE * 0.99)], "ms")
+def alone(client: perdure.Client, count: int) -> None:
+    begin = Usage.now()
+    latencies = []
+    for item in range(count):
+        start = time.perf_counter()
+        client.result(client.start(hello, item), 30)
+        latencies.append((time.perf_counter() - start) * 1000)
+    end = Usage.now()
+    latencies.sort()
+    report("W1", "alone-p50", latencies[count // 2], "ms")
+    report("W1", "alone-p99", latencies[count * 99 // 100], "ms")
+    report_syncs("alone", begin, end, count)
 
 
-def chains(client: perdure.Client) -> None:
-    for steps in CHAINS:
-        begin = time.perf_counter()
-        if client.result(client.start(chain, steps), 600) != steps:
-            raise SystemExit("W3: wrong result")
-        line("W3", f"chain of {steps}, per step", (time.perf_counter() - begin) / steps * 1000, "ms")
+def chain_of(client: perdure.Client, length: int) -> None:
+    begin = Usage.now()
+    if client.result(client.start(chain, length), 600) != length:
+        raise SystemExit("W3: wrong result")
+    end = Usage.now()
+    report("W3", f"chain-{length}", (end.wall - begin.wall) / length * 1e3, "ms/step")
+    report("W3", f"chain-{length}-cpu", (end.processor - begin.processor) / length * 1e6, "us/step")
 
 
-def fan(client: perdure.Client) -> None:
-    for round in ("first", "second"):
-        begin = time.perf_counter()
-        if client.result(client.start(fan_out, FAN_OUT), 120) != FAN_OUT * (FAN_OUT - 1) // 2:
-            raise SystemExit("W4: wrong result")
-        line("W4", f"fan-out {FAN_OUT} and join, {round}", (time.perf_counter() - begin) * 1000, "ms")
+def fan_out(client: perdure.Client, width: int) -> None:
+    begin = Usage.now()
+    if client.result(client.start(fan, width), 120) != width * (width - 1) // 2:
+        raise SystemExit("W4: wrong result")
+    report("W4", f"fan-{width}", (Usage.now().wall - begin.wall) * 1e3, "ms")
 
 
-def idle(client: perdure.Client) -> None:
-    before = rss()
-    ids = start_all(client, [perdure.StartRequest(parked) for _ in range(PARKED)])
-    while client.describe(ids[-1]).event_count < 2:
+def parked(client: perdure.Client, count: int, seconds: float) -> None:
+    ids = start_all(client, [perdure.StartRequest(park) for _ in range(count)])
+    while any(client.describe(each).event_count < 2 for each in reversed(ids)):
         time.sleep(0.05)
     time.sleep(1)
-    line("idle", f"RSS with {PARKED} parked", rss(), "MiB")
-    line("idle", "RSS per parked instance", (rss() - before) * 1024 / PARKED, "KiB")
-    begin = cpu()
-    time.sleep(IDLE_SECONDS)
-    line("idle", f"CPU over {IDLE_SECONDS} s, {PARKED} parked", (cpu() - begin) * 1000, "ms")
+    begin = Usage.now()
+    time.sleep(seconds)
+    end = Usage.now()
+    per_minute = (end.processor - begin.processor) / (end.wall - begin.wall) * 60
+    report("W8", f"{count}-parked-cpu", per_minute, "s/min")
+    report("W8", f"{count}-parked-rss", resident_mebibytes(), "MiB")
 
 
-WORKLOADS = {"W1": (throughput, alone), "W3": (chains,), "W4": (fan,), "idle": (idle,)}
+def run(url: str, quick: bool) -> None:
+    definitions = [echo, hello, chain, fan, park]
+    with perdure.Store(url) as store, perdure.Runtime(store, definitions), perdure.Client(store) as client:
+        report("W8", "rss-at-start", resident_mebibytes(), "MiB")
+        alone(client, 20 if quick else 200)
+        for count in (200,) if quick else (2_000, 10_000):
+            many_at_once(client, count)
+        for length in (10, 100) if quick else (10, 100, 1_000, 5_000):
+            chain_of(client, length)
+        fan_out(client, 100 if quick else 1_000)
+        parked(client, 100 if quick else 2_000, 1 if quick else 10)
 
 
 def main() -> None:
-    chosen = sys.argv[1:] or list(WORKLOADS)
-    unknown = [name for name in chosen if name not in WORKLOADS]
-    if unknown:
-        raise SystemExit(f"Unknown workload {unknown[0]}; there are {', '.join(WORKLOADS)}.")
-    for name in chosen:
-        for workload in WORKLOADS[name]:
-            with tempfile.TemporaryDirectory() as folder:
-                with perdure.Store(f"sqlite:{os.path.join(folder, 'bench.sqlite')}") as store:
-                    with perdure.Runtime(store, DEFINITIONS), perdure.Client(store) as client:
-                        workload(client)
-    line("end", "RSS", rss(), "MiB")
+    quick = "quick" in sys.argv[1:]
+    if len(sys.argv) > 1:
+        run(sys.argv[1], quick)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        run(f"sqlite:{os.path.join(folder, 'bench.sqlite')}", quick)
 
 
 if __name__ == "__main__":

@@ -231,9 +231,9 @@ DX_API void dx_runtime_free(dx_runtime *runtime);
 
 /* Writes the "Turn request" to *out. Borrowed until the token is completed or failed. */
 DX_API DX_CHECKED dx_error *dx_turn_input(const dx_turn *turn, dx_text *out);
-/* answer: "Turn answer". The token is gone whatever comes back. DX_PROTOCOL: the answer cannot be read; the turn
- * counts as failed and is tried again. What only history can tell (the code and its history differ) quarantines
- * the instance: see its description and the log. */
+/* answer: "Turn answer". The token is gone whatever comes back. DX_PROTOCOL: the answer cannot be read;
+ * the turn counts as failed and is tried again. What only history can tell (the code and its history
+ * differ) quarantines the instance: see its description and the log. */
 DX_API DX_CHECKED dx_error *dx_turn_complete(dx_turn *turn, dx_text answer);
 /* The host could not run the turn; the engine tries again later. An orchestration that fails is a normal
  * answer. failure: "Failure". */

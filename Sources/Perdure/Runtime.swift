@@ -43,7 +43,7 @@ public final class Runtime: Sendable {
 /// How a runtime works. The ranges are checked by `Runtime.init`.
 public struct RuntimeOptions: Hashable, Sendable {
   /// Activities at once, 1...10,000.
-  public var activitySlots = 8
+  public var activitySlots = 16
   /// Threads that run orchestration code, 1...64.
   public var turnThreads = 2
   /// Instances kept in memory between their turns, 0...1,000,000. The others are run again from their

@@ -1,10 +1,12 @@
 import Glibc
 import Synchronization
 
-/// What stands behind the opaque pointers of dx.h: numbers that are looked up, so that a pointer that was freed, used
-/// twice or made up is told apart from a good one without touching memory.
+/// What stands behind the opaque pointers of dx.h: numbers that are looked up, so that a pointer that was
+/// freed, used twice or made up is told apart from a good one without touching memory.
 ///
-///     bits 0-2   kind (never 0)      bits 3-26  place in the table      bits 27-52  how often the place was used
+///     bits 0-2     kind (never 0)
+///     bits 3-26    place in the table
+///     bits 27-52   how often the place was used
 ///
 /// 53 bits, so that the same number passes through JSON (tokens of the pull mode).
 enum HandleKind: UInt, CaseIterable, Sendable {

@@ -28,11 +28,17 @@ public func dx_runtime_poll(
       timeoutMS: work.refused.isEmpty ? timeout_ms : 0)
     work.isStopped = polled.isStopped
     for ticket in polled.turns {
-      guard let token: UInt = Handles.turns.add(TurnObject(ticket)) else { continue }
+      guard let token: UInt = Handles.turns.add(TurnObject(ticket)) else {
+        _ = ticket.fail(.tooManyTokens)
+        continue
+      }
       work.turns.append(.init(token: Int64(token), input: .request(ticket.request)))
     }
     for ticket in polled.activities {
-      guard let token: UInt = Handles.activities.add(ActivityObject(ticket)) else { continue }
+      guard let token: UInt = Handles.activities.add(ActivityObject(ticket)) else {
+        _ = ticket.end(.failed(.tooManyTokens))
+        continue
+      }
       work.activities.append(.init(token: Int64(token), input: .task(ticket.task)))
     }
     try out.set(json: PollWire.encode(work))

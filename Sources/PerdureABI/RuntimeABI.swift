@@ -71,12 +71,18 @@ private func function(_ run: dx_turn_fn?, _ user: UserData) -> HostFunction<Turn
   let call = TurnCall(run: run)
   return .callback { ticket in
     guard let token: OpaquePointer = try? Handles.turns.add(TurnObject(ticket)) else {
-      _ = ticket.fail(Failure(type: FailureType.limitExceeded, message: "too many turns are out"))
+      _ = ticket.fail(.tooManyTokens)
       return
     }
     call.run(token, user.pointer)
     withExtendedLifetime(user) {}
   }
+}
+
+extension Failure {
+  /// The table of tokens is full: hosts have taken work and never answered.
+  static let tooManyTokens = Failure(
+    type: FailureType.limitExceeded, message: "16 million turns or activities are out at hosts")
 }
 
 private struct TurnCall: @unchecked Sendable {
@@ -103,7 +109,7 @@ private func function(_ run: dx_activity_fn?, _ user: UserData) -> HostFunction<
   return .callback { ticket in
     guard let token: OpaquePointer = try? Handles.activities.add(ActivityObject(ticket)) else {
       _ = ticket.end(
-        .failed(Failure(type: FailureType.limitExceeded, message: "too many activities are out")))
+        .failed(.tooManyTokens))
       return
     }
     call.run(token, user.pointer)

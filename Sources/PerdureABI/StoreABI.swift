@@ -6,7 +6,8 @@ import PerdureStoreMemory
 import PerdureStoreSQLite
 import PerdureWire
 
-/// An open store, shared by its handle and by the clients and runtimes on it. It closes with the last of them.
+/// An open store, shared by its handle and by the clients and runtimes on it. It closes with the last of
+/// them.
 final class StoreObject: Sendable {
   let hub: Hub
 

@@ -96,13 +96,15 @@ final class LentText: @unchecked Sendable {
   var text: dx_text { dx_text(data: UnsafePointer(bytes.baseAddress), size: bytes.count - 1) }
 }
 
-/// Option structs: `struct_size` says how much of it the caller knows. Shorter means zeros, longer must be zeros.
+/// Option structs: `struct_size` says how much of it the caller knows. Shorter means zeros, longer must be
+/// zeros.
 func options<Options>(
   _ pointer: UnsafePointer<Options>, empty: Options, size: Int
 ) throws(ABIError) -> Options {
   let limit = 4_096
   let known = MemoryLayout<Options>.size
-  guard size >= MemoryLayout<Int>.size, size <= limit else {
+  // Half a member would be half a pointer.
+  guard size >= MemoryLayout<Int>.size, size <= limit, size % MemoryLayout<Int>.size == 0 else {
     throw ABIError(.invalidArgument, "struct_size is \(size); set it to sizeof of the options")
   }
   let raw = UnsafeRawBufferPointer(start: pointer, count: size)

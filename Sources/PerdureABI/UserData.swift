@@ -1,8 +1,8 @@
 import CDX
 import PerdureRuntime
 
-/// A host's pointer and the call that ends its life: `release` is called exactly once, when the last callback that could
-/// use the pointer is gone, on a thread that is in no dx_ call.
+/// A host's pointer and the call that ends its life: `release` is called exactly once, when the last callback
+/// that could use the pointer is gone, on a thread that is in no dx_ call.
 final class UserData: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer?
   private let release: dx_release_fn?

@@ -113,7 +113,8 @@ package final class Client: Sendable {
 
   // MARK: Wait
 
-  /// Calls `answer` once when the instance has ended. false: the store is closed, and `answer` is never called.
+  /// Calls `answer` once when the instance has ended. false: the store is closed, and `answer` is never
+  /// called.
   ///
   /// - timeoutMS: negative for no limit.
   package func wait(

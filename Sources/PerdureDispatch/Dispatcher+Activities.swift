@@ -11,7 +11,7 @@ extension Dispatcher {
     guard let claim = desk.end(key, token: token) else { return false }
     defer { pump(now) }
     guard isRunning else {
-      write(.activityEnded(key, claim, outcome))
+      forward(key, claim, outcome)
       return true
     }
     let finished = FinishedActivity(action: key.action, claim: claim)
@@ -31,7 +31,7 @@ extension Dispatcher {
   mutating func pumpActivities() {
     while let task = desk.next() { effects.append(.runActivity(task)) }
     guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
-    let names = registry.activities.sorted()
+    let names = registry.activities
     guard !names.isEmpty else { return }
     backlog.mayHaveActivities = false
     backlog.isClaimingActivities = true
@@ -59,12 +59,37 @@ extension Dispatcher {
   mutating func forwardResults(_ held: Held) {
     for case .activity(let finished, let execution, let outcome) in held.results {
       let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
-      write(.activityEnded(key, finished.claim, outcome))
+      forward(key, finished.claim, outcome)
     }
+  }
+
+  private mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) {
+    desk.forward(key)
+    write(.activityEnded(key, claim, outcome))
+  }
+
+  /// Frees the slots of results that are no longer on the way.
+  mutating func freeSlots(of held: Held) {
+    let onTheWay = held.results.compactMap { item -> ActivityKey? in
+      guard case .activity(let finished, let execution, _) = item else { return nil }
+      return ActivityKey(instance: held.instance, execution: execution, action: finished.action)
+    }
+    desk.recorded(held.instance, except: onTheWay)
   }
 
   /// These must not be lost. A stale claim or an instance that is gone ends them.
   mutating func rewriteIfFailed(_ write: Write, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    if case .failed(_, isTransient: true) = outcome { deferred.insert(write, at: now + 1_000) }
+    if case .failed(_, isTransient: true) = outcome {
+      deferred.insert(write, at: now + 1_000)
+    } else if case .activityEnded(let key, _, _) = write {
+      desk.free(key)
+    }
+  }
+
+  /// Instances that came back to us in the meantime are not given up.
+  mutating func rewrite(_ late: Write) {
+    guard case .releaseInstances(let instances) = late else { return write(late) }
+    let gone = instances.filter { held[ExactText($0)] == nil }
+    if !gone.isEmpty { write(.releaseInstances(gone)) }
   }
 }

@@ -6,11 +6,24 @@ extension Dispatcher {
 
   /// An instance was created with us as its owner.
   package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
-    guard isRunning, held[ExactText(start.instance)] == nil else { return }
+    guard isRunning else { return }
+    // What we hold under this id was deleted, by another process perhaps.
+    if self.held[ExactText(start.instance)] != nil { drop(start.instance) }
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
     hold(held)
     becameReady(held)
     pump(now)
+  }
+
+  /// Instances were deleted: nothing of them goes on here.
+  package mutating func instancesDeleted(_ instances: [InstanceID], now: TimestampMS) {
+    for instance in instances { drop(instance) }
+    pump(now)
+  }
+
+  private mutating func drop(_ instance: InstanceID) {
+    desk.dropAll(of: instance, into: &effects)
+    if let held = held[ExactText(instance)] { forget(held) }
   }
 
   /// A message was stored for an instance that we own.
@@ -26,8 +39,13 @@ extension Dispatcher {
 
   /// Answer to `.loadInbox`.
   package mutating func foundMessages(_ instance: InstanceID, _ messages: [InboxMessage], now: TimestampMS) {
-    guard isRunning, let held = held[ExactText(instance)] else { return }
+    // While it loads, these may be older than what the snapshot will have.
+    guard isRunning, let held = held[ExactText(instance)], held.phase != .loading else { return }
+    let known = held.lastSequence
     take(messages, held)
+    // Another process's message can be older than the last one that we were told of.
+    if held.isMissingMessages, held.lastSequence == known, held.phase == .idle { reload(held) }
+    held.isMissingMessages = false
     pump(now)
   }
 
@@ -55,7 +73,13 @@ extension Dispatcher {
 
   /// Answer to `.load`.
   package mutating func loaded(_ instance: InstanceID, _ result: LoadResult, now: TimestampMS) {
-    guard isRunning, let held = held[ExactText(instance)], held.phase == .loading else { return }
+    guard isRunning, let held = held[ExactText(instance)] else { return }
+    if case .failed = result, held.phase == .idle {
+      // Its inbox could not be read. Loading is tried until it works.
+      reload(held)
+      return pump(now)
+    }
+    guard held.phase == .loading else { return }
     switch result {
     case .snapshot(let snapshot): restore(held, snapshot, now)
     case .missing: forget(held)
@@ -65,9 +89,7 @@ extension Dispatcher {
     case .failed(let message):
       held.failures += 1
       log(.warn, "an instance could not be loaded and is tried again: \(message)", now, held)
-      held.phase = .waiting
-      held.retryAt = now + Self.backoffMS(held.failures)
-      retries.insert(instance, at: held.retryAt)
+      wait(held, held.failures, now)
     }
     pump(now)
   }
@@ -85,6 +107,7 @@ extension Dispatcher {
   mutating func hold(_ held: Held) { self.held[ExactText(held.instance)] = held }
 
   mutating func forget(_ held: Held) {
+    desk.recorded(held.instance)
     held.phase = .loading
     held.state = nil
     self.held[ExactText(held.instance)] = nil
@@ -96,6 +119,7 @@ extension Dispatcher {
     held.prepared = PreparedTurn()
     held.history = nil
     held.phase = .idle
+    freeSlots(of: held)
     if held.hasWork { return becameReady(held) }
     held.parkings += 1
     parked.append((held, held.parkings))
@@ -134,12 +158,13 @@ extension Dispatcher {
   /// Reads the instance anew; what a turn had taken goes back first.
   mutating func reload(_ held: Held) {
     unfold(held)
+    held.state = nil
     held.phase = .loading
     effects.append(.load(held.instance))
   }
 
-  /// After a lost race: the store decides who goes on. Messages come back with the snapshot; results of activities
-  /// that ran here exist nowhere else.
+  /// After a lost race: the store decides who goes on. Messages come back with the snapshot; results of
+  /// activities that ran here exist nowhere else.
   mutating func startOver(_ held: Held) {
     held.incoming = held.results
     held.folding = []
@@ -177,7 +202,18 @@ extension Dispatcher {
     backlog.isClaimingInstances = false
     switch outcome {
     case .instances(let instances):
-      for instance in instances where held[ExactText(instance)] == nil {
+      for instance in instances {
+        if let known = held[ExactText(instance)] {
+          switch known.phase {
+          case .loading: continue
+          case .idle, .unserved:
+            // Nobody owned it: what we hold may be of an older life of this id. The store knows.
+            forget(known)
+          default:
+            effects.append(.loadInbox(instance, after: known.lastSequence))
+            continue
+          }
+        }
         let held = Held(instance: instance, phase: .loading, revision: 0, start: nil)
         hold(held)
         effects.append(.load(instance))
@@ -199,9 +235,7 @@ extension Dispatcher {
     case .instances: effects.append(.load(instance))
     case .failed:
       held.failures += 1
-      held.phase = .waiting
-      held.retryAt = now + Self.backoffMS(held.failures)
-      retries.insert(instance, at: held.retryAt)
+      wait(held, held.failures, now)
     case .notFound: forget(held)
     default:
       forwardResults(held)
@@ -252,7 +286,7 @@ extension Dispatcher {
 
   private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {
     guard let state = held.state else { return }
-    for (action, fireAt) in state.timers.sorted(by: { $0.key < $1.key }) {
+    for (action, fireAt) in state.timers.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
       if fireAt <= now {
         held.incoming.append(.timerDue(action))
       } else {

@@ -5,9 +5,13 @@ extension Dispatcher {
   // MARK: Input
 
   /// A host answered a turn.
-  package mutating func turnAnswered(_ instance: InstanceID, _ answer: TurnAnswer, now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .turning else { return }
-    turnsOut -= 1
+  ///
+  /// - turn: the number in the request. An answer to a turn that nobody waits for is dropped.
+  package mutating func turnAnswered(
+    _ turn: Int64, _ instance: InstanceID, _ answer: TurnAnswer, now: TimestampMS
+  ) {
+    defer { pump(now) }
+    guard let held = turnIsBack(turn, instance) else { return }
     do throws(TurnFault) {
       if let request = held.request { try AnswerCheck.run(answer, of: request) }
       switch answer {
@@ -20,20 +24,29 @@ extension Dispatcher {
       case .protocolViolation(let message): turnFailed(held, FailureType.protocolViolation, message, now)
       }
     }
-    pump(now)
   }
 
   /// A host could not run a turn.
-  package mutating func turnFailed(_ instance: InstanceID, _ failure: Failure, now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .turning else { return }
-    turnsOut -= 1
+  package mutating func turnFailed(
+    _ turn: Int64, _ instance: InstanceID, _ failure: Failure, now: TimestampMS
+  ) {
+    defer { pump(now) }
+    guard let held = turnIsBack(turn, instance) else { return }
     turnFailed(held, failure.type, failure.message, now)
-    pump(now)
   }
 
-  mutating func timerIsDue(_ due: DueTimer) {
+  private mutating func turnIsBack(_ turn: Int64, _ instance: InstanceID) -> Held? {
+    guard turnsOut.remove(turn) != nil, let held = held[ExactText(instance)] else { return nil }
+    return held.phase == .turning && held.request?.turn == turn ? held : nil
+  }
+
+  mutating func timerIsDue(_ due: DueTimer, _ now: TimestampMS) {
     guard let held = held[ExactText(due.instance)], let state = held.state else { return }
-    guard state.execution == due.execution, state.timers[due.action] != nil else { return }
+    // The time is asked for again: an instance that was deleted and started anew may have another timer of
+    // this number.
+    guard state.execution == due.execution, let fireAt = state.timers[due.action], fireAt <= now else {
+      return
+    }
     held.incoming.append(.timerDue(due.action))
     becameReady(held)
   }
@@ -48,7 +61,7 @@ extension Dispatcher {
   }
 
   mutating func pumpTurns(_ now: TimestampMS) {
-    while turnsOut < Self.turnsOutMax, let held = ready.popFirst() {
+    while turnsOut.count < Self.turnsOutMax, let held = ready.popFirst() {
       if held.phase == .ready { beginTurn(held, now) }
     }
   }
@@ -68,11 +81,12 @@ extension Dispatcher {
     fold(held, state, now)
     guard !held.prepared.lines.isEmpty else {
       let commit = state.conclude(strays: held.prepared, revision: held.revision, now: now)
+      held.isRetained = held.hostEvents > 0
       return commit.consumed.isEmpty ? settle(held) : commitTurn(held, assign(commit))
     }
     held.phase = .turning
-    turnsOut += 1
     turnNumber += 1
+    turnsOut.insert(turnNumber)
     let request = request(held, state, version)
     held.request = request
     effects.append(.runTurn(request))
@@ -98,7 +112,7 @@ extension Dispatcher {
       from: held.history == nil ? held.hostEvents : 0, replayed: state.lastDelivered,
       events: stored + held.prepared.events,
       firstAction: held.history == nil ? state.lastAction + 1 : 1,
-      isCancelling: state.cancellationReason != nil || held.prepared.hasCancellation)
+      isCancelling: state.cancellationReason != nil)
   }
 
   private mutating func conclude(
@@ -116,7 +130,7 @@ extension Dispatcher {
     held.next = conclusion.next
     held.logs = conclusion.logs
     held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
-    held.failures = 0
+    held.turnFailures = 0
     commitTurn(held, assign(conclusion.commit))
   }
 
@@ -126,7 +140,7 @@ extension Dispatcher {
     commit.owner = settings.node
     var room = Limits.activitiesHeld - desk.count
     for index in commit.scheduled.indices where room > 0 {
-      guard registry.activities.contains(commit.scheduled[index].name) else { continue }
+      guard registry.runs(commit.scheduled[index].name) else { continue }
       commit.scheduled[index].claim = ActivityClaim(node: settings.node, token: 1)
       room -= 1
     }
@@ -147,20 +161,23 @@ extension Dispatcher {
   // MARK: After a turn
 
   mutating func turnWritten(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard let held = held[ExactText(commit.instance)], held.phase == .committing else { return }
+    guard let held = held[ExactText(commit.instance)], held.phase == .committing,
+      held.revision == commit.revision
+    else { return }
     switch outcome {
     case .turned(let hasWaitingMessages):
       for line in held.logs { log(line.level, line.message, now, held) }
       landed(held, commit, now)
       let knowsOne = held.incoming.contains { if case .message = $0 { true } else { false } }
       if hasWaitingMessages && !knowsOne && !commit.status.isTerminal {
+        held.isMissingMessages = true
         effects.append(.loadInbox(held.instance, after: held.lastSequence))
       }
     case .failed(let message, let isTransient):
       held.failures += 1
       log(
         isTransient ? .warn : .error, "a turn could not be stored and is tried again: \(message)", now, held)
-      wait(held, now)
+      wait(held, held.failures, now)
     case .notFound:
       forget(held)
     default:
@@ -171,6 +188,7 @@ extension Dispatcher {
 
   private mutating func landed(_ held: Held, _ commit: TurnCommit, _ now: TimestampMS) {
     held.revision = commit.revision + 1
+    held.failures = 0
     held.start = nil
     held.commit = nil
     held.history = nil
@@ -213,15 +231,15 @@ extension Dispatcher {
   // MARK: Failures
 
   private mutating func turnFailed(_ held: Held, _ type: String, _ message: String, _ now: TimestampMS) {
-    held.failures += 1
+    held.turnFailures += 1
     unfold(held)
-    guard held.failures < Limits.turnFailures else {
+    guard held.turnFailures < Limits.turnFailures else {
       let cause = Failure(type: type, message: message)
-      let text = "the host failed \(held.failures) turns of this instance in a row: \(message)"
+      let text = "the host failed \(held.turnFailures) turns of this instance in a row: \(message)"
       return quarantine(held, Failure(type: FailureType.poison, message: text, cause: cause), now)
     }
     log(.warn, "a turn failed and is tried again: \(message)", now, held)
-    wait(held, now)
+    wait(held, held.turnFailures, now)
   }
 
   /// Puts back what a turn had taken; the next one builds the code anew.
@@ -233,9 +251,9 @@ extension Dispatcher {
     held.hostEvents = 0
   }
 
-  private mutating func wait(_ held: Held, _ now: TimestampMS) {
+  mutating func wait(_ held: Held, _ failures: Int, _ now: TimestampMS) {
     held.phase = .waiting
-    held.retryAt = now + Self.backoffMS(held.failures)
+    held.retryAt = now + Self.backoffMS(failures)
     retries.insert(held.instance, at: held.retryAt)
   }
 
@@ -246,8 +264,7 @@ extension Dispatcher {
     } else if held.state == nil && held.start == nil {
       reload(held)
     } else {
-      held.phase = .idle
-      becameReady(held)
+      settle(held)
     }
   }
 
@@ -269,7 +286,7 @@ extension Dispatcher {
       held.failures += 1
       held.state = nil
       held.start = nil
-      wait(held, now)
+      wait(held, held.failures, now)
     default: startOver(held)
     }
   }

@@ -10,7 +10,7 @@ package struct DispatchSettings: Hashable, Sendable {
   /// Parked instances that stay in memory.
   package var cachedInstances: Int
 
-  package init(node: NodeID, activitySlots: Int = 8, cacheIsOn: Bool = true, cachedInstances: Int = 10_000) {
+  package init(node: NodeID, activitySlots: Int = 16, cacheIsOn: Bool = true, cachedInstances: Int = 10_000) {
     self.node = node
     self.activitySlots = activitySlots
     self.cacheIsOn = cacheIsOn
@@ -18,8 +18,8 @@ package struct DispatchSettings: Hashable, Sendable {
   }
 }
 
-/// One runtime, as a machine: something happened in, effects out. No clock, thread, store or host in here; the driver
-/// (or the simulator) performs the effects and says what came of them.
+/// One runtime, as a machine: something happened in, effects out. No clock, thread, store or host in here;
+/// the driver (or the simulator) performs the effects and says what came of them.
 ///
 ///     created -> start -> running -> stop -> stopping -> (nothing out, or grace over) -> stopped
 ///
@@ -38,7 +38,8 @@ package struct Dispatcher {
   var held: [ExactText: Held] = [:]
   /// Instances whose turn is due.
   var ready = FIFO<Held>()
-  var turnsOut = 0
+  /// The numbers of turns that are at hosts.
+  var turnsOut: Set<Int64> = []
   var turnNumber: Int64 = 0
   var writesOut = 0
 
@@ -84,8 +85,10 @@ package struct Dispatcher {
   /// When `tick` is wanted next.
   package var nextDeadline: TimestampMS? {
     var candidates = [timers.earliest, retries.earliest, deferred.earliest].compactMap { $0 }
-    if !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt { candidates.append(due) }
-    if case .stopping(let until) = stage { candidates.append(until) }
+    if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
+      candidates.append(due)
+    }
+    if case .stopping(let until) = stage, !isAtRest { candidates.append(until) }
     return candidates.min()
   }
 
@@ -119,9 +122,9 @@ extension Dispatcher {
 
   /// Time has passed.
   package mutating func tick(now: TimestampMS) {
-    while let due = timers.popDue(now) { timerIsDue(due) }
+    while let due = timers.popDue(now) { timerIsDue(due, now) }
     while let instance = retries.popDue(now) { retry(instance, now) }
-    while let late = deferred.popDue(now) { write(late) }
+    while let late = deferred.popDue(now) { rewrite(late) }
     if let due = backlog.instancesDueAt, due <= now { backlog.mayHaveActivities = true }
     pump(now)
   }
@@ -184,7 +187,8 @@ extension Dispatcher {
 // MARK: - Stopping
 
 extension Dispatcher {
-  /// Ends the runtime: no new work; running activities have `graceMS` to finish; then everything is handed back.
+  /// Ends the runtime: no new work; running activities have `graceMS` to finish; then everything is handed
+  /// back.
   package mutating func stop(graceMS: Int64, now: TimestampMS) {
     switch stage {
     case .stopped, .stopping: return
@@ -201,15 +205,25 @@ extension Dispatcher {
 
   private mutating func finishStopping(_ now: TimestampMS) {
     guard case .stopping(let until) = stage else { return }
-    if !desk.isIdle || turnsOut > 0 {
-      guard now >= until else { return }
+    if now >= until {
       for key in desk.runningKeys { effects.append(.cancelActivity(key)) }
       desk.abandon()
-      turnsOut = 0
+      turnsOut = []
+      deferred = TimerQueue()
+    }
+    guard isAtRest, writesOut == 0 else { return }
+    // What ran here and no turn has taken is worth keeping: nobody then runs it again.
+    for held in held.values.sorted(by: { $0.instance < $1.instance }) where !held.results.isEmpty {
+      forwardResults(held)
+      held.incoming = []
+      held.folding = []
     }
     guard writesOut == 0 else { return }
     stage = .stopped
     held = [:]
     effects.append(.stopped)
   }
+
+  /// Hosts have nothing of ours, and no write waits to be tried again.
+  private var isAtRest: Bool { desk.isIdle && turnsOut.isEmpty && deferred.earliest == nil }
 }

@@ -42,7 +42,12 @@ final class Held {
   var logs: [LogLine] = []
   var isRetained = false
 
+  /// Of the store, in a row.
   var failures = 0
+  /// Turns that the host failed, in a row.
+  var turnFailures = 0
+  /// The store has messages that we have not seen.
+  var isMissingMessages = false
   var retryAt: TimestampMS = 0
   /// Tells entries of the parking queue apart from older ones.
   var parkings = 0
@@ -56,7 +61,8 @@ final class Held {
 
   var hasWork: Bool { start != nil || !incoming.isEmpty || state?.initial.isEmpty == false }
 
-  /// What must not be lost with the rest: results of activities that ran here. Messages and timers are in the store.
+  /// What must not be lost with the rest: results of activities that ran here. Messages and timers are in the
+  /// store.
   var results: [Incoming] {
     (folding + incoming).filter { item in
       if case .activity = item { return true }

@@ -2,29 +2,34 @@ package import PerdureModel
 
 /// What a runtime serves.
 package struct Registry: Hashable, Sendable {
-  private var versions: [String: [SemanticVersion]] = [:]
-  package private(set) var activities: Set<String> = []
+  private var versions: [ExactText: [SemanticVersion]] = [:]
+  private var activityNames: Set<ExactText> = []
 
   package init() {}
 
   /// Sorted, so that every use of it comes in one order.
-  package var orchestrations: [String] { versions.keys.sorted() }
+  package var orchestrations: [String] { versions.keys.map { $0.text }.sorted() }
+  package var activities: [String] { activityNames.map { $0.text }.sorted() }
 
   /// Answers false when that version of the name is there already.
   package mutating func addOrchestration(_ name: String, version: SemanticVersion) -> Bool {
-    if versions[name]?.contains(version) == true { return false }
-    versions[name, default: []].append(version)
-    versions[name]?.sort()
+    let key = ExactText(name)
+    if versions[key]?.contains(version) == true { return false }
+    versions[key, default: []].append(version)
+    versions[key]?.sort()
     return true
   }
 
-  package mutating func addActivity(_ name: String) -> Bool { activities.insert(name).inserted }
+  package mutating func addActivity(_ name: String) -> Bool {
+    activityNames.insert(ExactText(name)).inserted
+  }
 
-  package func serves(_ orchestration: String) -> Bool { versions[orchestration] != nil }
+  package func serves(_ orchestration: String) -> Bool { versions[ExactText(orchestration)] != nil }
+  package func runs(_ activity: String) -> Bool { activityNames.contains(ExactText(activity)) }
 
   /// The version to run: the one asked for if it is registered, without one the highest.
   package func resolve(_ orchestration: String, _ version: String?) -> String? {
-    guard let known = versions[orchestration] else { return nil }
+    guard let known = versions[ExactText(orchestration)] else { return nil }
     guard let version else { return known.last?.text }
     return known.contains { $0.text == version } ? version : nil
   }

@@ -11,6 +11,20 @@ package struct ActivityKey: Hashable, Sendable {
   }
 }
 
+extension ActivityKey {
+  // By bytes, like all keys (see ExactText).
+  package static func == (one: ActivityKey, other: ActivityKey) -> Bool {
+    one.action == other.action && one.execution == other.execution
+      && ExactText(one.instance) == ExactText(other.instance)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(ExactText(instance))
+    hasher.combine(execution)
+    hasher.combine(action)
+  }
+}
+
 /// A pending activity. Its row exists from the commit that schedules it to the commit that takes its result.
 package struct ActivityTask: Hashable, Sendable {
   package var key: ActivityKey

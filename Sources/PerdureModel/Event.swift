@@ -85,7 +85,8 @@ package enum EventKind: Hashable, Sendable {
     Origin, name: String, version: String?, instance: InstanceID, input: Payload)
   /// Open work was given up: by the code (with an origin) or because its execution ended (without).
   case workCancelled(Origin?, target: ActionID, work: WorkKind)
-  /// The code cancelled work that was answered in the meantime: nothing happens, but the action has its place.
+  /// The code cancelled work that was answered in the meantime: nothing happens, but the action has its
+  /// place.
   case cancelIgnored(Origin, target: ActionID)
   case customStatusUpdated(Origin, status: Payload?)
 

@@ -27,6 +27,11 @@ package struct FIFO<Element> {
   }
 }
 
-extension FIFO: Equatable where Element: Equatable {}
-extension FIFO: Hashable where Element: Hashable {}
+// Alike when they hold the same, wherever in the storage it lies.
+extension FIFO: Equatable where Element: Equatable {
+  package static func == (one: FIFO, other: FIFO) -> Bool { one.elements == other.elements }
+}
+extension FIFO: Hashable where Element: Hashable {
+  package func hash(into hasher: inout Hasher) { hasher.combine(elements) }
+}
 extension FIFO: Sendable where Element: Sendable {}

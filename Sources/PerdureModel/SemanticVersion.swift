@@ -1,4 +1,5 @@
-/// A version by semver.org 2.0.0, without build metadata: `MAJOR.MINOR.PATCH` or `MAJOR.MINOR.PATCH-PRERELEASE`.
+/// A version by semver.org 2.0.0, without build metadata: `MAJOR.MINOR.PATCH` or
+/// `MAJOR.MINOR.PATCH-PRERELEASE`.
 package struct SemanticVersion: Hashable, Sendable, Comparable {
   package let text: String
   private let numbers: [UInt64]

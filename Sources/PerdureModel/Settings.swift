@@ -5,7 +5,7 @@ package struct RuntimeSettings: Hashable, Sendable {
   package static let cachedInstancesRange = 0...1_000_000
 
   /// Activities at once.
-  package var activitySlots = 8
+  package var activitySlots = 16
   /// Threads for turn callbacks.
   package var turnThreads = 2
   /// Instances stay in memory between turns; without it every turn replays its history.

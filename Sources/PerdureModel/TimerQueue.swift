@@ -1,4 +1,5 @@
-/// A binary heap of things that are due at a moment, on whatever clock the owner has. Equal moments come out in the order in which they went in.
+/// A binary heap of things that are due at a moment, on whatever clock the owner has. Equal moments come out
+/// in the order in which they went in.
 package struct TimerQueue<Item> {
   private struct Entry {
     var at: Int64

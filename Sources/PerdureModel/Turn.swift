@@ -14,7 +14,7 @@ package struct TurnRequest: Hashable, Sendable {
   package var events: [Event]
   /// The number of the first action of the answer. Not on the wire: hosts count for themselves.
   package var firstAction: ActionID
-  /// The answer may end as cancelled. Not on the wire either.
+  /// The code was asked to cancel itself in an earlier turn. Not on the wire either.
   package var isCancelling: Bool
 
   package init(

@@ -2,8 +2,8 @@ import PerdureModel
 
 /// Compares what code did in a replay with what history says it did.
 ///
-/// History must be a prefix of the code's actions, action by action, each at the same place of the run. What lies beyond
-/// is new, and may only follow events that no turn had seen before.
+/// History must be a prefix of the code's actions, action by action, each at the same place of the run. What
+/// lies beyond is new, and may only follow events that no turn had seen before.
 struct ActionMatcher {
   let instance: InstanceID
   let execution: ExecutionID
@@ -33,7 +33,7 @@ struct ActionMatcher {
   private func match(_ event: Event, _ action: Action) throws(TurnFault) {
     let expected = Self.describe(event.kind)
     let found = Self.describe(action.kind)
-    guard Self.agree(event.kind, action.kind) else {
+    guard agree(event.kind, action) else {
       throw fault(.actionDiffers, event.id, expected, found)
     }
     guard let origin = event.kind.origin, origin.after == action.after else {
@@ -44,16 +44,16 @@ struct ActionMatcher {
     }
   }
 
-  /// Compared: kind, names, inputs, targets, explicit child ids and versions. Not compared: fire times (they derive from
-  /// the time of events) and the text of a custom status.
-  private static func agree(_ event: EventKind, _ action: ActionKind) -> Bool {
-    switch (event, action) {
+  /// Compared: kind, names, inputs, targets, explicit child ids and versions. Not compared: fire times (they
+  /// derive from the time of events) and the text of a custom status.
+  private func agree(_ event: EventKind, _ action: Action) -> Bool {
+    switch (event, action.kind) {
     case (.activityScheduled(_, let name, let input), .scheduleActivity(let itsName, let itsInput)):
-      return name == itsName && input == itsInput
+      return Self.same(name, itsName) && input == itsInput
     case (.timerCreated, .createTimer), (.customStatusUpdated, .setCustomStatus):
       return true
     case (.subscribed(_, let channel, let name), .subscribe(let itsChannel, let itsName)):
-      return channel == itsChannel && name == itsName
+      return channel == itsChannel && Self.same(name, itsName)
     case (
       .subOrchestrationScheduled(_, let name, let version, let instance, let input),
       .scheduleSubOrchestration(let itsName, let itsVersion, let itsInstance, let itsInput)
@@ -62,8 +62,8 @@ struct ActionMatcher {
         .detachedOrchestrationScheduled(_, let name, let version, let instance, let input),
         .startDetached(let itsName, let itsVersion, let itsInstance, let itsInput)
       ):
-      return name == itsName && version == itsVersion && input == itsInput
-        && (itsInstance == nil || itsInstance == instance)
+      return Self.same(name, itsName) && version == itsVersion && input == itsInput
+        && Self.same(instance, itsInstance ?? ExecutionState.childID(self.instance, execution, action.id))
     case (.workCancelled(_, let target, _), .cancel(let itsTarget)),
       (.cancelIgnored(_, let target), .cancel(let itsTarget)):
       return target == itsTarget
@@ -71,6 +71,9 @@ struct ActionMatcher {
       return false
     }
   }
+
+  /// By the bytes: `==` takes the two spellings of "é" for one.
+  private static func same(_ one: String, _ other: String) -> Bool { ExactText(one) == ExactText(other) }
 
   private func fault(
     _ rule: Nondeterminism.Rule, _ event: EventID, _ expected: String, _ found: String

@@ -40,7 +40,9 @@ package enum AnswerCheck {
     guard isDelivered(end.after) else {
       throw .protocolViolation("the code ends after event \(end.after), which is not due in this turn")
     }
-    if case .cancelled = end.kind, !request.isCancelling {
+    let isAsked =
+      request.isCancelling || request.events.contains { $0.id <= end.after && $0.kind.isCancellation }
+    if case .cancelled = end.kind, !isAsked {
       throw .protocolViolation("the code ends as cancelled, but nobody asked it to cancel")
     }
   }
@@ -49,7 +51,7 @@ package enum AnswerCheck {
 /// Limits that an action can break by itself.
 enum LimitCheck {
   static func breach(of action: Action, open: Int, child: InstanceID) -> Failure? {
-    if open >= Limits.pendingActions {
+    if action.kind.leavesWorkOpen, open >= Limits.pendingActions {
       return failure("\(open) actions are pending; the limit is \(Limits.pendingActions) per instance")
     }
     switch action.kind {
@@ -65,6 +67,15 @@ enum LimitCheck {
       guard let size = status?.bytes.count, size > Limits.customStatusBytes else { return nil }
       return failure("the custom status has \(size) bytes; the limit is \(Limits.customStatusBytes)")
     case .createTimer, .cancel: return nil
+    }
+  }
+
+  /// Limits that an end can break.
+  static func breach(of end: TurnEndKind) -> Failure? {
+    switch end {
+    case .completed(let output): payload(output, "the output")
+    case .continuedAsNew(_, let input): payload(input, "the input of continue-as-new")
+    case .failed, .cancelled: nil
     }
   }
 
@@ -89,5 +100,14 @@ enum LimitCheck {
 
   private static func failure(_ message: String) -> Failure {
     Failure(type: FailureType.limitExceeded, message: message, isNonRetryable: true)
+  }
+}
+
+extension ActionKind {
+  fileprivate var leavesWorkOpen: Bool {
+    switch self {
+    case .scheduleActivity, .createTimer, .subscribe, .scheduleSubOrchestration: true
+    case .startDetached, .cancel, .setCustomStatus: false
+    }
   }
 }

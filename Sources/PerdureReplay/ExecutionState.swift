@@ -1,7 +1,7 @@
 package import PerdureModel
 
-/// What has to be known of an execution to run its next turn. Folded from history; its size is that of the open work
-/// and the untaken messages, not of the history.
+/// What has to be known of an execution to run its next turn. Folded from history; its size is that of the
+/// open work and the untaken messages, not of the history.
 ///
 ///     fresh    nothing applied; after continue-as-new the first events are stored already (`initial`)
 ///     running  -> apply(...) for each event, in the order in which code saw and made them
@@ -45,6 +45,13 @@ package struct ExecutionState: Hashable, Sendable {
 
   /// The next moment a timer is due.
   package var nextTimer: TimestampMS? { timers.values.min() }
+
+  /// The instance of a child that the code gave no id.
+  func childID(of action: ActionID) -> InstanceID { Self.childID(instance, execution, action) }
+
+  static func childID(_ instance: InstanceID, _ execution: ExecutionID, _ action: ActionID) -> InstanceID {
+    "\(instance).\(execution).\(action)"
+  }
 
   /// The instance of an open child.
   package func child(of action: ActionID) -> InstanceID? {

@@ -8,7 +8,8 @@ package struct HistoryFault: Error, Hashable, Sendable {
 }
 
 extension ExecutionState {
-  /// Checks a history and folds it. The history of a running execution: a terminal event may only be the last.
+  /// Checks a history and folds it. The history of a running execution: a terminal event may only be the
+  /// last.
   package static func folding(
     _ history: [Event], instance: InstanceID, execution: ExecutionID
   ) throws(HistoryFault) -> ExecutionState {
@@ -31,8 +32,8 @@ extension ExecutionState {
     return state
   }
 
-  /// Rows are ordered "events of the turn, then its actions"; code ran "event, its actions, next event". The second
-  /// order decides who took which message, so that is the one to fold in.
+  /// Rows are ordered "events of the turn, then its actions"; code ran "event, its actions, next event". The
+  /// second order decides who took which message, so that is the one to fold in.
   private mutating func foldInOrderOfRun(_ history: [Event]) {
     let made = history.filter { $0.kind.origin != nil }
     var next = 0
@@ -46,8 +47,8 @@ extension ExecutionState {
   }
 }
 
-/// The grammar of a history: dense ids, time that does not go back, one start, actions numbered in order, each answer to
-/// open work of its kind and once, nothing after the end.
+/// The grammar of a history: dense ids, time that does not go back, one start, actions numbered in order,
+/// each answer to open work of its kind and once, nothing after the end.
 private struct HistoryCheck {
   private var work: [ActionID: WorkKind] = [:]
   private var answered: Set<ActionID> = []

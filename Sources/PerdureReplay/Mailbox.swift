@@ -20,6 +20,13 @@ package struct Mailbox: Hashable, Sendable {
     package var channel: Channel
     package var name: String
     package var data: Payload
+
+    package init(event: EventID, channel: Channel, name: String, data: Payload) {
+      self.event = event
+      self.channel = channel
+      self.name = name
+      self.data = data
+    }
   }
 
   private var kept: [Address: FIFO<Kept>] = [:]

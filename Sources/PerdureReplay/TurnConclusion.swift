@@ -12,11 +12,12 @@ package struct TurnConclusion: Hashable, Sendable {
 }
 
 extension ExecutionState {
-  /// Ends a turn: folds events and actions, makes the commit. Throws before anything is changed. The result has passed
-  /// `AnswerCheck`.
+  /// Ends a turn: folds events and actions, makes the commit. Throws before anything is changed. The result
+  /// has passed `AnswerCheck`.
   ///
   /// - prepared: what the request delivered beyond `recorded`.
-  /// - recorded: the stored history when the code was built anew (`from` 0); nil when it went on from where it was.
+  /// - recorded: the stored history when the code was built anew (`from` 0); nil when it went on from where
+  ///   it was.
   /// - revision: of the instance row that the turn is computed from.
   /// - latestVersion: what continue-as-new takes when the code names no version.
   package mutating func conclude(
@@ -89,12 +90,15 @@ private struct TurnWriter {
     nextID = max(seen.last?.event.id ?? state.lastEvent, stored.last?.event.id ?? 0) + 1
     for line in seen {
       state.apply(line.event)
-      while next < actions.count, actions[next].after <= line.event.id {
+      while breach == nil, next < actions.count, actions[next].after <= line.event.id {
         let action = actions[next]
         next += 1
+        breach = LimitCheck.breach(of: action, open: state.open.count, child: state.childID(of: action.id))
+        // What is over a limit is not stored, nor is anything that came of it.
+        if breach != nil { break }
         let row = makeEvent(eventKind(of: action))
         made.append(row)
-        if breach == nil { effects(of: action, row.kind) }
+        effects(of: row.kind)
         state.apply(row)
       }
     }
@@ -109,8 +113,8 @@ private struct TurnWriter {
     for case .message(let message) in prepared.strays {
       conclusion.commit.consumed.append(message.sequence)
     }
-    if let overrun = breach ?? sizeBreach() {
-      close(.failed(overrun))
+    if let failure = overrun(end) {
+      close(.failed(failure))
     } else if let end {
       close(end.kind)
     } else {
@@ -151,10 +155,12 @@ extension TurnWriter {
     case .subscribe(let channel, let name): .subscribed(origin, channel: channel, name: name)
     case .scheduleSubOrchestration(let name, let version, let instance, let input):
       .subOrchestrationScheduled(
-        origin, name: name, version: version, instance: instance ?? childID(action.id), input: input)
+        origin, name: name, version: version, instance: instance ?? state.childID(of: action.id), input: input
+      )
     case .startDetached(let name, let version, let instance, let input):
       .detachedOrchestrationScheduled(
-        origin, name: name, version: version, instance: instance ?? childID(action.id), input: input)
+        origin, name: name, version: version, instance: instance ?? state.childID(of: action.id), input: input
+      )
     case .cancel(let target):
       if let work = state.open[target] {
         .workCancelled(origin, target: target, work: work.kind)
@@ -165,13 +171,7 @@ extension TurnWriter {
     }
   }
 
-  private func childID(_ action: ActionID) -> InstanceID {
-    "\(state.instance).\(state.execution).\(action)"
-  }
-
-  private mutating func effects(of action: Action, _ kind: EventKind) {
-    breach = LimitCheck.breach(of: action, open: state.open.count, child: childID(action.id))
-    if breach != nil { return }
+  private mutating func effects(of kind: EventKind) {
     switch kind {
     case .activityScheduled(let origin, let name, let input):
       scheduled[origin.action] = ActivityTask(
@@ -254,7 +254,8 @@ extension TurnWriter {
     report(.failed(failure))
   }
 
-  /// What is still open ends with the execution: activities and children are cancelled, and that is on record.
+  /// What is still open ends with the execution: activities and children are cancelled, and that is on
+  /// record.
   private mutating func abandonOpenWork() {
     for (action, work) in state.open.sorted(by: { $0.key < $1.key }) {
       switch work {
@@ -295,7 +296,10 @@ extension TurnWriter {
     conclusion.next = next
   }
 
-  private func sizeBreach() -> Failure? {
+  /// The limit that ends the execution, if one does. Code that ends by itself may do so on the last event.
+  private func overrun(_ end: TurnEnd?) -> Failure? {
+    if let breach { return breach }
+    if let end { return LimitCheck.breach(of: end.kind) }
     let last = state.lastEvent
     guard last > Limits.historyEvents else { return nil }
     return Failure(

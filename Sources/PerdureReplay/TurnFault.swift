@@ -33,9 +33,9 @@ package struct Nondeterminism: Hashable, Sendable {
 
   package var message: String {
     """
-    nondeterminism in instance '\(instance)', execution \(execution), event \(event) (\(rule.rawValue)): \
-    expected \(expected), found \(found); the code changed under a running instance: bring the old code back, or \
-    register the change as a new version
+    nondeterminism in instance '\(instance)', execution \(execution), event \(event) \
+    (\(rule.rawValue)): expected \(expected), found \(found); \
+    the code changed under a running instance: bring the old code back, or register the change as a new version
     """
   }
 }

@@ -24,11 +24,6 @@ package struct PreparedTurn: Hashable, Sendable {
   package var strays: [Incoming] = []
 
   package var events: [Event] { lines.map { $0.event } }
-
-  /// Code is asked to cancel itself in this turn.
-  package var hasCancellation: Bool {
-    lines.contains { if case .cancellationRequested = $0.event.kind { true } else { false } }
-  }
 }
 
 extension ExecutionState {
@@ -45,7 +40,7 @@ extension ExecutionState {
   package func prepare(_ incoming: [Incoming], start: InstanceStart?, now: TimestampMS) -> PreparedTurn {
     var turn = PreparedTurn()
     var answered: Set<ActionID> = []
-    var isCancelling = cancellationReason != nil
+    var isCancelling = cancellationReason != nil || initial.contains { $0.kind.isCancellation }
     let at = max(now, lastEventAt, initial.last?.at ?? now)
     turn.lines = initial.map { PreparedTurn.Line(event: $0, source: nil, isStored: true) }
     var next = (initial.last?.id ?? lastEvent) + 1
@@ -109,6 +104,10 @@ extension ExecutionState {
 }
 
 extension EventKind {
+  var isCancellation: Bool {
+    if case .cancellationRequested = self { true } else { false }
+  }
+
   fileprivate static func activityEnded(_ action: ActionID, _ outcome: Outcome) -> EventKind {
     switch outcome {
     case .completed(let result): .activityCompleted(action: action, result: result)

@@ -3,8 +3,8 @@ package import PerdureStore
 
 /// The one writer of a store: takes everything that is waiting and makes it durable together.
 ///
-/// While a commit is on its way to the disk the next group collects; so the busier the store, the larger the groups, and a
-/// lone write waits for nobody.
+/// While a commit is on its way to the disk the next group collects; so the busier the store, the larger the
+/// groups, and a lone write waits for nobody.
 package final class Committer: @unchecked Sendable {
   /// What became of an entry: an outcome of its own, or the failure of the whole group.
   package enum Result: Sendable {

@@ -2,8 +2,9 @@ import Glibc
 package import PerdureModel
 import Synchronization
 
-/// The wall clock as the engine takes it: it starts at the system's time, runs by the monotonic clock, follows the system's
-/// clock when that is ahead, and never goes back. So a clock that jumps back delays nothing that is due.
+/// The wall clock as the engine takes it: it starts at the system's time, runs by the monotonic clock,
+/// follows the system's clock when that is ahead, and never goes back. So a clock that jumps back delays
+/// nothing that is due.
 package final class EngineClock: Sendable {
   private let offsetNS: Atomic<Int64>
 
@@ -18,9 +19,11 @@ package final class EngineClock: Sendable {
 
   /// The monotonic moment at which `now()` reaches `time`.
   package func monotonicNS(at time: TimestampMS) -> Int64 {
-    let latest = Int64.max / 4
+    // Hosts name times: any number may come.
+    let latest = Int64.max / 2
+    guard time > 0 else { return 0 }
     guard time < latest / 1_000_000 else { return latest }
-    return max(0, time * 1_000_000 - offsetNS.load(ordering: .relaxed))
+    return max(0, time * 1_000_000 &- offsetNS.load(ordering: .relaxed))
   }
 
   private static func wallNS() -> Int64 {

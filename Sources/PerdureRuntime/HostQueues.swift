@@ -88,8 +88,9 @@ final class HostQueues: @unchecked Sendable {
   }
 
   func stop() {
-    turnCalls.close()
-    activityCalls.close()
+    // Hosts are not called once they were told that the runtime has ended.
+    turnCalls.close(discarding: true)
+    activityCalls.close(discarding: true)
     monitor.locked {
       isStopped = true
       turns = FIFO()

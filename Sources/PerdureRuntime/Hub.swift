@@ -2,9 +2,11 @@ package import PerdureModel
 package import PerdureStore
 import Synchronization
 
-/// What the clients and runtimes of one open store share: the store, its committer, a clock, and who is to be told of what.
+/// What the clients and runtimes of one open store share: the store, its committer, a clock, and who is to be
+/// told of what.
 ///
-/// After each group commit the hub tells the runtimes of this process what concerns them, so that nobody has to poll.
+/// After each group commit the hub tells the runtimes of this process what concerns them, so that nobody has
+/// to poll.
 package final class Hub: @unchecked Sendable {
   package let store: any Store
   package let clock = EngineClock()
@@ -51,7 +53,14 @@ package final class Hub: @unchecked Sendable {
 
   // MARK: Runtimes
 
-  func attach(_ runtime: Runtime) { runtimes.withLock { $0.append(runtime) } }
+  /// From here on the runtime is told of its instances; what `begin` posts comes before that.
+  func attach(_ runtime: Runtime, begin: () -> Void) {
+    runtimes.withLock {
+      begin()
+      $0.append(runtime)
+    }
+  }
+
   func detach(_ runtime: Runtime) { runtimes.withLock { $0.removeAll { $0 === runtime } } }
 
   /// A runtime of this process that would take a new instance of this name.
@@ -98,7 +107,9 @@ package final class Hub: @unchecked Sendable {
         }
         if commit.scheduled.contains(where: { $0.claim == nil }) { news.hasUnheldWork = true }
         if commit.status.isTerminal { waits.ended(commit.instance) }
-      case (.delete, .deleted(let instances)): for instance in instances { waits.ended(instance) }
+      case (.delete, .deleted(let instances)):
+        news.deleted(instances)
+        for instance in instances { waits.ended(instance) }
       case (.releaseInstances, _), (.releaseActivities, _): news.hasUnheldWork = all.count > 1
       default: break
       }
@@ -122,6 +133,10 @@ private struct News {
 
   mutating func delivered(_ delivery: Delivery) {
     add(.messageStored(delivery.instance, delivery.message), to: delivery.owner)
+  }
+
+  mutating func deleted(_ instances: [InstanceID]) {
+    for index in inputs.indices { inputs[index].append(.instancesDeleted(instances)) }
   }
 
   private mutating func add(_ input: RuntimeInput, to owner: NodeID?) {

@@ -6,10 +6,11 @@ import Synchronization
 package enum RuntimeInput: Sendable {
   case start
   case instanceStarted(InstanceStart)
+  case instancesDeleted([InstanceID])
   case messageStored(InstanceID, InboxMessage)
   case storeChanged(byOthers: Bool)
-  case turnAnswered(InstanceID, TurnAnswer)
-  case turnFailed(InstanceID, Failure)
+  case turnAnswered(TurnRequest, TurnAnswer)
+  case turnFailed(TurnRequest, Failure)
   case activityEnded(ActivityTicket, Outcome)
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
@@ -132,8 +133,7 @@ package final class Runtime: @unchecked Sendable {
         while let calls = reads.take(untilMonotonicNS: nil) { for call in calls { call() } }
       }), startThread({ engine.run() })
     else { throw .noThreads }
-    hub.attach(self)
-    post(.start)
+    hub.attach(self) { _ = post(.start) }
   }
 
   /// - done: called once, when nothing runs any more.

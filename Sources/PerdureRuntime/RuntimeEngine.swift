@@ -46,10 +46,15 @@ final class RuntimeEngine: @unchecked Sendable {
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
     case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)
-    case .turnAnswered(let instance, let answer): dispatcher.turnAnswered(instance, answer, now: now)
-    case .turnFailed(let instance, let failure): dispatcher.turnFailed(instance, failure, now: now)
+    case .turnAnswered(let request, let answer):
+      dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
+    case .turnFailed(let request, let failure):
+      dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
+    case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
-      if running[ticket.task.key] === ticket { running[ticket.task.key] = nil }
+      // Another ticket: the instance was deleted and started anew while this one ran.
+      guard running[ticket.task.key] === ticket else { return }
+      running[ticket.task.key] = nil
       let token = ticket.task.claim?.token ?? 0
       _ = dispatcher.activityEnded(ticket.task.key, token: token, outcome, now: now)
     case .wrote(let write, let outcome): dispatcher.wrote(write, outcome, now: now)
@@ -81,7 +86,7 @@ final class RuntimeEngine: @unchecked Sendable {
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
       runtime.post(
-        .turnFailed(request.instance, Failure(type: FailureType.protocolViolation, message: message)))
+        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message)))
       return
     }
     runtime.hosts.add(TurnTicket(request, runtime), function)
@@ -111,14 +116,16 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 
   private func read(_ body: @escaping @Sendable (RuntimeReader) -> RuntimeInput) {
-    let reader = RuntimeReader(store: hub.store)
+    let reader = RuntimeReader(hub: hub)
     runtime.reads.add { [runtime] in runtime.post(body(reader)) }
   }
 }
 
 /// Reads for the engine thread, on the reader thread.
 struct RuntimeReader: Sendable {
-  let store: any Store
+  let hub: Hub
+
+  private var store: any Store { hub.store }
 
   func load(_ instance: InstanceID) -> RuntimeInput {
     do throws(StoreError) {
@@ -141,10 +148,10 @@ struct RuntimeReader: Sendable {
   }
 
   func due(_ node: NodeID, _ now: TimestampMS) -> RuntimeInput {
-    do throws(StoreError) {
-      _ = try store.reapNodes()
-      return .foundDue(try store.dueInstances(ownedBy: node, now: now, limit: Limits.pageRows))
-    } catch { return .foundDue([]) }
+    // Whoever reaps a node must say so: the next one to look finds nothing to reap.
+    if let reaped = try? store.reapNodes(), reaped > 0 { hub.tellUnheldWork() }
+    let instances = (try? store.dueInstances(ownedBy: node, now: now, limit: Limits.pageRows)) ?? []
+    return .foundDue(instances)
   }
 
   func nextDue(_ now: TimestampMS) -> RuntimeInput {

@@ -32,10 +32,10 @@ package final class TurnTicket: Sendable {
       let failed = fail(Failure(type: FailureType.protocolViolation, message: message))
       return if case .taken = failed { .refused(message) } else { failed }
     }
-    return post(.turnAnswered(request.instance, answer))
+    return post(.turnAnswered(request, answer))
   }
 
-  package func fail(_ failure: Failure) -> TicketAnswer { post(.turnFailed(request.instance, failure)) }
+  package func fail(_ failure: Failure) -> TicketAnswer { post(.turnFailed(request, failure)) }
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }

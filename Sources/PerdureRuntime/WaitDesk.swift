@@ -1,7 +1,8 @@
 package import PerdureModel
 package import PerdureStore
 
-/// Those who wait for the end of an instance. Answers come on a thread of its own, which starts with the first wait.
+/// Those who wait for the end of an instance. Answers come on a thread of its own, which starts with the
+/// first wait.
 package final class WaitDesk: @unchecked Sendable {
   package enum Answer: Sendable {
     case ended(InstanceDescription)
@@ -144,22 +145,30 @@ package final class WaitDesk: @unchecked Sendable {
   }
 
   private func look(at instance: InstanceID) {
-    guard monitor.locked({ waits[ExactText(instance)] != nil }) else { return }
+    let known = monitor.locked { waits[ExactText(instance)] == nil ? nil : waitCount }
+    guard let known else { return }
     let answer: Answer
     do throws(StoreError) {
       guard let description = try store.describe(instance) else {
-        return tell(instance, .notFound)
+        return tell(instance, .notFound, upTo: known)
       }
       guard description.status.isTerminal else { return }
       answer = .ended(description)
     } catch {
       answer = error.code == .closed ? .closed : .failed(error)
     }
-    tell(instance, answer)
+    tell(instance, answer, upTo: known)
   }
 
-  private func tell(_ instance: InstanceID, _ answer: Answer) {
-    let waits = monitor.locked { self.waits.removeValue(forKey: ExactText(instance)) ?? [] }
-    for wait in waits { wait.answer(answer) }
+  /// A wait that began after the look may be for an instance that was started in between: it gets a look of
+  /// its own.
+  private func tell(_ instance: InstanceID, _ answer: Answer, upTo known: UInt64) {
+    let told = monitor.locked {
+      let all = waits.removeValue(forKey: ExactText(instance)) ?? []
+      let later = all.filter { $0.id > known }
+      if !later.isEmpty { waits[ExactText(instance)] = later }
+      return all.filter { $0.id <= known }
+    }
+    for wait in told { wait.answer(answer) }
   }
 }

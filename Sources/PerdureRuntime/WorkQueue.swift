@@ -56,9 +56,11 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
     }
   }
 
-  package func close() {
+  /// - discarding: takers get nothing more, not even what waits.
+  package func close(discarding: Bool = false) {
     monitor.locked {
       isClosed = true
+      if discarding { items = [] }
       monitor.broadcast()
     }
   }

@@ -58,7 +58,6 @@ final class Connection {
     }
     try execute("PRAGMA cell_size_check=ON")
     try execute("PRAGMA trusted_schema=OFF")
-    try execute("PRAGMA cache_size=-65536")
     try execute("PRAGMA temp_store=MEMORY")
     try execute("PRAGMA synchronous=FULL")
     let synchronous = try integer("PRAGMA synchronous")

@@ -44,6 +44,9 @@ enum Opening {
     var connections = [writing]
     do {
       try writing.harden()
+      // KiB of memory for pages: the writer touches the ends of every index, readers mostly what is asked for
+      // once.
+      try writing.execute("PRAGMA cache_size=-32768")
       try claim(writing)
       try useLog(writing, busyTimeoutMS: busyTimeoutMS)
       try Schema.refuseNewer(writing.integer("PRAGMA user_version"), path: file.path)
@@ -58,6 +61,7 @@ enum Opening {
         connections.append(reading)
         reading.leaveUntouched()
         try reading.harden()
+        try reading.execute("PRAGMA cache_size=-8192")
         try reading.execute("PRAGMA query_only=ON")
         return try Reader(reading)
       }

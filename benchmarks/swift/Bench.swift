@@ -128,7 +128,7 @@ let park = OrchestrationDefinition("park") { (context, _: Int) in
   }
 
   private static func temporaryStore() -> String {
-    var template = Array("/tmp/perdure-bench-XXXXXX".utf8CString)
+    var template = Array(("/tmp/perdure-bench-" + String(repeating: "X", count: 6)).utf8CString)
     guard let folder = mkdtemp(&template) else { return "memory:" }
     return "sqlite:\(String(cString: folder))/bench.sqlite"
   }

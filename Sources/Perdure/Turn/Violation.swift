@@ -1,9 +1,9 @@
 /// What can be wrong with orchestration code, in words for its author.
 enum Violation {
   static let causes = """
-    Orchestration code may only await the calls of its OrchestrationContext (and `async let`, task groups and \
-    plain async functions around them): use context.sleep instead of Task.sleep, a task group instead of \
-    Task { } or Task.detached, and an activity for everything else
+    Orchestration code may only await the calls of its OrchestrationContext (and `async let`, task groups \
+    and plain async functions around them): use context.sleep instead of Task.sleep, a task group instead \
+    of Task { } or Task.detached, and an activity for everything else
     """
 
   static let foreignAwait = """
@@ -21,8 +21,8 @@ enum Violation {
   }
 
   static let spinning = """
-    the orchestration goes on making durable calls in a task that was cancelled, each of which throws: leave the \
-    loop when CancellationError is thrown, or clean up inside context.withCancellationShield.
+    the orchestration goes on making durable calls in a task that was cancelled, each of which throws: \
+    leave the loop when CancellationError is thrown, or clean up inside context.withCancellationShield.
     """
 }
 

@@ -36,8 +36,8 @@ class Runtime:
     """
 
     def __init__(
-        self, store: Union[Store, str], definitions: Sequence[AnyDefinition] = (), *, activity_slots: int = 8,
-        cached_instances: int = 10_000, cache: bool = True,
+        self, store: Union[Store, str], definitions: Sequence[AnyDefinition] = (), *,
+        activity_slots: int = 16, cached_instances: int = 10_000, cache: bool = True,
     ) -> None:  # fmt: skip
         """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
         `cache=False` replays at every turn, to find code that is not deterministic.

@@ -1,0 +1,250 @@
+import PerdureDispatch
+import PerdureModel
+import PerdureReplay
+import Testing
+
+/// A dispatcher and a hand that performs its effects: what the store and the hosts say is up to the test.
+///
+///     given   Node(...).started()
+///     when    node.instanceStarted("a"), node.answer("a", ...), node.wrote(...)
+///     then    node.take() are the effects that nobody has looked at
+final class Node {
+  var dispatcher: Dispatcher
+  var now: TimestampMS = 1_000
+  /// Not looked at yet.
+  var effects: [Effect] = []
+  var logs: [LogRecord] = []
+  /// The last turn of each instance that was taken.
+  var turns: [InstanceID: Int64] = [:]
+  /// What the store would have: histories by instance, from the turns that landed.
+  var rows: [InstanceID: InstanceSnapshot] = [:]
+
+  static let id: NodeID = 7
+
+  init(slots: Int = 2, cacheIsOn: Bool = true, cached: Int = 100, versions: [String] = ["1.0.0"]) {
+    var registry = Registry()
+    for text in versions {
+      if let version = SemanticVersion(text) { _ = registry.addOrchestration("order", version: version) }
+    }
+    _ = registry.addActivity("work")
+    dispatcher = Dispatcher(
+      settings: DispatchSettings(
+        node: Self.id, activitySlots: slots, cacheIsOn: cacheIsOn, cachedInstances: cached),
+      registry: registry)
+  }
+
+  /// Started, with nothing found in the store.
+  static func started(
+    slots: Int = 2, cacheIsOn: Bool = true, cached: Int = 100, versions: [String] = ["1.0.0"]
+  ) -> Node {
+    let node = Node(slots: slots, cacheIsOn: cacheIsOn, cached: cached, versions: versions)
+    node.dispatcher.start(now: node.now)
+    for write in node.takeWrites() {
+      switch write {
+      case .claimInstances: node.wrote(write, .instances([]))
+      case .claimActivities: node.wrote(write, .activities([]))
+      default: break
+      }
+    }
+    node.gather()
+    node.effects.removeAll { $0 == .findNextDue }
+    node.dispatcher.nextDueFound(nil, now: node.now)
+    return node
+  }
+
+  func gather() {
+    for effect in dispatcher.takeEffects() {
+      if case .runTurn(let request) = effect { turns[request.instance] = request.turn }
+      if case .log(let record) = effect { logs.append(record) } else { effects.append(effect) }
+    }
+  }
+
+  // MARK: When
+
+  func starts(_ instance: InstanceID, version: String? = nil) {
+    let start = InstanceStart(
+      instance: instance, orchestration: "order", version: version, input: .null, parent: nil)
+    rows[instance] = InstanceSnapshot(
+      description: Self.row(instance), start: start, owner: Self.id, history: [], inbox: [])
+    dispatcher.instanceStarted(start, now: now)
+    gather()
+  }
+
+  func message(_ instance: InstanceID, _ sequence: MessageSequence, _ name: String = "go") {
+    let message = InboxMessage(
+      sequence: sequence, kind: .raised(channel: .event, name: name, data: .null))
+    rows[instance]?.inbox.append(message)
+    dispatcher.messageStored(instance, message, now: now)
+    gather()
+  }
+
+  func answer(_ instance: InstanceID, _ answer: TurnAnswer) {
+    dispatcher.turnAnswered(turns[instance] ?? 0, instance, answer, now: now)
+    gather()
+  }
+
+  /// The host cannot run the turn that is out.
+  func fails(_ instance: InstanceID, _ failure: Failure) {
+    dispatcher.turnFailed(turns[instance] ?? 0, instance, failure, now: now)
+    gather()
+  }
+
+  /// Answers the turn that is out: these actions after its last event.
+  @discardableResult
+  func runs(
+    _ instance: InstanceID, _ kinds: [ActionKind] = [], end: TurnEndKind? = nil, retained: Bool = true
+  ) throws -> TurnRequest {
+    let request = try takeTurn(instance)
+    let last = try #require(request.events.last?.id)
+    // Built anew, the code does again what history knows of.
+    let recorded = request.firstAction == 1 ? (rows[instance]?.history ?? []).compactMap { Action($0) } : []
+    let first = request.firstAction + Int64(recorded.count)
+    let actions =
+      recorded
+      + kinds.enumerated().map { offset, kind in
+        Action(id: first + Int64(offset), after: last, kind: kind)
+      }
+    let end = end.map { TurnEnd(after: last, kind: $0) }
+    answer(instance, .ran(TurnResult(actions: actions, end: end, retained: retained)))
+    return request
+  }
+
+  func wrote(_ write: Write, _ outcome: WriteOutcome) {
+    dispatcher.wrote(write, outcome, now: now)
+    gather()
+  }
+
+  /// The turn is durable.
+  func lands(_ write: Write, hasWaitingMessages: Bool = false) throws {
+    guard case .turn(let commit) = write else { throw Surprise("\(write) is no turn") }
+    if var row = rows[commit.instance] {
+      row.start = nil
+      row.history = commit.nextExecution ?? row.history + commit.events
+      row.inbox.removeAll { commit.consumed.contains($0.sequence) }
+      row.description.status = commit.status
+      row.description.revision = commit.revision + 1
+      row.description.execution += commit.nextExecution == nil ? 0 : 1
+      rows[commit.instance] = row
+    }
+    wrote(write, .turned(hasWaitingMessages: hasWaitingMessages))
+  }
+
+  /// Runs one whole turn: host and store.
+  @discardableResult
+  func turn(
+    _ instance: InstanceID, _ kinds: [ActionKind] = [], end: TurnEndKind? = nil, retained: Bool = true
+  ) throws -> TurnRequest {
+    let request = try runs(instance, kinds, end: end, retained: retained)
+    try lands(try takeWrite())
+    return request
+  }
+
+  func loads(_ instance: InstanceID) throws {
+    let effect = Effect.load(instance)
+    guard let index = effects.firstIndex(of: effect) else {
+      throw Surprise("no load of \(instance) in \(effects)")
+    }
+    effects.remove(at: index)
+    dispatcher.loaded(instance, rows[instance].map { .snapshot($0) } ?? .missing, now: now)
+    gather()
+  }
+
+  @discardableResult
+  func ends(_ task: ActivityTask, _ outcome: Outcome = .completed(.null)) -> Bool {
+    let isWanted = dispatcher.activityEnded(task.key, token: task.claim?.token ?? 0, outcome, now: now)
+    gather()
+    return isWanted
+  }
+
+  func wait(_ milliseconds: Int64) {
+    now += milliseconds
+    dispatcher.tick(now: now)
+    gather()
+  }
+
+  func stop(grace: Int64) {
+    dispatcher.stop(graceMS: grace, now: now)
+    gather()
+  }
+
+  // MARK: Then
+
+  func take() -> [Effect] {
+    defer { effects = [] }
+    return effects
+  }
+
+  func takeTurn(_ instance: InstanceID) throws -> TurnRequest {
+    for (index, effect) in effects.enumerated() {
+      if case .runTurn(let request) = effect, request.instance == instance {
+        effects.remove(at: index)
+        turns[instance] = request.turn
+        return request
+      }
+    }
+    throw Surprise("no turn of \(instance) in \(effects)")
+  }
+
+  func takeWrites() -> [Write] {
+    gather()
+    var writes: [Write] = []
+    effects.removeAll { effect in
+      guard case .write(let write) = effect else { return false }
+      writes.append(write)
+      return true
+    }
+    return writes
+  }
+
+  /// The one write that is wanted.
+  func takeWrite() throws -> Write {
+    let writes = takeWrites()
+    guard writes.count == 1 else { throw Surprise("one write expected, not \(writes)") }
+    return writes[0]
+  }
+
+  func takeActivities() -> [ActivityTask] {
+    var tasks: [ActivityTask] = []
+    effects.removeAll { effect in
+      guard case .runActivity(let task) = effect else { return false }
+      tasks.append(task)
+      return true
+    }
+    return tasks
+  }
+
+  static func row(_ instance: InstanceID) -> InstanceDescription {
+    InstanceDescription(
+      instance: instance, orchestration: "order", version: nil, status: .running, execution: 1, revision: 0,
+      parent: nil, customStatus: nil, customStatusVersion: 0, output: nil, failure: nil, createdAt: 0,
+      updatedAt: 0, endedAt: nil, eventCount: 0)
+  }
+}
+
+/// What a test did not expect.
+struct Surprise: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+extension Action {
+  /// The action that an event records.
+  init?(_ event: Event) {
+    guard let origin = event.kind.origin else { return nil }
+    let kind: ActionKind
+    switch event.kind {
+    case .activityScheduled(_, let name, let input): kind = .scheduleActivity(name: name, input: input)
+    case .timerCreated(_, let fireAt): kind = .createTimer(fireAt: fireAt)
+    case .subscribed(_, let channel, let name): kind = .subscribe(channel: channel, name: name)
+    case .workCancelled(_, let target, _), .cancelIgnored(_, let target): kind = .cancel(target: target)
+    case .customStatusUpdated(_, let status): kind = .setCustomStatus(status)
+    default: return nil
+    }
+    self.init(id: origin.action, after: origin.after, kind: kind)
+  }
+}
+
+extension ActionKind {
+  static let work = ActionKind.scheduleActivity(name: "work", input: .null)
+  static let waiting = ActionKind.subscribe(channel: .event, name: "go")
+}

@@ -1,0 +1,159 @@
+import PerdureDispatch
+import PerdureModel
+import PerdureReplay
+import Testing
+
+@Suite struct StoppingTests {
+  static func stops(_ effects: [Effect]) -> Int { effects.count { $0 == .stopped } }
+
+  @Test func beforeTheStart() {
+    let node = Node()
+    node.stop(grace: 1_000)
+    #expect(node.take() == [.stopped])
+    node.stop(grace: 1_000)
+    node.wait(5_000)
+    #expect(node.take().isEmpty && node.dispatcher.isStopped)
+  }
+
+  @Test func idle() {
+    let node = Node.started()
+    node.stop(grace: 60_000)
+    #expect(node.take() == [.stopped])
+  }
+
+  @Test func theQueueIsHandedBackAndRunningOnesMayFinish() throws {
+    let node = try ActivityTests.working(4)
+    let running = node.takeActivities()
+    node.stop(grace: 5_000)
+    let release = try node.takeWrite()
+    guard case .releaseActivities(let unrun) = release else { throw Surprise("\(release)") }
+    #expect(unrun.map { $0.key.action } == [3, 4])
+    node.wrote(release, .done)
+    #expect(node.dispatcher.nextDeadline == 6_000)
+
+    #expect(node.ends(running[0]))
+    let ended = try node.takeWrite()
+    let claim = ActivityClaim(node: Node.id, token: 1)
+    #expect(ended == .activityEnded(running[0].key, claim, .completed(.null)))
+    node.wrote(ended, .done)
+    #expect(node.ends(running[1]))
+    #expect(Self.stops(node.effects) == 0, "the last result is on its way")
+    node.wrote(try node.takeWrite(), .done)
+    #expect(node.take() == [.stopped])
+    node.wait(60_000)
+    #expect(node.take().isEmpty, "once")
+  }
+
+  @Test func afterTheGraceRunningOnesAreCancelled() throws {
+    let node = try ActivityTests.working(2)
+    let running = node.takeActivities()
+    node.stop(grace: 5_000)
+    node.wait(4_999)
+    #expect(node.take().isEmpty)
+    node.wait(1)
+    #expect(node.take() == running.map { .cancelActivity($0.key) } + [.stopped])
+    #expect(!node.ends(running[0]))
+  }
+
+  @Test func withoutGraceItEndsAtOnce() throws {
+    let node = try ActivityTests.working(1)
+    _ = node.takeActivities()
+    node.stop(grace: 0)
+    #expect(Self.stops(node.effects) == 1)
+  }
+
+  @Test func aTurnThatIsOutMayFinish() throws {
+    let node = Node.started()
+    node.starts("a")
+    node.starts("b")
+    node.stop(grace: 5_000)
+    try node.runs("a", [.work])
+    let write = try node.takeWrite()
+    try node.runs("b")
+    #expect(Self.stops(node.effects) == 0)
+    try node.lands(write)
+    #expect(node.takeActivities().isEmpty, "no new work")
+    try node.lands(try node.takeWrite())
+    #expect(node.take() == [.stopped])
+  }
+
+  @Test func aWriteThatIsOutIsAwaitedEvenAfterTheGrace() throws {
+    let node = Node.started()
+    node.starts("a")
+    try node.runs("a")
+    let write = try node.takeWrite()
+    node.stop(grace: 0)
+    node.wait(10_000)
+    #expect(node.take().isEmpty)
+    #expect(node.dispatcher.nextDeadline == nil, "there is nothing to wake up for")
+    try node.lands(write)
+    #expect(node.take() == [.stopped])
+  }
+
+  @Test func resultsThatNoTurnTookAreHandedOver() throws {
+    let node = try ActivityTests.working(2)
+    let running = node.takeActivities()
+    node.ends(running[0])
+    _ = try node.takeTurn("a")
+    node.ends(running[1])
+    node.stop(grace: 1_000)
+    node.fails("a", Failure(type: "T", message: "m"))
+    let claim = ActivityClaim(node: Node.id, token: 1)
+    let writes = node.takeWrites()
+    #expect(
+      writes == [
+        .activityEnded(running[0].key, claim, .completed(.null)),
+        .activityEnded(running[1].key, claim, .completed(.null)),
+      ])
+    for write in writes { node.wrote(write, .done) }
+    #expect(node.take() == [.stopped])
+  }
+
+  @Test func aResultThatCouldNotBeWrittenIsTriedAgainWithinTheGrace() throws {
+    for grace in [Int64(500), 5_000] {
+      let node = try ActivityTests.working(1)
+      let task = try #require(node.takeActivities().first)
+      node.stop(grace: grace)
+      node.ends(task)
+      let write = try node.takeWrite()
+      node.wrote(write, .failed(message: "busy", isTransient: true))
+      #expect(node.take().isEmpty)
+      node.wait(min(grace, 1_000))
+      if grace < 1_000 {
+        #expect(node.take() == [.stopped])
+      } else {
+        node.wrote(try node.takeWrite(), .done)
+        #expect(node.take() == [.stopped])
+      }
+    }
+  }
+
+  @Test func nothingNewIsTaken() throws {
+    let node = try ActivityTests.working(1)
+    _ = node.takeActivities()
+    node.dispatcher.nextDueFound(2_000, now: node.now)
+    node.stop(grace: 60_000)
+    node.starts("b")
+    node.message("a", 1)
+    node.message("c", 2)
+    node.dispatcher.storeChanged(now: node.now, byOthers: true)
+    node.wait(5_000)
+    #expect(node.take().isEmpty)
+    #expect(node.dispatcher.nextDeadline == 61_000, "work that is due does not keep it awake")
+  }
+
+  @Test func claimsThatComeBackAreHandedBack() throws {
+    let node = Node()
+    node.dispatcher.start(now: node.now)
+    let writes = node.takeWrites()
+    node.stop(grace: 1_000)
+    let task = ActivityTask(
+      key: ActivityKey(instance: "far", execution: 1, action: 1), orchestration: "order", name: "work",
+      input: .null, attempt: 1, visibleAt: 0, claim: ActivityClaim(node: Node.id, token: 1))
+    for write in writes { node.wrote(write, write.isInstanceClaim ? .instances([]) : .activities([task])) }
+    let release = try #require(node.takeWrites().first)
+    #expect(release == .releaseActivities([task]))
+    node.wrote(release, .done)
+    #expect(node.effects.last == .stopped)
+  }
+}

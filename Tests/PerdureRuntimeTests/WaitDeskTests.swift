@@ -1,0 +1,111 @@
+import PerdureClient
+import PerdureModel
+import PerdureRuntime
+import PerdureStore
+import Testing
+
+/// Each wait is answered exactly once.
+@Suite struct WaitDeskTests {
+  final class Group: Sendable {}
+
+  static func name(_ answer: WaitDesk.Answer) -> String {
+    switch answer {
+    case .ended(let description): "ended \(description.status.rawValue)"
+    case .timedOut: "timed out"
+    case .notFound: "not found"
+    case .closed: "closed"
+    case .failed(let error): "failed \(error.code)"
+    }
+  }
+
+  let bed = try! Bed()
+  let answers = Collected<String>()
+  let group = Group()
+
+  func wait(_ instance: InstanceID, forMS timeout: Int64? = nil, group: Group? = nil) -> Bool {
+    let deadline = timeout.map { monotonicNowNS() + $0 * 1_000_000 }
+    let answers = answers
+    return bed.hub.waits.wait(for: instance, untilMonotonicNS: deadline, group: group ?? self.group) {
+      answers.add(Self.name($0))
+    }
+  }
+
+  @Test func endedBefore() throws {
+    let runtime = try bed.runtime()
+    try bed.start("a")
+    try bed.complete(runtime)
+    #expect(wait("a"))
+    #expect(answers.wait(for: 1) == ["ended Completed"])
+    #expect(wait("a", forMS: 30_000))
+    #expect(answers.wait(for: 2) == ["ended Completed", "ended Completed"])
+  }
+
+  @Test func endedAfter() throws {
+    let runtime = try bed.runtime()
+    try bed.start("a")
+    for _ in 0..<3 { #expect(wait("a", forMS: 30_000)) }
+    try bed.complete(runtime)
+    #expect(answers.wait(for: 3) == Array(repeating: "ended Completed", count: 3))
+    bed.hub.waits.abandon(group)
+    #expect(answers.all.count == 3)
+  }
+
+  @Test func timedOut() throws {
+    try bed.start("a")
+    #expect(wait("a", forMS: 30))
+    #expect(wait("a", forMS: 0))
+    #expect(wait("a", forMS: 60_000))
+    #expect(answers.wait(for: 2) == ["timed out", "timed out"])
+    bed.hub.waits.abandon(group)
+    #expect(answers.wait(for: 3) == ["timed out", "timed out", "closed"])
+  }
+
+  @Test func notFound() throws {
+    #expect(wait("nobody"))
+    #expect(answers.wait(for: 1) == ["not found"])
+  }
+
+  @Test func deleted() throws {
+    try bed.start("a")
+    #expect(wait("a"))
+    _ = try bed.client.delete("a", force: true)
+    #expect(answers.wait(for: 1) == ["not found"])
+  }
+
+  @Test func abandoningEndsOnlyItsGroup() throws {
+    let other = Group()
+    try bed.start("a")
+    #expect(wait("a") && wait("a", group: other))
+    bed.hub.waits.abandon(group)
+    #expect(answers.wait(for: 1) == ["closed"])
+    bed.hub.waits.abandon(other)
+    #expect(answers.wait(for: 2) == ["closed", "closed"])
+  }
+
+  @Test func closedWithTheHub() throws {
+    try bed.start("a")
+    #expect(wait("a"))
+    bed.hub.close()
+    #expect(answers.wait(for: 1) == ["closed"])
+    #expect(!wait("a"), "it is not taken, and never answered")
+  }
+
+  @Test func aStoreThatCannotRead() throws {
+    try bed.start("a")
+    bed.store.failReads(StoreError(.io, "the disk"))
+    #expect(wait("a"))
+    #expect(answers.wait(for: 1) == ["failed io"])
+  }
+
+  @Test func manyWaitsAreAnsweredOnceEach() throws {
+    let runtime = try bed.runtime()
+    for number in 0..<20 {
+      try bed.start("i\(number)")
+      for _ in 0..<10 { #expect(wait("i\(number)", forMS: 60_000)) }
+    }
+    for _ in 0..<20 { try bed.complete(runtime) }
+    answers.wait(for: 200)
+    bed.hub.close()
+    #expect(answers.all.count == 200 && Set(answers.all) == ["ended Completed"])
+  }
+}

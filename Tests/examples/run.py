@@ -1,0 +1,78 @@
+"""Runs the examples as a reader would. Prints `ok NAME` or `FAIL NAME: why`; the last line gives the sums.
+
+    Tests/examples/run.py FOLDER-OF-SWIFT-PROGRAMS
+
+examples/hello/hello.c is built and run by Tests/C/run, the Python order by the suite `demo`.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable, List
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ORDER_ENDS = {
+    1: "shipped: parcel 1", 2: "refused: unicorn", 3: "failed with TooHeavy", 4: "given up",
+    5: "failed with Rejected", 6: "shipped: parcel 6",
+}  # fmt: skip
+
+
+def said(command: List[str]) -> str:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"status {done.returncode}: {done.stderr[-500:]}"
+    return done.stdout
+
+
+def hello_swift(programs: Path) -> None:
+    text = said([str(programs / "example-hello")])
+    assert text.splitlines() == ["Hello, Ada!", "Hello, Edsger!", "Hello, Grace!"], text
+
+
+def hello_python(_programs: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        text = said([sys.executable, "examples/hello/hello.py", f"sqlite:{folder}/hello.sqlite"])
+    assert text.startswith("Hello, "), text
+
+
+def order_swift(programs: Path) -> None:
+    """Killed while the cards are being charged, then started again: every order has one end."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "order.sqlite"
+        command = [str(programs / "example-order"), f"sqlite:{store}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+            deadline = time.monotonic() + 60
+            while not (store.exists() and store.stat().st_size > 0) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            first.send_signal(signal.SIGKILL)
+        text = said(command)
+    assert "was placed before" in text, f"nothing was there after the kill: {text}"
+    for number, end in ORDER_ENDS.items():
+        lines = re.findall(rf"^order-{number} \w+: .*", text, re.MULTILINE)
+        assert len(lines) == 1, f"order {number} has {len(lines)} ends: {text}"
+        assert end in lines[0], f"order {number} should have {end}: {lines[0]}"
+
+
+def main() -> int:
+    programs = Path(sys.argv[1])
+    tests: List[Callable[[Path], None]] = [hello_swift, hello_python, order_swift]
+    failed = 0
+    for test in tests:
+        try:
+            test(programs)
+            print(f"ok {test.__name__}", flush=True)
+        except (AssertionError, OSError, subprocess.SubprocessError) as why:
+            failed += 1
+            print(f"FAIL {test.__name__}: {why}", flush=True)
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
