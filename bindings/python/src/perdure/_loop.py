@@ -327,9 +327,10 @@ def describe_wait(coro: Any) -> str:
         if frame is not None:
             path = frame.f_code.co_filename
             if frame.f_globals.get("__name__", "").startswith("asyncio."):
-                waited_for = getattr(waited, "__qualname__", frame.f_code.co_name)
-                break
-            place = f"{frame.f_code.co_name} ({path.rsplit('/', 1)[-1]}:{frame.f_lineno})"
+                name = getattr(waited, "__qualname__", frame.f_code.co_name)
+                waited_for = waited_for if name.startswith("_") else name
+            else:
+                place = f"{frame.f_code.co_name} ({path.rsplit('/', 1)[-1]}:{frame.f_lineno})"
         inner = getattr(waited, "cr_await", None) or getattr(waited, "gi_yieldfrom", None)
         if inner is None:
             break

@@ -1,0 +1,567 @@
+"""asyncio's own functions inside an orchestration: what they emit, and that a replay emits the same."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from script import START, Script, kinds
+
+import perdure
+
+Context = perdure.OrchestrationContext
+
+
+def test_a_sequence_awaits_one_activity_after_the_other() -> None:
+    async def code(ctx: Context, value: int) -> Any:
+        first = await ctx.activity("a", value)
+        return await ctx.activity("b", first)
+
+    script = Script(code)
+    assert script.start(1) == [{"id": 1, "after": 1, "kind": "ScheduleActivity", "name": "a", "input": 1}]
+    assert script.complete(1, 2) == [
+        {"id": 2, "after": 3, "kind": "ScheduleActivity", "name": "b", "input": 2}
+    ]
+    assert script.complete(2, "done") == []
+    assert script.output == "done"
+
+
+def test_gather_schedules_all_at_once_and_keeps_their_order() -> None:
+    async def code(ctx: Context) -> Any:
+        return await asyncio.gather(*(ctx.activity("work", item) for item in range(3)))
+
+    script = Script(code)
+    assert kinds(script.start()) == ["Activity:work"] * 3
+    for action in (3, 1, 2):
+        script.complete(action, action * 10)
+    assert script.output == [10, 20, 30]
+
+
+def test_gather_with_return_exceptions() -> None:
+    async def code(ctx: Context) -> Any:
+        results = await asyncio.gather(ctx.activity("a"), ctx.activity("b"), return_exceptions=True)
+        return [getattr(each, "type", each) for each in results]
+
+    script = Script(code)
+    script.start()
+    script.fail(1, "Declined")
+    script.complete(2, 7)
+    assert script.output == ["Declined", 7]
+
+
+def test_gather_fails_with_the_first_failure() -> None:
+    async def code(ctx: Context) -> Any:
+        return await asyncio.gather(ctx.activity("a"), ctx.activity("b"))
+
+    script = Script(code)
+    script.start()
+    script.fail(2, "Declined", "the card")
+    assert script.failure["type"] == "Declined"
+    assert script.failure["message"] == "the card"
+    script.check_replay()
+
+
+def test_a_handle_is_started_before_it_is_awaited() -> None:
+    async def code(ctx: Context) -> Any:
+        early = ctx.activity("early")
+        late = await ctx.activity("late")
+        return [await early, late]
+
+    script = Script(code)
+    assert kinds(script.start()) == ["Activity:early", "Activity:late"]
+    script.complete(1, "e")
+    script.complete(2, "l")
+    assert script.output == ["e", "l"]
+
+
+def test_sleep_is_a_durable_timer() -> None:
+    async def code(ctx: Context) -> Any:
+        await asyncio.sleep(0.5)
+        return ctx.now_ms
+
+    script = Script(code)
+    assert script.start() == [{"id": 1, "after": 1, "kind": "CreateTimer", "fireAt": START + 500}]
+    assert script.fire(1) == []
+    assert script.output == START + 500
+
+
+@pytest.mark.parametrize(
+    ("seconds", "milliseconds"),
+    [(0.1, 100), (0.0001, 1), (1.1, 1100), (0.3, 300), (86_400, 86_400_000), (1e15, None)],
+)
+def test_timers_are_whole_milliseconds_never_early(seconds: float, milliseconds: Any) -> None:
+    async def code(ctx: Context) -> None:
+        await asyncio.sleep(seconds)
+
+    wanted = 2**53 - 1 if milliseconds is None else START + milliseconds
+    assert Script(code).start()[0]["fireAt"] == wanted
+
+
+def test_sleep_of_nothing_lets_others_run_and_costs_nothing() -> None:
+    async def code(ctx: Context) -> Any:
+        order = []
+
+        async def other() -> None:
+            order.append("other")
+
+        task = asyncio.create_task(other())
+        await asyncio.sleep(0)
+        order.append("main")
+        await task
+        return order
+
+    script = Script(code)
+    assert script.start() == []
+    assert script.output == ["other", "main"]
+
+
+def test_wait_first_completed_and_cancel_the_loser() -> None:
+    async def code(ctx: Context) -> Any:
+        event, timer = ctx.wait_for_event("go"), ctx.timer(1)
+        done, pending = await asyncio.wait({event, timer}, return_when=asyncio.FIRST_COMPLETED)
+        for each in pending:
+            each.cancel()
+        return event.result() if event in done else "late"
+
+    early = Script(code)
+    assert kinds(early.start()) == ["Event:go", "Timer"]
+    assert kinds(early.raise_event("go", 5)) == ["Cancel:2"]
+    assert early.output == 5
+
+    late = Script(code)
+    late.start()
+    assert kinds(late.fire(2)) == ["Cancel:1"]
+    assert late.output == "late"
+
+
+def test_the_first_event_of_a_batch_decides_a_race() -> None:
+    async def code(ctx: Context) -> Any:
+        event, timer = ctx.wait_for_event("go"), ctx.timer(1)
+        done, _ = await asyncio.wait([event, timer], return_when=asyncio.FIRST_COMPLETED)
+        return [len(done), "event" if event in done else "timer"]
+
+    script = Script(code)
+    script.start()
+    fired = script.event("TimerFired", 1000, action=2)
+    script.deliver(fired, script.event("EventRaised", name="go", data=1))
+    assert script.output == [1, "timer"]
+
+
+def test_sets_of_tasks_iterate_in_the_same_order_in_every_run() -> None:
+    async def code(ctx: Context) -> Any:
+        async def wait(name: str) -> str:
+            return str(await ctx.wait_for_event(name))
+
+        names = {asyncio.create_task(wait(f"e{item}")): item for item in range(100)}
+        first = ctx.activity("first")
+        _, pending = await asyncio.wait({first, *names}, return_when=asyncio.FIRST_COMPLETED)
+        order = [names[each] for each in pending]
+        for each in pending:
+            each.cancel()
+        return order
+
+    script = Script(code)
+    script.start()
+    assert len(script.complete(1)) == 100
+    assert len(script.output) == 100
+
+
+def test_wait_for_gives_up_the_work_when_time_is_up() -> None:
+    async def code(ctx: Context) -> Any:
+        try:
+            return await asyncio.wait_for(ctx.activity("slow"), 2)
+        except asyncio.TimeoutError:
+            return "timed out"
+
+    late = Script(code)
+    assert kinds(late.start()) == ["Activity:slow", "Timer"]
+    assert kinds(late.fire(2)) == ["Cancel:1"]
+    assert late.output == "timed out"
+
+    early = Script(code)
+    early.start()
+    assert kinds(early.complete(1, "result")) == ["Cancel:2"]
+    assert early.output == "result"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout came with 3.11")
+def test_timeout_around_anything() -> None:
+    async def code(ctx: Context) -> Any:
+        try:
+            async with asyncio.timeout(3):
+                await ctx.activity("a")
+                await ctx.wait_for_event("go")
+        except TimeoutError:
+            return ["timed out", await ctx.activity("clean up")]
+        return "in time"
+
+    late = Script(code)
+    assert kinds(late.start()) == ["Timer", "Activity:a"]
+    assert late.actions[0]["fireAt"] == START + 3000
+    late.complete(2)
+    assert kinds(late.fire(1)) == ["Cancel:3", "Activity:clean up"]
+    late.complete(5, "ok")
+    assert late.output == ["timed out", "ok"]
+
+    early = Script(code)
+    early.start()
+    early.complete(2)
+    assert kinds(early.raise_event("go")) == ["Cancel:1"]
+    assert early.output == "in time"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.TaskGroup came with 3.11")
+def test_a_task_group_cancels_its_tasks_when_one_fails() -> None:
+    async def code(ctx: Context) -> Any:
+        async def step(name: str) -> None:
+            await ctx.activity(name)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for item in range(4):
+                    group.create_task(step(f"s{item}"))
+        except BaseExceptionGroup as failed:  # noqa: F821
+            return [type(each).__name__ for each in failed.exceptions]
+
+    script = Script(code)
+    assert kinds(script.start()) == ["Activity:s0", "Activity:s1", "Activity:s2", "Activity:s3"]
+    assert sorted(kinds(script.fail(2))) == ["Cancel:1", "Cancel:3", "Cancel:4"]
+    assert script.output == ["ActivityFailed"]
+
+
+def test_shield_keeps_the_work() -> None:
+    async def code(ctx: Context) -> Any:
+        work = ctx.activity("slow")
+        try:
+            await asyncio.wait_for(asyncio.shield(work), 1)
+        except asyncio.TimeoutError:
+            pass
+        return await work
+
+    script = Script(code)
+    script.start()
+    assert kinds(script.fire(2)) == []
+    script.complete(1, "late but there")
+    assert script.output == "late but there"
+
+
+def test_as_completed_of_handles() -> None:
+    async def code(ctx: Context) -> Any:
+        return [await each for each in asyncio.as_completed([ctx.activity("w", item) for item in range(3)])]
+
+    script = Script(code)
+    script.start()
+    for action in (2, 3, 1):
+        script.complete(action, action)
+    assert script.output == [2, 3, 1]
+
+
+def test_event_lock_semaphore_queue_and_condition_of_asyncio() -> None:
+    async def code(ctx: Context) -> Any:
+        lock, queue, ready, permits = asyncio.Lock(), asyncio.Queue(2), asyncio.Event(), asyncio.Semaphore(2)
+        log = []
+
+        async def produce() -> None:
+            for item in range(5):
+                await queue.put(await ctx.activity("make", item))
+            await queue.put(None)
+            ready.set()
+
+        async def work(name: str) -> None:
+            async with permits, lock:
+                log.append(name)
+                await ctx.activity("locked", name)
+
+        tasks = [asyncio.create_task(produce()), *(asyncio.create_task(work(name)) for name in "ab")]
+        items = []
+        while (item := await queue.get()) is not None:
+            items.append(item)
+        await ready.wait()
+        await asyncio.gather(*tasks)
+        return [items, log]
+
+    script = Script(code)
+    script.start()
+    answered = 0
+    while script.end is None:
+        action = script.actions[answered]
+        answered += 1
+        script.complete(action["id"], action["input"])
+    assert script.output == [[0, 1, 2, 3, 4], ["a", "b"]]
+
+
+def test_callbacks_run_first_in_first_out_and_timers_run_theirs() -> None:
+    async def code(ctx: Context) -> Any:
+        loop, order = asyncio.get_running_loop(), []
+        loop.call_soon(order.append, 1)
+        loop.call_soon(order.append, 2)
+        loop.call_later(0, order.append, 3)
+        loop.call_later(0.01, order.append, 4)
+        dropped = loop.call_later(0.02, order.append, 5)
+        dropped.cancel()
+        dropped.cancel()
+        await asyncio.sleep(0.03)
+        return [order, loop.time() == ctx.now_ms / 1000]
+
+    script = Script(code)
+    assert kinds(script.start()) == ["Timer", "Timer", "Cancel:2", "Timer"]
+    script.fire(1)
+    script.fire(4)
+    assert script.output == [[1, 2, 3, 4], True]
+
+
+# ---- Messages ------------------------------------------------------------------------------------
+
+
+def test_an_event_that_came_early_is_kept() -> None:
+    async def code(ctx: Context) -> Any:
+        await asyncio.sleep(1)
+        return [await ctx.wait_for_event("go"), await ctx.wait_for_event("go"), await ctx.dequeue("go")]
+
+    script = Script(code)
+    script.start()
+    assert script.raise_event("go", 1) == []
+    script.enqueue("go", "q")
+    script.raise_event("go", 2)
+    assert kinds(script.fire(1)) == ["Event:go", "Event:go", "Dequeue:go"]
+    assert script.output == [1, 2, "q"]
+
+
+def test_a_cancelled_wait_takes_nothing() -> None:
+    async def code(ctx: Context) -> Any:
+        first, second = ctx.wait_for_event("go"), ctx.wait_for_event("go")
+        await ctx.activity("a")
+        first.cancel()
+        return [await second, first.cancelled()]
+
+    script = Script(code)
+    script.start()
+    assert kinds(script.complete(3)) == ["Cancel:1"]
+    script.raise_event("go", "data")
+    assert script.output == ["data", True]
+
+
+def test_a_result_after_a_cancel_is_ignored() -> None:
+    async def code(ctx: Context) -> Any:
+        handle = ctx.activity("a")
+        await ctx.timer(1)
+        handle.cancel()
+        return await ctx.wait_for_event("go")
+
+    script = Script(code)
+    script.start()
+    script.fire(2)
+    assert script.complete(1, "too late") == []
+    assert script.complete(99, "unknown") == []
+    script.raise_event("go", 1)
+    assert script.output == 1
+
+
+# ---- Cancellation --------------------------------------------------------------------------------
+
+
+def test_a_cancellation_gives_up_what_is_awaited_and_may_clean_up() -> None:
+    async def code(ctx: Context) -> Any:
+        try:
+            await asyncio.gather(ctx.activity("a"), ctx.wait_for_event("never"))
+        except asyncio.CancelledError:
+            await ctx.activity("undo")
+            raise
+
+    script = Script(code)
+    script.start()
+    assert kinds(script.cancel()) == ["Cancel:1", "Cancel:2", "Activity:undo"]
+    assert script.end is None
+    script.complete(5)
+    assert script.end == {"after": 5, "kind": "Cancelled"}
+    script.check_replay()
+
+
+def test_a_second_cancellation_changes_nothing() -> None:
+    async def code(ctx: Context) -> Any:
+        try:
+            await ctx.wait_for_event("never")
+        except asyncio.CancelledError as error:
+            return [str(error), await ctx.activity("undo")]
+
+    script = Script(code)
+    script.start()
+    script.cancel("first")
+    assert script.cancel("second") == []
+    script.complete(3, "ok")
+    assert script.output == ["first", "ok"]
+
+
+def test_a_cancellation_of_ones_own_work_is_a_failure() -> None:
+    async def code(ctx: Context) -> Any:
+        handle = ctx.activity("a")
+        handle.cancel()
+        await handle
+
+    script = Script(code)
+    script.start()
+    assert script.failure["type"] == "CancelledError"
+
+
+# ---- Ends ----------------------------------------------------------------------------------------
+
+
+def test_code_stops_where_it_ends_and_later_events_are_not_delivered() -> None:
+    async def code(ctx: Context) -> Any:
+        async def forever() -> None:
+            while True:
+                await ctx.activity("again")
+
+        asyncio.create_task(forever())  # noqa: RUF006
+        return await ctx.wait_for_event("go")
+
+    script = Script(code)
+    script.start()
+    go = script.event("EventRaised", name="go", data=1)
+    script.deliver(go, script.event("ActivityCompleted", action=2, result=None))
+    assert script.end == {"after": 3, "kind": "Completed", "output": 1}
+    assert kinds(script.actions) == ["Event:go", "Activity:again"]
+    script.check_replay()
+
+
+def test_continue_as_new_never_returns() -> None:
+    async def code(ctx: Context, value: int) -> Any:
+        try:
+            ctx.continue_as_new(value + 1, version="2.0.0")
+        except Exception:
+            return "caught"
+        finally:
+            ctx.set_custom_status("moving on")
+
+    script = Script(code)
+    assert kinds(script.start(1)) == ["SetCustomStatus"]
+    assert script.end == {"after": 1, "kind": "ContinuedAsNew", "version": "2.0.0", "input": 2}
+
+
+def test_continue_as_new_from_another_task_is_refused() -> None:
+    async def code(ctx: Context) -> Any:
+        async def inner() -> None:
+            ctx.continue_as_new()
+
+        await asyncio.create_task(inner())
+
+    script = Script(code)
+    script.start()
+    assert "only its own task" in script.failure["message"]
+
+
+def test_a_failure_has_type_message_details_stack_and_cause() -> None:
+    class OutOfStock(Exception):
+        non_retryable = True
+
+        def __init__(self, message: str) -> None:
+            super().__init__(message)
+            self.details = {"item": 7}
+
+    async def code(ctx: Context) -> Any:
+        try:
+            raise KeyError("shelf")
+        except KeyError as error:
+            raise OutOfStock("none left") from error
+
+    script = Script(code)
+    script.start()
+    failure = script.failure
+    assert (failure["type"], failure["message"], failure["details"]) == (
+        "OutOfStock",
+        "none left",
+        {"item": 7},
+    )
+    assert failure["nonRetryable"] is True
+    assert "test_loop.py" in failure["stack"]
+    assert failure["cause"]["type"] == "KeyError"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_errors_that_end_processes_end_only_the_orchestration(error: BaseException) -> None:
+    async def code(ctx: Context) -> Any:
+        raise error
+
+    script = Script(code)
+    script.start()
+    assert script.failure["type"] == type(error).__name__
+
+
+# ---- Context -------------------------------------------------------------------------------------
+
+
+def test_time_comes_from_the_events() -> None:
+    async def code(ctx: Context) -> Any:
+        before = ctx.now()
+        await ctx.sleep_until(before + timedelta(minutes=1))
+        return [before.isoformat(), (ctx.now() - before).total_seconds()]
+
+    script = Script(code)
+    assert script.start()[0]["fireAt"] == START + 60_000
+    script.fire(1)
+    expected = datetime.fromtimestamp(START / 1000, timezone.utc).isoformat()
+    assert script.output == [expected, 60.0]
+
+
+def test_guids_and_random_numbers_are_derived() -> None:
+    async def code(ctx: Context) -> Any:
+        return [str(ctx.new_guid()), str(ctx.new_guid()), ctx.random()]
+
+    script = Script(code)
+    script.start()
+    first, second, number = script.output
+    assert first != second
+    assert first[14] == "4"
+    assert first[19] in "89ab"
+    assert 0 <= number < 1
+
+
+def test_logs_are_written_once() -> None:
+    async def code(ctx: Context) -> Any:
+        ctx.log.info("began with %s", 1)
+        await ctx.activity("a")
+        ctx.log.warning("ended")
+
+    script = Script(code)
+    script.start()
+    script.complete(1)
+    assert script.logs == [
+        {"level": "info", "message": "began with 1"},
+        {"level": "warn", "message": "ended"},
+    ]
+    script.check_replay()
+
+
+def test_an_exception_that_nobody_awaits_is_logged() -> None:
+    async def code(ctx: Context) -> Any:
+        asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+        await ctx.activity("a")
+
+    script = Script(code)
+    script.start()
+    script.complete(1)
+    assert "ZeroDivisionError" in script.logs[0]["message"]
+
+
+def test_sub_orchestrations_and_detached_ones() -> None:
+    async def code(ctx: Context) -> Any:
+        ctx.start_detached("audit", 1, version="2.0.0", instance="audit-1")
+        try:
+            await ctx.sub_orchestration("kid", {"n": 1})
+        except perdure.SubOrchestrationFailed as error:
+            return [error.name, error.type, error.failure.message]
+
+    script = Script(code)
+    assert script.start() == [
+        {
+            "id": 1, "after": 1, "kind": "StartDetached", "name": "audit", "version": "2.0.0",
+            "instance": "audit-1", "input": 1,
+        },
+        {"id": 2, "after": 1, "kind": "ScheduleSubOrchestration", "name": "kid", "input": {"n": 1}},
+    ]  # fmt: skip
+    failure = {"type": "perdure.Cancelled", "message": "stopped"}
+    script.deliver(script.event("SubOrchestrationFailed", action=2, failure=failure))
+    assert script.output == ["kid", "perdure.Cancelled", "stopped"]
