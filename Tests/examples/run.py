@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, List
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ORDER_ENDS = {
@@ -23,7 +23,7 @@ ORDER_ENDS = {
 }  # fmt: skip
 
 
-def said(command: List[str]) -> str:
+def said(command: list[str]) -> str:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"status {done.returncode}: {done.stderr[-500:]}"
     return done.stdout
@@ -36,7 +36,7 @@ def hello_swift(programs: Path) -> None:
 
 def hello_python(_programs: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        text = said([sys.executable, "examples/hello/hello.py", f"sqlite:{folder}/hello.sqlite"])
+        text = said([sys.executable, "examples/hello/hello.py", f"{folder}/hello.sqlite"])
     assert text.startswith("Hello, "), text
 
 
@@ -61,7 +61,7 @@ def order_swift(programs: Path) -> None:
 
 def main() -> int:
     programs = Path(sys.argv[1])
-    tests: List[Callable[[Path], None]] = [hello_swift, hello_python, order_swift]
+    tests: list[Callable[[Path], None]] = [hello_swift, hello_python, order_swift]
     failed = 0
     for test in tests:
         try:
