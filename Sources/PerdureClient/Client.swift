@@ -23,7 +23,7 @@ package final class Client: Sendable {
     let checked = requests.map { request in Result { () throws(ClientError) in try check(request) } }
     let starts = checked.compactMap { try? $0.get() }
     let written = hub.write(
-      starts.map { .start($0, owner: hub.owner(for: $0.orchestration), now: now) })
+      starts.map { .start($0, owner: hub.owner(for: $0), now: now) })
     var outcomes = zip(starts, written).makeIterator()
     return checked.map { item in
       guard case .success = item else { return item.map { $0.instance } }

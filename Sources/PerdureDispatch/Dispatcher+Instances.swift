@@ -113,6 +113,13 @@ extension Dispatcher {
     self.held[ExactText(held.instance)] = nil
   }
 
+  /// For others to run: out of memory, with nothing lost.
+  mutating func handBack(_ held: Held) {
+    forwardResults(held)
+    write(.releaseInstances([held.instance]))
+    forget(held)
+  }
+
   /// At rest: either there is more to do, or it is parked.
   mutating func settle(_ held: Held) {
     held.folding = []
@@ -206,7 +213,7 @@ extension Dispatcher {
         if let known = held[ExactText(instance)] {
           switch known.phase {
           case .loading: continue
-          case .idle, .unserved:
+          case .idle:
             // Nobody owned it: what we hold may be of an older life of this id. The store knows.
             forget(known)
           default:

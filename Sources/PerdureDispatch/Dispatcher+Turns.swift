@@ -68,9 +68,8 @@ extension Dispatcher {
 
   private mutating func beginTurn(_ held: Held, _ now: TimestampMS) {
     guard let version = version(of: held) else {
-      held.phase = .unserved
-      log(.warn, "no registered version fits this instance; it waits for one", now, held)
-      return
+      log(.warn, "no registered version fits this instance; it waits in the store for one", now, held)
+      return handBack(held)
     }
     if held.state == nil, let start = held.start {
       held.state = ExecutionState(start: start, version: version, now: now)
@@ -145,7 +144,7 @@ extension Dispatcher {
       room -= 1
     }
     if hasRoom {
-      for index in commit.starts.indices where registry.serves(commit.starts[index].start.orchestration) {
+      for index in commit.starts.indices where registry.resolve(commit.starts[index].start) != nil {
         commit.starts[index].owner = settings.node
       }
     }

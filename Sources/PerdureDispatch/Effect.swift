@@ -25,7 +25,7 @@ package enum Effect: Hashable, Sendable {
 
 package enum Write: Hashable, Sendable {
   case turn(TurnCommit)
-  case claimInstances(orchestrations: [String], limit: Int)
+  case claimInstances(orchestrations: [ServedOrchestration], limit: Int)
   case claimInstance(InstanceID)
   case claimActivities(activities: [String], limit: Int)
   case releaseInstances([InstanceID])

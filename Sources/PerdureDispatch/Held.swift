@@ -9,10 +9,9 @@ import PerdureReplay
 ///     turning     the host has it
 ///     committing  its commit is on the way to the disk
 ///     waiting     a turn or a commit failed; goes on at `retryAt`
-///     unserved    no registered version fits; waits for code
 final class Held {
   enum Phase: Hashable {
-    case loading, idle, ready, turning, committing, waiting, unserved
+    case loading, idle, ready, turning, committing, waiting
   }
 
   let instance: InstanceID

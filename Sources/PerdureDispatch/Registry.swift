@@ -8,7 +8,11 @@ package struct Registry: Hashable, Sendable {
   package init() {}
 
   /// Sorted, so that every use of it comes in one order.
-  package var orchestrations: [String] { versions.keys.map { $0.text }.sorted() }
+  package var orchestrations: [ServedOrchestration] {
+    versions.map { name, versions in ServedOrchestration(name: name.text, versions: versions.map { $0.text })
+    }
+    .sorted { $0.name < $1.name }
+  }
   package var activities: [String] { activityNames.map { $0.text }.sorted() }
 
   /// Answers false when that version of the name is there already.
@@ -24,7 +28,8 @@ package struct Registry: Hashable, Sendable {
     activityNames.insert(ExactText(name)).inserted
   }
 
-  package func serves(_ orchestration: String) -> Bool { versions[ExactText(orchestration)] != nil }
+  package func resolve(_ start: InstanceStart) -> String? { resolve(start.orchestration, start.version) }
+
   package func runs(_ activity: String) -> Bool { activityNames.contains(ExactText(activity)) }
 
   /// The version to run: the one asked for if it is registered, without one the highest.

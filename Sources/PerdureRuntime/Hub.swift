@@ -63,10 +63,10 @@ package final class Hub: @unchecked Sendable {
 
   func detach(_ runtime: Runtime) { runtimes.withLock { $0.removeAll { $0 === runtime } } }
 
-  /// A runtime of this process that would take a new instance of this name.
-  package func owner(for orchestration: String) -> NodeID? {
+  /// A runtime of this process that would take a new instance.
+  package func owner(for start: InstanceStart) -> NodeID? {
     runtimes.withLock { all in
-      guard let index = all.firstIndex(where: { $0.accepts(orchestration) }) else { return nil }
+      guard let index = all.firstIndex(where: { $0.accepts(start) }) else { return nil }
       // The next start goes to the next one.
       if all.count > 1 { all.append(all.remove(at: index)) }
       return all.count > 1 ? all[all.count - 1].node : all[index].node

@@ -199,10 +199,9 @@ package final class Runtime: @unchecked Sendable {
     registered.withLock { $0.activities[ExactText(task.name)] }
   }
 
-  /// A client asks whether a new instance of this name may go straight into memory here.
-  func accepts(_ orchestration: String) -> Bool {
-    hasRoom.load(ordering: .relaxed)
-      && registered.withLock { $0.stage == .running && $0.registry.serves(orchestration) }
+  /// A client asks whether a new instance may go straight into memory here.
+  func accepts(_ start: InstanceStart) -> Bool {
+    hasRoom.load(ordering: .relaxed) && serves(start.orchestration, start.version)
   }
 
   /// Whether an instance of this name and version (nil: any) would be run here.

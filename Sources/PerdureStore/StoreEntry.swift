@@ -10,9 +10,9 @@ package enum StoreEntry: Hashable, Sendable {
   /// The result of an activity whose instance another node holds: the row goes, a message to the instance
   /// comes.
   case activityEnded(ActivityKey, claim: ActivityClaim, outcome: Outcome, now: TimestampMS)
-  /// Takes up to `limit` instances that are due, are not owned by a live node, and whose orchestration is in
+  /// Takes up to `limit` instances that are due, are not owned by a live node, and are served by one of
   /// `orchestrations`. Earliest first.
-  case claimInstances(node: NodeID, orchestrations: [String], limit: Int, now: TimestampMS)
+  case claimInstances(node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS)
   /// Takes one instance by name, if no other live node owns it.
   case claimInstance(node: NodeID, instance: InstanceID)
   /// Takes up to `limit` visible activities that no live node holds and whose name is in `activities`. Oldest

@@ -127,7 +127,8 @@ struct Trial: Sendable {
   // MARK: Claims
 
   func claim(
-    _ node: NodeID, _ orchestrations: [String] = ["order"], limit: Int = 100, now: TimestampMS = 3_000
+    _ node: NodeID, _ orchestrations: [ServedOrchestration] = ["order"], limit: Int = 100,
+    now: TimestampMS = 3_000
   ) throws -> [InstanceID] {
     let entry = StoreEntry.claimInstances(
       node: node, orchestrations: orchestrations, limit: limit, now: now)

@@ -15,15 +15,15 @@ extension MemoryState {
   }
 
   mutating func claimInstances(
-    node: NodeID, orchestrations: [String], limit: Int, now: TimestampMS
+    node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS
   ) -> StoreOutcome {
     var claimed: [Int64] = []
     while claimed.count < limit {
       var earliest: (due: Due, name: String)?
-      for name in orchestrations {
-        guard let due = open[ExactText(name)]?.first, due.at <= now else { continue }
+      for served in orchestrations {
+        guard let due = firstDue(served, now) else { continue }
         if let found = earliest, found.due < due { continue }
-        earliest = (due, name)
+        earliest = (due, served.name)
       }
       guard let (due, name) = earliest else { break }
       open[ExactText(name)]?.remove(due)
@@ -37,6 +37,17 @@ extension MemoryState {
       instances.append(record.description.instance)
     }
     return .success(.instances(instances))
+  }
+
+  private func firstDue(_ served: ServedOrchestration, _ now: TimestampMS) -> Due? {
+    var found: Due?
+    open[ExactText(served.name)]?.walk { due in
+      if due.at > now { return false }
+      guard let record = records[due.order], served.runs(record.description.version) else { return true }
+      found = due
+      return false
+    }
+    return found
   }
 
   mutating func claimInstance(node: NodeID, instance: InstanceID) -> StoreOutcome {

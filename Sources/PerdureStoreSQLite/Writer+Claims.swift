@@ -23,20 +23,21 @@ extension Writer {
   }
 
   func claimInstances(
-    node: NodeID, orchestrations: [String], limit: Int, now: TimestampMS
+    node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS
   ) throws(StoreError) -> StoreOutcome {
     guard limit > 0, !orchestrations.isEmpty else { return .success(.instances([])) }
     let due = try Statement(
       connection,
       """
       SELECT pk, id FROM instances WHERE owner IS NULL AND wake_at <= ?1
-        AND orchestration IN (\(Self.placeholders(orchestrations.count)))
+        AND (\(Self.conditions(orchestrations)))
       ORDER BY wake_at, pk LIMIT ?2
       """, isKept: false)
     defer { due.finalize() }
     due.bind(1, now)
     due.bind(2, Int64(limit))
-    for (offset, name) in orchestrations.enumerated() { due.bind(Int32(clamping: offset + 3), name) }
+    let texts = orchestrations.flatMap { [$0.name] + ($0.versions ?? []) }
+    for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 3), text) }
     var found: [(pk: Int64, id: InstanceID)] = []
     while try due.step() { found.append((due.integer(0), due.text(1))) }
     for instance in found { try setOwner(of: instance.pk, node) }
@@ -112,6 +113,21 @@ extension Writer {
       try statements.releaseActivity.run()
     }
     return .success(.done)
+  }
+
+  /// Parameters from ?3 on: each name, followed by its versions. Without a version an instance takes any.
+  private static func conditions(_ orchestrations: [ServedOrchestration]) -> String {
+    var next = 3
+    func parameter() -> String {
+      defer { next += 1 }
+      return "?\(next)"
+    }
+    return orchestrations.map { served in
+      let isNamed = "orchestration = \(parameter())"
+      guard let versions = served.versions else { return isNamed }
+      let list = versions.map { _ in parameter() }.joined(separator: ",")
+      return "\(isNamed) AND (version IS NULL OR version IN (\(list)))"
+    }.joined(separator: " OR ")
   }
 
   /// Names to compare with, numbered from 3.

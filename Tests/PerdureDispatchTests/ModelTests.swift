@@ -61,7 +61,8 @@ import Testing
       registry.addActivity("work"), registry.addActivity("play"),
     ]
     #expect(answers == [false, true, false, true])
-    #expect(registry.orchestrations == ["new", "order", "other"])
+    #expect(registry.orchestrations.map { $0.name } == ["new", "order", "other"])
+    #expect(registry.orchestrations.last == ServedOrchestration(name: "other", versions: ["1.2.0"]))
     #expect(registry.activities == ["play", "work"])
   }
 

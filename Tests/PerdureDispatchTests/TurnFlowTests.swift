@@ -5,6 +5,8 @@ import Testing
 
 /// From a start to its end, one step after the other.
 @Suite struct TurnFlowTests {
+  static let served = ServedOrchestration(name: "order", versions: ["1.0.0"])
+
   @Test func startingAsksTheStoreForWork() throws {
     let node = Node()
     node.dispatcher.start(now: 5)
@@ -12,14 +14,14 @@ import Testing
     #expect(
       Set(node.takeWrites()) == [
         .claimActivities(activities: ["work"], limit: 64),
-        .claimInstances(orchestrations: ["order"], limit: 256),
+        .claimInstances(orchestrations: [Self.served], limit: 256),
       ])
-    node.wrote(.claimInstances(orchestrations: ["order"], limit: 256), .instances([]))
+    node.wrote(.claimInstances(orchestrations: [Self.served], limit: 256), .instances([]))
     #expect(node.take() == [.findNextDue])
     node.dispatcher.nextDueFound(9_000, now: 6)
     #expect(node.dispatcher.nextDeadline == 9_000)
     node.wait(8_000)
-    #expect(node.takeWrites().contains(.claimInstances(orchestrations: ["order"], limit: 256)))
+    #expect(node.takeWrites().contains(.claimInstances(orchestrations: [Self.served], limit: 256)))
   }
 
   @Test func aStepEndToEnd() throws {
@@ -134,10 +136,11 @@ import Testing
     #expect(commit.scheduled.map { $0.claim } == [nil])
   }
 
-  @Test func aVersionThatNobodyRegisteredWaits() throws {
+  @Test func aVersionThatNobodyRegisteredWaitsInTheStore() throws {
     let node = Node.started()
     node.starts("a", version: "9.0.0")
-    #expect(node.take().isEmpty)
+    #expect(node.take() == [.write(.releaseInstances(["a"]))], "another node may have it")
+    #expect(node.dispatcher.heldCount == 0)
     #expect(node.logs.map { $0.level } == [.warn])
   }
 

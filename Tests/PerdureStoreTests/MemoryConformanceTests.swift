@@ -36,7 +36,10 @@ struct MemoryFixture: StoreFixture {
       }
       let names = (0..<7).map { "o\($0)" }
       for _ in 0..<40 {
-        answers.append(state.apply(.claimInstances(node: node, orchestrations: names, limit: 5, now: 1)))
+        answers.append(
+          state.apply(
+            .claimInstances(
+              node: node, orchestrations: names.map { ServedOrchestration(name: $0) }, limit: 5, now: 1)))
       }
       return answers
     }

@@ -135,6 +135,19 @@ extension StoreConformance {
       try expect(try trial.claim(node, ["Order"]), [], "another spelling")
       try expect(try trial.claim(node, ["order"]), ["a"], "the third")
     },
+    ConformanceCase("claims: only the named versions, and those without one") { trial in
+      let node = try trial.store.join()
+      for (instance, version) in [("a", "1.0.0"), ("b", "2.0.0"), ("c", nil)] {
+        let start = InstanceStart(
+          instance: instance, orchestration: "order", version: version, input: .null, parent: nil)
+        _ = try trial.land(.start(start, owner: nil, now: 1))
+      }
+      let second = ServedOrchestration(name: "order", versions: ["2.0.0", "3.0.0"])
+      try expect(try trial.claim(node, [second]), ["b", "c"], "the second version")
+      try expect(try trial.claim(node, [second]), [], "nothing else is for it")
+      let first = ServedOrchestration(name: "order", versions: ["1.0.0"])
+      try expect(try trial.claim(node, [second, first]), ["a"], "the first version")
+    },
     ConformanceCase("claims: a claimed instance belongs to the node") { trial in
       let node = try trial.store.join()
       let other = try trial.store.join()
