@@ -101,8 +101,9 @@ package final class Hub: @unchecked Sendable {
       case (_, .posted(let delivery)): news.delivered(delivery)
       case (.turn(let commit), .turned(let turn)):
         for delivery in turn.deliveries { news.delivered(delivery) }
-        let started = Set(turn.started.map { ExactText($0) })
-        for child in commit.starts where started.contains(ExactText(child.start.instance)) {
+        // Two starts of one id in a turn: the first one is the instance, the other was refused.
+        var started = Set(turn.started.map { ExactText($0) })
+        for child in commit.starts where started.remove(ExactText(child.start.instance)) != nil {
           news.started(child.start, child.owner)
         }
         if commit.scheduled.contains(where: { $0.claim == nil }) { news.hasUnheldWork = true }
