@@ -174,9 +174,10 @@ extension TurnWriter {
   private mutating func effects(of kind: EventKind) {
     switch kind {
     case .activityScheduled(let origin, let name, let input):
+      // Visible at once by every clock: nodes whose clock is behind ours must not wait for it.
       scheduled[origin.action] = ActivityTask(
         key: ActivityKey(instance: state.instance, execution: state.execution, action: origin.action),
-        orchestration: state.orchestration, name: name, input: input, attempt: 1, visibleAt: now, claim: nil)
+        orchestration: state.orchestration, name: name, input: input, attempt: 1, visibleAt: 0, claim: nil)
     case .subOrchestrationScheduled(let origin, let name, let version, let instance, let input):
       let parent = ParentLink(instance: state.instance, execution: state.execution, action: origin.action)
       start(name, version, instance, input, parent: parent)
