@@ -31,6 +31,7 @@ struct ActivityDesk {
 
   /// Queued, running and ended.
   var count: Int { claims.count }
+  var held: [ActivityKey: ActivityClaim] { claims.mapValues { $0.claim } }
   var isIdle: Bool { runningCount == 0 }
   /// More could be taken from the store.
   var wantsMore: Bool { claims.count < slots * 2 }

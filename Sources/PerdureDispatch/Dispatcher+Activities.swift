@@ -8,8 +8,9 @@ extension Dispatcher {
   package mutating func activityEnded(
     _ key: ActivityKey, token: Int64, _ outcome: Outcome, now: TimestampMS
   ) -> Bool {
-    guard let claim = desk.end(key, token: token) else { return false }
+    // Also when nobody wants the result: its slot is free, and a stop may have waited for it.
     defer { pump(now) }
+    guard let claim = desk.end(key, token: token) else { return false }
     guard isRunning else {
       forward(key, claim, outcome)
       return true
@@ -33,8 +34,9 @@ extension Dispatcher {
     guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
     let names = registry.activities
     guard !names.isEmpty else { return }
-    backlog.mayHaveActivities = false
     backlog.isClaimingActivities = true
+    if backlog.mayHaveUnheld { return write(.releaseUnheldActivities(held: claimsHeld)) }
+    backlog.mayHaveActivities = false
     write(
       .claimActivities(
         activities: names, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
@@ -50,9 +52,33 @@ extension Dispatcher {
         let unrun = desk.takeQueue()
         if !unrun.isEmpty { write(.releaseActivities(unrun)) }
       }
-    case .failed: backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
+    case .failed:
+      backlog.mayHaveUnheld = true
+      claimActivitiesLater(now)
     default: break
     }
+  }
+
+  mutating func unheldReleased(_ outcome: WriteOutcome, _ now: TimestampMS) {
+    backlog.isClaimingActivities = false
+    if case .failed = outcome { return claimActivitiesLater(now) }
+    backlog.mayHaveUnheld = false
+    backlog.mayHaveActivities = true
+  }
+
+  /// The tick at that moment looks at activities too.
+  private mutating func claimActivitiesLater(_ now: TimestampMS) {
+    backlog.mayHaveActivities = false
+    backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
+  }
+
+  /// All claims that are ours, with those of turns that are on the way to the store.
+  private var claimsHeld: [ActivityKey: ActivityClaim] {
+    var claims = desk.held
+    for case let commit? in held.values.map({ $0.commit }) {
+      for task in commit.scheduled { claims[task.key] = task.claim ?? claims[task.key] }
+    }
+    return claims
   }
 
   /// The instance is another node's: what ran here goes to it as messages.
@@ -83,6 +109,9 @@ extension Dispatcher {
       deferred.insert(write, at: now + 1_000)
     } else if case .activityEnded(let key, _, _) = write {
       desk.free(key)
+    } else if case .releaseActivities = write {
+      // Others may take them, and so may we.
+      backlog.mayHaveActivities = true
     }
   }
 

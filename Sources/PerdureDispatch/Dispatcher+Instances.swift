@@ -30,7 +30,7 @@ extension Dispatcher {
   package mutating func messageStored(_ instance: InstanceID, _ message: InboxMessage, now: TimestampMS) {
     guard isRunning else { return }
     if let held = held[ExactText(instance)] {
-      take([message], held)
+      if held.take(message) { becameReady(held) }
     } else {
       claim(instance)
     }
@@ -41,11 +41,8 @@ extension Dispatcher {
   package mutating func foundMessages(_ instance: InstanceID, _ messages: [InboxMessage], now: TimestampMS) {
     // While it loads, these may be older than what the snapshot will have.
     guard isRunning, let held = held[ExactText(instance)], held.phase != .loading else { return }
-    let known = held.lastSequence
-    take(messages, held)
-    // Another process's message can be older than the last one that we were told of.
-    if held.isMissingMessages, held.lastSequence == known, held.phase == .idle { reload(held) }
-    held.isMissingMessages = false
+    held.take(read: messages)
+    becameReady(held)
     pump(now)
   }
 
@@ -55,7 +52,7 @@ extension Dispatcher {
     for instance in instances {
       if let held = held[ExactText(instance)] {
         if held.phase != .loading {
-          effects.append(.loadInbox(held.instance, after: held.lastSequence))
+          readInbox(held)
         }
       } else {
         claim(instance)
@@ -154,12 +151,9 @@ extension Dispatcher {
     if !released.isEmpty { write(.releaseInstances(released)) }
   }
 
-  private mutating func take(_ messages: [InboxMessage], _ held: Held) {
-    for message in messages where message.sequence > held.lastSequence {
-      held.lastSequence = message.sequence
-      held.incoming.append(.message(message))
-    }
-    becameReady(held)
+  mutating func readInbox(_ held: Held) {
+    held.inboxReads += 1
+    effects.append(.loadInbox(held.instance, after: held.readThrough))
   }
 
   /// Reads the instance anew; what a turn had taken goes back first.
@@ -171,9 +165,18 @@ extension Dispatcher {
   }
 
   /// After a lost race: the store decides who goes on. Messages come back with the snapshot; results of
-  /// activities that ran here exist nowhere else.
+  /// activities that ran here exist nowhere else, so they go to the store, which takes those whose claim
+  /// still holds. (A turn with one whose claim is lost would lose the race for ever.)
   mutating func startOver(_ held: Held) {
-    held.incoming = held.results
+    forwardResults(held)
+    if held.failures > 0, let commit = held.commit {
+      // It may be our own turn that won, though the store said that it failed. Then activities are claimed
+      // for us that we have never held.
+      let claimed = commit.scheduled.filter { $0.claim != nil }
+      if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+    }
+    held.incoming = []
+    held.known = []
     held.folding = []
     held.prepared = PreparedTurn()
     held.history = nil
@@ -182,7 +185,6 @@ extension Dispatcher {
     held.state = nil
     held.start = nil
     held.hostEvents = 0
-    held.lastSequence = 0
     held.phase = .loading
     write(.claimInstance(held.instance))
   }
@@ -217,7 +219,7 @@ extension Dispatcher {
             // Nobody owned it: what we hold may be of an older life of this id. The store knows.
             forget(known)
           default:
-            effects.append(.loadInbox(instance, after: known.lastSequence))
+            readInbox(known)
             continue
           }
         }
@@ -276,19 +278,22 @@ extension Dispatcher {
     if needsHistory { held.history = snapshot.history }
   }
 
-  /// Messages are the snapshot's and those that came since; what ran here exists only here.
-  private func merge(_ snapshot: InstanceSnapshot, into held: Held) {
+  /// Messages are the snapshot's: one that we were told of meanwhile may have been taken before the snapshot,
+  /// so the store is asked again. Results of what ran here exist only here.
+  private mutating func merge(_ snapshot: InstanceSnapshot, into held: Held) {
     let last = snapshot.inbox.last?.sequence ?? 0
-    let results = held.results
-    let newer = held.incoming.filter { item in
+    let isToldMore = held.incoming.contains { item in
       if case .message(let message) = item { message.sequence > last } else { false }
     }
+    held.incoming = snapshot.inbox.map { .message($0) } + held.results
     held.revision = snapshot.description.revision
     held.start = snapshot.start
     held.hostEvents = 0
     held.folding = []
-    held.incoming = snapshot.inbox.map { .message($0) } + newer + results
-    held.lastSequence = max(held.lastSequence, last)
+    held.readThrough = max(held.readThrough, last)
+    held.known = []
+    held.inboxReads = 0
+    if isToldMore { readInbox(held) }
   }
 
   private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {

@@ -169,8 +169,7 @@ extension Dispatcher {
       landed(held, commit, now)
       let knowsOne = held.incoming.contains { if case .message = $0 { true } else { false } }
       if hasWaitingMessages && !knowsOne && !commit.status.isTerminal {
-        held.isMissingMessages = true
-        effects.append(.loadInbox(held.instance, after: held.lastSequence))
+        readInbox(held)
       }
     case .failed(let message, let isTransient):
       held.failures += 1
@@ -187,6 +186,7 @@ extension Dispatcher {
 
   private mutating func landed(_ held: Held, _ commit: TurnCommit, _ now: TimestampMS) {
     held.revision = commit.revision + 1
+    held.forget(commit.consumed)
     held.failures = 0
     held.start = nil
     held.commit = nil

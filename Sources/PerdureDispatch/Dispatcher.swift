@@ -66,7 +66,10 @@ package struct Dispatcher {
     var instancesDueAt: TimestampMS?
     var isClaimingInstances = false
     var mayHaveActivities = false
+    /// Or giving back what a claim took whose answer was lost.
     var isClaimingActivities = false
+    /// A claim failed: it may have landed all the same.
+    var mayHaveUnheld = false
     var isFindingNextDue = false
   }
 
@@ -147,6 +150,7 @@ extension Dispatcher {
     case .claimInstance(let instance): instanceClaimed(instance, outcome, now)
     case .claimActivities(_, let limit): activitiesClaimed(outcome, limit: limit, now)
     case .activityEnded, .releaseInstances, .releaseActivities: rewriteIfFailed(write, outcome, now)
+    case .releaseUnheldActivities: unheldReleased(outcome, now)
     case .quarantine(let instance, _, _): quarantined(instance, outcome, now)
     }
     pump(now)

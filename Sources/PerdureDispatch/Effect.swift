@@ -30,6 +30,8 @@ package enum Write: Hashable, Sendable {
   case claimActivities(activities: [String], limit: Int)
   case releaseInstances([InstanceID])
   case releaseActivities([ActivityTask])
+  /// Gives back what the store has claimed for us but these.
+  case releaseUnheldActivities(held: [ActivityKey: ActivityClaim])
   /// The result of an activity whose instance another node holds.
   case activityEnded(ActivityKey, ActivityClaim, Outcome)
   case quarantine(InstanceID, Revision, Failure)

@@ -23,8 +23,13 @@ final class Held {
   var state: ExecutionState?
   /// Not folded yet, in order.
   var incoming: [Incoming] = []
-  /// The highest inbox sequence that we know.
-  var lastSequence: MessageSequence = 0
+  /// Reads of the inbox have shown all messages up to this one. What we are told of one by one says nothing
+  /// about those before it: another process may have written them.
+  var readThrough: MessageSequence = 0
+  /// Messages beyond `readThrough` that we have, and those that turns took while a read was under way: its
+  /// answer may still show them.
+  var known: Set<MessageSequence> = []
+  var inboxReads = 0
   /// The last event that the host's live coroutine has seen; 0: it has none.
   var hostEvents: EventID = 0
 
@@ -45,8 +50,6 @@ final class Held {
   var failures = 0
   /// Turns that the host failed, in a row.
   var turnFailures = 0
-  /// The store has messages that we have not seen.
-  var isMissingMessages = false
   var retryAt: TimestampMS = 0
   /// Tells entries of the parking queue apart from older ones.
   var parkings = 0
@@ -56,6 +59,26 @@ final class Held {
     self.phase = phase
     self.revision = revision
     self.start = start
+  }
+
+  /// A message that we were told of. Answers false if we have it.
+  func take(_ message: InboxMessage) -> Bool {
+    guard message.sequence > readThrough, known.insert(message.sequence).inserted else { return false }
+    incoming.append(.message(message))
+    return true
+  }
+
+  /// An inbox as it was read: complete beyond `readThrough`.
+  func take(read messages: [InboxMessage]) {
+    inboxReads = max(0, inboxReads - 1)
+    for message in messages { _ = take(message) }
+    readThrough = max(readThrough, messages.last?.sequence ?? 0)
+    known = known.filter { $0 > readThrough }
+  }
+
+  /// A turn that took these is on disk: later reads do not show them.
+  func forget(_ consumed: [MessageSequence]) {
+    if inboxReads == 0 { known.subtract(consumed) }
   }
 
   var hasWork: Bool { start != nil || !incoming.isEmpty || state?.initial.isEmpty == false }

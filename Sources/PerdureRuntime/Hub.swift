@@ -111,7 +111,8 @@ package final class Hub: @unchecked Sendable {
       case (.delete, .deleted(let instances)):
         news.deleted(instances)
         for instance in instances { waits.ended(instance) }
-      case (.releaseInstances, _), (.releaseActivities, _): news.hasUnheldWork = all.count > 1
+      case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _):
+        news.hasUnheldWork = all.count > 1
       default: break
       }
     }

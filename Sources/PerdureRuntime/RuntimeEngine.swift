@@ -174,6 +174,9 @@ extension Write {
     case .releaseActivities(let tasks):
       .releaseActivities(
         tasks.compactMap { task in task.claim.map { ClaimedActivity(key: task.key, claim: $0) } })
+    case .releaseUnheldActivities(let held):
+      .releaseUnheldActivities(
+        node: node, held: held.map { ClaimedActivity(key: $0.key, claim: $0.value) })
     case .activityEnded(let key, let claim, let outcome):
       .activityEnded(key, claim: claim, outcome: outcome, now: now)
     case .quarantine(let instance, let revision, let failure):

@@ -22,6 +22,9 @@ package enum StoreEntry: Hashable, Sendable {
   case releaseInstances(node: NodeID, instances: [InstanceID])
   /// Gives activities back unrun. Those whose claim is no longer this one are left alone.
   case releaseActivities([ClaimedActivity])
+  /// Gives back all activities that `node` has claimed but those in `held`: the answer to a claim was lost,
+  /// and nobody runs what it took.
+  case releaseUnheldActivities(node: NodeID, held: [ClaimedActivity])
   /// Removes a finished instance (any instance with `force`) and all its descendants, whole.
   case delete(InstanceID, force: Bool)
   /// Marks the instance as needing a person: no more turns, messages are kept.
@@ -42,7 +45,7 @@ package struct ClaimedActivity: Hashable, Sendable {
 package typealias StoreOutcome = Result<StoreReceipt, StoreRefusal>
 
 package enum StoreReceipt: Hashable, Sendable {
-  /// start, releaseInstances, releaseActivities, quarantine
+  /// start, releaseInstances, releaseActivities, releaseUnheldActivities, quarantine
   case done
   /// post, activityEnded: the message as it stands in the inbox.
   case posted(Delivery)

@@ -58,6 +58,19 @@ extension MemoryState {
     return .success(.activities(tasks))
   }
 
+  mutating func releaseActivities(of node: NodeID, except kept: Set<ClaimedActivity>) {
+    var unheld: [ClaimedActivity] = []
+    held[node]?.walk { due in
+      guard let task = records[due.order]?.activities[due.action]?.task, let claim = task.claim else {
+        return true
+      }
+      let activity = ClaimedActivity(key: task.key, claim: claim)
+      if !kept.contains(activity) { unheld.append(activity) }
+      return true
+    }
+    for activity in unheld { release(activity) }
+  }
+
   mutating func release(_ activity: ClaimedActivity) {
     guard let order = find(activity.key), var row = records[order]?.activities[activity.key.action],
       row.task.claim == activity.claim

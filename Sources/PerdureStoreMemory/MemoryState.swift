@@ -59,6 +59,9 @@ package struct MemoryState: Sendable {
     case .releaseActivities(let activities):
       for activity in activities { release(activity) }
       return .success(.done)
+    case .releaseUnheldActivities(let node, let kept):
+      releaseActivities(of: node, except: Set(kept))
+      return .success(.done)
     case .delete(let instance, let force): return delete(instance, force: force)
     case .quarantine(let instance, let revision, let failure, let now):
       return quarantine(instance, revision: revision, failure: failure, now: now)

@@ -130,6 +130,32 @@ extension Writer {
     }.joined(separator: " OR ")
   }
 
+  /// Rare, after a claim whose answer was lost: it looks at all pending activities.
+  func releaseActivities(
+    of node: NodeID, except kept: Set<ClaimedActivity>
+  ) throws(StoreError) -> StoreOutcome {
+    let held = try Statement(
+      connection,
+      """
+      SELECT a.pk, i.id, a.execution, a.action, a.token
+      FROM activities AS a JOIN instances AS i ON i.pk = a.instance WHERE a.node = ?1
+      """, isKept: false)
+    defer { held.finalize() }
+    held.bind(1, node)
+    var unheld: [Int64] = []
+    while try held.step() {
+      let key = ActivityKey(
+        instance: held.text(1), execution: held.integer(2), action: held.integer(3))
+      let claim = ActivityClaim(node: node, token: held.integer(4))
+      if !kept.contains(ClaimedActivity(key: key, claim: claim)) { unheld.append(held.integer(0)) }
+    }
+    for pk in unheld {
+      statements.releaseActivity.bind(1, pk)
+      try statements.releaseActivity.run()
+    }
+    return .success(.done)
+  }
+
   /// Names to compare with, numbered from 3.
   private static func placeholders(_ count: Int) -> String {
     (0..<count).map { "?\($0 + 3)" }.joined(separator: ", ")

@@ -101,6 +101,8 @@ final class Writer: @unchecked Sendable {
     case .releaseInstances(let node, let instances):
       try releaseInstances(node: node, instances: instances)
     case .releaseActivities(let activities): try releaseActivities(activities)
+    case .releaseUnheldActivities(let node, let kept):
+      try releaseActivities(of: node, except: Set(kept))
     case .delete(let instance, let force): try delete(instance, force: force)
     case .quarantine(let instance, let revision, let failure, let now):
       try quarantine(instance, revision: revision, failure: failure, now: now)

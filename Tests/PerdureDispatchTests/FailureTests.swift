@@ -162,14 +162,18 @@ import Testing
     node.message("a", 2)
     let write = try node.takeWrite()
     node.wrote(write, .conflict)
-    #expect(node.takeWrites() == [.claimInstance("a")])
+    let claim = ActivityClaim(node: Node.id, token: 1)
+    #expect(
+      node.takeWrites() == [
+        .activityEnded(task.key, claim, .completed(.null)), .claimInstance("a"),
+      ], "the store knows whether the result still counts")
     node.wrote(.claimInstance("a"), .instances(["a"]))
     try node.loads("a")
     let request = try node.runs("a")
     #expect(request.from == 0)
     let kinds = request.events.filter { $0.id > request.replayed }.map { $0.kind }
     let message = EventKind.messageReceived(channel: .event, name: "go", data: .null)
-    #expect(kinds == [message, message, .activityCompleted(action: 1, result: .null)], "each once")
+    #expect(kinds == [message, message], "each once")
   }
 
   @Test func aLostRaceToALiveNodeHandsResultsOver() throws {
@@ -180,10 +184,10 @@ import Testing
     node.ends(task)
     try node.runs("a")
     node.wrote(try node.takeWrite(), .conflict)
-    _ = node.takeWrites()
-    node.wrote(.claimInstance("a"), .owned)
     let claim = ActivityClaim(node: Node.id, token: 1)
-    #expect(node.takeWrites() == [.activityEnded(task.key, claim, .completed(.null))])
+    #expect(node.takeWrites().first == .activityEnded(task.key, claim, .completed(.null)))
+    node.wrote(.claimInstance("a"), .owned)
+    #expect(node.takeWrites().isEmpty)
     #expect(node.dispatcher.heldCount == 0)
   }
 
@@ -209,7 +213,11 @@ import Testing
     for write in writes { node.wrote(write, Self.busy) }
     #expect(node.takeWrites().isEmpty)
     node.wait(1_000)
-    #expect(Set(node.takeWrites()) == writes)
+    let claim = try #require(writes.first { if case .claimActivities = $0 { true } else { false } })
+    let again = Set(node.takeWrites())
+    #expect(again == writes.subtracting([claim]).union([.releaseUnheldActivities(held: [:])]))
+    node.wrote(.releaseUnheldActivities(held: [:]), .done)
+    #expect(node.takeWrites() == [claim])
   }
 
   @Test func aDamagedHistoryIsQuarantined() throws {
@@ -316,10 +324,9 @@ import Testing
     node.message("a", 4)
     try node.runs("a")
     try node.lands(try node.takeWrite(), hasWaitingMessages: true)
-    #expect(node.take() == [.loadInbox("a", after: 4)])
-    node.dispatcher.foundMessages("a", [], now: node.now)
+    #expect(node.take() == [.loadInbox("a", after: 0)])
+    node.dispatcher.foundMessages("a", [older], now: node.now)
     node.gather()
-    try node.loads("a")
     #expect(
       try node.takeTurn("a").events.last?.kind == .messageReceived(channel: .event, name: "go", data: .null))
   }

@@ -143,6 +143,21 @@ extension StoreConformance {
       try expect(try trial.claimTasks(try trial.store.join()), [], "tasks that are open")
       try trial.land(trial.ended(task.key, claim))
     },
+    ConformanceCase("activity claims: a node gives back all but what it names") { trial in
+      let node = try trial.store.join()
+      let other = try trial.store.join()
+      try trial.start("a")
+      try trial.turn("a") { $0.scheduled = (1...3).map { .sample("a", $0) } }
+      let tasks = try trial.claimTasks(node, limit: 2)
+      _ = try trial.claimTasks(other)
+      let kept = tasks.prefix(1).compactMap { task in
+        task.claim.map { ClaimedActivity(key: task.key, claim: $0) }
+      }
+      try trial.land(.releaseUnheldActivities(node: node, held: kept))
+      let open = try trial.claimTasks(other)
+      try expect(open.map(\.key.action), [2], "the tasks that are open")
+      try expect(open.map(\.attempt), [2], "attempts")
+    },
     ConformanceCase("activity claims: what a node held is open after it left") { trial in
       let node = try trial.store.join()
       let other = try trial.store.join()

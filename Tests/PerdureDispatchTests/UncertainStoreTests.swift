@@ -1,0 +1,101 @@
+import PerdureDispatch
+import PerdureModel
+import PerdureReplay
+import Testing
+
+/// The store said that it failed, and did it all the same; or what we were told is not what it has. Found by
+/// the simulator.
+@Suite struct UncertainStoreTests {
+  static let busy = WriteOutcome.failed(message: "the connection is lost", isTransient: true)
+  static let claim = ActivityClaim(node: Node.id, token: 1)
+
+  static func message(_ sequence: MessageSequence) -> InboxMessage {
+    InboxMessage(sequence: sequence, kind: .raised(channel: .event, name: "go", data: .null))
+  }
+
+  @Test func activitiesOfATurnThatLandedUnnoticedAreGivenBack() throws {
+    let node = Node.started()
+    node.starts("a")
+    try node.runs("a", [.work])
+    let write = try node.takeWrite()
+    node.wrote(write, Self.busy)
+    node.wait(100)
+    #expect(try node.takeWrite() == write)
+    node.wrote(write, .conflict)
+    let writes = node.takeWrites()
+    guard case .releaseActivities(let tasks)? = writes.first else { throw Surprise("\(writes)") }
+    #expect(tasks.map { $0.claim } == [Self.claim])
+    #expect(writes.dropFirst() == [.claimInstance("a")])
+    node.wrote(writes[0], .done)
+    let again = try node.takeWrite()
+    guard case .claimActivities = again else { throw Surprise("\(again)") }
+  }
+
+  @Test func aClaimOfActivitiesThatFailedMayHaveTakenSome() throws {
+    let node = try ActivityTests.working(1)
+    let task = try #require(node.takeActivities().first)
+    node.message("a", 1)
+    try node.runs("a", [.work])
+    let commit = try node.takeWrite()
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    for write in node.takeWrites() { node.wrote(write, Self.busy) }
+    node.wait(1_000)
+    var second = task.key
+    second.action = 2
+    let release = Write.releaseUnheldActivities(held: [task.key: Self.claim, second: Self.claim])
+    #expect(node.takeWrites().contains(release), "not what we run, nor what is about to land")
+    node.wrote(release, Self.busy)
+    node.wait(1_000)
+    #expect(node.takeWrites().contains(release))
+    try node.lands(commit)
+  }
+
+  @Test func aMessageThatATurnTookIsNotTakenAgainFromAnOldRead() throws {
+    let node = try FailureTests.waiting()
+    node.dispatcher.foundDue(["a"], now: node.now)
+    node.gather()
+    #expect(node.take() == [.loadInbox("a", after: 0)])
+    node.message("a", 4)
+    try node.turn("a")
+    node.dispatcher.foundMessages("a", [Self.message(3), Self.message(4)], now: node.now)
+    node.gather()
+    #expect(try node.takeTurn("a").events.count == 1)
+  }
+
+  @Test func whatWeWereToldWhileLoadingIsReadAgain() throws {
+    let node = try FailureTests.waiting()
+    node.message("a", 4)
+    try node.runs("a")
+    node.wrote(try node.takeWrite(), .conflict)
+    node.wrote(try node.takeWrite(), .instances(["a"]))
+    // Another node took this one before the snapshot was made.
+    node.dispatcher.messageStored("a", Self.message(5), now: node.now)
+    node.rows["a"]?.inbox = []
+    try node.loads("a")
+    #expect(node.take() == [.loadInbox("a", after: 0)])
+    node.dispatcher.foundMessages("a", [], now: node.now)
+    node.gather()
+    #expect(node.take().isEmpty)
+  }
+
+  @Test func aResultThatNobodyWantsFreesItsSlotAtOnce() throws {
+    let node = try ActivityTests.working(2, slots: 1)
+    let task = try #require(node.takeActivities().first)
+    node.message("a", 1)
+    try node.turn("a", [.cancel(target: 1)])
+    #expect(!node.ends(task))
+    #expect(node.takeActivities().map { $0.key.action } == [2])
+  }
+
+  @Test func aStopWaitsForAResultThatNobodyWantsAndThenEnds() throws {
+    let node = try ActivityTests.working(1)
+    let task = try #require(node.takeActivities().first)
+    node.message("a", 1)
+    try node.turn("a", [.cancel(target: 1)])
+    _ = node.take()
+    node.stop(grace: 60_000)
+    #expect(node.take().isEmpty)
+    #expect(!node.ends(task))
+    #expect(node.take() == [.stopped])
+  }
+}
