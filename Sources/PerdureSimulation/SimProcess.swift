@@ -1,0 +1,116 @@
+import PerdureDispatch
+import PerdureModel
+import PerdureStore
+
+/// What a runtime's engine thread takes from its queue. The same as in the real runtime.
+enum NodeInput {
+  case start
+  case instanceStarted(InstanceStart)
+  case messageStored(InstanceID, InboxMessage)
+  case storeChanged(byOthers: Bool)
+  case turnAnswered(TurnRequest, TurnAnswer)
+  case turnFailed(TurnRequest, Failure)
+  case activityEnded(ActivityTask, Outcome)
+  case wrote(Write, WriteOutcome)
+  case loaded(InstanceID, Dispatcher.LoadResult)
+  case foundMessages(InstanceID, [InboxMessage])
+  case foundDue([InstanceID])
+  case nextDueFound(TimestampMS?)
+  case stop(graceMS: Int64)
+}
+
+extension NodeInput {
+  /// An activity's end.
+  var isResult: Bool { if case .activityEnded = self { true } else { false } }
+}
+
+/// A runtime in a simulated process.
+final class SimNode {
+  let number: Int
+  let id: NodeID
+  let process: SimProcess
+  let registry: Registry
+  var dispatcher: Dispatcher
+  var host: Host
+  /// How far its clock is from the world's. Grows only.
+  var clockOffset: Int64
+  var inputs: [NodeInput] = []
+  var isRunScheduled = false
+  /// The deadline that a wake-up is scheduled for.
+  var wakesAt: Int64?
+  /// Reads are answered one after the other.
+  var readerIsFreeAt: Int64 = 0
+  var running: [ActivityTask] = []
+  var cancelled: [ActivityKey] = []
+  var isStopping = false
+  var isStopped = false
+  /// Something happened to it after which an activity may run again elsewhere.
+  var isExcused = false
+  /// When a write of its process failed last.
+  var failedAt: Int64?
+  /// Runs of its engine thread in the current second, to notice one that spins.
+  var second: Int64 = 0
+  var runsInSecond = 0
+
+  init(
+    number: Int, id: NodeID, process: SimProcess, registry: Registry, settings: DispatchSettings, host: Host,
+    clockOffset: Int64
+  ) {
+    self.number = number
+    self.id = id
+    self.process = process
+    self.registry = registry
+    self.host = host
+    self.clockOffset = clockOffset
+    dispatcher = Dispatcher(settings: settings, registry: registry)
+  }
+
+  func accepts(_ start: InstanceStart) -> Bool {
+    !isStopping && dispatcher.hasRoom && registry.resolve(start) != nil
+  }
+}
+
+/// A process: runtimes, clients, and the one committer that they share.
+final class SimProcess {
+  struct Job {
+    enum Origin {
+      case node(SimNode, Write)
+      case client(Int)
+    }
+
+    var entry: StoreEntry
+    var origin: Origin
+  }
+
+  enum CommitFault {
+    case none, failBefore, failAfter
+  }
+
+  /// A group commit under way.
+  struct Group {
+    var jobs: [Job]
+    var fault: CommitFault
+    /// Empty until it is applied.
+    var outcomes: [StoreOutcome] = []
+  }
+
+  let number: Int
+  var nodes: [SimNode] = []
+  var isAlive = true
+  var isPaused = false
+  /// It was paused for so long that others took it for dead.
+  var isZombie = false
+  /// What happened to it while it was paused.
+  var deferred: [World.Happening] = []
+  var queue: [Job] = []
+  var group: Group?
+  var isWakeScheduled = false
+
+  init(number: Int) { self.number = number }
+
+  var unansweredClients: [Int] {
+    ((group?.jobs ?? []) + queue).compactMap { job in
+      if case .client(let client) = job.origin { client } else { nil }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import PerdureDispatch
+import PerdureModel
+
+/// Processes come, pause, stop and die.
+extension World {
+  /// - isWhole: its node serves everything.
+  func openProcess(isWhole: Bool) {
+    let process = SimProcess(number: processes.count)
+    processes.append(process)
+    store.reap()
+    for _ in 0..<(isWhole || random.chance(700) ? 1 : 2) { addNode(to: process, isWhole: isWhole) }
+    heap.add(.net(process), at: now + random.delay(1...Int(Self.netMS)))
+    trace.note(now, "open", "", Int64(process.number), Int64(process.nodes.count))
+  }
+
+  func openClientProcess() { processes.append(SimProcess(number: processes.count)) }
+
+  private func addNode(to process: SimProcess, isWhole: Bool) {
+    var registry = Registry()
+    for index in programs.indices where isWhole || random.chance(850) {
+      _ = registry.addOrchestration(Program.name(index), version: .first)
+    }
+    for name in Program.activityNames + [Program.refusingActivity]
+    where isWhole || random.chance(name == "rare" ? 400 : 900) {
+      _ = registry.addActivity(name)
+    }
+    let id = store.join()
+    let isCaching = !random.chance(150)
+    let settings = DispatchSettings(
+      node: id, activitySlots: random.within(1...4), cacheIsOn: isCaching,
+      cachedInstances: random.chance(400) ? random.below(3) : 100)
+    let host = Host(programs: programs, capacity: random.chance(300) ? random.below(3) : 100)
+    let node = SimNode(
+      number: nodes.count, id: id, process: process, registry: registry, settings: settings, host: host,
+      clockOffset: random.delay(0...400) - 200)
+    nodes.append(node)
+    process.nodes.append(node)
+    add(.start, to: node)
+  }
+
+  // MARK: Faults
+
+  func scheduleProcessFault() { after(random.delay(100...2_000), .processFault) }
+
+  func processFault() {
+    guard isHostile else { return }
+    scheduleProcessFault()
+    let candidates = processes.filter { $0.isAlive && !$0.isPaused && !$0.nodes.isEmpty }
+    guard let process = random.pick(candidates), let kind = plan.processFault(&random) else { return }
+    switch kind {
+    case .kill: kill(process)
+    case .pause: pause(process)
+    case .stop: stop(process)
+    default:
+      let jump = random.delay(100...4_000)
+      trace.note(now, "jump", "", Int64(process.number), jump)
+      for node in process.nodes {
+        node.clockOffset += jump
+        add(.storeChanged(byOthers: false), to: node)
+      }
+    }
+  }
+
+  /// Everything in its memory is gone. A commit under way has reached the disk or has not.
+  func kill(_ process: SimProcess) {
+    guard process.isAlive else { return }
+    trace.note(now, "kill", "", Int64(process.number))
+    if let group = process.group, group.outcomes.isEmpty, random.chance(500) { applyGroup(process) }
+    process.isAlive = false
+    for node in process.nodes {
+      node.isExcused = true
+      store.fell(node.id)
+    }
+    for client in process.unansweredClients { clientAnswered(client, nil) }
+    if isHostile, !process.nodes.isEmpty { after(random.delay(50...3_000), .restarts) }
+  }
+
+  private func pause(_ process: SimProcess) {
+    process.isPaused = true
+    for node in process.nodes { node.isExcused = true }
+    let length = random.delay(100...7_000)
+    trace.note(now, "pause", "", Int64(process.number), length)
+    if length > Self.leaseMS { after(Self.leaseMS, .declaredDead(process)) }
+    after(length, .resumes(process))
+  }
+
+  /// Others take it for dead, though it only sleeps.
+  func declareDead(_ process: SimProcess) {
+    guard process.isAlive, process.isPaused else { return }
+    process.isZombie = true
+    for node in process.nodes { store.fell(node.id) }
+  }
+
+  func resume(_ process: SimProcess) {
+    guard process.isAlive, process.isPaused else { return }
+    trace.note(now, "resume", "", Int64(process.number))
+    process.isPaused = false
+    for (index, happening) in process.deferred.enumerated() { after(Int64(index), happening) }
+    process.deferred = []
+    if process.isZombie { after(random.delay(0...4_000), .zombieEnds(process)) }
+  }
+
+  private func stop(_ process: SimProcess) {
+    let grace = random.delay(0...3_000)
+    trace.note(now, "stop", "", Int64(process.number), grace)
+    for node in process.nodes where !node.isStopping {
+      node.isStopping = true
+      add(.stop(graceMS: grace), to: node)
+    }
+    after(random.delay(50...3_000), .restarts)
+  }
+
+  func stopped(_ node: SimNode) {
+    trace.note(now, "stopped", "", node.id)
+    node.isStopped = true
+    // What outlived the grace runs again elsewhere, and so does what could not be written until then.
+    let hasFailed = node.failedAt.map { now - $0 < 5_000 } ?? false
+    if hasFailed || !node.running.isEmpty || node.inputs.contains(where: { $0.isResult }) {
+      node.isExcused = true
+    }
+    node.process.nodes.removeAll { $0 === node }
+    store.leave(node.id)
+    for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
+  }
+
+  /// The end of all trouble: whoever sleeps or pretends to live is gone, and one node serves everything.
+  func heal() {
+    isHostile = false
+    trace.note(now, "heal")
+    for process in processes where process.isAlive && (process.isPaused || process.isZombie) { kill(process) }
+    openProcess(isWhole: true)
+    phase = .healing(rounds: 0)
+    lastLanding = now
+    after(200, .look)
+  }
+}

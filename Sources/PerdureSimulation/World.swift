@@ -1,0 +1,158 @@
+import PerdureDispatch
+import PerdureModel
+import PerdureStore
+
+/// A simulated world: processes with dispatchers over one store, hosts, clients, and everything that goes
+/// wrong. One seed fixes all of it.
+///
+///     hostile -> the plan's duration is over -> healing -> at rest -> what is awaited is sent -> idle -> over
+///
+/// Whatever happens comes out of `heap`; nothing else moves time.
+final class World {
+  enum Happening {
+    case nodeRuns(SimNode)
+    case nodeWakes(SimNode, Int64)
+    case groupApplies(SimProcess)
+    case groupAnswers(SimProcess)
+    case readTaken(SimNode, Read)
+    case answered(SimNode, NodeInput)
+    case turnDone(SimNode, TurnRequest)
+    case activityDone(SimNode, ActivityTask)
+    case foreignWrite(SimProcess)
+    case net(SimProcess)
+    case clientActs(Int)
+    case processFault
+    case declaredDead(SimProcess)
+    case resumes(SimProcess)
+    case zombieEnds(SimProcess)
+    case restarts
+    case heals
+    case look
+  }
+
+  enum Read {
+    case load(InstanceID)
+    case inbox(InstanceID, after: MessageSequence)
+    case due
+    case nextDue
+  }
+
+  static let netMS: Int64 = 5_000
+  static let leaseMS: Int64 = 3_000
+
+  let mutation: Mutation?
+  let plan: FaultPlan
+  let programs: [Program]
+  var random: Random
+  var trace: Trace
+  var heap: EventHeap<Happening>
+  var store: SimStore
+  var watch = Watch()
+  var now: Int64 = 1_000_000
+  var processes: [SimProcess] = []
+  /// All that ever were.
+  var nodes: [SimNode] = []
+  var clients: [SimClient] = []
+  /// Faults happen.
+  var isHostile = true
+  var steps = 0
+  var phase = Phase.hostile
+
+  enum Phase {
+    case hostile
+    /// Everybody is well; instances go on as far as they can.
+    case healing(rounds: Int)
+    /// All has ended. `entries` were written until then.
+    case idle(since: Int64, entries: Int)
+    case over
+  }
+
+  var lastLanding: Int64 = 0
+  var entriesWritten = 0
+
+  init(seed: UInt64, mutation: Mutation?, printer: ((String) -> Void)?) {
+    self.mutation = mutation
+    random = Random(seed: seed)
+    trace = Trace(printer: printer)
+    heap = EventHeap(random: random.fork())
+    plan = FaultPlan(random: &random)
+    var maker = ProgramMaker(random: random.fork(), count: random.within(3...6))
+    programs = maker.make()
+    store = SimStore(mutation: mutation)
+    lastLanding = now
+    trace.remark(now, "faults: \(plan)")
+    for (index, program) in programs.enumerated() { trace.remark(now, "p\(index): \(program)") }
+    for _ in 0..<random.within(1...3) { openProcess(isWhole: false) }
+    if random.chance(500) { openClientProcess() }
+    makeClients()
+    heap.add(.heals, at: now + plan.duration)
+    scheduleProcessFault()
+  }
+
+  /// Lets things happen until all is over, a promise is broken, or `stepLimit` is reached.
+  func run(stepLimit: Int) {
+    while watch.violation == nil, let (at, happening) = heap.next() {
+      if case .over = phase { return }
+      now = max(now, at)
+      steps += 1
+      guard steps < stepLimit else {
+        return watch.require(false, "The world did not come to rest in \(stepLimit) steps.")
+      }
+      happen(happening)
+    }
+  }
+
+  func after(_ delay: Int64, _ happening: Happening) { heap.add(happening, at: now + max(delay, 0)) }
+
+  /// A fault of this kind happens now.
+  func fails(_ kind: FaultPlan.Kind) -> Bool { isHostile && random.chance(plan.rate(kind)) }
+
+  private func happen(_ happening: Happening) {
+    if let process = happening.process {
+      guard process.isAlive else { return }
+      if process.isPaused { return process.deferred.append(happening) }
+    }
+    switch happening {
+    case .nodeRuns(let node): runNode(node)
+    case .nodeWakes(let node, let at):
+      guard node.wakesAt == at else { return }
+      node.wakesAt = nil
+      runNode(node)
+    case .groupApplies(let process): applyGroup(process)
+    case .groupAnswers(let process): answerGroup(process)
+    case .readTaken(let node, let read): take(read, node)
+    case .answered(let node, let input): add(input, to: node)
+    case .turnDone(let node, let request): turnDone(node, request)
+    case .activityDone(let node, let task): activityDone(node, task)
+    case .foreignWrite(let process):
+      process.isWakeScheduled = false
+      for node in process.nodes { add(.storeChanged(byOthers: true), to: node) }
+    case .net(let process):
+      for node in process.nodes { add(.storeChanged(byOthers: true), to: node) }
+      after(Self.netMS, .net(process))
+    case .clientActs(let client): act(client)
+    case .processFault: processFault()
+    case .declaredDead(let process): declareDead(process)
+    case .resumes(let process): resume(process)
+    case .zombieEnds(let process): kill(process)
+    case .restarts: openProcess(isWhole: false)
+    case .heals: heal()
+    case .look: look()
+    }
+  }
+}
+
+extension World.Happening {
+  /// Whom it happens to: nothing happens to the dead, and to the paused it happens later.
+  fileprivate var process: SimProcess? {
+    switch self {
+    case .nodeRuns(let node), .nodeWakes(let node, _), .readTaken(let node, _), .answered(let node, _),
+      .turnDone(let node, _), .activityDone(let node, _):
+      node.process
+    case .groupApplies(let process), .groupAnswers(let process), .foreignWrite(let process),
+      .net(let process):
+      process
+    default: nil
+    }
+  }
+}
