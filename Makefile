@@ -12,13 +12,14 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install bench kill-loop sim format check-format clean prepare
+.PHONY: help demo test build install wheel bench kill-loop sim format check-format clean prepare
 
 help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
 	@echo "make test           all tests of all languages"
 	@echo "make build          .build/release/libdx.so"
 	@echo "make install        header, library and dx.pc below PREFIX=$(PREFIX)"
+	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
 	@echo "make bench          C, Swift and Python side by side"
 	@echo "make kill-loop      30 kills in the middle of 200 orders"
 	@echo "make sim SEEDS=n    n simulated worlds"
@@ -49,6 +50,16 @@ install: $(LIBRARY)
 
 $(LIBRARY):
 	$(MAKE) build
+
+# A wheel with the library inside: who installs it needs no compiler.
+wheel: build
+	@rm -rf .build/wheel
+	@mkdir -p .build/wheel
+	@cp -r bindings/python/pyproject.toml bindings/python/src LICENSE .build/wheel
+	@strip --strip-unneeded -o .build/wheel/src/perdure/libdx.so $(LIBRARY)
+	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --config-settings=--build-option=--plat-name=manylinux_2_34_$$(uname -m) -w .build/wheel/dist .build/wheel
+	@ls .build/wheel/dist/*.whl
 
 bench: build
 	$(SWIFT) build -c release --product bench-swift

@@ -7,12 +7,14 @@ examples/hello/hello.c is built and run by Tests/C/run, the Python order by the 
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,8 +25,8 @@ ORDER_ENDS = {
 }  # fmt: skip
 
 
-def said(command: list[str]) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+def said(command: list[str], environment: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"status {done.returncode}: {done.stderr[-500:]}"
     return done.stdout
 
@@ -38,6 +40,19 @@ def hello_python(_programs: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         text = said([sys.executable, "examples/hello/hello.py", f"{folder}/hello.sqlite"])
     assert text.startswith("Hello, "), text
+
+
+def wheel_python(_programs: Path) -> None:
+    """The wheel brings its library: nothing of this repository is on the path."""
+    wheel = said(["make", "-s", "wheel"]).splitlines()[-1]
+    environment = {name: value for name, value in os.environ.items() if name != "PERDURE_LIBRARY"}
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(ROOT / wheel) as archive:
+            archive.extractall(folder)
+        environment["PYTHONPATH"] = folder
+        command = [sys.executable, "examples/hello/hello.py", f"{folder}/hello.sqlite"]
+        text = said(command, environment)
+    assert text == "Hello, Ada!\n", text
 
 
 def order_swift(programs: Path) -> None:
@@ -61,7 +76,7 @@ def order_swift(programs: Path) -> None:
 
 def main() -> int:
     programs = Path(sys.argv[1])
-    tests: list[Callable[[Path], None]] = [hello_swift, hello_python, order_swift]
+    tests: list[Callable[[Path], None]] = [hello_swift, hello_python, wheel_python, order_swift]
     failed = 0
     for test in tests:
         try:
