@@ -106,11 +106,11 @@ async def counter(ctx: perdure.OrchestrationContext, n: int) -> List[int]:
 
 @perdure.orchestration
 async def family(ctx: perdure.OrchestrationContext) -> Any:
-    ctx.start_detached(counter, 5, instance="detached")
+    detached = [ctx.start_detached(counter, 5, instance="detached"), ctx.start_detached(counter, 5)]
     try:
         await ctx.sub_orchestration(call, "decline")
     except perdure.SubOrchestrationFailed as error:
-        return [error.type, await ctx.sub_orchestration(counter, 0, instance="child")]
+        return [error.type, await ctx.sub_orchestration(counter, 0, instance="child"), detached]
 
 
 @perdure.orchestration
@@ -190,8 +190,9 @@ def test_cancel_lets_the_code_clean_up(client: perdure.Client) -> None:
 
 
 def test_continue_as_new_children_and_detached(client: perdure.Client) -> None:
-    assert client.result(client.start(family), WAIT) == ["Declined", [5, 6]]
-    assert client.result("detached", WAIT) == [5, 1]
+    instance = client.start(family, instance="parent")
+    assert client.result(instance, WAIT) == ["Declined", [5, 6], ["detached", "parent.1.2"]]
+    assert client.result("detached", WAIT) == client.result("parent.1.2", WAIT) == [5, 1]
     assert client.describe("child").parent is not None
 
 

@@ -151,10 +151,11 @@ class OrchestrationContext:
     def start_detached(
         self, orchestration: Union[str, Orchestration[Any, Any]], input: Any = None, *,
         version: Optional[str] = None, instance: Optional[str] = None,
-    ) -> None:  # fmt: skip
-        """Starts an orchestration that goes its own way: not awaited, not cancelled with this one."""
+    ) -> str:  # fmt: skip
+        """Starts an orchestration that goes its own way, is not cancelled with this one. Returns its id."""
         name, _ = _target(orchestration)
-        self._execution.emit(_start("StartDetached", name, input, version, instance))
+        action = self._execution.emit(_start("StartDetached", name, input, version, instance))
+        return instance or f"{self.instance_id}.{self.execution_id}.{action}"
 
     def timer(self, delay: Union[float, timedelta]) -> Handle[None]:
         """A durable timer in seconds, as a handle; `asyncio.sleep` is the same as a coroutine."""
