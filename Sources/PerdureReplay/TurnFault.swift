@@ -35,7 +35,8 @@ package struct Nondeterminism: Hashable, Sendable {
     """
     nondeterminism in instance '\(instance)', execution \(execution), event \(event) \
     (\(rule.rawValue)): expected \(expected), found \(found); \
-    the code changed under a running instance: bring the old code back, or register the change as a new version
+    the code changed under a running instance: bring the old code back, \
+    or register the change as a new version
     """
   }
 }
