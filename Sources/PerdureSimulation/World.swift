@@ -5,8 +5,7 @@ import PerdureStore
 /// A simulated world: processes with dispatchers over one store, hosts, clients, and everything that goes
 /// wrong. One seed fixes all of it.
 ///
-///     hostile -> the plan's duration is over -> healing -> at rest
-///       -> what is awaited is sent -> idle -> over
+///     hostile -> the plan's duration is over -> healing -> at rest -> what is awaited is sent -> over
 ///
 /// Whatever happens comes out of `heap`; nothing else moves time.
 final class World {
