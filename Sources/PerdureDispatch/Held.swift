@@ -30,6 +30,8 @@ final class Held {
   /// answer may still show them.
   var known: Set<MessageSequence> = []
   var inboxReads = 0
+  /// The highest sequence that we have been told of.
+  private var newest: MessageSequence = 0
   /// The last event that the host's live coroutine has seen; 0: it has none.
   var hostEvents: EventID = 0
 
@@ -64,8 +66,21 @@ final class Held {
   /// A message that we were told of. Answers false if we have it.
   func take(_ message: InboxMessage) -> Bool {
     guard message.sequence > readThrough, known.insert(message.sequence).inserted else { return false }
-    incoming.append(.message(message))
+    insert(message)
     return true
+  }
+
+  /// Among the messages by sequence: code must see them in order, whatever the order in which we heard of
+  /// them.
+  private func insert(_ message: InboxMessage) {
+    guard message.sequence < newest else {
+      newest = message.sequence
+      return incoming.append(.message(message))
+    }
+    let newer = incoming.firstIndex { item in
+      if case .message(let other) = item { other.sequence > message.sequence } else { false }
+    }
+    incoming.insert(.message(message), at: newer ?? incoming.endIndex)
   }
 
   /// An inbox as it was read: complete beyond `readThrough`.

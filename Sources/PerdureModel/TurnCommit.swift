@@ -16,7 +16,8 @@ package struct TurnCommit: Hashable, Sendable {
   package var customStatus: Payload??
   package var output: Payload?
   package var failure: Failure?
-  /// Inbox rows to delete: those that the turn folded or found stale.
+  /// Inbox rows to delete: those that the turn folded or found stale. All up to the highest of them, else the
+  /// commit conflicts.
   package var consumed: [MessageSequence]
   /// Activity rows whose results the turn takes. Each must still carry its claim, else the commit conflicts.
   package var finished: [FinishedActivity]

@@ -109,10 +109,7 @@ private struct TurnWriter {
 
   mutating func finish(_ prepared: PreparedTurn, end: TurnEnd?) {
     for line in prepared.lines.dropLast(conclusion.unseen.count) { consume(line.source) }
-    // The row of a stray activity result is gone already: only messages are left to delete.
-    for case .message(let message) in prepared.strays {
-      conclusion.commit.consumed.append(message.sequence)
-    }
+    consumeStrays(prepared.strays)
     if let failure = overrun(end) {
       close(.failed(failure))
     } else if let end {
@@ -122,6 +119,21 @@ private struct TurnWriter {
     }
     conclusion.commit.events = events
     conclusion.commit.scheduled = scheduled.values.sorted { $0.key.action < $1.key.action }
+  }
+
+  /// The row of a stray activity result is gone already: only messages are left to delete. Those behind a
+  /// message that code did not live to see stay with it: a turn takes messages in order, without gaps.
+  private mutating func consumeStrays(_ strays: [Incoming]) {
+    let firstUnseen = conclusion.unseen.compactMap { $0.sequence }.min() ?? .max
+    for stray in strays {
+      guard let sequence = stray.sequence else { continue }
+      if sequence < firstUnseen {
+        conclusion.commit.consumed.append(sequence)
+      } else {
+        conclusion.unseen.append(stray)
+      }
+    }
+    conclusion.unseen.sort { ($0.sequence ?? 0) < ($1.sequence ?? 0) }
   }
 
   private mutating func consume(_ source: Incoming?) {

@@ -8,6 +8,13 @@ package enum Incoming: Hashable, Sendable {
   case timerDue(ActionID)
 }
 
+extension Incoming {
+  /// The place in the inbox; nil for what came straight from this process.
+  var sequence: MessageSequence? {
+    if case .message(let message) = self { message.sequence } else { nil }
+  }
+}
+
 /// The new events of a turn, before code has seen them. Nothing is changed yet.
 package struct PreparedTurn: Hashable, Sendable {
   package struct Line: Hashable, Sendable {

@@ -90,7 +90,8 @@ package struct Delivery: Hashable, Sendable {
 
 /// Why an entry did not land. The others of its group did.
 package enum StoreRefusal: Error, Hashable, Sendable {
-  /// turn, quarantine: the row has another revision, or a claim of `finished` is stale.
+  /// turn, quarantine: the row has another revision, a claim of `finished` is stale, or the turn consumes a
+  /// message while an older one waits (another process wrote it: code must see them in order).
   case conflict
   /// start
   case alreadyExists(InstanceStatus)

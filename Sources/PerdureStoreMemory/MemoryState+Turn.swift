@@ -35,6 +35,11 @@ extension MemoryState {
     guard row.revision == commit.revision, !row.status.isTerminal, row.status != .quarantined else {
       return .conflict
     }
+    if let last = commit.consumed.max() {
+      let consumed = Set(commit.consumed)
+      let older = record.inbox.prefix { $0.sequence <= last }
+      if !older.allSatisfy({ consumed.contains($0.sequence) }) { return .conflict }
+    }
     for finished in commit.finished
     where record.activities[finished.action]?.task.claim != finished.claim { return .conflict }
     func broken(_ what: String) -> StoreRefusal {

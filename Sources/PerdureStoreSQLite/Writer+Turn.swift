@@ -32,6 +32,7 @@ extension Writer {
   func turn(_ commit: TurnCommit) throws(StoreError) -> StoreOutcome {
     guard let row = try find(commit.instance) else { return .failure(.notFound) }
     if let refusal = try check(commit, row) { return .failure(refusal) }
+    guard try consumesInOrder(commit, row) else { return .failure(.conflict) }
     try append(commit.events, to: row.pk, execution: commit.execution)
     if let next = commit.nextExecution {
       try append(next, to: row.pk, execution: commit.execution &+ 1)
@@ -88,6 +89,20 @@ extension Writer {
       last = event.id
     }
     return nil
+  }
+
+  /// No message older than one that the turn consumes is left.
+  private func consumesInOrder(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> Bool {
+    guard let last = commit.consumed.max(), row.inboxCount > 0 else { return true }
+    let consumed = Set(commit.consumed)
+    let older = statements.messagesUpTo
+    older.bind(1, row.pk)
+    older.bind(2, last)
+    defer { older.reset() }
+    while try older.step() {
+      if !consumed.contains(older.integer(0)) { return false }
+    }
+    return true
   }
 
   private func append(

@@ -6,7 +6,7 @@ struct WriterStatements {
   let find, nodeExists: Statement
   let insertInstance, updateInstance, setCustomStatus, noteMessage, setOwner, quarantine: Statement
   let insertEvent, insertMessage, insertActivity: Statement
-  let deleteMessage, deleteMessages: Statement
+  let messagesUpTo, deleteMessage, deleteMessages: Statement
   let findActivity, deleteActivity, deleteActivityByKey, deleteActivitiesUpTo: Statement
   let claimActivity, releaseActivity: Statement
   let family, deleteHistory, deleteInstance: Statement
@@ -38,6 +38,7 @@ struct WriterStatements {
     insertEvent = try prepare("INSERT INTO history(instance, execution, event, json) VALUES(?1, ?2, ?3, ?4)")
     insertMessage = try prepare("INSERT INTO inbox(instance, json) VALUES(?1, ?2)")
     insertActivity = try prepare(Self.insertActivity)
+    messagesUpTo = try prepare("SELECT sequence FROM inbox WHERE instance = ?1 AND sequence <= ?2")
     deleteMessage = try prepare("DELETE FROM inbox WHERE sequence = ?1 AND instance = ?2")
     deleteMessages = try prepare("DELETE FROM inbox WHERE instance = ?1")
     findActivity = try prepare(
