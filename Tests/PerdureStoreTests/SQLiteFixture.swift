@@ -11,7 +11,20 @@ final class SQLiteFixture: Sendable {
   var path: String { directory + "/store.db" }
   let now: TimestampMS = 1_700_000_000_000
 
+  /// The first open of a process changes how SQLite takes locks. A stranger's connection of this same SQLite
+  /// that is in the middle of a transaction then would hold locks of both kinds, and fail (only tests can
+  /// meet this: in libdx nobody else reaches the SQLite inside).
+  private static let isStarted: Bool = {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("perdure-\(UUID().uuidString)")
+      .path
+    defer {
+      for end in ["", "-wal", "-shm", "-dxlock"] { try? FileManager.default.removeItem(atPath: path + end) }
+    }
+    return (try? SQLiteStore.open(path: path).close()) != nil
+  }()
+
   init() throws {
+    try #require(Self.isStarted)
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("perdure-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     directory = url.path
