@@ -63,7 +63,7 @@ package struct ParentLink: Hashable, Sendable {
 ///     timerFired                 subscribed                             orchestrationCancelled
 ///     messageReceived            subOrchestrationScheduled              orchestrationContinuedAsNew
 ///     subOrchestrationCompleted  detachedOrchestrationScheduled
-///       /Failed                  cancelRequested
+///       /Failed                  workCancelled
 ///     cancellationRequested      cancelIgnored, customStatusUpdated
 package enum EventKind: Hashable, Sendable {
   case orchestrationStarted(name: String, version: String, input: Payload, parent: ParentLink?)

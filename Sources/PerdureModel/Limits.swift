@@ -7,7 +7,6 @@ package enum Limits {
   package static let customStatusBytes = 256 * 1024
   package static let reasonBytes = 16 * 1024
   package static let historyEvents: Int64 = 50_000
-  package static let historyBytes = 64 * 1024 * 1024
   package static let pendingActions = 10_000
   package static let inboxMessages = 100_000
 

@@ -52,12 +52,6 @@ package struct ExecutionState: Hashable, Sendable {
   static func childID(_ instance: InstanceID, _ execution: ExecutionID, _ action: ActionID) -> InstanceID {
     "\(instance).\(execution).\(action)"
   }
-
-  /// The instance of an open child.
-  package func child(of action: ActionID) -> InstanceID? {
-    if case .subOrchestration(let instance) = open[action] { return instance }
-    return nil
-  }
 }
 
 /// Work that waits for its answer.

@@ -107,9 +107,8 @@ final class RuntimeEngine: @unchecked Sendable {
   // MARK: Store
 
   private func enqueue(_ write: Write, _ now: TimestampMS) {
-    let node = node
     let done: @Sendable (Committer.Result) -> Void = { [runtime] result in
-      let input = RuntimeInput.wrote(write, WriteOutcome(result, for: write, node: node))
+      let input = RuntimeInput.wrote(write, WriteOutcome(result))
       runtime.inputs.addQuietly(contentsOf: CollectionOfOne(input))
     }
     writes.append(Committer.Job(write.entry(node: node, now: now), done: done))
@@ -186,7 +185,7 @@ extension Write {
 }
 
 extension WriteOutcome {
-  fileprivate init(_ result: Committer.Result, for write: Write, node: NodeID) {
+  fileprivate init(_ result: Committer.Result) {
     switch result {
     case .failed(let error): self = .failed(message: error.message, isTransient: error.isTransient)
     case .answered(.success(let receipt)):

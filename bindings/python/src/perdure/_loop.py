@@ -17,7 +17,7 @@ import math
 import sys
 from collections import deque
 from contextvars import Context
-from typing import Any, Callable, Deque, Dict, List, Optional, TypeVar
+from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, TypeVar
 
 from .errors import NonDurableAwait
 
@@ -67,20 +67,17 @@ class DurableTimer(asyncio.TimerHandle):
         loop._ready.append(self)
 
 
-class Host:
+class Host(Protocol):
     """What the loop asks of the one who records the orchestration."""
 
     def create_timer(self, fire_at: int, timer: DurableTimer) -> int:
         """Emits CreateTimer and returns the number of the action."""
-        raise NotImplementedError
 
     def cancel_action(self, action: int) -> None:
         """Emits Cancel if the action is still open."""
-        raise NotImplementedError
 
     def report(self, message: str) -> None:
         """Takes what asyncio has to say about an exception that nobody retrieved."""
-        raise NotImplementedError
 
 
 class OrchestrationLoop(asyncio.AbstractEventLoop):
