@@ -27,6 +27,15 @@ package struct TurnCommit: Hashable, Sendable {
   package var scheduled: [ActivityTask]
   package var starts: [ChildStart]
   package var messages: [OutgoingMessage]
+  /// Changes of the key-value state, in order, each with its time.
+  package var kvChanges: [TimedKVChange]
+  /// Looks at other instances; each is answered with a `MessageKind.requestEnded`.
+  package var kvReads: [KVReadRequest]
+  package var topicChanges: [TopicChange]
+  package var publications: [Publication]
+  package var callAnswers: [CallAnswer]
+  /// Open children to be terminated because the parent ended.
+  package var terminations: [InstanceID]
   /// When the instance needs attention next. The store puts 0 instead if messages remain in the inbox.
   package var wakeAt: TimestampMS?
   /// Who keeps the instance in memory. nil: nobody, so that any runtime may claim it.
@@ -50,6 +59,55 @@ package struct TurnCommit: Hashable, Sendable {
     scheduled = []
     starts = []
     messages = []
+    kvChanges = []
+    kvReads = []
+    topicChanges = []
+    publications = []
+    callAnswers = []
+    terminations = []
+  }
+}
+
+package struct TimedKVChange: Hashable, Sendable {
+  package var change: KVChange
+  package var at: TimestampMS
+
+  package init(change: KVChange, at: TimestampMS) {
+    self.change = change
+    self.at = at
+  }
+}
+
+package struct KVReadRequest: Hashable, Sendable {
+  package var action: ActionID
+  package var instance: InstanceID
+  package var key: String
+
+  package init(action: ActionID, instance: InstanceID, key: String) {
+    self.action = action
+    self.instance = instance
+    self.key = key
+  }
+}
+
+/// An instance begins or ceases to receive what is published to a topic.
+package struct TopicChange: Hashable, Sendable {
+  package var topic: String
+  package var isSubscribed: Bool
+
+  package init(topic: String, isSubscribed: Bool) {
+    self.topic = topic
+    self.isSubscribed = isSubscribed
+  }
+}
+
+package struct Publication: Hashable, Sendable {
+  package var topic: String
+  package var data: Payload
+
+  package init(topic: String, data: Payload) {
+    self.topic = topic
+    self.data = data
   }
 }
 
