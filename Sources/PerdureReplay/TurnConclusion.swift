@@ -45,6 +45,8 @@ extension ExecutionState {
   /// not been folded goes with the instance.
   package mutating func conclude(ending end: TurnEndKind, revision: Revision, now: TimestampMS) -> TurnCommit
   {
+    for event in initial { apply(event) }
+    initial = []
     let at = max(now, lastEventAt)
     var writer = TurnWriter(state: take(), revision: revision, latestVersion: version, now: at)
     writer.finish(PreparedTurn(), end: TurnEnd(after: writer.state.lastDelivered, kind: end))
