@@ -40,6 +40,7 @@ package enum RuntimeError: Error, Hashable, Sendable {
 package final class Runtime: @unchecked Sendable {
   package let hub: Hub
   package let settings: RuntimeSettings
+  package var limits: LimitSettings { hub.limits }
   let inputs = WorkQueue<RuntimeInput>()
   let reads = WorkQueue<@Sendable () -> Void>()
   let hosts: HostQueues

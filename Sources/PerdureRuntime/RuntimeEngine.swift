@@ -90,7 +90,7 @@ final class RuntimeEngine: @unchecked Sendable {
   private func perform(_ effect: Effect, _ now: TimestampMS) {
     switch effect {
     case .runTurn(let request): runTurn(request)
-    case .runActivity(let task): runActivity(task)
+    case .runActivity(let task): runActivity(task, now)
     case .cancelActivity(let key): running[key]?.cancel()
     case .write(let write): enqueue(write, now)
     case .load(let instance): read { $0.load(instance) }
@@ -113,8 +113,8 @@ final class RuntimeEngine: @unchecked Sendable {
     runtime.hosts.add(TurnTicket(request, runtime), function)
   }
 
-  private func runActivity(_ task: ActivityTask) {
-    let ticket = ActivityTicket(task, runtime)
+  private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
+    let ticket = ActivityTicket(task, runtime, now: now)
     running[task.key] = ticket
     guard let function = runtime.function(for: task) else {
       let failure = Failure(

@@ -1,3 +1,4 @@
+import PerdureDispatch
 import PerdureModel
 import PerdureStore
 

@@ -60,15 +60,20 @@ package final class TurnTicket: Sendable {
 /// An activity that is out at a host: to be answered exactly once.
 package final class ActivityTicket: Sendable {
   package let task: ActivityTask
+  /// When the first of its time limits ends the attempt.
+  package let deadline: TimestampMS?
   private let runtime: Runtime
   private let isDone = Atomic(false)
   private let cancelled = Atomic(false)
   private let listener = Mutex<(@Sendable () -> Void)?>(nil)
 
-  init(_ task: ActivityTask, _ runtime: Runtime) {
+  init(_ task: ActivityTask, _ runtime: Runtime, now: TimestampMS) {
     self.task = task
     self.runtime = runtime
+    deadline = [task.closeBy, task.options.startToCloseMS.map { now &+ $0 }].compactMap { $0 }.min()
   }
+
+  package var limits: LimitSettings { runtime.limits }
 
   /// The result is no longer wanted.
   package var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
