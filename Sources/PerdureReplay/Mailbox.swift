@@ -20,12 +20,15 @@ package struct Mailbox: Hashable, Sendable {
     package var channel: Channel
     package var name: String
     package var data: Payload
+    /// Of a call.
+    package var call: String?
 
-    package init(event: EventID, channel: Channel, name: String, data: Payload) {
+    package init(event: EventID, channel: Channel, name: String, data: Payload, call: String? = nil) {
       self.event = event
       self.channel = channel
       self.name = name
       self.data = data
+      self.call = call
     }
   }
 
