@@ -107,7 +107,8 @@ public struct RetryPolicy: Hashable, Sendable {
       Int64(maxAttempts), in: PerdureModel.RetryPolicy.maxAttemptsRange, "retry.maxAttempts", of: activity)
     policy.backoff = PerdureModel.RetryPolicy.Backoff(rawValue: backoff.rawValue) ?? .exponential
     policy.initialIntervalMS = try checked(
-      initialInterval.millisecondsRoundedUp, in: intervals, "retry.initialInterval", of: activity, unit: " ms")
+      initialInterval.millisecondsRoundedUp, in: intervals, "retry.initialInterval", of: activity, unit: " ms"
+    )
     policy.coefficientPercent = try checked(
       percent(coefficient), in: PerdureModel.RetryPolicy.coefficientRange, "retry.coefficient", of: activity,
       unit: " %")
@@ -139,37 +140,15 @@ private func checked(
   return value
 }
 
-/// What one runtime does of an activity: attempts at once, attempts in a time.
-public struct ActivityLimits: Hashable, Sendable {
-  /// At most so many attempts begin in any time of this length.
-  public struct Rate: Hashable, Sendable {
-    /// 1...1,000,000.
-    public var count: Int
-    public var period: Duration
+/// At most so many attempts of an activity begin in any time of this length, in one runtime.
+public struct ActivityRate: Hashable, Sendable {
+  /// 1...1,000,000.
+  public var count: Int
+  public var period: Duration
 
-    public init(_ count: Int, per period: Duration = .seconds(1)) {
-      self.count = count
-      self.period = period
-    }
-  }
-
-  /// Attempts at once, 1...10,000; nil: as many as there are slots.
-  public var concurrency: Int?
-  /// nil: no limit.
-  public var rate: Rate?
-
-  public init(concurrency: Int? = nil, rate: Rate? = nil) {
-    self.concurrency = concurrency
-    self.rate = rate
-  }
-
-  var isDefault: Bool { concurrency == nil && rate == nil }
-
-  /// The engine checks the ranges.
-  var model: PerdureModel.ActivityLimits {
-    var limits = PerdureModel.ActivityLimits(concurrency: concurrency, rate: rate?.count)
-    if let rate { limits.ratePeriodMS = rate.period.millisecondsRoundedUp }
-    return limits
+  public init(_ count: Int, per period: Duration = .seconds(1)) {
+    self.count = count
+    self.period = period
   }
 }
 

@@ -64,7 +64,7 @@ extension OrchestrationContext {
   ///
   /// - Parameter handler: a plain function. It may look at `kv` and at what the code has set, and do no durable
   ///   work.
-  public func onQuery<Input: Decodable & Sendable, Output: Encodable>(
+  public func onQuery<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ name: String, handler: @escaping @Sendable (Input) throws -> Output
   ) throws {
     try live.register(query: name) { input in
@@ -74,7 +74,7 @@ extension OrchestrationContext {
   }
 
   /// Answers queries that take no input.
-  public func onQuery<Output: Encodable>(
+  public func onQuery<Output: Encodable & Sendable>(
     _ name: String, handler: @escaping @Sendable () throws -> Output
   ) throws {
     try onQuery(name) { (_: Nothing) in try handler() }

@@ -107,7 +107,8 @@ extension OrchestrationContext {
   ) throws {
     try live.limits.checkName(name, "the metric name")
     guard value.isFinite else {
-      throw DXError(.invalidArgument, "The metric '\(name)' of '\(instance)' is \(value), which is no number.")
+      throw DXError(
+        .invalidArgument, "The metric '\(name)' of '\(instance)' is \(value), which is no number.")
     }
     let labels =
       attributes.isEmpty

@@ -107,7 +107,8 @@ extension LiveOrchestration {
   private func failure(of error: any Error) -> PerdureModel.Failure {
     switch error {
     case is CancellationError where isCancellationRequested:
-      PerdureModel.Failure(type: FailureType.cancelled, message: "the instance '\(instance)' is being cancelled")
+      PerdureModel.Failure(
+        type: FailureType.cancelled, message: "the instance '\(instance)' is being cancelled")
     case is ContinueAsNew:
       PerdureModel.Failure(
         type: "ContinueAsNew",

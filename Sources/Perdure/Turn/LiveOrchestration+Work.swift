@@ -1,4 +1,5 @@
 import PerdureModel
+import Synchronization
 
 // What the code does: every durable call goes through here.
 extension LiveOrchestration {
