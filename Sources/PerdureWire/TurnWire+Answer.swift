@@ -13,6 +13,9 @@ extension TurnWire {
     writer.member("v", 1)
     switch answer {
     case .miss: writer.member("miss", true)
+    case .query(let outcome):
+      writer.key("query")
+      writer.object(outcome)
     case .ran(let result):
       writer.key("actions")
       writer.list(result.actions) { action, writer in ActionWire.write(action, to: &writer) }
@@ -24,6 +27,10 @@ extension TurnWire {
           writer.member("message", line.message)
           writer.endObject()
         }
+      }
+      if !result.metrics.isEmpty {
+        writer.key("metrics")
+        writer.list(result.metrics) { metric, writer in MetricWire.write(metric, to: &writer) }
       }
       if let end = result.end { write(end, to: &writer) }
       writer.member("retained", result.retained)
@@ -62,6 +69,8 @@ extension TurnWire {
     var end = JSONSlice.absent
     var actions: [Action]?
     var logs: [LogLine]?
+    var metrics: [MetricLine]?
+    var query: Outcome?
     let object = try reader.beginObject()
     var first = true
     while let key = try reader.nextKey(&first) {
@@ -83,17 +92,27 @@ extension TurnWire {
         try reader.take(&retained, key)
       } else if key.matches("miss") {
         try reader.take(&miss, key)
+      } else if key.matches("metrics") {
+        if metrics != nil { throw reader.twice(key) }
+        metrics =
+          try reader.skipNull()
+          ? [] : try reader.list { reader throws(JSONFault) in try MetricWire.read(&reader) }
+      } else if key.matches("query") {
+        if query != nil { throw reader.twice(key) }
+        if try !reader.skipNull() { query = try reader.outcome() }
       } else {
         _ = try reader.skipValue()
       }
     }
     try reader.checkVersion(v, object)
     if try reader.optionalBool(miss) == true { return .miss }
+    if let query { return .query(query) }
     guard let actions else { throw reader.missing(object, "actions") }
-    return .ran(
-      TurnResult(
-        actions: actions, logs: logs ?? [], end: try optionalEnd(end, reader),
-        retained: try reader.bool(retained, object, "retained")))
+    var result = TurnResult(
+      actions: actions, logs: logs ?? [], end: try optionalEnd(end, reader),
+      retained: try reader.bool(retained, object, "retained"))
+    result.metrics = metrics ?? []
+    return .ran(result)
   }
 
   private static func optionalEnd(_ slice: JSONSlice, _ reader: JSONReader) throws(JSONFault) -> TurnEnd? {
