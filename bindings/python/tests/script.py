@@ -159,6 +159,9 @@ def kinds(actions: List[Dict[str, Any]]) -> List[str]:
     }  # fmt: skip
     return [
         short.get(each["kind"], each["kind"])
-        + next((f":{each[key]}" for key in ("name", "target", "call", "key", "patch", "topic") if key in each), "")
+        + next(
+            (f":{each[key]}" for key in ("name", "target", "call", "key", "patch", "topic") if key in each),
+            "",
+        )
         for each in actions
     ]

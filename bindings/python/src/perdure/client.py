@@ -155,7 +155,7 @@ class Client:
         return Waiting(self._lib.dx.dx_client_call, arguments, answered, {"call": number})
 
     def query(self, instance: str, name: str, input: Any = None, timeout: Optional[float] = None) -> Any:
-        """Asks a query handler of the orchestration (`on_query`), also of one that has ended. Changes nothing.
+        """Asks a query handler of the orchestration (`on_query`), also after its end. Changes nothing.
 
         Answered by a runtime of this process: raises Unsupported when none serves the orchestration.
         Raises QueryFailed with what the handler raised.

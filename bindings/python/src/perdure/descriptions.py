@@ -48,13 +48,13 @@ class StartRequest:
         """Raises InvalidArgument."""
         name = target_name(self.orchestration)
         members = [f'"orchestration":{_json.encode(name)}']
-        for key, value in (
-            ("instance", self.instance),
-            ("version", self.version),
-            ("dedupKey", self.dedup_key),
+        for key, value, what in (
+            ("instance", self.instance, "The instance id"),
+            ("version", self.version, "The version"),
+            ("dedupKey", self.dedup_key, "The dedup_key"),
         ):
             if value is not None:
-                members.append(f'"{key}":{_json.quote(value, f"The {key} of the start")}')
+                members.append(f'"{key}":{_json.quote(value, what)}')
         members.append(f'"input":{_json.encode(self.input, f"The input of orchestration {name!r}")}')
         if self.policy != "fail":
             if self.policy not in _POLICIES:
