@@ -24,6 +24,8 @@ package struct ExecutionState: Hashable, Sendable {
   /// What the history takes, by its payloads and names.
   package internal(set) var historyBytes: Int64 = 0
   package internal(set) var kvKeys: Set<ExactText> = []
+  /// Calls that code has taken and not answered.
+  package internal(set) var openCalls: Set<String> = []
   package internal(set) var isEnded = false
 
   /// Stored by the commit that began this execution, and not yet seen by code.
@@ -102,7 +104,10 @@ extension ExecutionState {
       if let taker = mailbox.receive(message) { close(taker) }
     case .callReceived(let call, let name, let input):
       let message = Mailbox.Kept(event: event.id, channel: .call, name: name, data: input, call: call)
-      if let taker = mailbox.receive(message) { close(taker) }
+      if let taker = mailbox.receive(message) {
+        openCalls.insert(call)
+        close(taker)
+      }
     case .cancellationRequested(let reason, let deadline):
       if cancellationReason == nil {
         cancellationReason = reason
@@ -114,7 +119,9 @@ extension ExecutionState {
       open[origin.action] = .timer
       timers[origin.action] = fireAt
     case .subscribed(let origin, let channel, let name):
-      if !mailbox.subscribe(origin.action, channel: channel, name: name) {
+      if let taken = mailbox.subscribe(origin.action, channel: channel, name: name) {
+        if let call = taken.call { openCalls.insert(call) }
+      } else {
         open[origin.action] = .wait(channel, name: name)
       }
     case .subOrchestrationScheduled(let origin, _, _, let instance, _, let closePolicy):
@@ -131,8 +138,9 @@ extension ExecutionState {
       .orchestrationContinuedAsNew, .orchestrationTerminated:
       isEnded = true
     case .orchestrationStarted, .detachedOrchestrationScheduled, .customStatusUpdated, .cancelIgnored,
-      .topicSubscribed, .topicUnsubscribed, .published, .callAnswered, .patchRecorded:
+      .topicSubscribed, .topicUnsubscribed, .published, .patchRecorded:
       break
+    case .callAnswered(_, let call, _): openCalls.remove(call)
     }
   }
 
