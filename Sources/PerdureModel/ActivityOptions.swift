@@ -1,6 +1,6 @@
 /// How an activity is to be run: what the code asked for when it scheduled it. Recorded with the schedule.
 package struct ActivityOptions: Hashable, Sendable {
-  private struct Values: Hashable, Sendable {
+  private struct Fields: SeldomValue {
     var retry: RetryPolicy?
     var scheduleToStartMS: Int64?
     var startToCloseMS: Int64?
@@ -11,72 +11,55 @@ package struct ActivityOptions: Hashable, Sendable {
     var priority: Int64 = 0
   }
 
-  private final class Box: Sendable {
-    let values: Values
-    init(_ values: Values) { self.values = values }
-  }
-
-  /// nil: all defaults. Apart, since they are rare and large: every event and action would have room for them.
-  private var box: Box?
-
-  private var values: Values {
-    get { box?.values ?? Values() }
-    set { box = newValue == Values() ? nil : Box(newValue) }
-  }
-
-  /// nil: one attempt (more only when a process dies under it).
-  package var retry: RetryPolicy? {
-    get { box?.values.retry }
-    set { values.retry = newValue }
-  }
-  /// From the schedule to the first attempt. Not retried.
-  package var scheduleToStartMS: Int64? {
-    get { box?.values.scheduleToStartMS }
-    set { values.scheduleToStartMS = newValue }
-  }
-  /// One attempt. Retried like any failure.
-  package var startToCloseMS: Int64? {
-    get { box?.values.startToCloseMS }
-    set { values.startToCloseMS = newValue }
-  }
-  /// Everything: waiting, attempts, pauses.
-  package var scheduleToCloseMS: Int64? {
-    get { box?.values.scheduleToCloseMS }
-    set { values.scheduleToCloseMS = newValue }
-  }
-  /// Between two heartbeats of an attempt. Retried like any failure.
-  package var heartbeatMS: Int64? {
-    get { box?.values.heartbeatMS }
-    set { values.heartbeatMS = newValue }
-  }
-  /// Only runtimes that serve this tag run it; nil: those that serve untagged work.
-  package var tag: String? {
-    get { box?.values.tag }
-    set { values.tag = newValue }
-  }
-  /// Activities of one session run on one runtime, as long as that one lives.
-  package var session: String? {
-    get { box?.values.session }
-    set { values.session = newValue }
-  }
-  /// Higher ones first.
-  package var priority: Int64 {
-    get { box?.values.priority ?? 0 }
-    set { values.priority = newValue }
-  }
+  private var fields = Seldom<Fields>()
 
   package static let priorityRange: ClosedRange<Int64> = -1_000...1_000
   package static let durationRangeMS: ClosedRange<Int64> = 1...(1 << 40)
 
   package init() {}
 
-  package var isDefault: Bool { box == nil }
+  package var isDefault: Bool { fields.isDefault }
 
-  package static func == (one: ActivityOptions, other: ActivityOptions) -> Bool {
-    one.box === other.box || one.box?.values == other.box?.values
+  /// nil: one attempt (more only when a process dies under it).
+  package var retry: RetryPolicy? {
+    get { isDefault ? nil : fields.value.retry }
+    set { fields.value.retry = newValue }
   }
-
-  package func hash(into hasher: inout Hasher) { hasher.combine(box?.values) }
+  /// From the schedule to the first attempt. Not retried.
+  package var scheduleToStartMS: Int64? {
+    get { isDefault ? nil : fields.value.scheduleToStartMS }
+    set { fields.value.scheduleToStartMS = newValue }
+  }
+  /// One attempt. Retried like any failure.
+  package var startToCloseMS: Int64? {
+    get { isDefault ? nil : fields.value.startToCloseMS }
+    set { fields.value.startToCloseMS = newValue }
+  }
+  /// Everything: waiting, attempts, pauses.
+  package var scheduleToCloseMS: Int64? {
+    get { isDefault ? nil : fields.value.scheduleToCloseMS }
+    set { fields.value.scheduleToCloseMS = newValue }
+  }
+  /// Between two heartbeats of an attempt. Retried like any failure.
+  package var heartbeatMS: Int64? {
+    get { isDefault ? nil : fields.value.heartbeatMS }
+    set { fields.value.heartbeatMS = newValue }
+  }
+  /// Only runtimes that serve this tag run it; nil: those that serve untagged work.
+  package var tag: String? {
+    get { isDefault ? nil : fields.value.tag }
+    set { fields.value.tag = newValue }
+  }
+  /// Activities of one session run on one runtime, as long as that one lives.
+  package var session: String? {
+    get { isDefault ? nil : fields.value.session }
+    set { fields.value.session = newValue }
+  }
+  /// Higher ones first.
+  package var priority: Int64 {
+    get { isDefault ? 0 : fields.value.priority }
+    set { fields.value.priority = newValue }
+  }
 }
 
 /// Whether and when a failed attempt is followed by another.
