@@ -41,8 +41,13 @@ package struct ActivityTask: Hashable, Sendable {
   package var scheduledAt: TimestampMS
   /// Attempts that failed. (Those that nobody heard of again, because their process died, are not counted.)
   package var failures: Int64 = 0
+  /// None or one: most attempts are the first, and carry one word.
+  private var lastFailures: [Failure] = []
   /// Of the attempt before this one.
-  package var lastFailure: Failure?
+  package var lastFailure: Failure? {
+    get { lastFailures.first }
+    set { lastFailures = newValue.map { [$0] } ?? [] }
+  }
   /// The details of the last heartbeat, of whichever attempt.
   package var lastHeartbeat: Payload?
   /// Who may run it. A result under another claim is discarded.
