@@ -1,6 +1,6 @@
 /// How an activity is to be run: what the code asked for when it scheduled it. Recorded with the schedule.
 package struct ActivityOptions: Hashable, Sendable {
-  private struct Fields: Hashable, Sendable {
+  private struct Fields: SeldomValue {
     var retry: RetryPolicy?
     var scheduleToStartMS: Int64?
     var startToCloseMS: Int64?
@@ -11,62 +11,54 @@ package struct ActivityOptions: Hashable, Sendable {
     var priority: Int64 = 0
   }
 
-  /// Empty: the defaults. One word then, in every event and task, and most have no more to say.
-  private var fields: [Fields] = []
-
-  /// nil: one attempt (more only when a process dies under it).
-  package var retry: RetryPolicy? {
-    get { fields.first?.retry }
-    set { change { $0.retry = newValue } }
-  }
-  /// From the schedule to the first attempt. Not retried.
-  package var scheduleToStartMS: Int64? {
-    get { fields.first?.scheduleToStartMS }
-    set { change { $0.scheduleToStartMS = newValue } }
-  }
-  /// One attempt. Retried like any failure.
-  package var startToCloseMS: Int64? {
-    get { fields.first?.startToCloseMS }
-    set { change { $0.startToCloseMS = newValue } }
-  }
-  /// Everything: waiting, attempts, pauses.
-  package var scheduleToCloseMS: Int64? {
-    get { fields.first?.scheduleToCloseMS }
-    set { change { $0.scheduleToCloseMS = newValue } }
-  }
-  /// Between two heartbeats of an attempt. Retried like any failure.
-  package var heartbeatMS: Int64? {
-    get { fields.first?.heartbeatMS }
-    set { change { $0.heartbeatMS = newValue } }
-  }
-  /// Only runtimes that serve this tag run it; nil: those that serve untagged work.
-  package var tag: String? {
-    get { fields.first?.tag }
-    set { change { $0.tag = newValue } }
-  }
-  /// Activities of one session run on one runtime, as long as that one lives.
-  package var session: String? {
-    get { fields.first?.session }
-    set { change { $0.session = newValue } }
-  }
-  /// Higher ones first.
-  package var priority: Int64 {
-    get { fields.first?.priority ?? 0 }
-    set { change { $0.priority = newValue } }
-  }
+  private var fields = Seldom<Fields>()
 
   package static let priorityRange: ClosedRange<Int64> = -1_000...1_000
   package static let durationRangeMS: ClosedRange<Int64> = 1...(1 << 40)
 
   package init() {}
 
-  package var isDefault: Bool { fields.isEmpty }
+  package var isDefault: Bool { fields.isDefault }
 
-  /// Fields that say nothing are none: what is equal has one form.
-  private mutating func change(_ change: (inout Fields) -> Void) {
-    var changed = fields.first ?? Fields()
-    change(&changed)
-    fields = changed == Fields() ? [] : [changed]
+  /// nil: one attempt (more only when a process dies under it).
+  package var retry: RetryPolicy? {
+    get { isDefault ? nil : fields.value.retry }
+    set { fields.value.retry = newValue }
+  }
+  /// From the schedule to the first attempt. Not retried.
+  package var scheduleToStartMS: Int64? {
+    get { isDefault ? nil : fields.value.scheduleToStartMS }
+    set { fields.value.scheduleToStartMS = newValue }
+  }
+  /// One attempt. Retried like any failure.
+  package var startToCloseMS: Int64? {
+    get { isDefault ? nil : fields.value.startToCloseMS }
+    set { fields.value.startToCloseMS = newValue }
+  }
+  /// Everything: waiting, attempts, pauses.
+  package var scheduleToCloseMS: Int64? {
+    get { isDefault ? nil : fields.value.scheduleToCloseMS }
+    set { fields.value.scheduleToCloseMS = newValue }
+  }
+  /// Between two heartbeats of an attempt. Retried like any failure.
+  package var heartbeatMS: Int64? {
+    get { isDefault ? nil : fields.value.heartbeatMS }
+    set { fields.value.heartbeatMS = newValue }
+  }
+  /// Only runtimes that serve this tag run it; nil: those that serve untagged work.
+  package var tag: String? {
+    get { isDefault ? nil : fields.value.tag }
+    set { fields.value.tag = newValue }
+  }
+  /// Activities of one session run on one runtime, as long as that one lives.
+  package var session: String? {
+    get { isDefault ? nil : fields.value.session }
+    set { fields.value.session = newValue }
+  }
+  /// Higher ones first.
+  package var priority: Int64 {
+    get { isDefault ? 0 : fields.value.priority }
+    set { fields.value.priority = newValue }
   }
 }
 
