@@ -26,7 +26,8 @@ import Testing
   static func child(
     _ name: String = "part", _ version: String? = nil, as instance: InstanceID? = nil, _ input: String = "1"
   ) -> ActionKind {
-    .scheduleSubOrchestration(name: name, version: version, instance: instance, input: Payload(input))
+    .scheduleSubOrchestration(
+      name: name, version: version, instance: instance, input: Payload(input), closePolicy: .cancel)
   }
   static func detached(
     _ name: String = "mail", _ version: String? = nil, as instance: InstanceID? = nil, _ input: String = "1"

@@ -8,7 +8,7 @@ import Testing
     turn: 1, instance: "i", execution: 1, orchestration: "o", version: "1.0.0", from: 3, replayed: 3,
     events: [
       Event(id: 4, at: 0, kind: .timerFired(action: 1)),
-      Event(id: 5, at: 0, kind: .cancellationRequested(reason: "r")),
+      Event(id: 5, at: 0, kind: .cancellationRequested(reason: "r", deadline: nil)),
     ],
     firstAction: 2)
   static let cold: TurnRequest = {

@@ -9,7 +9,7 @@ import Testing
 
   static func at(_ action: ActionID, after: EventID = 1) -> Origin { Origin(action: action, after: after) }
   static func activity(_ action: ActionID, after: EventID = 1) -> EventKind {
-    .activityScheduled(at(action, after: after), name: "work", input: .null)
+    .activityScheduled(at(action, after: after), name: "work", input: .null, options: ActivityOptions())
   }
   static func history(_ kinds: [EventKind]) -> [Event] {
     kinds.enumerated().map { Event(id: Int64($0.offset) + 1, at: 10, kind: $0.element) }
@@ -90,12 +90,15 @@ import Testing
         Self.started, Self.activity(1), .timerCreated(Self.at(2), fireAt: 70),
         .timerCreated(Self.at(3), fireAt: 50),
         .subscribed(Self.at(4), channel: .event, name: "go"),
-        .subOrchestrationScheduled(Self.at(5), name: "c", version: nil, instance: "kid", input: .null),
-        Self.completed, .cancellationRequested(reason: "enough"), .cancellationRequested(reason: "again"),
+        .subOrchestrationScheduled(
+          Self.at(5), name: "c", version: nil, instance: "kid", input: .null,
+          closePolicy: .terminate),
+        Self.completed, .cancellationRequested(reason: "enough", deadline: nil),
+        .cancellationRequested(reason: "again", deadline: nil),
       ]), instance: "i", execution: 2)
     #expect(Set(state.open.keys) == [2, 3, 4, 5])
     #expect(state.nextTimer == 50)
-    #expect(state.open[5] == .subOrchestration("kid"))
+    #expect(state.open[5] == .subOrchestration("kid", .terminate))
     #expect(state.cancellationReason == "enough")
     #expect(state.parent == Story.parent)
     #expect([state.lastEvent, state.lastDelivered, state.lastAction, state.execution] == [9, 9, 5, 2])
@@ -119,7 +122,7 @@ import Testing
   @Test func historyThatNoCodeSawIsHeldBack() throws {
     let events = Self.history([
       Self.started, .messageReceived(channel: .queue, name: "q", data: .null),
-      .cancellationRequested(reason: "r"),
+      .cancellationRequested(reason: "r", deadline: nil),
     ])
     let state = try ExecutionState.folding(events, instance: "i", execution: 2)
     #expect(state.isFresh)

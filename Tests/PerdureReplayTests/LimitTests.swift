@@ -27,7 +27,8 @@ import Testing
       testDescription: "activity input", action: .activity("work", large), says: "input of activity 'work'"),
     Case(
       testDescription: "child input",
-      action: .scheduleSubOrchestration(name: "part", version: nil, instance: nil, input: Payload(large)),
+      action: .scheduleSubOrchestration(
+        name: "part", version: nil, instance: nil, input: Payload(large), closePolicy: .cancel),
       says: "input of orchestration 'part'"),
     Case(
       testDescription: "custom status", action: .setCustomStatus(Payload(large)), says: "custom status"),
