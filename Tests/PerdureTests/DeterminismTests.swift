@@ -106,7 +106,7 @@ import Testing
       steps += 1
       cancelAt -= 1
       if cancelAt == 0 {
-        rig.deliver(.cancellationRequested(reason: "test"))
+        rig.deliver(.cancellationRequested(reason: "test", deadline: nil))
         continue
       }
       guard let action = rig.open.randomElement(using: &numbers) else { break }
