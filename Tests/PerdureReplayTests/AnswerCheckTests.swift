@@ -88,6 +88,19 @@ import Testing
     #expect(throws: TurnFault.self) { try AnswerCheck.run(.miss, of: Self.cold) }
   }
 
+  @Test func aQueryIsAnsweredAsAQuery() throws {
+    var query = Self.cold
+    query.query = QueryRequest(name: "state", input: .null)
+    let answer = TurnAnswer.query(.completed(.null))
+    try AnswerCheck.run(answer, of: query)
+    try AnswerCheck.run(.query(.failed(Failure(type: "T", message: "m"))), of: query)
+    for (answer, request) in [
+      (answer, Self.cold), (answer, Self.warm), (.miss, query), (.ran(TurnResult()), query),
+    ] {
+      #expect(throws: TurnFault.self) { try AnswerCheck.run(answer, of: request) }
+    }
+  }
+
   @Test func askedInAnEarlierTurn() throws {
     var request = Self.warm
     request.events = [Event(id: 4, at: 0, kind: .timerFired(action: 1))]
