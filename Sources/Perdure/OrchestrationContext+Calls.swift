@@ -23,7 +23,7 @@ extension OrchestrationContext {
   /// came. The handler may do durable work; what it returns or throws is the answer.
   ///
   /// The handlers run beside the orchestration's own code and end with it: a call that is being handled then
-  /// gets no answer. A cancellation of the instance interrupts a handler, and goes on to serve calls.
+  /// gets no answer. A cancellation of the instance does not reach them: calls are served until it has ended.
   ///
   /// - Parameters:
   ///   - validator: a plain function that throws to refuse a call (`perdure.CallRejected`), before anything of
@@ -98,8 +98,7 @@ public struct IncomingCall<Input: Sendable>: Sendable {
 
   /// Refuses it: the caller gets a failure of type `perdure.CallRejected`.
   public func reject(_ message: String) throws {
-    let failure = PerdureModel.Failure(
-      type: FailureType.callRejected, message: message, isNonRetryable: true)
+    let failure = PerdureModel.Failure(type: FailureType.callRejected, message: message)
     try live.answer(call: id, .failed(failure))
   }
 
