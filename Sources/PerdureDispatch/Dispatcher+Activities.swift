@@ -10,7 +10,61 @@ extension Dispatcher {
   ) -> Bool {
     // Also when nobody wants the result: its slot is free, and a stop may have waited for it.
     defer { pump(now) }
-    guard let claim = desk.end(key, token: token) else { return false }
+    guard let ended = desk.end(key, token: token) else { return false }
+    return attemptEnded(ended, outcome, now)
+  }
+
+  /// A host says that the attempt goes on elsewhere. Answers whether anybody waits for it.
+  package mutating func activityDeferred(_ key: ActivityKey, token: Int64, now: TimestampMS) -> Bool {
+    defer { pump(now) }
+    guard let ended = desk.end(key, token: token) else { return false }
+    desk.forward(key)
+    write(.deferActivity(key, ended.claim, heartbeat: ended.heartbeat))
+    return true
+  }
+
+  /// A host tells of progress. Answers whether the result is still wanted.
+  package mutating func activityBeat(
+    _ key: ActivityKey, token: Int64, _ details: Payload, now: TimestampMS
+  ) -> Bool {
+    let beat = desk.beat(key, token: token, details, now)
+    if let claim = beat.write { write(.activityHeartbeat(key, claim, details)) }
+    return beat.isWanted
+  }
+
+  mutating func heartbeatWritten(
+    _ key: ActivityKey, _ claim: ActivityClaim, _ outcome: WriteOutcome, _ now: TimestampMS
+  ) {
+    switch outcome {
+    case .conflict, .notFound: desk.lose(key, claim, now, into: &effects)
+    default:
+      if let details = desk.beatWritten(key, claim) { write(.activityHeartbeat(key, claim, details)) }
+    }
+  }
+
+  /// An attempt ran out of time; the host has been told.
+  mutating func activityTimedOut(_ ended: ActivityDesk.Ended, _ limit: ActivityTimeout, _ now: TimestampMS) {
+    var failure = Failure.timeout(limit, of: ended.task)
+    // Nothing follows these two, whatever the policy says.
+    if limit == .scheduleToStart || limit == .scheduleToClose { failure.isNonRetryable = true }
+    _ = attemptEnded(ended, .failed(failure), now)
+  }
+
+  /// The end of an attempt: another one follows, or the instance hears of it.
+  private mutating func attemptEnded(
+    _ ended: ActivityDesk.Ended, _ outcome: Outcome, _ now: TimestampMS
+  ) -> Bool {
+    let key = ended.task.key
+    if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
+      desk.forward(key)
+      write(.activityRetry(key, ended.claim, failure, retryAt: at, heartbeat: ended.heartbeat))
+      return true
+    }
+    return report(key, ended.claim, outcome)
+  }
+
+  /// Hands a result to its instance.
+  private mutating func report(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) -> Bool {
     guard isRunning else {
       forward(key, claim, outcome)
       return true
@@ -29,24 +83,36 @@ extension Dispatcher {
     return true
   }
 
-  mutating func pumpActivities() {
-    while let task = desk.next() { effects.append(.runActivity(task)) }
+  mutating func pumpActivities(_ now: TimestampMS) {
+    while let task = desk.next(now) { effects.append(.runActivity(task)) }
+    if backlog.mayHaveExpired, !backlog.isExpiring {
+      backlog.mayHaveExpired = false
+      backlog.isExpiring = true
+      write(.expireActivities(limit: Limits.expiriesPerWrite))
+    }
     guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
-    let names = registry.activities
-    guard !names.isEmpty else { return }
+    guard !filter.names.isEmpty else { return }
     backlog.isClaimingActivities = true
     if backlog.mayHaveUnheld { return write(.releaseUnheldActivities(held: claimsHeld)) }
     backlog.mayHaveActivities = false
     write(
       .claimActivities(
-        activities: names, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+        welcomeFilter, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+  }
+
+  /// Names of which enough are held already are left to others.
+  private var welcomeFilter: ActivityFilter {
+    if registry.limits.isEmpty { return filter }
+    var welcome = filter
+    welcome.names = filter.names.filter { desk.welcomes($0) }
+    return welcome
   }
 
   mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isClaimingActivities = false
     switch outcome {
     case .activities(let tasks):
-      for task in tasks { desk.enqueue(task) }
+      for task in tasks { take(task) }
       if tasks.count >= limit { backlog.mayHaveActivities = true }
       if !isRunning {
         let unrun = desk.takeQueue()
@@ -57,6 +123,41 @@ extension Dispatcher {
       claimActivitiesLater(now)
     default: break
     }
+  }
+
+  /// An activity under which process after process died is not tried for ever.
+  private mutating func take(_ task: ActivityTask) {
+    guard task.losses >= Limits.activityLosses, let claim = task.claim else { return desk.enqueue(task) }
+    let message =
+      "activity '\(task.name)' was begun \(task.attempt - 1) times, and \(task.losses) times its process died"
+    _ = report(
+      task.key, claim, .failed(Failure(type: FailureType.poison, message: message, isNonRetryable: true)))
+  }
+
+  mutating func activitiesExpired(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
+    backlog.isExpiring = false
+    switch outcome {
+    case .expired(let count) where count > 0:
+      // Some may be open again.
+      backlog.mayHaveActivities = true
+      if count >= limit { backlog.mayHaveExpired = true }
+    case .failed: backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
+    default: break
+    }
+  }
+
+  /// Another process, or another runtime, may have cancelled what runs here.
+  package mutating func checkClaims() {
+    let running = desk.runningClaims
+    if isRunning, !running.isEmpty {
+      effects.append(.checkClaims(Dictionary(uniqueKeysWithValues: running)))
+    }
+  }
+
+  /// Answer to `.checkClaims`: those that are no longer valid.
+  package mutating func claimsLost(_ claims: [ActivityKey: ActivityClaim], now: TimestampMS) {
+    for (key, claim) in claims { desk.lose(key, claim, now, into: &effects) }
+    pump(now)
   }
 
   mutating func unheldReleased(_ outcome: WriteOutcome, _ now: TimestampMS) {
@@ -107,11 +208,21 @@ extension Dispatcher {
   mutating func rewriteIfFailed(_ write: Write, _ outcome: WriteOutcome, _ now: TimestampMS) {
     if case .failed(_, isTransient: true) = outcome {
       deferred.insert(write, at: now + 1_000)
-    } else if case .activityEnded(let key, _, _) = write {
+      return
+    }
+    switch write {
+    case .activityEnded(let key, _, _): desk.free(key)
+    case .activityRetry(let key, _, _, let at, _):
       desk.free(key)
-    } else if case .releaseActivities = write {
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, at)
+    case .deferActivity(let key, _, _):
+      desk.free(key)
+      // It may have a time limit, which is the store's to keep from here on.
+      findNextDue()
+    case .releaseActivities:
       // Others may take them, and so may we.
       backlog.mayHaveActivities = true
+    default: break
     }
   }
 

@@ -8,7 +8,7 @@ extension Dispatcher {
   package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
     guard isRunning else { return }
     // What we hold under this id was deleted, by another process perhaps.
-    if self.held[ExactText(start.instance)] != nil { drop(start.instance) }
+    if self.held[ExactText(start.instance)] != nil { drop(start.instance, now) }
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
     hold(held)
     becameReady(held)
@@ -17,12 +17,21 @@ extension Dispatcher {
 
   /// Instances were deleted: nothing of them goes on here.
   package mutating func instancesDeleted(_ instances: [InstanceID], now: TimestampMS) {
-    for instance in instances { drop(instance) }
+    for instance in instances { drop(instance, now) }
     pump(now)
   }
 
-  private mutating func drop(_ instance: InstanceID) {
-    desk.dropAll(of: instance, into: &effects)
+  /// Somebody changed an instance as a whole: suspended, resumed or put it back to work. What we hold is void.
+  package mutating func instanceChanged(_ instance: InstanceID, now: TimestampMS) {
+    if let held = held[ExactText(instance)] {
+      forwardResults(held)
+      forget(held)
+    }
+    pump(now)
+  }
+
+  private mutating func drop(_ instance: InstanceID, _ now: TimestampMS) {
+    desk.dropAll(of: instance, now, into: &effects)
     if let held = held[ExactText(instance)] { forget(held) }
   }
 
@@ -229,13 +238,18 @@ extension Dispatcher {
       }
       if instances.count >= limit {
         backlog.instancesDueAt = now
-      } else if !backlog.isFindingNextDue {
-        backlog.isFindingNextDue = true
-        effects.append(.findNextDue)
+      } else {
+        findNextDue()
       }
     case .failed: backlog.instancesDueAt = now + 1_000
     default: break
     }
+  }
+
+  mutating func findNextDue() {
+    guard !backlog.isFindingNextDue else { return }
+    backlog.isFindingNextDue = true
+    effects.append(.findNextDue)
   }
 
   mutating func instanceClaimed(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
@@ -265,7 +279,7 @@ extension Dispatcher {
     if snapshot.start == nil {
       do throws(HistoryFault) {
         held.state = try ExecutionState.folding(
-          snapshot.history, instance: held.instance, execution: row.execution)
+          snapshot.history, instance: held.instance, execution: row.execution, kv: snapshot.kv)
       } catch {
         let place = "instance '\(held.instance)', execution \(row.execution), event \(error.event)"
         return unreadable(held, "the history of \(place) is damaged: \(error.message)", now)
@@ -288,6 +302,9 @@ extension Dispatcher {
     held.incoming = snapshot.inbox.map { .message($0) } + held.results
     held.revision = snapshot.description.revision
     held.start = snapshot.start
+    held.priority = snapshot.description.priority
+    held.kv = snapshot.kv
+    held.mustEnd = false
     held.hostEvents = 0
     held.folding = []
     held.readThrough = max(held.readThrough, last)
@@ -298,6 +315,11 @@ extension Dispatcher {
 
   private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {
     guard let state = held.state else { return }
+    if let deadline = state.cancelDeadline {
+      held.mustEnd = deadline <= now
+      timers.insert(
+        DueTimer(instance: held.instance, execution: state.execution, action: nil), at: deadline)
+    }
     for (action, fireAt) in state.timers.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
       if fireAt <= now {
         held.incoming.append(.timerDue(action))

@@ -9,12 +9,20 @@ package struct DispatchSettings: Hashable, Sendable {
   package var cacheIsOn: Bool
   /// Parked instances that stay in memory.
   package var cachedInstances: Int
+  /// Which activities are taken, by tag and session; the names come from the registry.
+  package var filter: ActivityFilter
+  /// How long an activity that was told to end keeps its slot.
+  package var activityGraceMS: Int64 = 10_000
+  /// Code that differs from its history fails its instance instead of quarantining it.
+  package var failsNondeterminism = false
+  package var limits = LimitSettings()
 
   package init(node: NodeID, activitySlots: Int = 16, cacheIsOn: Bool = true, cachedInstances: Int = 10_000) {
     self.node = node
     self.activitySlots = activitySlots
     self.cacheIsOn = cacheIsOn
     self.cachedInstances = cachedInstances
+    filter = ActivityFilter(names: [])
   }
 }
 
@@ -33,11 +41,12 @@ package struct Dispatcher {
 
   let settings: DispatchSettings
   let registry: Registry
+  let filter: ActivityFilter
   var stage = Stage.created
 
   var held: [ExactText: Held] = [:]
   /// Instances whose turn is due.
-  var ready = FIFO<Held>()
+  var ready = PriorityFIFO<Held>()
   /// The numbers of turns that are at hosts.
   var turnsOut: Set<Int64> = []
   var turnNumber: Int64 = 0
@@ -57,7 +66,8 @@ package struct Dispatcher {
   struct DueTimer {
     var instance: InstanceID
     var execution: ExecutionID
-    var action: ActionID
+    /// nil: the time to clean up after a cancellation.
+    var action: ActionID?
   }
 
   /// What is known of work in the store that nobody holds.
@@ -70,13 +80,19 @@ package struct Dispatcher {
     var isClaimingActivities = false
     /// A claim failed: it may have landed all the same.
     var mayHaveUnheld = false
+    var mayHaveExpired = false
+    var isExpiring = false
     var isFindingNextDue = false
   }
 
   package init(settings: DispatchSettings, registry: Registry) {
     self.settings = settings
     self.registry = registry
-    desk = ActivityDesk(slots: settings.activitySlots)
+    var filter = settings.filter
+    filter.names = registry.activities
+    self.filter = filter
+    desk = ActivityDesk(
+      slots: settings.activitySlots, graceMS: settings.activityGraceMS, limits: registry.limits)
   }
 
   /// Takes the effects that came up since the last call.
@@ -87,7 +103,9 @@ package struct Dispatcher {
 
   /// When `tick` is wanted next.
   package var nextDeadline: TimestampMS? {
-    var candidates = [timers.earliest, retries.earliest, deferred.earliest].compactMap { $0 }
+    var candidates = [timers.earliest, retries.earliest, deferred.earliest, desk.nextDeadline].compactMap {
+      $0
+    }
     if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
       candidates.append(due)
     }
@@ -120,6 +138,7 @@ extension Dispatcher {
     stage = .running
     backlog.instancesDueAt = now
     backlog.mayHaveActivities = true
+    backlog.mayHaveExpired = true
     pump(now)
   }
 
@@ -128,7 +147,11 @@ extension Dispatcher {
     while let due = timers.popDue(now) { timerIsDue(due, now) }
     while let instance = retries.popDue(now) { retry(instance, now) }
     while let late = deferred.popDue(now) { rewrite(late) }
-    if let due = backlog.instancesDueAt, due <= now { backlog.mayHaveActivities = true }
+    if let due = backlog.instancesDueAt, due <= now {
+      backlog.mayHaveActivities = true
+      backlog.mayHaveExpired = true
+    }
+    for (ended, limit) in desk.tick(now, into: &effects) { activityTimedOut(ended, limit, now) }
     pump(now)
   }
 
@@ -137,7 +160,11 @@ extension Dispatcher {
     guard isRunning else { return }
     backlog.instancesDueAt = min(backlog.instancesDueAt ?? now, now)
     backlog.mayHaveActivities = true
-    if byOthers { effects.append(.findDue) }
+    backlog.mayHaveExpired = true
+    if byOthers {
+      effects.append(.findDue)
+      checkClaims()
+    }
     pump(now)
   }
 
@@ -149,7 +176,10 @@ extension Dispatcher {
     case .claimInstances(_, let limit): instancesClaimed(outcome, limit: limit, now)
     case .claimInstance(let instance): instanceClaimed(instance, outcome, now)
     case .claimActivities(_, let limit): activitiesClaimed(outcome, limit: limit, now)
-    case .activityEnded, .releaseInstances, .releaseActivities: rewriteIfFailed(write, outcome, now)
+    case .activityEnded, .activityRetry, .deferActivity, .releaseInstances, .releaseActivities:
+      rewriteIfFailed(write, outcome, now)
+    case .activityHeartbeat(let key, let claim, _): heartbeatWritten(key, claim, outcome, now)
+    case .expireActivities(let limit): activitiesExpired(outcome, limit: limit, now)
     case .releaseUnheldActivities: unheldReleased(outcome, now)
     case .quarantine(let instance, _, _): quarantined(instance, outcome, now)
     }
@@ -160,7 +190,7 @@ extension Dispatcher {
   mutating func pump(_ now: TimestampMS) {
     if isRunning {
       pumpTurns(now)
-      pumpActivities()
+      pumpActivities(now)
       pumpClaims(now)
       evict()
     }
@@ -182,6 +212,14 @@ extension Dispatcher {
           execution: held?.state?.execution,
           orchestration: held?.state?.orchestration ?? held?.start?.orchestration, activity: activity,
           node: settings.node)))
+  }
+
+  mutating func log(_ metric: MetricLine, _ now: TimestampMS, _ held: Held) {
+    var record = LogRecord(
+      at: now, level: .info, message: metric.name, instance: held.instance, execution: held.state?.execution,
+      orchestration: held.state?.orchestration, node: settings.node)
+    record.metric = metric
+    effects.append(.log(record))
   }
 
   /// 100 ms, doubled with each failure, at most 30 s.

@@ -152,7 +152,7 @@ import Testing
     Case(.payload, String(repeating: #"{"a":"#, count: 100_000), "The JSON nests deeper than 512 levels."),
   ]
 
-  @Test(arguments: messages + options + payloads)
+  @Test(arguments: messages + semantics + options + requests + payloads)
   func says(_ bad: Case) {
     let error = #expect(throws: WireError.self) { _ = try bad.codec.canonical(bad.json.json) }
     #expect(error?.message == bad.message)
