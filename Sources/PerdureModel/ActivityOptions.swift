@@ -1,28 +1,65 @@
 /// How an activity is to be run: what the code asked for when it scheduled it. Recorded with the schedule.
 package struct ActivityOptions: Hashable, Sendable {
-  /// nil: one attempt (more only when a process dies under it).
-  package var retry: RetryPolicy?
-  /// From the schedule to the first attempt. Not retried.
-  package var scheduleToStartMS: Int64?
-  /// One attempt. Retried like any failure.
-  package var startToCloseMS: Int64?
-  /// Everything: waiting, attempts, pauses.
-  package var scheduleToCloseMS: Int64?
-  /// Between two heartbeats of an attempt. Retried like any failure.
-  package var heartbeatMS: Int64?
-  /// Only runtimes that serve this tag run it; nil: those that serve untagged work.
-  package var tag: String?
-  /// Activities of one session run on one runtime, as long as that one lives.
-  package var session: String?
-  /// Higher ones first.
-  package var priority: Int64 = 0
+  private struct Fields: SeldomValue {
+    var retry: RetryPolicy?
+    var scheduleToStartMS: Int64?
+    var startToCloseMS: Int64?
+    var scheduleToCloseMS: Int64?
+    var heartbeatMS: Int64?
+    var tag: String?
+    var session: String?
+    var priority: Int64 = 0
+  }
+
+  private var fields = Seldom<Fields>()
 
   package static let priorityRange: ClosedRange<Int64> = -1_000...1_000
   package static let durationRangeMS: ClosedRange<Int64> = 1...(1 << 40)
 
   package init() {}
 
-  package var isDefault: Bool { self == ActivityOptions() }
+  package var isDefault: Bool { fields.isDefault }
+
+  /// nil: one attempt (more only when a process dies under it).
+  package var retry: RetryPolicy? {
+    get { isDefault ? nil : fields.value.retry }
+    set { fields.value.retry = newValue }
+  }
+  /// From the schedule to the first attempt. Not retried.
+  package var scheduleToStartMS: Int64? {
+    get { isDefault ? nil : fields.value.scheduleToStartMS }
+    set { fields.value.scheduleToStartMS = newValue }
+  }
+  /// One attempt. Retried like any failure.
+  package var startToCloseMS: Int64? {
+    get { isDefault ? nil : fields.value.startToCloseMS }
+    set { fields.value.startToCloseMS = newValue }
+  }
+  /// Everything: waiting, attempts, pauses.
+  package var scheduleToCloseMS: Int64? {
+    get { isDefault ? nil : fields.value.scheduleToCloseMS }
+    set { fields.value.scheduleToCloseMS = newValue }
+  }
+  /// Between two heartbeats of an attempt. Retried like any failure.
+  package var heartbeatMS: Int64? {
+    get { isDefault ? nil : fields.value.heartbeatMS }
+    set { fields.value.heartbeatMS = newValue }
+  }
+  /// Only runtimes that serve this tag run it; nil: those that serve untagged work.
+  package var tag: String? {
+    get { isDefault ? nil : fields.value.tag }
+    set { fields.value.tag = newValue }
+  }
+  /// Activities of one session run on one runtime, as long as that one lives.
+  package var session: String? {
+    get { isDefault ? nil : fields.value.session }
+    set { fields.value.session = newValue }
+  }
+  /// Higher ones first.
+  package var priority: Int64 {
+    get { isDefault ? 0 : fields.value.priority }
+    set { fields.value.priority = newValue }
+  }
 }
 
 /// Whether and when a failed attempt is followed by another.

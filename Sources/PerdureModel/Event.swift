@@ -120,7 +120,8 @@ package enum EventKind: Hashable, Sendable {
   case topicSubscribed(Origin, topic: String)
   case topicUnsubscribed(Origin, topic: String)
   case published(Origin, topic: String, data: Payload)
-  case callAnswered(Origin, call: String, outcome: Outcome)
+  /// Indirect, as it would make all events larger.
+  indirect case callAnswered(Origin, call: String, outcome: Outcome)
   /// The code took the new path of a change.
   case patchRecorded(Origin, patch: String)
 
