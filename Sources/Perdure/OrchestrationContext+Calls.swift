@@ -26,8 +26,8 @@ extension OrchestrationContext {
   /// gets no answer. A cancellation of the instance does not reach them: calls are served until it has ended.
   ///
   /// - Parameters:
-  ///   - validator: a plain function that throws to refuse a call (`perdure.CallRejected`), before anything of
-  ///     it is done. It may look at `kv`, and do no durable work.
+  ///   - validator: a plain function that throws to refuse a call (`perdure.CallRejected`), before any of it is
+  ///     done. It may look at `kv`, and do no durable work.
   /// - Throws: `DXError` (`alreadyExists`) when the name has a handler.
   public func onCall<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ name: String, validator: (@Sendable (Input) throws -> Void)? = nil,
@@ -62,8 +62,8 @@ extension OrchestrationContext {
   /// Answers queries (`Client.query`) of a name. The code is built anew from its history for each query and
   /// then asked, so register it at the beginning.
   ///
-  /// - Parameter handler: a plain function. It may look at `kv` and at what the code has set, and do no durable
-  ///   work.
+  /// - Parameter handler: a plain function. It may look at `kv` and at what the code has set, and do no
+  ///   durable work.
   public func onQuery<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ name: String, handler: @escaping @Sendable (Input) throws -> Output
   ) throws {
