@@ -135,7 +135,8 @@ import Testing
       try runtime.register(slow)
       try runtime.register(caller)
     }) { site in
-      #expect(try await site.client.start(caller).result(timeout: .seconds(20)) == 3)
+      let result = try await site.client.start(caller).result(timeout: .seconds(20))
+      #expect(result == 3)
     }
   }
 
@@ -153,7 +154,8 @@ import Testing
       try runtime.register(steady)
       try runtime.register(caller)
     }) { site in
-      #expect(try await site.client.start(caller).result(timeout: .seconds(20)) == 1)
+      let result = try await site.client.start(caller).result(timeout: .seconds(20))
+      #expect(result == 1)
     }
   }
 
@@ -269,7 +271,7 @@ import Testing
       try runtime.register(rated)
       try runtime.register(caller)
     }) { site in
-      try await site.client.start(caller).result(timeout: .seconds(20)) as Nothing
+      try await site.client.start(caller).result(timeout: .seconds(20))
       let most = running.all.reduce(into: (now: 0, most: 0)) { count, change in
         count.now += change
         count.most = max(count.most, count.now)
@@ -315,7 +317,7 @@ import Testing
         #expect(try await eventually { try await handle.describe().eventCount >= 2 })
       }
       free.open()
-      for handle in [first] + others { try await handle.result(timeout: .seconds(20)) as Nothing }
+      for handle in [first] + others { try await handle.result(timeout: .seconds(20)) }
       #expect(order.all == [0, 9, 3, 1, -5])
     }
   }
@@ -332,7 +334,8 @@ import Testing
       try runtime.register(poke)
       try runtime.register(caller)
     }) { site in
-      #expect(try await site.client.start(caller).result(timeout: .seconds(20)) == 1)
+      let result = try await site.client.start(caller).result(timeout: .seconds(20))
+      #expect(result == 1)
     }
   }
 }

@@ -32,7 +32,8 @@ import Testing
       }
       let seen = try await site.client.start(Self.onlooker, input: "count").result(timeout: .seconds(20))
       #expect(seen == 3)
-      #expect(try await site.client.start(Self.onlooker, input: "none").result(timeout: .seconds(20)) == nil)
+      let result = try await site.client.start(Self.onlooker, input: "none").result(timeout: .seconds(20))
+      #expect(result == nil)
       try await site.client.raiseEvent("go", to: "c")
       #expect(try await site.client.instance("c", returning: Int.self).result(timeout: .seconds(20)) == 3)
       let left = try await site.client.kv("c")
@@ -191,8 +192,8 @@ import Testing
   @Test func codeChangesUnderRunningInstances() async throws {
     func register(_ patched: Bool) -> (Runtime) throws -> Void {
       { runtime in
-        try runtime.register(letter)
-        try runtime.register(mailing(patched))
+        try runtime.register(Self.letter)
+        try runtime.register(Self.mailing(patched))
       }
     }
     try await Site.with(register: register(false)) { site in
@@ -226,7 +227,7 @@ import Testing
     options.isCaching = false
     try EngineLog.send { record in if record.contains("chatty-7c1") { lines.add(record) } }
     try await Site.with(options, register: { try $0.register(chatty) }) { site in
-      try await site.client.start(chatty).result(timeout: .seconds(20)) as Nothing
+      try await site.client.start(chatty).result(timeout: .seconds(20))
       #expect(try await eventually { lines.all.count { $0.contains(#""metric""#) } >= 5 })
     }
     try EngineLog.turnOff()
