@@ -2,7 +2,8 @@
 
     Tests/examples/run.py FOLDER-OF-SWIFT-PROGRAMS
 
-All scenarios of examples/scenarios are among them. examples/hello/hello.c is built and run by Tests/C/run, the Python order by the suite `demo`.
+All of examples/scenarios are among them. examples/hello/hello.c is built and run by Tests/C/run, the Python
+order by the suite `demo`.
 """
 
 from __future__ import annotations
