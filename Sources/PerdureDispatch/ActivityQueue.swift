@@ -29,6 +29,8 @@ struct ActivityQueue {
   private var free = PriorityFIFO<Place>()
   private var limited: [ExactText: Limited] = [:]
   private var order: UInt64 = 0
+  /// In all queues.
+  private var waiting = 0
 
   func count(of name: String) -> Int { limited[ExactText(name)]?.waiting ?? 0 }
 
@@ -40,6 +42,7 @@ struct ActivityQueue {
 
   mutating func append(_ task: ActivityTask, _ limits: ActivityLimits?) {
     order &+= 1
+    waiting += 1
     let place = Place(task: task, order: order)
     let priority = task.options.priority
     guard let limits else { return free.append(place, priority: priority) }
@@ -50,6 +53,13 @@ struct ActivityQueue {
 
   /// Takes the next one that may begin; it counts as running until `finished`.
   mutating func popFirst(_ now: TimestampMS) -> ActivityTask? {
+    if waiting == 0 { return nil }
+    guard let task = limited.isEmpty ? free.popFirst()?.task : popBest(now) else { return nil }
+    waiting -= 1
+    return task
+  }
+
+  private mutating func popBest(_ now: TimestampMS) -> ActivityTask? {
     var best = free.first.map { (priority: $0.priority, order: $0.element.order, name: ExactText?.none) }
     for (name, line) in limited {
       guard let next = line.queue.first, let permit = line.permit(), permit <= now else { continue }
@@ -84,6 +94,7 @@ struct ActivityQueue {
       while let place = limited[name]?.queue.popFirst() { places.append(place) }
       limited[name]?.waiting = 0
     }
+    waiting = 0
     return places.sorted { $0.order < $1.order }.map { $0.task }
   }
 }

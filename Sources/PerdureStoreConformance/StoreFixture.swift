@@ -7,8 +7,8 @@ package protocol StoreFixture: Sendable {
   /// A fresh store with nothing in it, independent of all others that the fixture made. The case closes it.
   func makeStore() throws -> any Store
 
-  /// The same, with room for `inboxLimit` messages in each inbox. nil: the limit cannot be chosen, and the cases
-  /// about full inboxes fill those that there are.
+  /// The same, with room for `inboxLimit` messages in each inbox. nil: the limit cannot be chosen, and the
+  /// cases about full inboxes fill those that there are.
   func makeStore(inboxLimit: Int) throws -> (any Store)?
 
   /// Opens the data of `store` again as after a crash: without having closed it. `store` is not used

@@ -128,15 +128,17 @@ extension StoreConformance {
       try trial.run("a")
       try expectState(trial, "c", .unknown, "of the next instance")
     },
-    ConformanceCase("calls: an unknown instance refuses, or keeps the call, which is known then") { trial in
+    ConformanceCase("calls: an unknown instance refuses, and knows nothing of the call later") { trial in
       try trial.refuse(trial.calling("a", "c"), .notFound, "the call")
-      try expectState(trial, "c", .unknown, "that was refused")
-      try expect(try trial.land(trial.calling("a", "c", isKept: true)), .kept, "the receipt")
-      try expectState(trial, "c", .waiting, "that is kept")
-      try expect(try trial.land(trial.calling("a", "c", isKept: true)), .known, "the call, made again")
       try trial.start("a")
-      try expect(try trial.inbox("a").count, 1, "messages")
-      try expect(try trial.land(trial.calling("a", "c")), .known, "the call, made again after the start")
+      try expectState(trial, "c", .unknown, "that was refused")
+      try expect(try trial.inbox("a"), [], "the inbox")
+    },
+    ConformanceCase("calls: one that was kept for a later start is waiting from then on") { trial in
+      try expect(try trial.land(trial.calling("a", "c", isKept: true)), .kept, "the receipt")
+      try trial.start("a")
+      try expectState(trial, "c", .waiting, "after the start")
+      try expect(try trial.land(trial.calling("a", "c")), .known, "the call, made again")
       try answer(trial, "c")
       try expectState(trial, "c", .answered(.completed(Payload("15"))), "after its answer")
     },

@@ -96,12 +96,12 @@ extension StoreConformance {
     },
     ConformanceCase("deferral: a failure before the deferral takes the claim with it") { trial in
       let node = try trial.store.join()
-      try trial.runWithTask("a") { $0.retry = .fixed(3, 1) }
+      try trial.runWithTask("a") { $0.retry = .fixed(3, 500) }
       let claim = try trial.claimTask(node).claim
       try trial.land(trial.completing(trial.key("a"), token: claim.token, .failed(.passing), now: 6_000))
       let late = StoreEntry.deferActivity(trial.key("a"), claim: claim, heartbeat: nil, now: 6_000)
       try trial.refuse(late, .staleClaim, "the deferral")
-      try expect(try trial.claimTask(node, now: 6_001).task.attempt, 2, "the next attempt")
+      try expect(try trial.claimTask(node, now: 6_500).task.attempt, 2, "the next attempt")
     },
     ConformanceCase("deferral: only the token of the attempt that runs counts") { trial in
       let node = try trial.store.join()

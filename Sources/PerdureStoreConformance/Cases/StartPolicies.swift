@@ -27,7 +27,8 @@ extension StoreConformance {
 
   static let startPolicies: [ConformanceCase] = [
     ConformanceCase(
-      "start policies: fail refuses whatever has the id", answers(to: .fail) { .failure(.alreadyExists($0)) }),
+      "start policies: fail refuses whatever has the id",
+      answers(to: .fail) { .failure(.alreadyExists($0)) }),
     ConformanceCase(
       "start policies: useExisting takes whatever has the id",
       answers(to: .useExisting) { .success(.existing("is \($0.rawValue)", $0)) }),
