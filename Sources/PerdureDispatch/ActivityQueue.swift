@@ -29,6 +29,8 @@ struct ActivityQueue {
   private var free = PriorityFIFO<Place>()
   private var limited: [ExactText: Limited] = [:]
   private var order: UInt64 = 0
+  /// In all queues.
+  private var waiting = 0
 
   func count(of name: String) -> Int { limited[ExactText(name)]?.waiting ?? 0 }
   /// All that wait under a limit.
@@ -42,6 +44,7 @@ struct ActivityQueue {
 
   mutating func append(_ task: ActivityTask, _ limits: ActivityLimits?) {
     order &+= 1
+    waiting += 1
     let place = Place(task: task, order: order)
     let priority = task.options.priority
     guard let limits else { return free.append(place, priority: priority) }
@@ -54,7 +57,8 @@ struct ActivityQueue {
   /// Takes the next one that may begin; it counts as running until `finished`. Those that nobody wants any more are
   /// dropped on the way, and count for no limit.
   mutating func popFirst(_ now: TimestampMS, isWanted: (ActivityTask) -> Bool) -> ActivityTask? {
-    while let (task, isLimited) = takeBest(now) {
+    while waiting > 0, let (task, isLimited) = takeBest(now) {
+      waiting -= 1
       guard isWanted(task) else { continue }
       if isLimited { begin(task.name, now) }
       return task
@@ -63,6 +67,7 @@ struct ActivityQueue {
   }
 
   private mutating func takeBest(_ now: TimestampMS) -> (ActivityTask, isLimited: Bool)? {
+    if limited.isEmpty { return free.popFirst().map { ($0.task, false) } }
     var best = free.first.map { (priority: $0.priority, order: $0.element.order, name: ExactText?.none) }
     for (name, line) in limited {
       guard let next = line.queue.first, let permit = line.permit(), permit <= now else { continue }
@@ -103,6 +108,7 @@ struct ActivityQueue {
       while let place = limited[name]?.queue.popFirst() { places.append(place) }
       limited[name]?.waiting = 0
     }
+    waiting = 0
     limitedCount = 0
     return places.sorted { $0.order < $1.order }.map { $0.task }
   }

@@ -228,6 +228,8 @@ extension Dispatcher {
     case .activityRetry(let key, _, _, let at, _):
       desk.free(key)
       backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, at)
+      // The pause may be over before the commit is: then no tick comes to look for it.
+      if at <= now { backlog.mayHaveActivities = true }
     case .deferActivity(let key, _, _):
       desk.free(key)
       // It may have a time limit, which is the store's to keep from here on.

@@ -131,13 +131,14 @@ extension ActivityTask {
   /// When its time is over although nobody holds it; nil: never.
   package func expiresAt(_ wait: ActivityWait) -> TimestampMS? {
     switch wait {
-    case .notStarted: [startBy, closeBy].compactMap { $0 }.min()
+    case .notStarted: soonest(startBy, closeBy)
     case .betweenAttempts: closeBy
     case .deferred(let startedAt, let beatAt):
-      [
-        closeBy, options.startToCloseMS.map { startedAt &+ $0 },
-        options.heartbeatMS.map { max(startedAt, beatAt) &+ $0 },
-      ].compactMap { $0 }.min()
+      soonest(
+        closeBy,
+        soonest(
+          options.startToCloseMS.map { startedAt &+ $0 },
+          options.heartbeatMS.map { max(startedAt, beatAt) &+ $0 }))
     }
   }
 
