@@ -315,11 +315,8 @@ extension Dispatcher {
 
   private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {
     guard let state = held.state else { return }
-    if let deadline = state.cancelDeadline {
-      held.mustEnd = deadline <= now
-      timers.insert(
-        DueTimer(instance: held.instance, execution: state.execution, action: nil), at: deadline)
-    }
+    held.mustEnd = state.endBy.map { $0 <= now } ?? false
+    armEnd(state)
     for (action, fireAt) in state.timers.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
       if fireAt <= now {
         held.incoming.append(.timerDue(action))

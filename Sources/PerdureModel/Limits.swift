@@ -29,6 +29,8 @@ package enum Limits {
   package static let activityLosses: Int64 = 10
   /// Activities that one write moves out of the way because their time is over.
   package static let expiriesPerWrite = 256
+  /// Bytes of one JSON text: the scanner keeps places in 32 bits.
+  package static let jsonBytes = Int(Int32.max)
   /// JSON nesting that the scanner follows.
   package static let jsonDepth = 512
   /// Causes below a failure; those further down are dropped.

@@ -70,7 +70,7 @@ package final class ActivityTicket: Sendable {
   init(_ task: ActivityTask, _ runtime: Runtime, now: TimestampMS) {
     self.task = task
     self.runtime = runtime
-    deadline = [task.closeBy, task.options.startToCloseMS.map { now &+ $0 }].compactMap { $0 }.min()
+    deadline = soonest(task.closeBy, task.options.startToCloseMS.map { now &+ $0 })
   }
 
   package var limits: LimitSettings { runtime.limits }
