@@ -92,9 +92,6 @@ extension Writer {
 
   /// `.kept`, or why not.
   func keep(_ message: OutgoingMessage) throws(StoreError) -> StoreOutcome {
-    if case .call(let call, _, _) = message.kind, try rare.keepsCall(call, for: message.to) {
-      return .success(.known)
-    }
     let last = try rare.first("SELECT max(number) FROM kept WHERE instance = ?1", message.to) {
       $0.integer(0)
     }
