@@ -1,13 +1,16 @@
 internal import PerdureModel
 internal import PerdureStore
 
-/// Which tables may have rows of an instance: what it never used costs it nothing.
+/// What an instance has beyond the usual: what it never used costs it nothing.
 struct Used: OptionSet {
   let rawValue: Int64
 
+  /// Rows in the tables of those names.
   static let keyValues = Used(rawValue: 1)
   static let topics = Used(rawValue: 2)
   static let calls = Used(rawValue: 4)
+  /// A row in `instance_options`.
+  static let options = Used(rawValue: 8)
 }
 
 /// What the writer must know of an instance before it changes it.
@@ -18,11 +21,9 @@ struct InstanceRow {
   let execution: ExecutionID
   let eventCount: Int64
   let inboxCount: Int64
-  let wakeAt: TimestampMS?
   /// As it stands in the row: may be a node that is gone.
   let owner: NodeID?
   var used: Used
-  let startAt: TimestampMS
   let parent: InstanceID?
 
   /// Turns may run, now or later.
@@ -39,8 +40,7 @@ extension Writer {
     return InstanceRow(
       pk: find.integer(0), revision: find.integer(1), status: try status(find, 2, of: instance),
       execution: find.integer(3), eventCount: find.integer(4), inboxCount: find.integer(5),
-      wakeAt: find.optionalInteger(6), owner: find.optionalInteger(7), used: Used(rawValue: find.integer(8)),
-      startAt: find.integer(9), parent: find.optionalText(10))
+      owner: find.optionalInteger(6), used: Used(rawValue: find.integer(7)), parent: find.optionalText(8))
   }
 
   /// The status in a column of a row of the instance.

@@ -47,7 +47,7 @@ extension Reader {
         let visibleAt = try rare.first(
           """
           SELECT visible_at FROM activities
-          WHERE node IS NULL AND is_deferred = 0 AND priority = ?1 AND visible_at > ?2
+          WHERE node IS NULL AND phase <> 2 AND priority = ?1 AND visible_at > ?2
           ORDER BY visible_at LIMIT 1
           """, priority, now
         ) { $0.integer(0) }

@@ -7,9 +7,10 @@ enum DescriptionColumns {
   static let list = """
     pk, id, orchestration, version, status, execution, revision, parent, parent_execution, parent_action, \
     custom_status, custom_status_version, output, failure, created_at, updated_at, ended_at, event_count, \
-    start_at, priority, attributes, memo, dedup_key, suspend_reason
+    priority, coalesce(o.start_at, 0), o.attributes, o.memo, o.dedup_key, o.suspend_reason
     """
   static let count: Int32 = 24
+  static let tables = "instances LEFT JOIN instance_options AS o ON o.instance = pk"
 
   static func decode(_ row: Statement, path: String) throws(StoreError) -> InstanceDescription {
     let instance = row.text(1)
@@ -36,8 +37,8 @@ enum DescriptionColumns {
       output: row.optionalBytes(12).map { Payload(bytes: $0) }, failure: failure,
       createdAt: row.integer(14), updatedAt: row.integer(15), endedAt: row.optionalInteger(16),
       eventCount: row.integer(17))
-    description.startAt = row.integer(18)
-    description.priority = row.integer(19)
+    description.priority = row.integer(18)
+    description.startAt = row.integer(19)
     description.attributes = row.optionalBytes(20).map { Payload(bytes: $0) }
     description.memo = row.optionalBytes(21).map { Payload(bytes: $0) }
     description.dedupKey = row.optionalText(22)
@@ -99,7 +100,8 @@ extension Reader {
     if let kept = listings[conditions] { return kept }
     let statement = try Statement(
       connection,
-      "SELECT \(DescriptionColumns.list) FROM instances WHERE pk > ?\(conditions) ORDER BY pk LIMIT ?")
+      "SELECT \(DescriptionColumns.list) FROM \(DescriptionColumns.tables) WHERE pk > ?\(conditions) ORDER BY pk LIMIT ?"
+    )
     listings[conditions] = statement
     return statement
   }

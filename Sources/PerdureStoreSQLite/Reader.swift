@@ -18,7 +18,7 @@ final class Reader: @unchecked Sendable {
     find = try prepare(
       """
       SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner), used
-      FROM instances WHERE id = ?1
+      FROM \(DescriptionColumns.tables) WHERE id = ?1
       """
     )
     events = try prepare(

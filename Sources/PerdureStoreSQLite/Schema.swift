@@ -33,22 +33,15 @@ enum Schema {
       wake_at INTEGER,
       owner INTEGER,
       priority INTEGER NOT NULL,
-      -- What rows of other tables it may have: `Used`.
+      -- `Used`.
       used INTEGER NOT NULL,
-      start_at INTEGER NOT NULL,
       created_at INTEGER NOT NULL,
       updated_at INTEGER NOT NULL,
       ended_at INTEGER,
       parent TEXT,
       parent_execution INTEGER,
       parent_action INTEGER,
-      -- NULL: cancel.
-      close_policy TEXT,
-      dedup_key TEXT,
       custom_status_version INTEGER NOT NULL,
-      suspend_reason TEXT,
-      attributes TEXT,
-      memo TEXT,
       custom_status TEXT,
       output TEXT,
       failure TEXT,
@@ -58,7 +51,19 @@ enum Schema {
     CREATE INDEX instances_open ON instances(status) WHERE status <> 'Completed';
     CREATE INDEX instances_orchestration ON instances(orchestration);
     CREATE INDEX instances_children ON instances(parent) WHERE parent IS NOT NULL;
-    CREATE INDEX instances_dedup ON instances(dedup_key) WHERE dedup_key IS NOT NULL;
+
+    -- What most instances do not have: a row would be wider for all.
+    CREATE TABLE instance_options(
+      instance INTEGER PRIMARY KEY,
+      start_at INTEGER NOT NULL DEFAULT 0,
+      -- NULL: cancel.
+      close_policy TEXT,
+      suspend_reason TEXT,
+      dedup_key TEXT,
+      attributes TEXT,
+      memo TEXT
+    ) STRICT;
+    CREATE INDEX instance_options_dedup ON instance_options(dedup_key) WHERE dedup_key IS NOT NULL;
 
     CREATE TABLE history(
       pk INTEGER PRIMARY KEY,
@@ -129,16 +134,12 @@ enum Schema {
       -- Who runs it; `token` is of the last claim, 0 for none.
       node INTEGER,
       token INTEGER NOT NULL,
-      -- The next claim is for this same attempt: no claim so far, or the last was given back unrun.
-      is_unrun INTEGER NOT NULL,
-      -- To be completed from elsewhere, under `token`.
-      is_deferred INTEGER NOT NULL,
+      -- `ActivityRow.Phase`.
+      phase INTEGER NOT NULL,
       claimed_at INTEGER NOT NULL,
       beat_at INTEGER NOT NULL,
       failures INTEGER NOT NULL,
-      -- Limits of the options as moments; `expires_at` is right whenever nobody holds the row.
-      start_by INTEGER,
-      close_by INTEGER,
+      -- Right whenever nobody holds the row.
       expires_at INTEGER,
       tag TEXT,
       session TEXT,
@@ -148,7 +149,7 @@ enum Schema {
       input TEXT NOT NULL
     ) STRICT;
     CREATE UNIQUE INDEX activities_key ON activities(instance, execution, action);
-    CREATE INDEX activities_open ON activities(priority, visible_at) WHERE node IS NULL AND is_deferred = 0;
+    CREATE INDEX activities_open ON activities(priority, visible_at) WHERE node IS NULL AND phase <> 2;
     CREATE INDEX activities_expiring ON activities(expires_at) WHERE expires_at IS NOT NULL AND node IS NULL;
     CREATE INDEX activities_session ON activities(session) WHERE session IS NOT NULL;
 

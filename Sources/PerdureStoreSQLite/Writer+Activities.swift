@@ -47,21 +47,24 @@ extension Writer {
     insert.bind(8, task.claim?.node)
     insert.bind(9, task.claim?.token ?? 0)
     insert.bind(10, task.input.bytes)
-    insert.bind(11, task.options.priority)
+    insert.bind(11, task.claim == nil ? ActivityRow.Phase.unrun.rawValue : ActivityRow.Phase.run.rawValue)
     insert.bind(12, task.scheduledAt)
-    insert.bind(13, task.claim == nil ? 1 : 0)
-    insert.bind(14, task.claim == nil ? 0 : now)
-    insert.bind(15, task.failures)
-    insert.bind(16, task.startBy)
-    insert.bind(17, task.closeBy)
-    insert.bind(18, task.claim == nil ? task.expiresAt(.notStarted) : task.closeBy)
-    insert.bind(19, task.options.tag)
-    insert.bind(20, task.options.session)
-    insert.bind(21, task.options.isDefault ? nil : ActivityOptionsWire.encode(task.options))
-    insert.bind(22, task.lastFailure.map { FailureWire.encode($0) })
-    insert.bind(23, task.lastHeartbeat?.bytes)
+    insert.bind(13, task.claim == nil ? 0 : now)
     try insert.run()
-    if let session = task.options.session, let claim = task.claim {
+    if !task.options.isDefault { try add(task.options, of: task, at: insert.lastInsertedRow, now: now) }
+  }
+
+  /// What most activities do not have.
+  private func add(
+    _ options: ActivityOptions, of task: ActivityTask, at pk: Int64, now: TimestampMS
+  ) throws(StoreError) {
+    try rare.run(
+      """
+      UPDATE activities SET priority = ?2, expires_at = ?3, tag = ?4, session = ?5, options = ?6
+      WHERE pk = ?1
+      """, pk, options.priority, task.claim == nil ? task.expiresAt(.notStarted) : task.closeBy, options.tag,
+      options.session, ActivityOptionsWire.encode(options))
+    if let session = options.session, let claim = task.claim {
       try use(session, by: claim.node, now: now)
     }
   }
@@ -95,20 +98,21 @@ extension Writer {
     switch try held(key, by: claim) {
     case .failure(let refusal): return .failure(refusal)
     case .success(let (_, held)):
-      try retry(held.pk, failure, at: retryAt, heartbeat: heartbeat)
+      guard let row = try activityRow(key, held.pk) else { return .failure(.staleClaim) }
+      try retry(row, failure, at: retryAt, heartbeat: heartbeat)
       return .success(.done)
     }
   }
 
   private func retry(
-    _ pk: Int64, _ failure: Failure, at: TimestampMS, heartbeat: Payload? = nil
+    _ row: ActivityRow, _ failure: Failure, at: TimestampMS, heartbeat: Payload? = nil
   ) throws(StoreError) {
     try rare.run(
       """
-      UPDATE activities SET node = NULL, is_deferred = 0, is_unrun = 0, visible_at = ?2,
-        failures = failures + 1, last_failure = ?3, heartbeat = coalesce(?4, heartbeat), expires_at = close_by
+      UPDATE activities SET node = NULL, phase = 1, visible_at = ?2, failures = failures + 1,
+        last_failure = ?3, heartbeat = coalesce(?4, heartbeat), expires_at = ?5
       WHERE pk = ?1
-      """, pk, at, FailureWire.encode(failure), heartbeat?.bytes)
+      """, row.pk, at, FailureWire.encode(failure), heartbeat?.bytes, row.task.closeBy)
   }
 
   func activityHeartbeat(
@@ -132,7 +136,7 @@ extension Writer {
       let expiresAt = row.task.expiresAt(.deferred(startedAt: row.claimedAt, beatAt: now))
       try rare.run(
         """
-        UPDATE activities SET node = NULL, is_deferred = 1, beat_at = ?2, expires_at = ?3,
+        UPDATE activities SET node = NULL, phase = 2, beat_at = ?2, expires_at = ?3,
           heartbeat = coalesce(?4, heartbeat) WHERE pk = ?1
         """, held.pk, now, expiresAt, heartbeat?.bytes)
       try touch(held.session, now: now)
@@ -142,7 +146,7 @@ extension Writer {
 
   // MARK: From elsewhere, by token
 
-  private func activityRow(_ key: ActivityKey, _ pk: Int64) throws(StoreError) -> ActivityRow? {
+  func activityRow(_ key: ActivityKey, _ pk: Int64) throws(StoreError) -> ActivityRow? {
     try rare.first("SELECT \(ActivityRow.columns) FROM activities AS a WHERE a.pk = ?1", pk) {
       row throws(StoreError) in
       try ActivityRow.decode(row, of: key.instance, path: connection.path)
@@ -169,7 +173,7 @@ extension Writer {
       if case .failed(let failure) = outcome,
         case .retry(let at) = activity.task.verdict(on: failure, now: now)
       {
-        try retry(activity.pk, failure, at: at)
+        try retry(activity, failure, at: at)
         return .success(.done)
       }
       return .success(.posted(try end(activity.pk, token.key, outcome, of: row)))
@@ -183,7 +187,7 @@ extension Writer {
     case .failure(let refusal): return .failure(refusal)
     case .success(let (_, activity)):
       let wait = ActivityWait.deferred(startedAt: activity.claimedAt, beatAt: now)
-      let expiresAt = activity.isDeferred ? activity.task.expiresAt(wait) : activity.task.closeBy
+      let expiresAt = activity.phase == .deferred ? activity.task.expiresAt(wait) : activity.task.closeBy
       try rare.run(
         "UPDATE activities SET heartbeat = ?2, beat_at = ?3, expires_at = ?4 WHERE pk = ?1", activity.pk,
         details.bytes, now, expiresAt)
@@ -213,7 +217,7 @@ extension Writer {
         let (failure, verdict) = task.expiry(activity.wait, now: now, isServed: isServed)
       else { continue }
       switch verdict {
-      case .retry(let at): try retry(activity.pk, failure, at: at)
+      case .retry(let at): try retry(activity, failure, at: at)
       case .end: deliveries.append(try end(activity.pk, task.key, .failed(failure), of: row))
       }
     }

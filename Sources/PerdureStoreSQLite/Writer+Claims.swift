@@ -81,7 +81,7 @@ extension Writer {
       """
       SELECT \(ActivityRow.columns), i.id
       FROM activities AS a JOIN instances AS i ON i.pk = a.instance
-      WHERE a.node IS NULL AND a.is_deferred = 0 AND a.priority = ?1 AND a.visible_at <= ?2
+      WHERE a.node IS NULL AND a.phase <> 2 AND a.priority = ?1 AND a.visible_at <= ?2
         AND (\(Self.conditions(filter)))
       ORDER BY a.visible_at, a.pk
       """, isKept: false)
@@ -111,7 +111,7 @@ extension Writer {
 
   private func claim(_ row: ActivityRow, node: NodeID, now: TimestampMS) throws(StoreError) -> ActivityTask {
     var task = row.task
-    task.attempt &+= row.isUnrun ? 0 : 1
+    task.attempt &+= row.phase == .unrun ? 0 : 1
     task.claim = ActivityClaim(node: node, token: row.token &+ 1)
     let claim = statements.claimActivity
     claim.bind(1, row.pk)
@@ -119,6 +119,7 @@ extension Writer {
     claim.bind(3, row.token &+ 1)
     claim.bind(4, task.attempt)
     claim.bind(5, now)
+    claim.bind(6, task.closeBy)
     try claim.run()
     if let session = task.options.session { try use(session, by: node, now: now) }
     return task
@@ -143,14 +144,17 @@ extension Writer {
         let held = try activity(row.pk, released.key.execution, released.key.action),
         held.claim == released.claim
       else { continue }
-      try release(held.pk)
+      try release(held.pk, released.key)
     }
     return .success(.done)
   }
 
-  private func release(_ pk: Int64) throws(StoreError) {
-    statements.releaseActivity.bind(1, pk)
-    try statements.releaseActivity.run()
+  private func release(_ pk: Int64, _ key: ActivityKey) throws(StoreError) {
+    guard let row = try activityRow(key, pk) else { return }
+    let wait: ActivityWait = row.task.attempt == 1 ? .notStarted : .betweenAttempts
+    try rare.run(
+      "UPDATE activities SET node = NULL, phase = 0, expires_at = ?2 WHERE pk = ?1", pk,
+      row.task.expiresAt(wait))
   }
 
   /// Rare, after a claim whose answer was lost: it looks at all pending activities.
@@ -167,7 +171,7 @@ extension Writer {
       let claim = ActivityClaim(node: node, token: row.integer(4))
       return (pk: row.integer(0), activity: ClaimedActivity(key: key, claim: claim))
     }
-    for row in held where !kept.contains(row.activity) { try release(row.pk) }
+    for row in held where !kept.contains(row.activity) { try release(row.pk, row.activity.key) }
     return .success(.done)
   }
 }
@@ -189,7 +193,7 @@ extension StatementCache {
   func nextPriorityOfActivities(below bound: Int64) throws(StoreError) -> Int64? {
     try first(
       """
-      SELECT priority FROM activities WHERE node IS NULL AND is_deferred = 0 AND priority < ?1
+      SELECT priority FROM activities WHERE node IS NULL AND phase <> 2 AND priority < ?1
       ORDER BY priority DESC LIMIT 1
       """, bound
     ) { $0.integer(0) }

@@ -9,7 +9,7 @@ extension Writer {
     guard let row = try find(instance) else { return .failure(.notFound) }
     switch (verb, row.status) {
     case (.suspend, .pending), (.suspend, .running):
-      try setStatus(.suspended, reason: reason, wakeAt: nil, of: row.pk, now: now)
+      try setStatus(.suspended, reason: reason, wakeAt: nil, of: row, now: now)
       return .success(.controlled(ControlReceipt(status: .suspended)))
     case (.resume, .suspended), (.retry, .quarantined):
       return .success(.controlled(ControlReceipt(status: try wake(row, now: now))))
@@ -26,9 +26,7 @@ extension Writer {
     _ instance: InstanceID, revision: Revision, failure: Failure, now: TimestampMS
   ) throws(StoreError) -> StoreOutcome {
     guard let row = try find(instance) else { return .failure(.notFound) }
-    guard row.revision == revision, !row.status.isTerminal, row.status != .quarantined else {
-      return .failure(.conflict)
-    }
+    guard row.revision == revision, row.isServable else { return .failure(.conflict) }
     try rare.run(
       """
       UPDATE instances SET status = 'Quarantined', revision = revision + 1, failure = ?2, wake_at = NULL,
@@ -39,13 +37,16 @@ extension Writer {
 
   /// Back to where it was before it was suspended or quarantined.
   private func wake(_ row: InstanceRow, now: TimestampMS) throws(StoreError) -> InstanceStatus {
-    let isNew = try rare.first("SELECT 1 FROM instances WHERE pk = ?1 AND start IS NOT NULL", row.pk) { _ in
-      true
-    }
-    let status: InstanceStatus = isNew == true ? .pending : .running
+    let startAt = try rare.first(
+      """
+      SELECT o.start_at FROM instances AS i LEFT JOIN instance_options AS o ON o.instance = i.pk
+      WHERE i.pk = ?1 AND i.start IS NOT NULL
+      """, row.pk
+    ) { $0.integer(0) }
+    let status: InstanceStatus = startAt == nil ? .running : .pending
     var wakeAt: TimestampMS = 0
-    if status == .pending, row.startAt > now, try !hasCancel(row) { wakeAt = row.startAt }
-    try setStatus(status, reason: nil, wakeAt: wakeAt, of: row.pk, now: now)
+    if let startAt, startAt > now, try !hasCancel(row) { wakeAt = startAt }
+    try setStatus(status, reason: nil, wakeAt: wakeAt, of: row, now: now)
     return status
   }
 
@@ -59,13 +60,18 @@ extension Writer {
   }
 
   private func setStatus(
-    _ status: InstanceStatus, reason: String?, wakeAt: TimestampMS?, of pk: Int64, now: TimestampMS
+    _ status: InstanceStatus, reason: String?, wakeAt: TimestampMS?, of row: InstanceRow, now: TimestampMS
   ) throws(StoreError) {
     try rare.run(
       """
-      UPDATE instances SET status = ?2, suspend_reason = ?3, wake_at = ?4, owner = NULL, failure = NULL,
-        revision = revision + 1, updated_at = ?5 WHERE pk = ?1
-      """, pk, status.rawValue, reason, wakeAt, now)
+      UPDATE instances SET status = ?2, wake_at = ?3, owner = NULL, failure = NULL, revision = revision + 1,
+        updated_at = ?4, used = ?5 WHERE pk = ?1
+      """, row.pk, status.rawValue, wakeAt, now, row.used.union(.options).rawValue)
+    try rare.run(
+      """
+      INSERT INTO instance_options(instance, suspend_reason) VALUES(?1, ?2)
+      ON CONFLICT(instance) DO UPDATE SET suspend_reason = excluded.suspend_reason
+      """, row.pk, reason)
   }
 
   // MARK: Terminating
@@ -109,9 +115,12 @@ extension Writer {
     try rare.run(
       """
       UPDATE instances SET status = 'Terminated', revision = revision + 1, event_count = event_count + 1,
-        inbox_count = 0, wake_at = NULL, owner = NULL, suspend_reason = NULL, failure = ?2,
+        inbox_count = 0, wake_at = NULL, owner = NULL, failure = ?2,
         updated_at = ?3, ended_at = ?3 WHERE pk = ?1
       """, row.pk, FailureWire.encode(.terminated(reason)), now)
+    if row.status == .suspended {
+      try rare.run("UPDATE instance_options SET suspend_reason = NULL WHERE instance = ?1", row.pk)
+    }
     try empty(row)
   }
 
@@ -131,8 +140,9 @@ extension Writer {
   ) throws(StoreError) -> [(instance: InstanceID, policy: ParentClosePolicy)] {
     try rare.rows(
       """
-      SELECT id, close_policy FROM instances
-      WHERE parent = ?1 AND status NOT IN ('Completed', 'Failed', 'Cancelled', 'Terminated') ORDER BY pk
+      SELECT i.id, o.close_policy
+      FROM instances AS i LEFT JOIN instance_options AS o ON o.instance = i.pk
+      WHERE i.parent = ?1 AND i.status NOT IN ('Completed', 'Failed', 'Cancelled', 'Terminated') ORDER BY i.pk
       """, instance
     ) { ($0.text(0), $0.optionalText(1).flatMap(ParentClosePolicy.init) ?? .cancel) }
   }
@@ -183,6 +193,9 @@ extension Writer {
       try deleteActivities(of: member.pk, upTo: .max)
       if member.used.contains(.topics) { try unsubscribe(member.pk) }
       if member.used.contains(.calls) { try rare.run("DELETE FROM calls WHERE instance = ?1", member.pk) }
+      if member.used.contains(.options) {
+        try rare.run("DELETE FROM instance_options WHERE instance = ?1", member.pk)
+      }
       if member.used.contains(.keyValues) { try rare.run("DELETE FROM kv WHERE instance = ?1", member.pk) }
       try rare.run("DELETE FROM history WHERE instance = ?1", member.pk)
       try rare.run("DELETE FROM instances WHERE pk = ?1", member.pk)

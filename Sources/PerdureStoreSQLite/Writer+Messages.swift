@@ -39,8 +39,8 @@ extension Writer {
     let sequence = statements.insertMessage.lastInsertedRow
     let owner = try live(row.owner)
     var wakeAt: TimestampMS? = row.isServable ? 0 : nil
-    if row.status == .pending, row.startAt > 0 {
-      if case .cancel? = kind {} else { wakeAt = row.wakeAt }
+    if row.status == .pending, row.used.contains(.options) {
+      if case .cancel? = kind {} else { wakeAt = try self.wakeAt(of: row) }
     }
     statements.noteMessage.bind(1, row.pk)
     statements.noteMessage.bind(2, wakeAt)
@@ -48,6 +48,10 @@ extension Writer {
     statements.noteMessage.bind(4, row.used.rawValue)
     try statements.noteMessage.run()
     return (sequence, owner)
+  }
+
+  private func wakeAt(of row: InstanceRow) throws(StoreError) -> TimestampMS? {
+    try rare.first("SELECT wake_at FROM instances WHERE pk = ?1", row.pk) { $0.optionalInteger(0) } ?? nil
   }
 
   // MARK: Calls

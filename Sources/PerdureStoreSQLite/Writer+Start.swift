@@ -28,7 +28,12 @@ extension Writer {
   private func holder(
     ofDedupKey key: String
   ) throws(StoreError) -> (instance: InstanceID, status: InstanceStatus)? {
-    try rare.first("SELECT id, status FROM instances WHERE dedup_key = ?1 ORDER BY pk LIMIT 1", key) {
+    try rare.first(
+      """
+      SELECT i.id, i.status FROM instance_options AS o JOIN instances AS i ON i.pk = o.instance
+      WHERE o.dedup_key = ?1 ORDER BY o.instance LIMIT 1
+      """, key
+    ) {
       row throws(StoreError) in
       let instance = row.text(0)
       return (instance, try status(row, 1, of: instance))
@@ -37,8 +42,8 @@ extension Writer {
 
   /// False if the id is taken.
   ///
-  /// - Parameter revision: that it begins with; above that of an instance which had the id, so that no turn of
-  ///   that one lands here.
+  /// - Parameter revision: that it begins with; above that of an instance which had the id, so that no turn
+  ///   of that one lands here.
   func create(
     _ start: InstanceStart, revision: Revision = 0, owner: NodeID?, now: TimestampMS
   ) throws(StoreError) -> Bool {
@@ -54,18 +59,25 @@ extension Writer {
     insert.bind(7, start.parent?.execution)
     insert.bind(8, start.parent?.action)
     insert.bind(9, StoreWire.encode(start))
-    insert.bind(10, startsLater ? options.startAt : 0)
-    insert.bind(11, options.priority)
-    insert.bind(12, options.startAt)
-    insert.bind(13, options.closePolicy == .cancel ? nil : options.closePolicy.rawValue)
-    insert.bind(14, options.dedupKey)
-    insert.bind(15, options.attributes?.bytes)
-    insert.bind(16, options.memo?.bytes)
-    insert.bind(17, revision)
+    insert.bind(10, revision)
+    insert.bind(11, startsLater ? options.startAt : 0)
+    insert.bind(12, options.priority)
+    let used: Used = options.hasMore ? .options : []
+    insert.bind(13, used.rawValue)
     try insert.run()
     guard insert.changes == 1 else { return false }
+    if options.hasMore { try add(options, to: insert.lastInsertedRow) }
     if try mayHaveKept() { try takeKept(for: start.instance) }
     return true
+  }
+
+  private func add(_ options: StartOptions, to pk: Int64) throws(StoreError) {
+    try rare.run(
+      """
+      INSERT INTO instance_options(instance, start_at, close_policy, dedup_key, attributes, memo)
+      VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+      """, pk, options.startAt, options.closePolicy == .cancel ? nil : options.closePolicy.rawValue,
+      options.dedupKey, options.attributes?.bytes, options.memo?.bytes)
   }
 
   // MARK: Messages from before the start
@@ -80,9 +92,6 @@ extension Writer {
 
   /// `.kept`, or why not.
   func keep(_ message: OutgoingMessage) throws(StoreError) -> StoreOutcome {
-    if case .call(let call, _, _) = message.kind, try isKept(call, for: message.to) {
-      return .success(.known)
-    }
     let last = try rare.first("SELECT max(number) FROM kept WHERE instance = ?1", message.to) {
       $0.integer(0)
     }
@@ -93,14 +102,6 @@ extension Writer {
       StoreWire.encode(message.kind))
     hasKept = true
     return .success(.kept)
-  }
-
-  private func isKept(_ call: String, for instance: InstanceID) throws(StoreError) -> Bool {
-    try rare.rows("SELECT json FROM kept WHERE instance = ?1", instance) { message in
-      let kind = message.withBytes(0) { bytes in try? StoreWire.decodeMessage(bytes) }
-      if case .call(let other, _, _)? = kind { return ExactText(other) == ExactText(call) }
-      return false
-    }.contains(true)
   }
 
   private func takeKept(for instance: InstanceID) throws(StoreError) {
@@ -116,5 +117,12 @@ extension Writer {
       if case .call(let call, _, _)? = kind, try !note(call, &row) { continue }
       try insert(json, kind, row)
     }
+  }
+}
+
+extension StartOptions {
+  /// More than fits into the row of the instance.
+  fileprivate var hasMore: Bool {
+    startAt != 0 || closePolicy != .cancel || dedupKey != nil || attributes != nil || memo != nil
   }
 }

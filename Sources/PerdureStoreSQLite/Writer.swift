@@ -94,7 +94,8 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  private func apply(_ entry: StoreEntry) throws(StoreError) -> StoreOutcome {
+  @inline(__always)
+  private func apply(_ entry: borrowing StoreEntry) throws(StoreError) -> StoreOutcome {
     switch entry {
     case .start(let start, let owner, let now): try self.start(start, owner: owner, now: now)
     case .post(let message, _): try post(message)

@@ -8,7 +8,7 @@ struct WriterStatements {
   let insertEvent, insertMessage, insertActivity: Statement
   let messagesUpTo, deleteMessage, deleteMessages: Statement
   let findActivity, deleteActivity, deleteActivityByKey, deleteActivitiesUpTo: Statement
-  let claimActivity, releaseActivity: Statement
+  let claimActivity: Statement
 
   init(_ connection: Connection) throws(StoreError) {
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
@@ -16,7 +16,7 @@ struct WriterStatements {
     commit = try prepare("COMMIT")
     find = try prepare(
       """
-      SELECT pk, revision, status, execution, event_count, inbox_count, wake_at, owner, used, start_at, parent
+      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent
       FROM instances WHERE id = ?1
       """)
     nodeExists = try prepare("SELECT 1 FROM nodes WHERE id = ?1")
@@ -47,23 +47,17 @@ struct WriterStatements {
     claimActivity = try prepare(
       """
       UPDATE activities SET node = (SELECT id FROM nodes WHERE id = ?2), token = ?3, attempt = ?4,
-        is_unrun = 0, claimed_at = ?5, beat_at = ?5, expires_at = close_by
-      WHERE pk = ?1
-      """)
-    releaseActivity = try prepare(
-      """
-      UPDATE activities SET node = NULL, is_unrun = 1, expires_at =
-        CASE WHEN attempt = 1 THEN coalesce(min(start_by, close_by), start_by, close_by) ELSE close_by END
+        phase = 1, claimed_at = ?5, beat_at = ?5, expires_at = ?6
       WHERE pk = ?1
       """)
   }
 
   private static let insertInstance = """
     INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count, inbox_count,
-      wake_at, owner, priority, used, start_at, created_at, updated_at, parent, parent_execution,
-      parent_action, close_policy, dedup_key, custom_status_version, attributes, memo, start)
-    VALUES(?1, ?2, ?3, 'Pending', 1, ?17, 0, 0, ?10, (SELECT id FROM nodes WHERE id = ?4), ?11, 0, ?12, ?5, ?5,
-      ?6, ?7, ?8, ?13, ?14, 0, ?15, ?16, ?9)
+      wake_at, owner, priority, used, created_at, updated_at, parent, parent_execution, parent_action,
+      custom_status_version, start)
+    VALUES(?1, ?2, ?3, 'Pending', 1, ?10, 0, 0, ?11, (SELECT id FROM nodes WHERE id = ?4), ?12, ?13, ?5, ?5,
+      ?6, ?7, ?8, 0, ?9)
     ON CONFLICT(id) DO NOTHING
     """
 
@@ -76,9 +70,8 @@ struct WriterStatements {
 
   private static let insertActivity = """
     INSERT INTO activities(instance, execution, action, name, orchestration, attempt, visible_at, node,
-      token, input, priority, scheduled_at, is_unrun, is_deferred, claimed_at, beat_at, failures, start_by,
-      close_by, expires_at, tag, session, options, last_failure, heartbeat)
-    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM nodes WHERE id = ?8), ?9, ?10, ?11, ?12, ?13, 0, ?14,
-      ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
+      token, input, phase, scheduled_at, claimed_at, beat_at, priority, failures)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM nodes WHERE id = ?8), ?9, ?10, ?11, ?12, ?13, ?13, 0,
+      0)
     """
 }

@@ -13,6 +13,9 @@ extension MalformedTests {
     ]
   }
 
+  private static let request =
+    #"{"v":1,"turn":1,"instance":"i","execution":1,"orchestration":"o","version":"1.0.0","from":0,"#
+    + #""replayed":0,"events":[],"#
   private static let durations = "1...1099511627776"
 
   static let semantics: [Case] =
@@ -80,12 +83,10 @@ extension MalformedTests {
         #"{"at":1,"level":"info","message":"m","#
           + #""metric":{"name":"n","kind":"gauge","value":1,"attributes":{"a":1}}}"#,
         "metric.attributes.a must be a string, not a number."),
-      Case(.turnRequest, #"{"v":1,"events":[],"patches":[5]}"#, "patches[0] must be a string, not a number."),
-      Case(.turnRequest, #"{"v":1,"kv":[{"key":"k","at":1}]}"#, "kv[0].value is missing."),
-      Case(
-        .turnRequest,
-        #"{"v":1,"turn":1,"instance":"i","execution":1,"orchestration":"o","version":"1.0.0","from":0,"#
-          + #""replayed":0,"events":[],"query":{"name":"q"}}"#, "query.input is missing."),
+      Case(.turnRequest, request + #""patches":[5]}"#, "patches[0] must be a string, not a number."),
+      Case(.turnRequest, request + #""patches":[],"patches":[]}"#, "patches is given twice."),
+      Case(.turnRequest, request + #""kv":[{"key":"k","at":1}]}"#, "kv[0].value is missing."),
+      Case(.turnRequest, request + #""query":{"name":"q"}}"#, "query.input is missing."),
       Case(
         .activity,
         #"{"v":1,"instance":"i","execution":1,"orchestration":"o","action":1,"name":"a","#
@@ -170,7 +171,7 @@ extension MalformedTests {
       "activityTags has more than 100 elements."),
     Case(.runtime, #"{"untaggedActivities":0}"#, "untaggedActivities must be a boolean, not a number."),
     Case(.runtime, #"{"sessions":100001}"#, "sessions must be within 0...100000, not 100001."),
-    Case(.runtime, #"{"sessionIdleMS":999}"#, "sessionIdleMS must be within 1000...1000000000, not 999."),
+    Case(.runtime, #"{"sessionIdleMS":0}"#, "sessionIdleMS must be within 1...1000000000, not 0."),
     Case(.runtime, #"{"activityGraceMS":-1}"#, "activityGraceMS must be within 0...1000000000, not -1."),
     Case(.runtime, #"{"nondeterminism":"ignore"}"#, #"nondeterminism must be "quarantine" or "fail"."#),
     Case(.activityLimits, #"{"concurrency":0}"#, "concurrency must be within 1...10000, not 0."),

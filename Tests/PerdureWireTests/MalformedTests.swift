@@ -215,4 +215,12 @@ import Testing
     let starts = "[" + Array(repeating: "1", count: Limits.batchRequests + 1).joined(separator: ",") + "]"
     #expect(throws: WireError.self) { try starts.json.read(ClientWire.decodeStarts) }
   }
+
+  /// The pages are never touched.
+  @Test func textsBeyondTheScannerAreRefused() {
+    let text = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.jsonBytes + 1, alignment: 1)
+    defer { text.deallocate() }
+    let error = #expect(throws: WireError.self) { try EventWire.decode(UnsafeRawBufferPointer(text)) }
+    #expect(error?.message == "The JSON has more than 2147483647 bytes.")
+  }
 }
