@@ -44,8 +44,8 @@ public struct ActivityContext: Sendable {
     self.engine = engine
   }
 
-  /// The result is no longer wanted: the orchestration gave the call up or ended, a time limit is over, or the
-  /// runtime stops. The task of the activity is cancelled at the same moment.
+  /// The result is no longer wanted: the orchestration gave the call up or ended, a time limit is over, or
+  /// the runtime stops. The task of the activity is cancelled at the same moment.
   public var isCancelled: Bool { Task.isCancelled || engine.isCancelled }
 
   /// Tells the engine that the work goes on, which begins the heartbeat time limit anew. Cheap: it does not

@@ -75,6 +75,7 @@ public struct RetryPolicy: Hashable, Sendable {
   /// All attempts, the first included, 0...1,000,000; 0: no limit.
   public var maxAttempts: Int
   public var backoff: Backoff
+  /// 1 ms or more.
   public var initialInterval: Duration
   /// Of exponential back-off, 1...1,000.
   public var coefficient: Double
@@ -101,7 +102,7 @@ public struct RetryPolicy: Hashable, Sendable {
   }
 
   func model(of activity: String) throws -> PerdureModel.RetryPolicy {
-    let intervals = 0...PerdureModel.ActivityOptions.durationRangeMS.upperBound
+    let intervals = PerdureModel.ActivityOptions.durationRangeMS
     var policy = PerdureModel.RetryPolicy()
     policy.maxAttempts = try checked(
       Int64(maxAttempts), in: PerdureModel.RetryPolicy.maxAttemptsRange, "retry.maxAttempts", of: activity)

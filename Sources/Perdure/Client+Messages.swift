@@ -94,8 +94,8 @@ extension Client {
     try await CallLanes.perform { [engine] in try engine.complete(token, .completed(result)) }
   }
 
-  /// The same for an attempt that failed: the retry policy decides what follows. A `Failure` is taken as it is;
-  /// any other error becomes one.
+  /// The same for an attempt that failed: the retry policy decides what follows. A `Failure` is taken as it
+  /// is; any other error becomes one.
   public func failActivity(_ token: String, error: some Error) async throws {
     let failure = PerdureModel.Failure(error)
     try await CallLanes.perform { [engine] in try engine.complete(token, .failed(failure)) }

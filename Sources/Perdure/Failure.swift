@@ -133,7 +133,9 @@ extension PerdureModel.Failure {
   }
 
   private static func pause(_ duration: Duration?) -> Int64? {
-    duration.map { max(0, $0.millisecondsRoundedUp) }
+    duration.map {
+      min(max(0, $0.millisecondsRoundedUp), PerdureModel.ActivityOptions.durationRangeMS.upperBound)
+    }
   }
 
   /// Details that a user wrote by hand may be no JSON; they are then kept as a JSON string.

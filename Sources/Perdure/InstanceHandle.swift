@@ -16,6 +16,7 @@ public struct InstanceHandle<Output: Decodable>: Sendable {
   /// - Throws: `OrchestrationFailure` when it failed, was cancelled or terminated; `DXError` (`timedOut`,
   ///   `notFound`); `PayloadError` when its output is of another type; `CancellationError` when the waiting
   ///   task is cancelled.
+  @discardableResult
   public func result(timeout: Duration? = nil) async throws -> Output {
     let described = try await EngineWait.end(
       of: instance, client: client.engine.handle, timeout: timeout.waitMS)

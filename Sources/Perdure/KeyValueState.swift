@@ -1,10 +1,10 @@
 import PerdureModel
 
-/// The key-value state of an instance, for its own code: `OrchestrationContext.kv`. Reading costs nothing; each
-/// change is recorded.
+/// The key-value state of an instance, for its own code: `OrchestrationContext.kv`. Reading costs nothing;
+/// each change is recorded.
 ///
-/// Keys have 1...256 bytes. The limits of the store apply: 1,000 keys of 256 KiB each if it was opened without
-/// others.
+/// Keys have 1...256 bytes. The limits of the store apply: 1,000 keys of 256 KiB each if it was opened
+/// without others.
 public struct KeyValueState: Sendable {
   let live: LiveOrchestration
 

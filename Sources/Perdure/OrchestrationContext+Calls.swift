@@ -23,11 +23,11 @@ extension OrchestrationContext {
   /// came. The handler may do durable work; what it returns or throws is the answer.
   ///
   /// The handlers run beside the orchestration's own code and end with it: a call that is being handled then
-  /// gets no answer. A cancellation of the instance interrupts a handler, and goes on to serve calls.
+  /// gets no answer. A cancellation of the instance does not reach them: calls are served until it has ended.
   ///
   /// - Parameters:
-  ///   - validator: a plain function that throws to refuse a call (`perdure.CallRejected`), before anything of
-  ///     it is done. It may look at `kv`, and do no durable work.
+  ///   - validator: a plain function that throws to refuse a call (`perdure.CallRejected`), before any of it is
+  ///     done. It may look at `kv`, and do no durable work.
   /// - Throws: `DXError` (`alreadyExists`) when the name has a handler.
   public func onCall<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ name: String, validator: (@Sendable (Input) throws -> Void)? = nil,
@@ -62,8 +62,8 @@ extension OrchestrationContext {
   /// Answers queries (`Client.query`) of a name. The code is built anew from its history for each query and
   /// then asked, so register it at the beginning.
   ///
-  /// - Parameter handler: a plain function. It may look at `kv` and at what the code has set, and do no durable
-  ///   work.
+  /// - Parameter handler: a plain function. It may look at `kv` and at what the code has set, and do no
+  ///   durable work.
   public func onQuery<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ name: String, handler: @escaping @Sendable (Input) throws -> Output
   ) throws {
@@ -98,8 +98,7 @@ public struct IncomingCall<Input: Sendable>: Sendable {
 
   /// Refuses it: the caller gets a failure of type `perdure.CallRejected`.
   public func reject(_ message: String) throws {
-    let failure = PerdureModel.Failure(
-      type: FailureType.callRejected, message: message, isNonRetryable: true)
+    let failure = PerdureModel.Failure(type: FailureType.callRejected, message: message)
     try live.answer(call: id, .failed(failure))
   }
 

@@ -59,7 +59,7 @@ extension OrchestrationContext {
     if let decided = live.patches.decision(id) { return decided }
     try live.admitWork("patched '\(id)'")
     try live.limits.checkName(id, "the patch id")
-    let isNew = live.patches.takesNewPath(id, isReplaying: live.isReplaying)
+    let isNew = live.patches.isRecorded(id) || !live.isReplaying
     if isNew { try live.emit(.recordPatch(id)) }
     live.patches.decide(id, isNew)
     return isNew
@@ -70,9 +70,9 @@ extension OrchestrationContext {
   public func deprecatePatch(_ id: String) throws {
     try live.admitWork("deprecatePatch '\(id)'")
     try live.limits.checkName(id, "the patch id")
-    guard live.patches.isDeprecationDue(id) else { return }
-    try live.emit(.recordPatch(id))
-    live.patches.deprecate(id)
+    guard live.patches.decision(id) == nil else { return }
+    if live.patches.isRecorded(id) { try live.emit(.recordPatch(id)) }
+    live.patches.decide(id, true)
   }
 
   /// The history has passed 80 % of a limit: it is time to `continueAsNew`.

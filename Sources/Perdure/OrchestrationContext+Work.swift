@@ -44,7 +44,8 @@ extension OrchestrationContext {
   ///
   /// - Parameters:
   ///   - instance: the id of the child; nil for one derived from this instance.
-  ///   - closePolicy: what becomes of the child when this orchestration ends before it.
+  ///   - closePolicy: what becomes of the child when this instance is ended from outside before it
+  ///     (terminated, out of the grace of a cancellation). Code that leaves the call cancels the child.
   /// - Throws: `OrchestrationFailure` when it failed, was cancelled or terminated, or its id is taken.
   @discardableResult
   public func call<Input, Output>(

@@ -26,8 +26,8 @@ public struct Store: Sendable {
   }
 }
 
-/// How large things may be. What is over a limit is refused before anything is stored: orchestration code gets
-/// `LimitExceeded`, a client `DXError` (`limitExceeded`).
+/// How large things may be. What is over a limit is refused before anything is stored: orchestration code
+/// gets `LimitExceeded`, a client `DXError` (`limitExceeded`).
 public struct StoreLimits: Hashable, Sendable {
   /// An input, output, result or message: 2 MiB.
   public var payloadBytes: Int

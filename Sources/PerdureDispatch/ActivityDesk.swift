@@ -66,9 +66,10 @@ struct ActivityDesk {
   var held: [ActivityKey: ActivityClaim] {
     entries.filter { $0.value.stage != .lingering }.mapValues { $0.claim }
   }
-  var isIdle: Bool { runningCount == 0 }
-  /// More could be taken from the store.
-  var wantsMore: Bool { entries.count < slots * 2 }
+  /// Nothing of ours is at hosts, not even what was told to end.
+  var isIdle: Bool { runningCount == 0 && !entries.values.contains { $0.stage == .lingering } }
+  /// More could be taken from the store. Those that a limit holds back leave room for others.
+  var wantsMore: Bool { entries.count - queue.limitedCount < slots * 2 }
   /// When `tick` or `next` is wanted.
   var nextDeadline: TimestampMS? {
     soonest(deadlines.earliest, slotsTaken < slots ? queue.nextPermit : nil)
@@ -82,8 +83,9 @@ struct ActivityDesk {
 
   /// Whether one more of this name is worth holding: of limited ones a few.
   func welcomes(_ name: String) -> Bool {
-    guard let concurrency = limits[ExactText(name)]?.concurrency else { return true }
-    return queue.count(of: name) < concurrency * 2
+    guard let limits = limits[ExactText(name)] else { return true }
+    let most = [limits.concurrency, limits.rate, slots].compactMap { $0 }.min() ?? slots
+    return queue.count(of: name) < most * 2
   }
 
   // MARK: In and out
@@ -101,15 +103,13 @@ struct ActivityDesk {
 
   /// The next task to run, if a slot is free and its limits let it.
   mutating func next(_ now: TimestampMS) -> ActivityTask? {
-    while slotsTaken < slots, let task = queue.popFirst(now) {
-      guard let entry = entries[task.key], entry.claim == task.claim, entry.stage == .queued else {
-        queue.finished(task.name)
-        continue
-      }
-      start(entry, now)
-      return task
+    guard slotsTaken < slots else { return nil }
+    let task = queue.popFirst(now) { task in
+      entries[task.key].map { $0.claim == task.claim && $0.stage == .queued } ?? false
     }
-    return nil
+    guard let task, let entry = entries[task.key] else { return nil }
+    start(entry, now)
+    return task
   }
 
   private mutating func start(_ entry: Entry, _ now: TimestampMS) {
@@ -184,8 +184,8 @@ struct ActivityDesk {
 
   // MARK: Heartbeats
 
-  /// Answers whether the result is still wanted, and the claim under which the details are to be written now; one
-  /// write of an attempt is on its way at a time.
+  /// Answers whether the result is still wanted, and the claim under which the details are to be written now;
+  /// one write of an attempt is on its way at a time.
   mutating func beat(
     _ key: ActivityKey, token: Int64, _ details: Payload, _ now: TimestampMS
   ) -> (isWanted: Bool, write: ActivityClaim?) {
@@ -267,14 +267,15 @@ extension ActivityDesk {
       entry.graceEndsAt = now &+ graceMS
       deadlines.insert(Deadline(key: key, claim: entry.claim), at: now &+ graceMS)
       effects.append(.cancelActivity(key))
-    case .queued: entries[key] = nil
+    case .queued: give(up: key)
     case .ended, .lingering: break
     }
   }
 
   /// Forgets an entry, and its slot with it.
   private mutating func give(up key: ActivityKey) {
-    guard let entry = entries.removeValue(forKey: key), entry.stage != .queued else { return }
+    guard let entry = entries.removeValue(forKey: key) else { return }
+    if entry.stage == .queued { return queue.forget(entry.task.name) }
     if entry.stage == .running { runningCount -= 1 }
     if entry.stage == .ended { forward(key) }
     slotsTaken -= 1

@@ -90,22 +90,28 @@ extension Dispatcher {
       backlog.isExpiring = true
       write(.expireActivities(limit: Limits.expiriesPerWrite))
     }
+    if backlog.leftOut.contains(where: { desk.welcomes($0) }) { backlog.mayHaveActivities = true }
     guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
     guard !filter.names.isEmpty else { return }
-    backlog.isClaimingActivities = true
-    if backlog.mayHaveUnheld { return write(.releaseUnheldActivities(held: claimsHeld)) }
-    backlog.mayHaveActivities = false
-    write(
-      .claimActivities(
-        welcomeFilter, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+    if backlog.mayHaveUnheld {
+      backlog.isClaimingActivities = true
+      return write(.releaseUnheldActivities(held: claimsHeld))
+    }
+    claimActivities()
   }
 
-  /// Names of which enough are held already are left to others.
-  private var welcomeFilter: ActivityFilter {
-    if registry.limits.isEmpty { return filter }
+  /// Names of which enough are held already are left to others, and asked for when there is room again.
+  private mutating func claimActivities() {
+    backlog.mayHaveActivities = false
     var welcome = filter
-    welcome.names = filter.names.filter { desk.welcomes($0) }
-    return welcome
+    if !registry.limits.isEmpty {
+      welcome.names = filter.names.filter { desk.welcomes($0) }
+      backlog.leftOut = filter.names.filter { !desk.welcomes($0) }
+    }
+    guard !welcome.names.isEmpty else { return }
+    backlog.isClaimingActivities = true
+    write(
+      .claimActivities(welcome, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
   }
 
   mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
@@ -136,6 +142,8 @@ extension Dispatcher {
 
   mutating func activitiesExpired(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isExpiring = false
+    // With orchestrations, that follows the claim of instances.
+    if isRunning, registry.orchestrations.isEmpty { findNextDue() }
     switch outcome {
     case .expired(let count) where count > 0:
       // Some may be open again.
@@ -173,11 +181,16 @@ extension Dispatcher {
     backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
   }
 
-  /// All claims that are ours, with those of turns that are on the way to the store.
+  /// All claims that are ours, with those of turns that are on the way to the store, and of results that no
+  /// turn has taken: the desk does not have those that ran out of time.
   private var claimsHeld: [ActivityKey: ActivityClaim] {
     var claims = desk.held
-    for case let commit? in held.values.map({ $0.commit }) {
-      for task in commit.scheduled { claims[task.key] = task.claim ?? claims[task.key] }
+    for held in held.values {
+      for task in held.commit?.scheduled ?? [] { claims[task.key] = task.claim ?? claims[task.key] }
+      for case .activity(let finished, let execution, _) in held.results {
+        let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
+        claims[key] = finished.claim
+      }
     }
     return claims
   }
@@ -215,6 +228,8 @@ extension Dispatcher {
     case .activityRetry(let key, _, _, let at, _):
       desk.free(key)
       backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, at)
+      // The pause may be over before the commit is: then no tick comes to look for it.
+      if at <= now { backlog.mayHaveActivities = true }
     case .deferActivity(let key, _, _):
       desk.free(key)
       // It may have a time limit, which is the store's to keep from here on.

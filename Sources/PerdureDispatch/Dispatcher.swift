@@ -81,6 +81,8 @@ package struct Dispatcher {
     /// A claim failed: it may have landed all the same.
     var mayHaveUnheld = false
     var mayHaveExpired = false
+    /// Activities that the last claim passed over, because enough of them wait here under their limit.
+    var leftOut: [String] = []
     var isExpiring = false
     var isFindingNextDue = false
   }

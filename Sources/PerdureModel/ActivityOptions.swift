@@ -179,6 +179,9 @@ extension ActivityTask {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     func take(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     for byte in "\(key.instance)/\(key.execution)/\(key.action)/\(attempt)".utf8 { take(byte) }
+    // The last bytes hardly reach the upper bits by themselves.
+    hash = (hash ^ hash >> 33) &* 0xff51_afd7_ed55_8ccd
+    hash ^= hash >> 33
     let part = Double(hash >> 11) * 0x1p-53 * Double(min(retry.jitterPercent, 100)) / 100
     return interval - Int64(Double(interval) * part)
   }

@@ -50,11 +50,17 @@ package struct ExecutionState: Hashable, Sendable {
   /// No turn has run: code has not seen a single event.
   package var isFresh: Bool { lastDelivered == 0 }
 
-  /// The next moment a timer is due, or the time to clean up is over.
-  package var nextTimer: TimestampMS? {
-    guard let cancelDeadline else { return timers.values.min() }
-    return min(cancelDeadline, timers.values.min() ?? cancelDeadline)
+  /// When the time to clean up is over, also while code has not seen that it is to cancel itself.
+  package var endBy: TimestampMS? {
+    if cancellationReason != nil { return cancelDeadline }
+    for event in initial {
+      if case .cancellationRequested(_, let deadline) = event.kind { return deadline }
+    }
+    return nil
   }
+
+  /// The next moment a timer is due, or the time to clean up is over.
+  package var nextTimer: TimestampMS? { [endBy, timers.values.min()].compactMap { $0 }.min() }
 
   /// The instance of a child that the code gave no id.
   func childID(of action: ActionID) -> InstanceID { Self.childID(instance, execution, action) }

@@ -78,8 +78,8 @@ extension MemoryState {
     var room: Int?
     var decided: [ExactText: Bool] = [:]
 
-    /// Work of the session is taken: only this uses up room, in the order of the claim. (What was merely looked
-    /// at lies in routes, which have no order.)
+    /// Work of the session is taken: only this uses up room, in the order of the claim. (What was merely
+    /// looked at lies in routes, which have no order.)
     mutating func give(_ session: ExactText) {
       guard decided[session] == nil else { return }
       decided[session] = true

@@ -42,8 +42,8 @@ extension Writer {
 
   /// False if the id is taken.
   ///
-  /// - Parameter revision: that it begins with; above that of an instance which had the id, so that no turn of
-  ///   that one lands here.
+  /// - Parameter revision: that it begins with; above that of an instance which had the id, so that no turn
+  ///   of that one lands here.
   func create(
     _ start: InstanceStart, revision: Revision = 0, owner: NodeID?, now: TimestampMS
   ) throws(StoreError) -> Bool {

@@ -121,7 +121,8 @@ import Testing
     }
     rig.start()
     rig.deliver(
-      .cancellationRequested(reason: "", deadline: nil), .messageReceived(channel: .event, name: "go", data: Payload("4")))
+      .cancellationRequested(reason: "", deadline: nil),
+      .messageReceived(channel: .event, name: "go", data: Payload("4")))
     #expect(rig.output == "4")
   }
 

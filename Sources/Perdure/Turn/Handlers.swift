@@ -42,7 +42,10 @@ extension LiveOrchestration {
 
   /// Waits for the next call of a name.
   func nextCall(_ name: String) async throws -> (id: String, input: Payload) {
-    let result = try await perform(.subscribe(channel: .call, name: name), "the wait for a call '\(name)'")
+    try take(try await perform(.subscribe(channel: .call, name: name), "the wait for a call '\(name)'"))
+  }
+
+  private func take(_ result: WorkResult) throws -> (id: String, input: Payload) {
     guard case .received(let message) = result, let id = message.call else { throw CoroutineDropped() }
     handlers.take(call: id)
     return (id, message.data)
@@ -66,15 +69,21 @@ extension LiveOrchestration {
     guard handlers.serve(name) else {
       throw DXError(.alreadyExists, "'\(instance)' has a handler for the call '\(name)' already.")
     }
-    handlers.add(server: Task(executorPreference: executor) { [self] in await serveAll(name, handler) })
+    let first = try begin(.subscribe(channel: .call, name: name))
+    handlers.add(
+      server: Task(executorPreference: executor) { [self] in
+        await WaitScope.$current.withValue(.handler) { await serveAll(name, from: first, handler) }
+      })
   }
 
-  private func serveAll(_ name: String, _ handler: CallHandler) async {
+  private func serveAll(_ name: String, from first: OpenWork, _ handler: CallHandler) async {
     do {
+      var work = first
       while true {
-        // Waiting for a call is not work of the code that a cancellation interrupts.
-        let call = try await WaitScope.$current.withValue(.shielded) { try await nextCall(name) }
-        await WaitScope.$current.withValue(.handler) { await serve(call, handler) }
+        let call = try take(try await outcome(of: work, .handler))
+        await serve(call, handler)
+        try admitWork("the wait for a call '\(name)'")
+        work = try begin(.subscribe(channel: .call, name: name))
       }
     } catch let error as LimitExceeded {
       finish(.failure(error))
@@ -106,9 +115,6 @@ extension LiveOrchestration {
 
   private func failure(of error: any Error) -> PerdureModel.Failure {
     switch error {
-    case is CancellationError where isCancellationRequested:
-      PerdureModel.Failure(
-        type: FailureType.cancelled, message: "the instance '\(instance)' is being cancelled")
     case is ContinueAsNew:
       PerdureModel.Failure(
         type: "ContinueAsNew",
@@ -160,6 +166,6 @@ extension PerdureModel.Failure {
   static func rejected(_ error: any Error) -> PerdureModel.Failure {
     let reason = PerdureModel.Failure(error)
     return PerdureModel.Failure(
-      type: FailureType.callRejected, message: reason.message, details: reason.details, isNonRetryable: true)
+      type: FailureType.callRejected, message: reason.message, details: reason.details)
   }
 }

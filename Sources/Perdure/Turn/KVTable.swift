@@ -31,7 +31,6 @@ struct KVTable {
 struct PatchMarks {
   private let recorded: Set<ExactText>
   private var decided: [ExactText: Bool] = [:]
-  private var deprecated: Set<ExactText> = []
 
   /// - Parameter recorded: the patches that history has.
   init(recorded: [String] = []) { self.recorded = Set(recorded.map { ExactText($0) }) }
@@ -39,17 +38,7 @@ struct PatchMarks {
   /// What was decided before; nil the first time.
   func decision(_ patch: String) -> Bool? { decided[ExactText(patch)] }
 
-  /// Whether code that asks for the first time takes the new path. It then has to be recorded.
-  func takesNewPath(_ patch: String, isReplaying: Bool) -> Bool {
-    recorded.contains(ExactText(patch)) || !isReplaying
-  }
+  func isRecorded(_ patch: String) -> Bool { recorded.contains(ExactText(patch)) }
 
   mutating func decide(_ patch: String, _ isNew: Bool) { decided[ExactText(patch)] = isNew }
-
-  /// Whether a deprecation has to be recorded: history has the patch, and this is the first time.
-  func isDeprecationDue(_ patch: String) -> Bool {
-    recorded.contains(ExactText(patch)) && !deprecated.contains(ExactText(patch))
-  }
-
-  mutating func deprecate(_ patch: String) { deprecated.insert(ExactText(patch)) }
 }

@@ -60,20 +60,28 @@ extension LiveOrchestration {
       await slowDown()
       throw error
     }
+    return try await outcome(of: try begin(kind), scope)
+  }
+
+  /// Lists an action that leaves work open. A message that was kept answers it at once.
+  func begin(_ kind: ActionKind) throws -> OpenWork {
     let action = try emit(kind)
-    var channel: (Channel, name: String)?
-    if case .subscribe(let kind, let name) = kind {
-      if let kept = mailbox.wait(action, on: kind, name: name) { return .received(kept) }
-      channel = (kind, name)
-    }
+    guard case .subscribe(let channel, let name) = kind else { return OpenWork(action: action) }
+    let kept = mailbox.wait(action, on: channel, name: name)
+    return OpenWork(action: action, channel: channel, name: name, kept: kept)
+  }
+
+  /// Waits for the end of listed work.
+  func outcome(of work: OpenWork, _ scope: WaitScope) async throws -> WorkResult {
+    if let kept = work.kept { return .received(kept) }
     let result =
       if scope == .shielded {
-        await wait(action, channel, scope)
+        await wait(work, scope)
       } else {
         await withTaskCancellationHandler {
-          await wait(action, channel, scope)
+          await wait(work, scope)
         } onCancel: {
-          taskCancelled(action)
+          taskCancelled(work.action)
         }
       }
     switch result {
@@ -83,11 +91,9 @@ extension LiveOrchestration {
     }
   }
 
-  private func wait(
-    _ action: ActionID, _ channel: (Channel, name: String)?, _ scope: WaitScope
-  ) async -> WorkResult {
+  private func wait(_ work: OpenWork, _ scope: WaitScope) async -> WorkResult {
     await withUnsafeContinuation { continuation in
-      waits[action] = Wait(continuation: continuation, channel: channel, scope: scope)
+      waits[work.action] = Wait(continuation: continuation, work: work, scope: scope)
     }
   }
 
@@ -122,18 +128,28 @@ extension LiveOrchestration {
   func giveUp(_ action: ActionID) {
     guard let wait = waits.removeValue(forKey: action) else { return }
     _ = list(.cancel(target: action))
-    if let (channel, name) = wait.channel { mailbox.forget(action, on: channel, name: name) }
+    if let channel = wait.work.channel { mailbox.forget(action, on: channel, name: wait.work.name) }
     wait.continuation.resume(returning: .cancelled)
   }
 }
 
-/// Whose await it is, which decides what a cancellation of the instance does to it.
+/// Work that an action left open.
+struct OpenWork: Sendable {
+  var action: ActionID
+  /// Of a wait for messages.
+  var channel: Channel?
+  var name = ""
+  /// The message that was there already.
+  var kept: Received?
+}
+
+/// Whose await it is, which decides what a cancellation does to it.
 enum WaitScope: Sendable {
   /// The orchestration's own: it throws.
   case code
-  /// That of a call's handler: it throws too, and ends the call.
+  /// That of a call's handler: only a cancellation of its own tasks reaches it, not that of the instance.
   case handler
-  /// Inside `withCancellationShield`, or of a handler that waits for the next call: nothing.
+  /// Inside `withCancellationShield`: none does.
   case shielded
 
   @TaskLocal static var current = WaitScope.code

@@ -57,7 +57,7 @@ final class LiveOrchestration: @unchecked Sendable {
 
   struct Wait {
     var continuation: UnsafeContinuation<WorkResult, Never>
-    var channel: (Channel, name: String)?
+    var work: OpenWork
     var scope: WaitScope
   }
 
@@ -172,9 +172,8 @@ final class LiveOrchestration: @unchecked Sendable {
   private func requestCancellation() {
     guard !isCancellationRequested else { return }
     isCancellationRequested = true
-    let open = waits.filter { $0.value.scope != .shielded }.sorted { $0.key < $1.key }
-    // Handlers of calls are told too, but it is the orchestration's own code that has to hear of it.
-    owesCancellation = !open.contains { $0.value.scope == .code }
+    let open = waits.filter { $0.value.scope == .code }.sorted { $0.key < $1.key }
+    owesCancellation = open.isEmpty
     for (action, _) in open { giveUp(action) }
   }
 }

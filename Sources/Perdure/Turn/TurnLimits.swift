@@ -1,4 +1,5 @@
 import PerdureModel
+import PerdureWire
 
 /// What is over a limit is refused where the code asks for it, before it is listed. (The engine's own check
 /// is the net: what reaches it ends the instance.)
@@ -36,8 +37,9 @@ struct TurnLimits: Sendable {
       try name(topic, "the topic name")
       try payload(data, "the data for topic '\(topic)'")
     case .answerCall(_, .completed(let result)): try payload(result, "the result of the call")
+    case .answerCall(_, .failed(let failure)): try self.failure(failure, "the failure of the call")
     case .recordPatch(let patch): try name(patch, "the patch id")
-    case .answerCall(_, .failed), .createTimer, .cancel: break
+    case .createTimer, .cancel: break
     }
   }
 
@@ -73,7 +75,8 @@ struct TurnLimits: Sendable {
       switch end {
       case .completed(let output): try payload(output, "the output")
       case .continuedAsNew(_, let input): try payload(input, "the input of continue-as-new")
-      case .failed, .cancelled: break
+      case .failed(let failure): try self.failure(failure, "the failure")
+      case .cancelled: break
       }
       return nil
     } catch { return error }
@@ -87,6 +90,12 @@ struct TurnLimits: Sendable {
 
   private func payload(_ payload: Payload, _ what: @autoclosure () -> String) throws(LimitExceeded) {
     try bytes(payload.bytes.count, what(), settings.payloadBytes)
+  }
+
+  private func failure(
+    _ failure: PerdureModel.Failure, _ what: @autoclosure () -> String
+  ) throws(LimitExceeded) {
+    try bytes(FailureWire.encode(failure).count, what(), Limits.failureBytes)
   }
 
   private func id(_ id: InstanceID, _ what: String) throws(LimitExceeded) {
