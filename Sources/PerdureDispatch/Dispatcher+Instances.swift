@@ -271,8 +271,10 @@ extension Dispatcher {
   private mutating func restore(_ held: Held, _ snapshot: InstanceSnapshot, _ now: TimestampMS) {
     let row = snapshot.description
     guard row.status == .running || row.status == .pending else {
-      forwardResults(held)
-      return forget(held)
+      handBack(held)
+      // It may have been put back to work, and claimed for us, after this was read.
+      if !row.status.isTerminal { backlog.instancesDueAt = now }
+      return
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
     merge(snapshot, into: held)
