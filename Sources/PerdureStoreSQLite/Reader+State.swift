@@ -33,25 +33,25 @@ extension Reader {
   }
 
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
-    let path = connection.path
-    return try rare.first(
+    try rare.first(
       """
       SELECT c.result, c.failure FROM calls AS c JOIN instances AS i ON i.pk = c.instance
       WHERE i.id = ?1 AND c.call = ?2
       """, instance, call
-    ) { row throws(StoreError) -> CallState in
-      if let result = row.optionalBytes(0) { return .answered(.completed(Payload(bytes: result))) }
-      if row.isNull(1) { return .waiting }
-      do throws(WireError) {
-        let failure = try row.withBytes(1) { bytes throws(WireError) in try FailureWire.decode(bytes) }
-        return .answered(.failed(failure))
-      } catch {
-        throw StoreError(
-          .corrupt,
-          "The store \(path) cannot read the answer to call \(call) of instance \(instance): \(error.message)."
-        )
-      }
-    } ?? .unknown
+    ) { row throws(StoreError) in try answer(row, to: call, of: instance) } ?? .unknown
+  }
+
+  private func answer(
+    _ row: Statement, to call: String, of instance: InstanceID
+  ) throws(StoreError) -> CallState {
+    if let result = row.optionalBytes(0) { return .answered(.completed(Payload(bytes: result))) }
+    if row.isNull(1) { return .waiting }
+    do throws(WireError) {
+      let failure = try row.withBytes(1) { bytes throws(WireError) in try FailureWire.decode(bytes) }
+      return .answered(.failed(failure))
+    } catch {
+      throw corrupt("the answer to call \(call) of instance \(instance)", error)
+    }
   }
 
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {

@@ -26,9 +26,7 @@ extension Writer {
     _ instance: InstanceID, revision: Revision, failure: Failure, now: TimestampMS
   ) throws(StoreError) -> StoreOutcome {
     guard let row = try find(instance) else { return .failure(.notFound) }
-    guard row.revision == revision, !row.status.isTerminal, row.status != .quarantined else {
-      return .failure(.conflict)
-    }
+    guard row.revision == revision, row.isServable else { return .failure(.conflict) }
     try rare.run(
       """
       UPDATE instances SET status = 'Quarantined', revision = revision + 1, failure = ?2, wake_at = NULL,

@@ -39,7 +39,7 @@ extension Writer {
   private func check(
     _ commit: TurnCommit, _ row: InstanceRow, _ sessions: inout [String]
   ) throws(StoreError) -> StoreRefusal? {
-    guard row.revision == commit.revision, !row.status.isTerminal, row.status != .quarantined else {
+    guard row.revision == commit.revision, row.isServable else {
       return .conflict
     }
     for finished in commit.finished {

@@ -214,6 +214,11 @@ final class Node {
     gather()
   }
 
+  func changed(_ instance: InstanceID) {
+    dispatcher.instanceChanged(instance, now: now)
+    gather()
+  }
+
   func stop(grace: Int64) {
     dispatcher.stop(graceMS: grace, now: now)
     gather()
@@ -273,6 +278,41 @@ final class Node {
   }
 }
 
+extension ActivityTask {
+  /// Of an instance that another node holds, claimed for us.
+  static func far(
+    _ action: ActionID, _ name: String = "work", attempt: Int64 = 1,
+    _ change: (inout ActivityOptions) -> Void = { _ in }
+  ) -> ActivityTask {
+    var options = ActivityOptions()
+    change(&options)
+    return ActivityTask(
+      key: ActivityKey(instance: "far", execution: 1, action: action), orchestration: "order", name: name,
+      input: .null, attempt: attempt, visibleAt: 0, claim: ActivityClaim(node: Node.id, token: attempt),
+      options: options, scheduledAt: 1_000)
+  }
+
+  /// As the store hands it out once more.
+  func again(failures: Int64 = 1) -> ActivityTask {
+    var task = self
+    task.attempt += 1
+    task.failures = failures
+    task.claim = ActivityClaim(node: Node.id, token: (claim?.token ?? 0) + 1)
+    return task
+  }
+}
+
+extension RetryPolicy {
+  /// After a second, a second...
+  static func fixed(_ milliseconds: Int64 = 1_000, attempts: Int64 = 3) -> RetryPolicy {
+    var policy = RetryPolicy()
+    policy.backoff = .fixed
+    policy.initialIntervalMS = milliseconds
+    policy.maxAttempts = attempts
+    return policy
+  }
+}
+
 extension [KVEntry] {
   /// As a store does.
   mutating func apply(_ timed: TimedKVChange) {
@@ -315,5 +355,12 @@ extension Action {
 extension ActionKind {
   static let work = ActionKind.scheduleActivity(
     name: "work", input: .null, options: ActivityOptions())
+  static func tuned(
+    _ name: String = "work", change: (inout ActivityOptions) -> Void
+  ) -> ActionKind {
+    var options = ActivityOptions()
+    change(&options)
+    return .scheduleActivity(name: name, input: .null, options: options)
+  }
   static let waiting = ActionKind.subscribe(channel: .event, name: "go")
 }

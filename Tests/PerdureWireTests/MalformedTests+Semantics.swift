@@ -171,7 +171,7 @@ extension MalformedTests {
       "activityTags has more than 100 elements."),
     Case(.runtime, #"{"untaggedActivities":0}"#, "untaggedActivities must be a boolean, not a number."),
     Case(.runtime, #"{"sessions":100001}"#, "sessions must be within 0...100000, not 100001."),
-    Case(.runtime, #"{"sessionIdleMS":999}"#, "sessionIdleMS must be within 1000...1000000000, not 999."),
+    Case(.runtime, #"{"sessionIdleMS":0}"#, "sessionIdleMS must be within 1...1000000000, not 0."),
     Case(.runtime, #"{"activityGraceMS":-1}"#, "activityGraceMS must be within 0...1000000000, not -1."),
     Case(.runtime, #"{"nondeterminism":"ignore"}"#, #"nondeterminism must be "quarantine" or "fail"."#),
     Case(.activityLimits, #"{"concurrency":0}"#, "concurrency must be within 1...10000, not 0."),

@@ -109,4 +109,4 @@ def story(scene: common.Scene) -> None:
 DEFINITIONS: common.Definitions = [process_file, download, process, upload]
 
 if __name__ == "__main__":
-    common.play(story, DEFINITIONS, sessions=2, session_idle=0.5)
+    common.play(story, DEFINITIONS, sessions=2, session_idle=1)
