@@ -21,7 +21,8 @@ extension Dispatcher {
     pump(now)
   }
 
-  /// Somebody changed an instance as a whole: suspended, resumed or put it back to work. What we hold is void.
+  /// Somebody changed an instance as a whole: suspended, resumed or put it back to work. What we hold is
+  /// void.
   package mutating func instanceChanged(_ instance: InstanceID, now: TimestampMS) {
     if let held = held[ExactText(instance)] {
       forwardResults(held)

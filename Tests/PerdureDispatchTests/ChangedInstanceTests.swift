@@ -3,7 +3,8 @@ import PerdureModel
 import PerdureReplay
 import Testing
 
-/// Somebody suspends, resumes or retries an instance as a whole: what a runtime has of it is void, whatever it is at.
+/// Somebody suspends, resumes or retries an instance as a whole: what a runtime has of it is void, whatever
+/// it is at.
 @Suite struct ChangedInstanceTests {
   static let claim = ActivityClaim(node: Node.id, token: 1)
 
@@ -11,7 +12,8 @@ import Testing
     case loading, idle, ready, turning, committing, waiting
   }
 
-  /// "a" in that phase, with an activity that runs and one whose result no turn has taken (but while loading).
+  /// "a" in that phase, with an activity that runs and one whose result no turn has taken (but while
+  /// loading).
   static func node(_ at: At) throws -> (Node, done: ActivityTask, running: ActivityTask) {
     let node = Node.started(cached: 1_000)
     node.starts("a")
