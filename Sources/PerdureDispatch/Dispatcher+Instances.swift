@@ -74,7 +74,14 @@ extension Dispatcher {
   /// Answer to `.findNextDue`.
   package mutating func nextDueFound(_ at: TimestampMS?, now: TimestampMS) {
     backlog.isFindingNextDue = false
-    if let at { backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at) }
+    if let at {
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at)
+      // It became due while we looked: no tick comes for a time that has passed.
+      if at <= now {
+        backlog.mayHaveActivities = true
+        backlog.mayHaveExpired = true
+      }
+    }
     pump(now)
   }
 
@@ -212,6 +219,7 @@ extension Dispatcher {
     guard let due = backlog.instancesDueAt, due <= now, !backlog.isClaimingInstances, hasRoom else { return }
     let names = registry.orchestrations
     backlog.instancesDueAt = nil
+    backlog.lookedAt = now
     guard !names.isEmpty else { return }
     backlog.isClaimingInstances = true
     write(.claimInstances(orchestrations: names, limit: Self.claimLimit))
