@@ -274,6 +274,11 @@ extension Dispatcher {
       return forget(held)
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
+    if let start = snapshot.start, start.options.startAt > now, !snapshot.inbox.contains(where: { $0.isCancel }) {
+      // Claimed by name before its time: for something that the id had before.
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, start.options.startAt)
+      return handBack(held)
+    }
     merge(snapshot, into: held)
     held.state = nil
     if snapshot.start == nil {
@@ -336,4 +341,8 @@ extension Dispatcher {
     let failure = Failure(type: FailureType.corruptHistory, message: message)
     write(.quarantine(held.instance, held.revision, failure))
   }
+}
+
+extension InboxMessage {
+  fileprivate var isCancel: Bool { if case .cancel = kind { true } else { false } }
 }
