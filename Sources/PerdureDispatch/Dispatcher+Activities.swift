@@ -190,9 +190,21 @@ extension Dispatcher {
     }
   }
 
-  private mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) {
+  mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) {
     desk.forward(key)
-    write(.activityEnded(key, claim, outcome))
+    settle(key, claim, .activityEnded(key, claim, outcome))
+  }
+
+  /// Writes what becomes of an attempt that is over. Until that is on disk the claim is ours.
+  private mutating func settle(_ key: ActivityKey, _ claim: ActivityClaim, _ end: Write) {
+    unsettled[key] = claim
+    write(end)
+  }
+
+  /// For others to run: of these, what was scheduled as ours.
+  mutating func giveBack(_ tasks: [ActivityTask]) {
+    let claimed = tasks.filter { $0.claim != nil }
+    if !claimed.isEmpty { write(.releaseActivities(claimed)) }
   }
 
   /// Frees the slots of results that are no longer on the way.
