@@ -19,7 +19,7 @@ extension Dispatcher {
     defer { pump(now) }
     guard let ended = desk.end(key, token: token) else { return false }
     desk.forward(key)
-    write(.deferActivity(key, ended.claim, heartbeat: ended.heartbeat))
+    settle(key, ended.claim, .deferActivity(key, ended.claim, heartbeat: ended.heartbeat))
     return true
   }
 
@@ -57,7 +57,9 @@ extension Dispatcher {
     let key = ended.task.key
     if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
       desk.forward(key)
-      write(.activityRetry(key, ended.claim, failure, retryAt: at, heartbeat: ended.heartbeat))
+      settle(
+        key, ended.claim,
+        .activityRetry(key, ended.claim, failure, retryAt: at, heartbeat: ended.heartbeat))
       return true
     }
     return report(key, ended.claim, outcome)
@@ -176,10 +178,14 @@ extension Dispatcher {
   /// All claims that are ours, with those of turns that are on the way to the store.
   private var claimsHeld: [ActivityKey: ActivityClaim] {
     var claims = desk.held
-    for case let commit? in held.values.map({ $0.commit }) {
-      for task in commit.scheduled { claims[task.key] = task.claim ?? claims[task.key] }
+    for held in held.values {
+      for task in held.commit?.scheduled ?? [] { claims[task.key] = task.claim ?? claims[task.key] }
+      for case .activity(let finished, let execution, _) in held.results {
+        let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
+        claims[key] = claims[key] ?? finished.claim
+      }
     }
-    return claims
+    return claims.merging(unsettled) { ours, _ in ours }
   }
 
   /// The instance is another node's: what ran here goes to it as messages.
@@ -223,12 +229,12 @@ extension Dispatcher {
       return
     }
     switch write {
-    case .activityEnded(let key, _, _): desk.free(key)
-    case .activityRetry(let key, _, _, let at, _):
-      desk.free(key)
+    case .activityEnded(let key, let claim, _): settled(key, claim)
+    case .activityRetry(let key, let claim, _, let at, _):
+      settled(key, claim)
       backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, at)
-    case .deferActivity(let key, _, _):
-      desk.free(key)
+    case .deferActivity(let key, let claim, _):
+      settled(key, claim)
       // It may have a time limit, which is the store's to keep from here on.
       findNextDue()
     case .releaseActivities:
@@ -236,6 +242,11 @@ extension Dispatcher {
       backlog.mayHaveActivities = true
     default: break
     }
+  }
+
+  private mutating func settled(_ key: ActivityKey, _ claim: ActivityClaim) {
+    desk.free(key)
+    if unsettled[key] == claim { unsettled[key] = nil }
   }
 
   /// Instances that came back to us in the meantime are not given up.
