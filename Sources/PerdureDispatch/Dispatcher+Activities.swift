@@ -158,7 +158,7 @@ extension Dispatcher {
 
   /// Answer to `.checkClaims`: those that are no longer valid.
   package mutating func claimsLost(_ claims: [ActivityKey: ActivityClaim], now: TimestampMS) {
-    for (key, claim) in claims { desk.lose(key, claim, now, into: &effects) }
+    desk.lose(claims, now, into: &effects)
     pump(now)
   }
 

@@ -181,8 +181,7 @@ extension Dispatcher {
     if held.failures > 0, let commit = held.commit {
       // It may be our own turn that won, though the store said that it failed. Then activities are claimed
       // for us that we have never held.
-      let claimed = commit.scheduled.filter { $0.claim != nil }
-      if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+      giveBack(commit.scheduled)
     }
     held.incoming = []
     held.known = []

@@ -103,7 +103,7 @@ extension Dispatcher {
     return registry.resolve(start.orchestration, start.version)
   }
 
-  private func fold(_ held: Held, _ state: ExecutionState, _ now: TimestampMS) {
+  private mutating func fold(_ held: Held, _ state: ExecutionState, _ now: TimestampMS) {
     held.folding = Array(held.incoming.prefix(Limits.messagesPerTurn))
     held.incoming.removeFirst(held.folding.count)
     held.prepared = state.prepare(held.folding, start: held.start, now: now, limits: settings.limits)
@@ -257,6 +257,7 @@ extension Dispatcher {
   }
 
   private mutating func takeActivities(_ commit: TurnCommit) {
+    guard isRunning else { return giveBack(commit.scheduled) }
     for task in commit.scheduled {
       if task.claim == nil {
         backlog.mayHaveActivities = true
