@@ -254,6 +254,14 @@ extension ActivityDesk {
     if entries[key]?.claim == claim { drop(key, now, into: &effects) }
   }
 
+  mutating func lose(
+    _ claims: [ActivityKey: ActivityClaim], _ now: TimestampMS, into effects: inout [Effect]
+  ) {
+    for key in sorted(Array(claims.keys)) {
+      if let claim = claims[key] { lose(key, claim, now, into: &effects) }
+    }
+  }
+
   private func sorted(_ keys: [ActivityKey]) -> [ActivityKey] {
     keys.sorted { ($0.instance, $0.execution, $0.action) < ($1.instance, $1.execution, $1.action) }
   }

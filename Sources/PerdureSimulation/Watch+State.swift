@@ -18,6 +18,7 @@ extension Watch.Life {
     switch kind {
     case .topicSubscribed(_, let topic): topics.insert(topic)
     case .topicUnsubscribed(_, let topic): topics.remove(topic)
+    case .activityFailed(_, let failure) where failure.type == FailureType.poison: isPoisoned = true
     // The first answer counts.
     case .callAnswered(_, let call, let outcome) where calls[call] == .waiting:
       calls[call] = .answered(outcome)
