@@ -134,7 +134,8 @@ import Testing
 
     mutating func check(_ answer: TurnAnswer, to request: TurnRequest) throws {
       guard request.query == nil else {
-        guard case .query = answer else { return Issue.record("a query is answered as one") }
+        if case .query = answer { return }
+        Issue.record("a query is answered as one")
         return
       }
       guard case .ran(let result) = answer else {
