@@ -261,7 +261,15 @@ extension Dispatcher {
   }
 
   mutating func instanceClaimed(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .loading else { return }
+    guard let held = held[ExactText(instance)] else {
+      // It was forgotten while the claim was on its way, and now it is ours.
+      if case .instances = outcome, isRunning {
+        write(.releaseInstances([instance]))
+        backlog.instancesDueAt = now
+      }
+      return
+    }
+    guard held.phase == .loading else { return }
     switch outcome {
     case .instances: effects.append(.load(instance))
     case .failed:
