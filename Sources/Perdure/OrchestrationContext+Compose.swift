@@ -38,6 +38,6 @@ extension OrchestrationContext {
   public func withCancellationShield<Value: Sendable>(
     _ body: @Sendable () async throws -> Value
   ) async rethrows -> Value {
-    try await CancellationShield.$isActive.withValue(true) { try await body() }
+    try await WaitScope.$current.withValue(.shielded) { try await body() }
   }
 }

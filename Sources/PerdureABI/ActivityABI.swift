@@ -30,7 +30,16 @@ final class ActivityObject: Sendable {
     try Self.check(ticket.end(.completed(result)))
   }
 
-  func fail(_ failure: Failure) throws(ABIError) { try Self.check(ticket.end(.failed(failure))) }
+  func fail(_ failure: Failure) throws(ABIError) {
+    let size = FailureWire.encode(failure).count
+    guard size <= Limits.failureBytes else {
+      return try refuse(
+        .limitExceeded, FailureType.limitExceeded,
+        "the failure of activity '\(ticket.task.name)' (\(failure.type)) has \(size) bytes; "
+          + "the limit is \(Limits.failureBytes)")
+    }
+    try Self.check(ticket.end(.failed(failure)))
+  }
 
   func `defer`() throws(ABIError) { try Self.check(ticket.defer()) }
 

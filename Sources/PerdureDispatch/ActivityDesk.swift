@@ -24,7 +24,7 @@ struct ActivityDesk {
     case queued, running, ended, lingering
   }
 
-  private struct Entry {
+  private final class Entry {
     let task: ActivityTask
     let claim: ActivityClaim
     var stage = Stage.queued
@@ -36,6 +36,11 @@ struct ActivityDesk {
     /// Details that came while older ones were on the way to the store.
     var hasUnwrittenHeartbeat = false
     var isWritingHeartbeat = false
+
+    init(task: ActivityTask, claim: ActivityClaim) {
+      self.task = task
+      self.claim = claim
+    }
   }
 
   private struct Deadline {
@@ -61,12 +66,13 @@ struct ActivityDesk {
   var held: [ActivityKey: ActivityClaim] {
     entries.filter { $0.value.stage != .lingering }.mapValues { $0.claim }
   }
-  var isIdle: Bool { runningCount == 0 }
-  /// More could be taken from the store.
-  var wantsMore: Bool { entries.count < slots * 2 }
+  /// Nothing of ours is at hosts, not even what was told to end.
+  var isIdle: Bool { runningCount == 0 && !entries.values.contains { $0.stage == .lingering } }
+  /// More could be taken from the store. Those that a limit holds back leave room for others.
+  var wantsMore: Bool { entries.count - queue.limitedCount < slots * 2 }
   /// When `tick` or `next` is wanted.
   var nextDeadline: TimestampMS? {
-    [deadlines.earliest, slotsTaken < slots ? queue.nextPermit : nil].compactMap { $0 }.min()
+    soonest(deadlines.earliest, slotsTaken < slots ? queue.nextPermit : nil)
   }
 
   var runningKeys: [ActivityKey] { sorted(entries.filter { $0.value.stage == .running }.map { $0.key }) }
@@ -77,8 +83,9 @@ struct ActivityDesk {
 
   /// Whether one more of this name is worth holding: of limited ones a few.
   func welcomes(_ name: String) -> Bool {
-    guard let concurrency = limits[ExactText(name)]?.concurrency else { return true }
-    return queue.count(of: name) < concurrency * 2
+    guard let limits = limits[ExactText(name)] else { return true }
+    let most = [limits.concurrency, limits.rate, slots].compactMap { $0 }.min() ?? slots
+    return queue.count(of: name) < most * 2
   }
 
   // MARK: In and out
@@ -89,31 +96,30 @@ struct ActivityDesk {
     give(up: task.key)
     entries[task.key] = Entry(task: task, claim: claim)
     queue.append(task, limits[ExactText(task.name)])
-    let due = [task.attempt == 1 ? task.startBy : nil, task.closeBy].compactMap { $0 }.min()
-    if let due { deadlines.insert(Deadline(key: task.key, claim: claim), at: due) }
+    if let due = soonest(task.attempt == 1 ? task.startBy : nil, task.closeBy) {
+      deadlines.insert(Deadline(key: task.key, claim: claim), at: due)
+    }
   }
 
   /// The next task to run, if a slot is free and its limits let it.
   mutating func next(_ now: TimestampMS) -> ActivityTask? {
-    while slotsTaken < slots, let task = queue.popFirst(now) {
-      guard let entry = entries[task.key], entry.claim == task.claim, entry.stage == .queued else {
-        queue.finished(task.name)
-        continue
-      }
-      start(task.key, entry.claim, now)
-      return task
+    guard slotsTaken < slots else { return nil }
+    let task = queue.popFirst(now) { task in
+      entries[task.key].map { $0.claim == task.claim && $0.stage == .queued } ?? false
     }
-    return nil
+    guard let task, let entry = entries[task.key] else { return nil }
+    start(entry, now)
+    return task
   }
 
-  private mutating func start(_ key: ActivityKey, _ claim: ActivityClaim, _ now: TimestampMS) {
+  private mutating func start(_ entry: Entry, _ now: TimestampMS) {
     runningCount += 1
     slotsTaken += 1
-    entries[key]?.stage = .running
-    entries[key]?.startedAt = now
-    entries[key]?.beatAt = now
-    if let due = entries[key].flatMap({ timeout($0, now)?.at }) {
-      deadlines.insert(Deadline(key: key, claim: claim), at: due)
+    entry.stage = .running
+    entry.startedAt = now
+    entry.beatAt = now
+    if !entry.task.options.isDefault, let due = timeout(entry)?.at {
+      deadlines.insert(Deadline(key: entry.task.key, claim: entry.claim), at: due)
     }
   }
 
@@ -128,7 +134,7 @@ struct ActivityDesk {
     case .queued, .ended: return nil
     }
     runningCount -= 1
-    entries[key]?.stage = .ended
+    entry.stage = .ended
     ended[ExactText(key.instance), default: []].append(key)
     return Ended(task: entry.task, claim: entry.claim, heartbeat: entry.heartbeat)
   }
@@ -144,7 +150,7 @@ struct ActivityDesk {
         if entry.graceEndsAt <= now { give(up: due.key) }
         continue
       }
-      guard let timeout = timeout(entry, now) else { continue }
+      guard let timeout = timeout(entry) else { continue }
       guard timeout.at <= now else {
         deadlines.insert(due, at: timeout.at)
         continue
@@ -157,7 +163,7 @@ struct ActivityDesk {
   }
 
   /// The first of its time limits that ends an attempt.
-  private func timeout(_ entry: Entry, _ now: TimestampMS) -> (at: TimestampMS, limit: ActivityTimeout)? {
+  private func timeout(_ entry: Entry) -> (at: TimestampMS, limit: ActivityTimeout)? {
     let task = entry.task
     var first: (at: TimestampMS, limit: ActivityTimeout)?
     func consider(_ at: TimestampMS?, _ limit: ActivityTimeout) {
@@ -178,28 +184,29 @@ struct ActivityDesk {
 
   // MARK: Heartbeats
 
-  /// Answers whether the result is still wanted, and the claim under which the details are to be written now; one
-  /// write of an attempt is on its way at a time.
+  /// Answers whether the result is still wanted, and the claim under which the details are to be written now;
+  /// one write of an attempt is on its way at a time.
   mutating func beat(
     _ key: ActivityKey, token: Int64, _ details: Payload, _ now: TimestampMS
   ) -> (isWanted: Bool, write: ActivityClaim?) {
     guard let entry = entries[key], entry.stage == .running, entry.claim.token == token else {
       return (false, nil)
     }
-    entries[key]?.beatAt = now
-    entries[key]?.heartbeat = details
-    entries[key]?.hasUnwrittenHeartbeat = entry.isWritingHeartbeat
+    entry.beatAt = now
+    entry.heartbeat = details
+    entry.hasUnwrittenHeartbeat = entry.isWritingHeartbeat
     if entry.isWritingHeartbeat { return (true, nil) }
-    entries[key]?.isWritingHeartbeat = true
+    entry.isWritingHeartbeat = true
     return (true, entry.claim)
   }
 
   /// The details are on disk. Answers newer ones, to be written next.
   mutating func beatWritten(_ key: ActivityKey, _ claim: ActivityClaim) -> Payload? {
     guard let entry = entries[key], entry.claim == claim else { return nil }
-    entries[key]?.isWritingHeartbeat = entry.stage == .running && entry.hasUnwrittenHeartbeat
-    entries[key]?.hasUnwrittenHeartbeat = false
-    return entry.stage == .running && entry.hasUnwrittenHeartbeat ? entry.heartbeat : nil
+    let hasNews = entry.stage == .running && entry.hasUnwrittenHeartbeat
+    entry.isWritingHeartbeat = hasNews
+    entry.hasUnwrittenHeartbeat = false
+    return hasNews ? entry.heartbeat : nil
   }
 }
 
@@ -264,18 +271,19 @@ extension ActivityDesk {
     switch entry.stage {
     case .running:
       runningCount -= 1
-      entries[key]?.stage = .lingering
-      entries[key]?.graceEndsAt = now &+ graceMS
+      entry.stage = .lingering
+      entry.graceEndsAt = now &+ graceMS
       deadlines.insert(Deadline(key: key, claim: entry.claim), at: now &+ graceMS)
       effects.append(.cancelActivity(key))
-    case .queued: entries[key] = nil
+    case .queued: give(up: key)
     case .ended, .lingering: break
     }
   }
 
   /// Forgets an entry, and its slot with it.
   private mutating func give(up key: ActivityKey) {
-    guard let entry = entries.removeValue(forKey: key), entry.stage != .queued else { return }
+    guard let entry = entries.removeValue(forKey: key) else { return }
+    if entry.stage == .queued { return queue.forget(entry.task.name) }
     if entry.stage == .running { runningCount -= 1 }
     if entry.stage == .ended { forward(key) }
     slotsTaken -= 1

@@ -29,8 +29,12 @@ struct ActivityQueue {
   private var free = PriorityFIFO<Place>()
   private var limited: [ExactText: Limited] = [:]
   private var order: UInt64 = 0
+  /// In all queues.
+  private var waiting = 0
 
   func count(of name: String) -> Int { limited[ExactText(name)]?.waiting ?? 0 }
+  /// All that wait under a limit.
+  private(set) var limitedCount = 0
 
   /// When a rate lets the next one begin; nil: none waits for a rate.
   var nextPermit: TimestampMS? {
@@ -40,16 +44,30 @@ struct ActivityQueue {
 
   mutating func append(_ task: ActivityTask, _ limits: ActivityLimits?) {
     order &+= 1
+    waiting += 1
     let place = Place(task: task, order: order)
     let priority = task.options.priority
     guard let limits else { return free.append(place, priority: priority) }
     let name = ExactText(task.name)
     limited[name, default: Limited(limits: limits)].queue.append(place, priority: priority)
     limited[name]?.waiting += 1
+    limitedCount += 1
   }
 
-  /// Takes the next one that may begin; it counts as running until `finished`.
-  mutating func popFirst(_ now: TimestampMS) -> ActivityTask? {
+  /// Takes the next one that may begin; it counts as running until `finished`. Those that nobody wants any
+  /// more are dropped on the way, and count for no limit.
+  mutating func popFirst(_ now: TimestampMS, isWanted: (ActivityTask) -> Bool) -> ActivityTask? {
+    while waiting > 0, let (task, isLimited) = takeBest(now) {
+      waiting -= 1
+      guard isWanted(task) else { continue }
+      if isLimited { begin(task.name, now) }
+      return task
+    }
+    return nil
+  }
+
+  private mutating func takeBest(_ now: TimestampMS) -> (ActivityTask, isLimited: Bool)? {
+    if limited.isEmpty { return free.popFirst().map { ($0.task, false) } }
     var best = free.first.map { (priority: $0.priority, order: $0.element.order, name: ExactText?.none) }
     for (name, line) in limited {
       guard let next = line.queue.first, let permit = line.permit(), permit <= now else { continue }
@@ -57,19 +75,25 @@ struct ActivityQueue {
       best = (next.priority, next.element.order, name)
     }
     guard let best else { return nil }
-    guard let name = best.name else { return free.popFirst()?.task }
-    return takeLimited(name, now)
+    guard let name = best.name else { return free.popFirst().map { ($0.task, false) } }
+    return limited[name]?.queue.popFirst().map { ($0.task, true) }
   }
 
-  private mutating func takeLimited(_ name: ExactText, _ now: TimestampMS) -> ActivityTask? {
-    guard let place = limited[name]?.queue.popFirst() else { return nil }
-    limited[name]?.waiting -= 1
+  private mutating func begin(_ name: String, _ now: TimestampMS) {
+    forget(name)
+    let name = ExactText(name)
     limited[name]?.running += 1
     if let rate = limited[name]?.limits.rate {
       limited[name]?.begun.append(now)
       if (limited[name]?.begun.elements.count ?? 0) > rate { _ = limited[name]?.begun.popFirst() }
     }
-    return place.task
+  }
+
+  /// One that waits is not wanted any more; it leaves the queue when its turn comes.
+  mutating func forget(_ name: String) {
+    guard !limited.isEmpty, let waiting = limited[ExactText(name)]?.waiting, waiting > 0 else { return }
+    limited[ExactText(name)]?.waiting = waiting - 1
+    limitedCount -= 1
   }
 
   mutating func finished(_ name: String) {
@@ -84,6 +108,8 @@ struct ActivityQueue {
       while let place = limited[name]?.queue.popFirst() { places.append(place) }
       limited[name]?.waiting = 0
     }
+    waiting = 0
+    limitedCount = 0
     return places.sorted { $0.order < $1.order }.map { $0.task }
   }
 }

@@ -92,22 +92,28 @@ extension Dispatcher {
       backlog.isExpiring = true
       write(.expireActivities(limit: Limits.expiriesPerWrite))
     }
+    if backlog.leftOut.contains(where: { desk.welcomes($0) }) { backlog.mayHaveActivities = true }
     guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
     guard !filter.names.isEmpty else { return }
-    backlog.isClaimingActivities = true
-    if backlog.mayHaveUnheld { return write(.releaseUnheldActivities(held: claimsHeld)) }
-    backlog.mayHaveActivities = false
-    write(
-      .claimActivities(
-        welcomeFilter, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+    if backlog.mayHaveUnheld {
+      backlog.isClaimingActivities = true
+      return write(.releaseUnheldActivities(held: claimsHeld))
+    }
+    claimActivities()
   }
 
-  /// Names of which enough are held already are left to others.
-  private var welcomeFilter: ActivityFilter {
-    if registry.limits.isEmpty { return filter }
+  /// Names of which enough are held already are left to others, and asked for when there is room again.
+  private mutating func claimActivities() {
+    backlog.mayHaveActivities = false
     var welcome = filter
-    welcome.names = filter.names.filter { desk.welcomes($0) }
-    return welcome
+    if !registry.limits.isEmpty {
+      welcome.names = filter.names.filter { desk.welcomes($0) }
+      backlog.leftOut = filter.names.filter { !desk.welcomes($0) }
+    }
+    guard !welcome.names.isEmpty else { return }
+    backlog.isClaimingActivities = true
+    write(
+      .claimActivities(welcome, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
   }
 
   mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
@@ -138,6 +144,8 @@ extension Dispatcher {
 
   mutating func activitiesExpired(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isExpiring = false
+    // With orchestrations, that follows the claim of instances.
+    if isRunning, registry.orchestrations.isEmpty { findNextDue() }
     switch outcome {
     case .expired(let count) where count > 0:
       // Some may be open again.
@@ -175,7 +183,8 @@ extension Dispatcher {
     backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
   }
 
-  /// All claims that are ours, with those of turns that are on the way to the store.
+  /// All claims that are ours, with those of turns that are on the way to the store, and of results that no
+  /// turn has taken: the desk does not have those that ran out of time.
   private var claimsHeld: [ActivityKey: ActivityClaim] {
     var claims = desk.held
     for held in held.values {
@@ -233,6 +242,8 @@ extension Dispatcher {
     case .activityRetry(let key, let claim, _, let at, _):
       settled(key, claim)
       backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, at)
+      // The pause may be over before the commit is: then no tick comes to look for it.
+      if at <= now { backlog.mayHaveActivities = true }
     case .deferActivity(let key, let claim, _):
       settled(key, claim)
       // It may have a time limit, which is the store's to keep from here on.

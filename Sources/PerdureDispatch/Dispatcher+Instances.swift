@@ -21,7 +21,8 @@ extension Dispatcher {
     pump(now)
   }
 
-  /// Somebody changed an instance as a whole: suspended, resumed or put it back to work. What we hold is void.
+  /// Somebody changed an instance as a whole: suspended, resumed or put it back to work. What we hold is
+  /// void.
   package mutating func instanceChanged(_ instance: InstanceID, now: TimestampMS) {
     if let held = held[ExactText(instance)] {
       forwardResults(held)
@@ -319,11 +320,8 @@ extension Dispatcher {
 
   private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {
     guard let state = held.state else { return }
-    if let deadline = state.cancelDeadline {
-      held.mustEnd = deadline <= now
-      timers.insert(
-        DueTimer(instance: held.instance, execution: state.execution, action: nil), at: deadline)
-    }
+    held.mustEnd = state.endBy.map { $0 <= now } ?? false
+    armEnd(state)
     for (action, fireAt) in state.timers.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
       if fireAt <= now {
         held.incoming.append(.timerDue(action))

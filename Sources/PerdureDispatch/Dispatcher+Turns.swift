@@ -43,7 +43,7 @@ extension Dispatcher {
   mutating func timerIsDue(_ due: DueTimer, _ now: TimestampMS) {
     guard let held = held[ExactText(due.instance)], let state = held.state else { return }
     guard let action = due.action else {
-      guard state.execution == due.execution, let end = state.cancelDeadline, end <= now else { return }
+      guard state.execution == due.execution, let end = state.endBy, end <= now else { return }
       held.mustEnd = true
       return becameReady(held)
     }
@@ -186,7 +186,7 @@ extension Dispatcher {
   mutating func turnWritten(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
     guard let held = held[ExactText(commit.instance)], held.phase == .committing,
       held.revision == commit.revision
-    else { return }
+    else { return turnLandedUnheld(commit, outcome, now) }
     switch outcome {
     case .turned(let hasWaitingMessages):
       for line in held.logs { log(line.level, line.message, now, held) }
@@ -209,6 +209,15 @@ extension Dispatcher {
     }
   }
 
+  /// The instance was suspended or deleted in the same group commit, and we heard of that first. Nobody here
+  /// holds what the turn claimed for us.
+  private mutating func turnLandedUnheld(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
+    guard case .turned = outcome else { return }
+    desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)
+    let claimed = commit.scheduled.filter { $0.claim != nil }
+    if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+  }
+
   private mutating func landed(_ held: Held, _ commit: TurnCommit, _ now: TimestampMS) {
     held.revision = commit.revision + 1
     held.forget(commit.consumed)
@@ -228,11 +237,8 @@ extension Dispatcher {
       held.next = nil
       held.state = next
       held.hostEvents = 0
-      if let deadline = next.cancelDeadline {
-        timers.insert(
-          DueTimer(instance: commit.instance, execution: next.execution, action: nil), at: deadline)
-      }
       held.incoming.removeAll { if case .message = $0 { false } else { true } }
+      armEnd(next)
       // The values that it begins with are in the store.
       if !next.kvKeys.isEmpty { return reload(held) }
     } else {
@@ -240,6 +246,12 @@ extension Dispatcher {
       armTimers(commit)
     }
     settle(held)
+  }
+
+  /// The time to clean up, if it is limited.
+  mutating func armEnd(_ state: ExecutionState) {
+    guard let end = state.endBy else { return }
+    timers.insert(DueTimer(instance: state.instance, execution: state.execution, action: nil), at: end)
   }
 
   private mutating func armTimers(_ commit: TurnCommit) {

@@ -83,6 +83,8 @@ package struct Dispatcher {
     /// A claim failed: it may have landed all the same.
     var mayHaveUnheld = false
     var mayHaveExpired = false
+    /// Activities that the last claim passed over, because enough of them wait here under their limit.
+    var leftOut: [String] = []
     var isExpiring = false
     var isFindingNextDue = false
   }
@@ -105,14 +107,13 @@ package struct Dispatcher {
 
   /// When `tick` is wanted next.
   package var nextDeadline: TimestampMS? {
-    var candidates = [timers.earliest, retries.earliest, deferred.earliest, desk.nextDeadline].compactMap {
-      $0
-    }
+    var next = soonest(
+      soonest(timers.earliest, retries.earliest), soonest(deferred.earliest, desk.nextDeadline))
     if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
-      candidates.append(due)
+      next = soonest(next, due)
     }
-    if case .stopping(let until) = stage, !isAtRest { candidates.append(until) }
-    return candidates.min()
+    if case .stopping(let until) = stage, !isAtRest { next = soonest(next, until) }
+    return next
   }
 
   /// Instances in memory. For tests and figures.

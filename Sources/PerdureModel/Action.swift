@@ -31,7 +31,8 @@ package enum ActionKind: Hashable, Sendable {
   case unsubscribeTopic(String)
   /// To all instances that are subscribed at that moment.
   case publish(topic: String, data: Payload)
-  case answerCall(call: String, outcome: Outcome)
+  // Indirect for the same reason as EventKind.callAnswered.
+  indirect case answerCall(call: String, outcome: Outcome)
   /// The new path of a change was taken.
   case recordPatch(String)
 }

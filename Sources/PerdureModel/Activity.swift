@@ -39,12 +39,13 @@ package struct ActivityTask: Hashable, Sendable {
   package var options: ActivityOptions
   /// The time of the turn that scheduled it.
   package var scheduledAt: TimestampMS
-  /// Attempts that failed. (Those that nobody heard of again, because their process died, are not counted.)
-  package var failures: Int64 = 0
-  /// Of the attempt before this one.
-  package var lastFailure: Failure?
-  /// The details of the last heartbeat, of whichever attempt.
-  package var lastHeartbeat: Payload?
+  private var progress = Seldom<Progress>()
+
+  private struct Progress: SeldomValue {
+    var failures: Int64 = 0
+    var lastFailure: Failure?
+    var lastHeartbeat: Payload?
+  }
   /// Who may run it. A result under another claim is discarded.
   package var claim: ActivityClaim?
 
@@ -62,6 +63,22 @@ package struct ActivityTask: Hashable, Sendable {
     self.claim = claim
     self.options = options
     self.scheduledAt = scheduledAt
+  }
+
+  /// Attempts that failed. (Those that nobody heard of again, because their process died, are not counted.)
+  package var failures: Int64 {
+    get { progress.isDefault ? 0 : progress.value.failures }
+    set { progress.value.failures = newValue }
+  }
+  /// Of the attempt before this one.
+  package var lastFailure: Failure? {
+    get { progress.isDefault ? nil : progress.value.lastFailure }
+    set { progress.value.lastFailure = newValue }
+  }
+  /// The details of the last heartbeat, of whichever attempt.
+  package var lastHeartbeat: Payload? {
+    get { progress.isDefault ? nil : progress.value.lastHeartbeat }
+    set { progress.value.lastHeartbeat = newValue }
   }
 
   /// Attempts that nobody heard of again.

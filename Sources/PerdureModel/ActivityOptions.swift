@@ -1,28 +1,65 @@
 /// How an activity is to be run: what the code asked for when it scheduled it. Recorded with the schedule.
 package struct ActivityOptions: Hashable, Sendable {
-  /// nil: one attempt (more only when a process dies under it).
-  package var retry: RetryPolicy?
-  /// From the schedule to the first attempt. Not retried.
-  package var scheduleToStartMS: Int64?
-  /// One attempt. Retried like any failure.
-  package var startToCloseMS: Int64?
-  /// Everything: waiting, attempts, pauses.
-  package var scheduleToCloseMS: Int64?
-  /// Between two heartbeats of an attempt. Retried like any failure.
-  package var heartbeatMS: Int64?
-  /// Only runtimes that serve this tag run it; nil: those that serve untagged work.
-  package var tag: String?
-  /// Activities of one session run on one runtime, as long as that one lives.
-  package var session: String?
-  /// Higher ones first.
-  package var priority: Int64 = 0
+  private struct Fields: SeldomValue {
+    var retry: RetryPolicy?
+    var scheduleToStartMS: Int64?
+    var startToCloseMS: Int64?
+    var scheduleToCloseMS: Int64?
+    var heartbeatMS: Int64?
+    var tag: String?
+    var session: String?
+    var priority: Int64 = 0
+  }
+
+  private var fields = Seldom<Fields>()
 
   package static let priorityRange: ClosedRange<Int64> = -1_000...1_000
   package static let durationRangeMS: ClosedRange<Int64> = 1...(1 << 40)
 
   package init() {}
 
-  package var isDefault: Bool { self == ActivityOptions() }
+  package var isDefault: Bool { fields.isDefault }
+
+  /// nil: one attempt (more only when a process dies under it).
+  package var retry: RetryPolicy? {
+    get { isDefault ? nil : fields.value.retry }
+    set { fields.value.retry = newValue }
+  }
+  /// From the schedule to the first attempt. Not retried.
+  package var scheduleToStartMS: Int64? {
+    get { isDefault ? nil : fields.value.scheduleToStartMS }
+    set { fields.value.scheduleToStartMS = newValue }
+  }
+  /// One attempt. Retried like any failure.
+  package var startToCloseMS: Int64? {
+    get { isDefault ? nil : fields.value.startToCloseMS }
+    set { fields.value.startToCloseMS = newValue }
+  }
+  /// Everything: waiting, attempts, pauses.
+  package var scheduleToCloseMS: Int64? {
+    get { isDefault ? nil : fields.value.scheduleToCloseMS }
+    set { fields.value.scheduleToCloseMS = newValue }
+  }
+  /// Between two heartbeats of an attempt. Retried like any failure.
+  package var heartbeatMS: Int64? {
+    get { isDefault ? nil : fields.value.heartbeatMS }
+    set { fields.value.heartbeatMS = newValue }
+  }
+  /// Only runtimes that serve this tag run it; nil: those that serve untagged work.
+  package var tag: String? {
+    get { isDefault ? nil : fields.value.tag }
+    set { fields.value.tag = newValue }
+  }
+  /// Activities of one session run on one runtime, as long as that one lives.
+  package var session: String? {
+    get { isDefault ? nil : fields.value.session }
+    set { fields.value.session = newValue }
+  }
+  /// Higher ones first.
+  package var priority: Int64 {
+    get { isDefault ? 0 : fields.value.priority }
+    set { fields.value.priority = newValue }
+  }
 }
 
 /// Whether and when a failed attempt is followed by another.
@@ -94,13 +131,14 @@ extension ActivityTask {
   /// When its time is over although nobody holds it; nil: never.
   package func expiresAt(_ wait: ActivityWait) -> TimestampMS? {
     switch wait {
-    case .notStarted: [startBy, closeBy].compactMap { $0 }.min()
+    case .notStarted: soonest(startBy, closeBy)
     case .betweenAttempts: closeBy
     case .deferred(let startedAt, let beatAt):
-      [
-        closeBy, options.startToCloseMS.map { startedAt &+ $0 },
-        options.heartbeatMS.map { max(startedAt, beatAt) &+ $0 },
-      ].compactMap { $0 }.min()
+      soonest(
+        closeBy,
+        soonest(
+          options.startToCloseMS.map { startedAt &+ $0 },
+          options.heartbeatMS.map { max(startedAt, beatAt) &+ $0 }))
     }
   }
 
@@ -141,6 +179,9 @@ extension ActivityTask {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     func take(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     for byte in "\(key.instance)/\(key.execution)/\(key.action)/\(attempt)".utf8 { take(byte) }
+    // The last bytes hardly reach the upper bits by themselves.
+    hash = (hash ^ hash >> 33) &* 0xff51_afd7_ed55_8ccd
+    hash ^= hash >> 33
     let part = Double(hash >> 11) * 0x1p-53 * Double(min(retry.jitterPercent, 100)) / 100
     return interval - Int64(Double(interval) * part)
   }

@@ -33,21 +33,56 @@ package enum StartPolicy: String, Hashable, Sendable, CaseIterable {
 
 /// What a start says beside name, version and input.
 package struct StartOptions: Hashable, Sendable {
-  package var policy = StartPolicy.fail
-  /// Not before this moment; 0: at once.
-  package var startAt: TimestampMS = 0
-  /// Higher ones first. Of instances.
-  package var priority: Int64 = 0
-  /// The user's own labels: a JSON object of strings.
-  package var attributes: Payload?
-  /// The user's own note: any JSON.
-  package var memo: Payload?
-  /// A second start with the same key comes to the instance of the first one.
-  package var dedupKey: String?
-  /// Of a child.
-  package var closePolicy = ParentClosePolicy.cancel
+  private struct Fields: SeldomValue {
+    var policy = StartPolicy.fail
+    var startAt: TimestampMS = 0
+    var priority: Int64 = 0
+    var attributes: Payload?
+    var memo: Payload?
+    var dedupKey: String?
+    var closePolicy = ParentClosePolicy.cancel
+  }
+
+  private var fields = Seldom<Fields>()
 
   package init() {}
+
+  package var isDefault: Bool { fields.isDefault }
+
+  package var policy: StartPolicy {
+    get { isDefault ? .fail : fields.value.policy }
+    set { fields.value.policy = newValue }
+  }
+  /// Not before this moment; 0: at once.
+  package var startAt: TimestampMS {
+    get { isDefault ? 0 : fields.value.startAt }
+    set { fields.value.startAt = newValue }
+  }
+  /// Higher ones first. Of instances.
+  package var priority: Int64 {
+    get { isDefault ? 0 : fields.value.priority }
+    set { fields.value.priority = newValue }
+  }
+  /// The user's own labels: a JSON object of strings.
+  package var attributes: Payload? {
+    get { isDefault ? nil : fields.value.attributes }
+    set { fields.value.attributes = newValue }
+  }
+  /// The user's own note: any JSON.
+  package var memo: Payload? {
+    get { isDefault ? nil : fields.value.memo }
+    set { fields.value.memo = newValue }
+  }
+  /// A second start with the same key comes to the instance of the first one.
+  package var dedupKey: String? {
+    get { isDefault ? nil : fields.value.dedupKey }
+    set { fields.value.dedupKey = newValue }
+  }
+  /// Of a child.
+  package var closePolicy: ParentClosePolicy {
+    get { isDefault ? .cancel : fields.value.closePolicy }
+    set { fields.value.closePolicy = newValue }
+  }
 }
 
 /// A request for a new instance: kept in its row until the first turn has made OrchestrationStarted of it.

@@ -4,7 +4,7 @@ package struct RuntimeSettings: Hashable, Sendable {
   package static let turnThreadsRange = 1...64
   package static let cachedInstancesRange = 0...1_000_000
   package static let sessionsRange = 0...100_000
-  package static let sessionIdleRange = 1_000...1_000_000_000
+  package static let sessionIdleRange = 1...1_000_000_000
   package static let activityGraceRange = 0...1_000_000_000
   package static let tagsMax = 100
 

@@ -27,15 +27,7 @@ package struct TurnCommit: Hashable, Sendable {
   package var scheduled: [ActivityTask]
   package var starts: [ChildStart]
   package var messages: [OutgoingMessage]
-  /// Changes of the key-value state, in order, each with its time.
-  package var kvChanges: [TimedKVChange]
-  /// Looks at other instances; each is answered with a `MessageKind.requestEnded`.
-  package var kvReads: [KVReadRequest]
-  package var topicChanges: [TopicChange]
-  package var publications: [Publication]
-  package var callAnswers: [CallAnswer]
-  /// Open children to be terminated because the parent ended.
-  package var terminations: [InstanceID]
+  private var extras = Seldom<Extras>()
   /// When the instance needs attention next. The store puts 0 instead if messages remain in the inbox.
   package var wakeAt: TimestampMS?
   /// Who keeps the instance in memory. nil: nobody, so that any runtime may claim it.
@@ -59,12 +51,48 @@ package struct TurnCommit: Hashable, Sendable {
     scheduled = []
     starts = []
     messages = []
-    kvChanges = []
-    kvReads = []
-    topicChanges = []
-    publications = []
-    callAnswers = []
-    terminations = []
+  }
+}
+
+extension TurnCommit {
+  private struct Extras: SeldomValue {
+    var kvChanges: [TimedKVChange] = []
+    var kvReads: [KVReadRequest] = []
+    var topicChanges: [TopicChange] = []
+    var publications: [Publication] = []
+    var callAnswers: [CallAnswer] = []
+    var terminations: [InstanceID] = []
+  }
+
+  /// None of what follows is there.
+  package var hasNoExtras: Bool { extras.isDefault }
+
+  /// Changes of the key-value state, in order, each with its time.
+  package var kvChanges: [TimedKVChange] {
+    get { hasNoExtras ? [] : extras.value.kvChanges }
+    _modify { yield &extras.value.kvChanges }
+  }
+  /// Looks at other instances; each is answered with a `MessageKind.requestEnded`.
+  package var kvReads: [KVReadRequest] {
+    get { hasNoExtras ? [] : extras.value.kvReads }
+    set { extras.value.kvReads = newValue }
+  }
+  package var topicChanges: [TopicChange] {
+    get { hasNoExtras ? [] : extras.value.topicChanges }
+    set { extras.value.topicChanges = newValue }
+  }
+  package var publications: [Publication] {
+    get { hasNoExtras ? [] : extras.value.publications }
+    set { extras.value.publications = newValue }
+  }
+  package var callAnswers: [CallAnswer] {
+    get { hasNoExtras ? [] : extras.value.callAnswers }
+    set { extras.value.callAnswers = newValue }
+  }
+  /// Open children to be terminated because the parent ended.
+  package var terminations: [InstanceID] {
+    get { hasNoExtras ? [] : extras.value.terminations }
+    set { extras.value.terminations = newValue }
   }
 }
 

@@ -24,6 +24,8 @@ package struct ExecutionState: Hashable, Sendable {
   /// What the history takes, by its payloads and names.
   package internal(set) var historyBytes: Int64 = 0
   package internal(set) var kvKeys: Set<ExactText> = []
+  /// Calls that code has taken and not answered.
+  package internal(set) var openCalls: Set<String> = []
   package internal(set) var isEnded = false
 
   /// Stored by the commit that began this execution, and not yet seen by code.
@@ -45,23 +47,20 @@ package struct ExecutionState: Hashable, Sendable {
     lastEventAt = at
   }
 
-  /// The first events are stored, and code is yet to see them. A time to clean up that an earlier execution was
-  /// given runs on.
-  mutating func begin(with events: [Event]) {
-    initial = events
-    for event in events {
-      if case .cancellationRequested(_, let deadline) = event.kind { cancelDeadline = deadline }
-    }
-  }
-
   /// No turn has run: code has not seen a single event.
   package var isFresh: Bool { lastDelivered == 0 }
 
-  /// The next moment a timer is due, or the time to clean up is over.
-  package var nextTimer: TimestampMS? {
-    guard let cancelDeadline else { return timers.values.min() }
-    return min(cancelDeadline, timers.values.min() ?? cancelDeadline)
+  /// When the time to clean up is over, also while code has not seen that it is to cancel itself.
+  package var endBy: TimestampMS? {
+    if cancellationReason != nil { return cancelDeadline }
+    for event in initial {
+      if case .cancellationRequested(_, let deadline) = event.kind { return deadline }
+    }
+    return nil
   }
+
+  /// The next moment a timer is due, or the time to clean up is over.
+  package var nextTimer: TimestampMS? { [endBy, timers.values.min()].compactMap { $0 }.min() }
 
   /// The instance of a child that the code gave no id.
   func childID(of action: ActionID) -> InstanceID { Self.childID(instance, execution, action) }
@@ -111,7 +110,10 @@ extension ExecutionState {
       if let taker = mailbox.receive(message) { close(taker) }
     case .callReceived(let call, let name, let input):
       let message = Mailbox.Kept(event: event.id, channel: .call, name: name, data: input, call: call)
-      if let taker = mailbox.receive(message) { close(taker) }
+      if let taker = mailbox.receive(message) {
+        openCalls.insert(call)
+        close(taker)
+      }
     case .cancellationRequested(let reason, let deadline):
       if cancellationReason == nil {
         cancellationReason = reason
@@ -123,7 +125,9 @@ extension ExecutionState {
       open[origin.action] = .timer
       timers[origin.action] = fireAt
     case .subscribed(let origin, let channel, let name):
-      if !mailbox.subscribe(origin.action, channel: channel, name: name) {
+      if let taken = mailbox.subscribe(origin.action, channel: channel, name: name) {
+        if let call = taken.call { openCalls.insert(call) }
+      } else {
         open[origin.action] = .wait(channel, name: name)
       }
     case .subOrchestrationScheduled(let origin, _, _, let instance, _, let closePolicy):
@@ -140,8 +144,9 @@ extension ExecutionState {
       .orchestrationContinuedAsNew, .orchestrationTerminated:
       isEnded = true
     case .orchestrationStarted, .detachedOrchestrationScheduled, .customStatusUpdated, .cancelIgnored,
-      .topicSubscribed, .topicUnsubscribed, .published, .callAnswered, .patchRecorded:
+      .topicSubscribed, .topicUnsubscribed, .published, .patchRecorded:
       break
+    case .callAnswered(_, let call, _): openCalls.remove(call)
     }
   }
 

@@ -8,8 +8,8 @@ package struct HistoryFault: Error, Hashable, Sendable {
 }
 
 extension ExecutionState {
-  /// Checks a history and folds it; `kv` is the state that the execution began with. The history of a running execution: a terminal event may only be the
-  /// last.
+  /// Checks a history and folds it; `kv` is the state that the execution began with. The history of a running
+  /// execution: a terminal event may only be the last.
   package static func folding(
     _ history: [Event], instance: InstanceID, execution: ExecutionID, kv: [KVEntry] = []
   ) throws(HistoryFault) -> ExecutionState {
@@ -26,7 +26,7 @@ extension ExecutionState {
     state.kvKeys = Set(kv.map { ExactText($0.key) })
     if history.allSatisfy({ $0.kind.isDelivered }) {
       // Every turn leaves an action or an end, so none has run.
-      state.begin(with: history)
+      state.initial = history
     } else {
       state.foldInOrderOfRun(history)
     }

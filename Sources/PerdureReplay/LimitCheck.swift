@@ -1,7 +1,7 @@
 import PerdureModel
 
-/// Limits that an action can break by itself. Hosts raise them in the code, where they can be caught; this is the
-/// net for hosts that do not.
+/// Limits that an action can break by itself. Hosts raise them in the code, where they can be caught; this is
+/// the net for hosts that do not.
 struct LimitCheck {
   let limits: LimitSettings
 
@@ -16,9 +16,10 @@ struct LimitCheck {
       return self.name(name, "activity") ?? payload(input, "the input of activity '\(name)'")
         ?? tag(options.tag, "tag") ?? tag(options.session, "session")
     case .subscribe(let channel, let name): return self.name(name, channel.rawValue)
-    case .scheduleSubOrchestration(let name, _, let instance, let input, _),
-      .startDetached(let name, _, let instance, let input):
+    case .scheduleSubOrchestration(let name, let version, let instance, let input, _),
+      .startDetached(let name, let version, let instance, let input):
       return self.name(name, "orchestration") ?? id(instance ?? child, "of a child")
+        ?? size(version?.utf8.count ?? 0, "the version", Limits.nameBytes)
         ?? payload(input, "the input of orchestration '\(name)'")
     case .setCustomStatus(let status):
       return size(status?.bytes.count ?? 0, "the custom status", limits.customStatusBytes)
@@ -29,15 +30,23 @@ struct LimitCheck {
     case .subscribeTopic(let topic), .unsubscribeTopic(let topic): return name(topic, "topic")
     case .publish(let topic, let data):
       return name(topic, "topic") ?? payload(data, "the message to topic '\(topic)'")
-    case .answerCall(_, .completed(let result)): return payload(result, "the answer to a call")
-    case .answerCall(_, .failed(let failure)):
-      return size(failure.sizeEstimate, "the failure of a call", Limits.failureBytes)
+    case .answerCall(let call, let outcome): return breach(of: call, outcome)
     case .recordPatch(let patch): return name(patch, "patch")
     case .createTimer, .cancel: return nil
     }
   }
 
+  private func breach(of call: String, _ outcome: Outcome) -> Failure? {
+    if let breach = size(call.utf8.count, "the id of a call", Limits.instanceIDBytes) { return breach }
+    switch outcome {
+    case .completed(let result): return payload(result, "the answer to a call")
+    case .failed(let failure):
+      return size(failure.sizeEstimate, "the failure of a call", Limits.failureBytes)
+    }
+  }
+
   private func breach(of change: KVChange, _ keys: Set<ExactText>) -> Failure? {
+    if case .clear(let key) = change { return size(key.utf8.count, "the key", Limits.kvKeyBytes) }
     guard case .set(let key, let value) = change else { return nil }
     if keys.count >= limits.kvKeys, !keys.contains(ExactText(key)) {
       return failure("\(keys.count) keys are set; the limit is \(limits.kvKeys) per instance")

@@ -67,6 +67,13 @@ extension TurnWriter {
     }
     let carried = untaken + unseenStored.map { $0.kind }
     add(.orchestrationContinuedAsNew(version: version, input: input))
+    // The next execution knows nothing of these, so nobody would answer them.
+    for call in state.openCalls.sorted() {
+      let failure = Failure(
+        type: FailureType.wrongStatus,
+        message: "instance '\(state.instance)' continued as new without an answer")
+      conclusion.commit.callAnswers.append(CallAnswer(call: call, outcome: .failed(failure)))
+    }
     let pinned = version ?? latestVersion
     var next = ExecutionState(
       instance: state.instance, execution: state.execution + 1, orchestration: state.orchestration,
@@ -78,8 +85,7 @@ extension TurnWriter {
       kinds.append(.cancellationRequested(reason: reason, deadline: state.cancelDeadline))
     }
     next.kvKeys = state.kvKeys
-    next.begin(
-      with: kinds.enumerated().map { Event(id: Int64($0.offset) + 1, at: now, kind: $0.element) })
+    next.initial = kinds.enumerated().map { Event(id: Int64($0.offset) + 1, at: now, kind: $0.element) }
     conclusion.commit.nextExecution = next.initial
     conclusion.commit.orchestrationVersion = pinned
     conclusion.commit.wakeAt = 0

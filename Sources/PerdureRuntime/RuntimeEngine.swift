@@ -31,10 +31,11 @@ final class RuntimeEngine: @unchecked Sendable {
 
   func run() {
     while !isDone {
-      let deadline = dispatcher.nextDeadline.map { hub.clock.monotonicNS(at: $0) }
+      let due = dispatcher.nextDeadline
+      let deadline = due.map { hub.clock.monotonicNS(at: $0) }
       guard let inputs = runtime.inputs.take(untilMonotonicNS: deadline) else { break }
       let now = hub.clock.now()
-      if let due = dispatcher.nextDeadline, due <= now { dispatcher.tick(now: now) }
+      if let due, due <= now { dispatcher.tick(now: now) }
       for input in inputs { handle(input, now) }
       for effect in dispatcher.takeEffects() { perform(effect, now) }
       if !writes.isEmpty {

@@ -70,7 +70,7 @@ package final class ActivityTicket: Sendable {
   init(_ task: ActivityTask, _ runtime: Runtime, now: TimestampMS) {
     self.task = task
     self.runtime = runtime
-    deadline = [task.closeBy, task.options.startToCloseMS.map { now &+ $0 }].compactMap { $0 }.min()
+    deadline = soonest(task.closeBy, task.options.startToCloseMS.map { now &+ $0 })
   }
 
   package var limits: LimitSettings { runtime.limits }
@@ -83,8 +83,8 @@ package final class ActivityTicket: Sendable {
     take()?()
   }
 
-  /// Calls `listener` once, when the result is no longer wanted; now if that is so already. It must not block.
-  /// false: there is one already, or the ticket is answered.
+  /// Calls `listener` once, when the result is no longer wanted; now if that is so already. It must not
+  /// block. false: there is one already, or the ticket is answered.
   package func onCancel(_ listener: @escaping @Sendable () -> Void) -> Bool {
     let isTaken = self.listener.withLock { place in
       guard place == nil, !isDone.load(ordering: .acquiring) else { return false }

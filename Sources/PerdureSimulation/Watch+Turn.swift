@@ -78,7 +78,8 @@ extension Watch {
     }
     let seen = commit.events.compactMap { event -> MessageKind? in
       switch event.kind {
-      case .messageReceived(let channel, let name, let data): .raised(channel: channel, name: name, data: data)
+      case .messageReceived(let channel, let name, let data):
+        .raised(channel: channel, name: name, data: data)
       case .callReceived(let call, let name, let input): .call(id: call, name: name, input: input)
       default: nil
       }
@@ -134,6 +135,7 @@ extension Watch {
       life.inbox.removeAll { commit.consumed.contains($0.sequence) }
       for event in commit.events { life.take(event.kind) }
       for change in commit.kvChanges { life.apply(change) }
+      for answer in commit.callAnswers { life.apply(answer) }
       if commit.status.isTerminal {
         life.inbox = []
         life.topics = []

@@ -73,6 +73,13 @@ struct Watch {
 
   func life(_ instance: InstanceID) -> Life? { place(instance).map { lives[$0] } }
 
+  /// No parent waits for it.
+  func isTop(_ life: Life) -> Bool {
+    guard let parent = life.start.parent.flatMap({ self.life($0.instance) }) else { return true }
+    return parent.status.isTerminal || isGivenUp(life.start.parent)
+      || life.start.parent?.execution != Int64(parent.histories.count)
+  }
+
   /// Of the life that has the id now.
   func place(_ instance: InstanceID) -> Int? {
     guard let place = places[instance], !lives[place].isGone else { return nil }
@@ -183,6 +190,7 @@ struct Watch {
     guard let life = life(instance), let base = life.bases.last else { return }
     require(
       snapshot.kv == base,
-      "'\(instance)' is read with \(snapshot.kv.count) values; its execution began with \(base.count) others.")
+      "'\(instance)' is read with \(snapshot.kv.count) values; its execution began with \(base.count) others."
+    )
   }
 }

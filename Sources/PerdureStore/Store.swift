@@ -31,18 +31,19 @@ package protocol Store: AnyObject, Sendable {
   func list(_ query: ListQuery) throws(StoreError) -> ListPage
   func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage?
 
-  /// The key-value state of an instance, by key; of one key only if the query names it. nil: no such instance.
+  /// The key-value state of an instance, by key; of one key only if the query names it. nil: no such
+  /// instance.
   func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]?
-  /// How a call to an instance stands. A call that an ended instance left unanswered stays `.waiting`; so does one
-  /// that is kept for an id that nobody has.
+  /// How a call to an instance stands. A call that an ended instance left unanswered stays `.waiting`.
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState
   /// The pending activities of an instance, by action; none of one that is not there.
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask]
-  /// Those of these claims that are no longer valid: the work was cancelled, ended, deferred or taken by others.
+  /// Those of these claims that are no longer valid: the work was cancelled, ended, deferred or taken by
+  /// others.
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity]
 
-  /// Registers a runtime, with what it serves, and answers its id. It counts as alive until `leave`, or until its
-  /// process is gone.
+  /// Registers a runtime, with what it serves, and answers its id. It counts as alive until `leave`, or until
+  /// its process is gone.
   func join(serving service: NodeService) throws(StoreError) -> NodeID
   /// What the living runtimes serve, in the order in which they joined.
   func services() throws(StoreError) -> [NodeService]

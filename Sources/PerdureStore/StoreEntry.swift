@@ -2,14 +2,14 @@ package import PerdureModel
 
 /// One unit of writing: it lands whole or is refused whole, independent of its neighbours in the group.
 package enum StoreEntry: Hashable, Sendable {
-  /// A new instance. `owner` is the runtime that will hold it in memory (it must be told by the caller); none for
-  /// one that starts later. What a taken id means is `StartOptions.policy`; a known `dedupKey` comes first. Messages
-  /// that were kept for the id are in the inbox from the beginning. An instance that gives way hands its revision
-  /// on, raised by one: a turn that was computed for it is void.
+  /// A new instance. `owner` is the runtime that will hold it in memory (it must be told by the caller); none
+  /// for one that starts later. What a taken id means is `StartOptions.policy`; a known `dedupKey` comes
+  /// first. Messages that were kept for the id are in the inbox from the beginning. An instance that gives
+  /// way hands its revision on, raised by one: a turn that was computed for it is void.
   case start(InstanceStart, owner: NodeID?, now: TimestampMS)
-  /// A message from outside. A call is also noted under its id, so that its answer can be found; one whose id is
-  /// known is not posted again, also after the instance ended. A message to a pending instance that starts later
-  /// does not wake it, unless it is a cancel.
+  /// A message from outside. A call is also noted under its id, so that its answer can be found; one whose id
+  /// is known is not posted again, also after the instance ended. A message to a pending instance that starts
+  /// later does not wake it, unless it is a cancel.
   case post(OutgoingMessage, now: TimestampMS)
   /// To all instances that are subscribed to the topic and have not ended; full inboxes are skipped.
   case publish(Publication, now: TimestampMS)
@@ -26,8 +26,8 @@ package enum StoreEntry: Hashable, Sendable {
   ///     terminate   all that have not ended   Terminated, with an event of its own, the failure
   ///                                           `Failure.terminated`, no messages, activities or subscriptions
   ///
-  /// The parent of a terminated instance gets a message, if it has not ended. Children that have not ended are
-  /// sent a cancel, terminated for the same reason without their parent being told, or left alone: as
+  /// The parent of a terminated instance gets a message, if it has not ended. Children that have not ended
+  /// are sent a cancel, terminated for the same reason without their parent being told, or left alone: as
   /// `StartOptions.closePolicy` says.
   case control(InstanceID, ControlVerb, reason: String, now: TimestampMS)
   /// Marks the instance as needing a person: no more turns, messages are kept. A suspended one conflicts.
@@ -43,12 +43,13 @@ package enum StoreEntry: Hashable, Sendable {
   /// Gives instances back: nobody holds them in memory. Those not owned by `node` are left alone.
   case releaseInstances(node: NodeID, instances: [InstanceID])
 
-  /// Takes up to `limit` visible activities that no live node holds, that are not deferred, and that the filter
-  /// takes. Highest priority first, then those that are visible the longest, then in the order of their schedules.
-  /// Each gets a claim with a new token, and the next attempt number unless the last claim was given back unrun:
-  /// an attempt whose node died or left counts. Work of a session goes to the node that has the session; a
-  /// session without a live node, or unused for `sessionIdleMS`, is taken over (at most `sessionsMax` per node). It
-  /// is used when its work is claimed, while that is held, and when it ends or is deferred.
+  /// Takes up to `limit` visible activities that no live node holds, that are not deferred, and that the
+  /// filter takes. Highest priority first, then those that are visible the longest, then in the order of
+  /// their schedules. Each gets a claim with a new token, and the next attempt number unless the last claim
+  /// was given back unrun: an attempt whose node died or left counts. Work of a session goes to the node that
+  /// has the session; a session without a live node, or unused for `sessionIdleMS`, is taken over (at most
+  /// `sessionsMax` per node). It is used when its work is claimed, while that is held, and when it ends or is
+  /// deferred.
   case claimActivities(node: NodeID, filter: ActivityFilter, limit: Int, now: TimestampMS)
   /// Gives activities back unrun. Those whose claim is no longer this one are left alone.
   case releaseActivities([ClaimedActivity])
@@ -63,16 +64,16 @@ package enum StoreEntry: Hashable, Sendable {
     ActivityKey, claim: ActivityClaim, failure: Failure, retryAt: TimestampMS, heartbeat: Payload?)
   /// Progress of an attempt, for the next one to read.
   case activityHeartbeat(ActivityKey, claim: ActivityClaim, details: Payload)
-  /// The attempt will be completed from elsewhere, by its token. Nobody holds it until then. It began when it was
-  /// claimed, and counts as a heartbeat now.
+  /// The attempt will be completed from elsewhere, by its token. Nobody holds it until then. It began when it
+  /// was claimed, and counts as a heartbeat now.
   case deferActivity(ActivityKey, claim: ActivityClaim, heartbeat: Payload?, now: TimestampMS)
-  /// The end of an attempt, from elsewhere: of a deferred one, or of one whose deferral is still on its way. A
-  /// failure is followed by another attempt where the retry policy says so.
+  /// The end of an attempt, from elsewhere: of a deferred one, or of one whose deferral is still on its way.
+  /// A failure is followed by another attempt where the retry policy says so.
   case completeActivity(CompletionToken, outcome: Outcome, now: TimestampMS)
   /// Progress of an attempt, from elsewhere: as far as `completeActivity` would take its end.
   case heartbeatByToken(CompletionToken, details: Payload, now: TimestampMS)
-  /// Looks at up to `limit` activities that no live node holds and whose time is over (`ActivityTask.expiry`),
-  /// the longest first: each is tried again or ends with a message to its instance.
+  /// Looks at up to `limit` activities that no live node holds and whose time is over
+  /// (`ActivityTask.expiry`), the longest first: each is tried again or ends with a message to its instance.
   case expireActivities(limit: Int, now: TimestampMS)
 }
 
@@ -95,8 +96,8 @@ package enum StoreReceipt: Hashable, Sendable {
   case done
   /// start: this one is there already, and is what was wanted.
   case existing(InstanceID, InstanceStatus)
-  /// start: what had the id is gone, with its descendants (the named one first). Parents and waiting senders of
-  /// what was terminated got `deliveries`.
+  /// start: what had the id is gone, with its descendants (the named one first). Parents and waiting senders
+  /// of what was terminated got `deliveries`.
   case restarted(deleted: [InstanceID], deliveries: [Delivery])
   /// post, activityEnded, completeActivity: the message as it stands in the inbox.
   case posted(Delivery)
@@ -169,8 +170,9 @@ package struct Delivery: Hashable, Sendable {
 
 /// Why an entry did not land. The others of its group did.
 package enum StoreRefusal: Error, Hashable, Sendable {
-  /// turn, quarantine: the row has another revision or takes no turns, a claim of `finished` is stale, or the turn
-  /// consumes a message while an older one waits (another process wrote it: code must see them in order).
+  /// turn, quarantine: the row has another revision or takes no turns, a claim of `finished` is stale, or the
+  /// turn consumes a message while an older one waits (another process wrote it: code must see them in
+  /// order).
   case conflict
   /// start
   case alreadyExists(InstanceStatus)

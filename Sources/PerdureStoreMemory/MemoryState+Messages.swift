@@ -26,11 +26,9 @@ extension MemoryState {
 
   /// For a start of the id, which nobody has.
   mutating func keep(_ message: OutgoingMessage) -> StoreOutcome {
-    let waiting = kept[ExactText(message.to)] ?? []
-    if case .call(let id, _, _) = message.kind, waiting.contains(where: { $0.isCall(id) }) {
-      return .success(.known)
+    if let waiting = kept[ExactText(message.to)]?.count, waiting >= inboxLimit {
+      return .failure(.inboxFull(limit: inboxLimit))
     }
-    if waiting.count >= inboxLimit { return .failure(.inboxFull(limit: inboxLimit)) }
     kept[ExactText(message.to), default: []].append(message.kind)
     return .success(.kept)
   }
@@ -70,11 +68,5 @@ extension MemoryState {
   private mutating func unsubscribe(_ order: Int64, from topic: ExactText) {
     subscribers[topic]?.remove(order)
     if subscribers[topic]?.isEmpty == true { subscribers.removeValue(forKey: topic) }
-  }
-}
-
-extension MessageKind {
-  func isCall(_ call: String) -> Bool {
-    if case .call(let id, _, _) = self { ExactText(id) == ExactText(call) } else { false }
   }
 }

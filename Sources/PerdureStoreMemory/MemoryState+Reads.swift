@@ -70,8 +70,7 @@ extension MemoryState {
   }
 
   package func callState(of instance: InstanceID, call: String) -> CallState {
-    if let record = record(instance) { return record.calls[ExactText(call)] ?? .unknown }
-    return kept[ExactText(instance)]?.contains { $0.isCall(call) } == true ? .waiting : .unknown
+    record(instance)?.calls[ExactText(call)] ?? .unknown
   }
 
   package func activities(of instance: InstanceID) -> [ActivityTask] {

@@ -7,10 +7,10 @@ package import PerdureStore
 /// `MemoryStore` puts a lock around it; the simulator uses it bare. Claims and wake-ups are found through
 /// sorted indexes, never by looking at every instance:
 ///
-///     an instance with a wake-up    is in `owned[node]` if a live node owns it, else in `open[orchestration]`
-///     an activity that is claimed   is in `held[node]` if that node lives
-///     an activity that is deferred  is in none of them
-///     any other activity            is in `unheld[name, tag]`
+///     an instance with a wake-up   is in `owned[node]` if a live node owns it, else in `open[orchestration]`
+///     an activity that is claimed  is in `held[node]` if that node lives
+///     one that is deferred         is in none of them
+///     any other activity           is in `unheld[name, tag]`
 ///     one that nobody holds and that has a time limit is in `expiring` as well
 package struct MemoryState: Sendable {
   var records: [Int64: InstanceRecord] = [:]

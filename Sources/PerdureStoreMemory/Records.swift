@@ -60,7 +60,8 @@ struct InstanceRecord: Sendable {
     inbox.append(message)
     if case .call(let id, _, _) = message.kind { calls[ExactText(id)] = .waiting }
     guard isServable else { return }
-    if description.status == .pending, let wakeAt, wakeAt > 0, !message.kind.isCancel { return }
+    // One that starts later goes on waiting for that, unless it is to be cancelled.
+    if start != nil, description.startAt > 0, wakeAt == description.startAt, !message.kind.isCancel { return }
     wakeAt = 0
   }
 

@@ -4,8 +4,8 @@ package import PerdureModel
 package enum ActivityWire {
   /// One attempt as it is handed to a host.
   package struct Attempt: Hashable, Sendable {
-    /// What the engine keeps to itself (`visibleAt`, `scheduledAt`, `failures`, `lastFailure`, `claim`) is not
-    /// sent and has its default after decoding.
+    /// What the engine keeps to itself (`visibleAt`, `scheduledAt`, `failures`, `lastFailure`, `claim`) is
+    /// not sent and has its default after decoding.
     package var task: ActivityTask
     /// Names the attempt for completion from elsewhere: the text of a `CompletionToken`.
     package var token: String

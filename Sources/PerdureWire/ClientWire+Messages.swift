@@ -139,7 +139,7 @@ extension ClientWire {
     let name = try reader.name(slice, object, "channel")
     if name.matches("event") { return .event }
     if name.matches("queue") { return .queue }
-    throw JSONFault(slice.start, "must be one of \"event\", \"queue\"")
+    throw JSONFault(slice.start, "must be \"event\" or \"queue\"")
   }
 
   /// {"kept": bool}: whether the message waits for a start of the instance.

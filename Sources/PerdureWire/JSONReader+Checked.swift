@@ -33,8 +33,9 @@ extension JSONReader {
   ) throws(JSONFault) -> Choice? where Choice.RawValue == String {
     guard hasValue(slice) else { return nil }
     guard let choice = Choice(rawValue: try string(slice)) else {
-      let known = Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
-      throw JSONFault(slice.start, "must be one of \(known)")
+      let known = Choice.allCases.map { "\"\($0.rawValue)\"" }
+      let most = known.dropLast().joined(separator: ", ")
+      throw JSONFault(slice.start, "must be \(most) or \(known.last ?? "")")
     }
     return choice
   }

@@ -65,9 +65,8 @@ package enum LogWire {
   }
 
   static func level(_ slice: JSONSlice, _ object: Int, _ reader: JSONReader) throws(JSONFault) -> LogLevel {
-    let text = try reader.string(slice, object, "level")
-    guard let level = LogLevel(rawValue: text) else {
-      throw JSONFault(slice.start, "must be \"debug\", \"info\", \"warn\" or \"error\"")
+    guard let level = try reader.optionalChoice(slice, LogLevel.self) else {
+      throw reader.missing(object, "level")
     }
     return level
   }

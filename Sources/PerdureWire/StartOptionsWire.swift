@@ -2,6 +2,7 @@ import PerdureModel
 
 /// What a start says beside name, version and input: members of the start request and of the start row.
 struct StartOptionMembers {
+  private var isEmpty = true
   private var policy = JSONSlice.absent
   private(set) var startAt = JSONSlice.absent
   private var priority = JSONSlice.absent
@@ -27,6 +28,7 @@ struct StartOptionMembers {
     } else {
       return false
     }
+    isEmpty = false
     return true
   }
 
@@ -34,11 +36,13 @@ struct StartOptionMembers {
   mutating func takeClosePolicy(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) -> Bool {
     guard key.matches("closePolicy") else { return false }
     try reader.take(&closePolicy, key)
+    isEmpty = false
     return true
   }
 
   func options(_ reader: JSONReader) throws(JSONFault) -> StartOptions {
     var options = StartOptions()
+    if isEmpty { return options }
     options.policy = try reader.optionalChoice(policy) ?? options.policy
     options.startAt = try reader.optionalInt(startAt, in: 0...JSONReader.maximum) ?? 0
     options.priority = try reader.optionalInt(priority, in: ActivityOptions.priorityRange) ?? 0
@@ -67,6 +71,7 @@ extension JSONWriter {
 
   /// - Parameter delayMS: of a request, in place of `startAt`.
   mutating func members(_ options: StartOptions, delayMS: Int64? = nil) {
+    if options.isDefault { return member("delayMS", optional: delayMS) }
     if options.policy != .fail { member("policy", options.policy.rawValue) }
     if options.startAt != 0 { member("startAt", options.startAt) }
     member("delayMS", optional: delayMS)

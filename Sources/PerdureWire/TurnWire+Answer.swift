@@ -68,9 +68,9 @@ extension TurnWire {
     var retained = JSONSlice.absent
     var end = JSONSlice.absent
     var actions: [Action]?
-    var logs: [LogLine]?
-    var metrics: [MetricLine]?
-    var query: Outcome?
+    var logs = JSONSlice.absent
+    var metrics = JSONSlice.absent
+    var query = JSONSlice.absent
     let object = try reader.beginObject()
     var first = true
     while let key = try reader.nextKey(&first) {
@@ -82,10 +82,7 @@ extension TurnWire {
           try ActionWire.read(&reader)
         }
       } else if key.matches("logs") {
-        if logs != nil { throw reader.twice(key) }
-        logs =
-          try reader.skipNull()
-          ? [] : try reader.list { reader throws(JSONFault) in try readLogLine(&reader) }
+        try reader.take(&logs, key)
       } else if key.matches("end") {
         try reader.take(&end, key)
       } else if key.matches("retained") {
@@ -93,25 +90,25 @@ extension TurnWire {
       } else if key.matches("miss") {
         try reader.take(&miss, key)
       } else if key.matches("metrics") {
-        if metrics != nil { throw reader.twice(key) }
-        metrics =
-          try reader.skipNull()
-          ? [] : try reader.list { reader throws(JSONFault) in try MetricWire.read(&reader) }
+        try reader.take(&metrics, key)
       } else if key.matches("query") {
-        if query != nil { throw reader.twice(key) }
-        if try !reader.skipNull() { query = try reader.outcome() }
+        try reader.take(&query, key)
       } else {
         _ = try reader.skipValue()
       }
     }
     try reader.checkVersion(v, object)
     if try reader.optionalBool(miss) == true { return .miss }
-    if let query { return .query(query) }
+    if reader.hasValue(query) {
+      var part = JSONReader(query, of: reader)
+      return .query(try part.outcome())
+    }
     guard let actions else { throw reader.missing(object, "actions") }
     var result = TurnResult(
-      actions: actions, logs: logs ?? [], end: try optionalEnd(end, reader),
+      actions: actions, end: try optionalEnd(end, reader),
       retained: try reader.bool(retained, object, "retained"))
-    result.metrics = metrics ?? []
+    if logs.isPresent { result.logs = try optionalLogs(logs, reader) }
+    if metrics.isPresent { result.metrics = try optionalMetrics(metrics, reader) }
     return .ran(result)
   }
 
@@ -134,6 +131,22 @@ extension TurnWire {
       throw reader.unknownKind(kind)
     }
     return TurnEnd(after: try reader.int(m.after, m.object, "after"), kind: how)
+  }
+
+  private static func optionalLogs(
+    _ slice: JSONSlice, _ reader: JSONReader
+  ) throws(JSONFault) -> [LogLine] {
+    guard reader.hasValue(slice) else { return [] }
+    var part = JSONReader(slice, of: reader)
+    return try part.list { reader throws(JSONFault) in try readLogLine(&reader) }
+  }
+
+  private static func optionalMetrics(
+    _ slice: JSONSlice, _ reader: JSONReader
+  ) throws(JSONFault) -> [MetricLine] {
+    guard reader.hasValue(slice) else { return [] }
+    var part = JSONReader(slice, of: reader)
+    return try part.list { reader throws(JSONFault) in try MetricWire.read(&reader) }
   }
 
   private static func readLogLine(_ reader: inout JSONReader) throws(JSONFault) -> LogLine {

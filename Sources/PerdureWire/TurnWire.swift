@@ -40,91 +40,86 @@ package enum TurnWire {
   }
 
   static func readRequest(_ reader: inout JSONReader) throws(JSONFault) -> TurnRequest {
-    var m = RequestMembers()
+    var v = JSONSlice.absent
+    var turn = JSONSlice.absent
+    var instance = JSONSlice.absent
+    var execution = JSONSlice.absent
+    var orchestration = JSONSlice.absent
+    var version = JSONSlice.absent
+    var from = JSONSlice.absent
+    var replayed = JSONSlice.absent
     var events: [Event]?
-    var patches: [String]?
-    var kv: [KVEntry]?
+    var rarer = RarerMembers()
     let object = try reader.beginObject()
     var first = true
     while let key = try reader.nextKey(&first) {
-      if try m.take(key, &reader) { continue }
-      if key.matches("events") {
+      if key.matches("v") {
+        try reader.take(&v, key)
+      } else if key.matches("turn") {
+        try reader.take(&turn, key)
+      } else if key.matches("instance") {
+        try reader.take(&instance, key)
+      } else if key.matches("execution") {
+        try reader.take(&execution, key)
+      } else if key.matches("orchestration") {
+        try reader.take(&orchestration, key)
+      } else if key.matches("version") {
+        try reader.take(&version, key)
+      } else if key.matches("from") {
+        try reader.take(&from, key)
+      } else if key.matches("replayed") {
+        try reader.take(&replayed, key)
+      } else if key.matches("events") {
         if events != nil { throw reader.twice(key) }
         events = try reader.list { reader throws(JSONFault) in try EventWire.read(&reader) }
-      } else if key.matches("patches") {
-        if patches != nil { throw reader.twice(key) }
-        patches = try reader.skipNull() ? [] : try reader.strings()
+      } else {
+        try rarer.take(key, &reader)
+      }
+    }
+    try reader.checkVersion(v, object)
+    guard let events else { throw reader.missing(object, "events") }
+    var request = TurnRequest(
+      turn: try reader.int(turn, object, "turn"), instance: try reader.string(instance, object, "instance"),
+      execution: try reader.int(execution, object, "execution"),
+      orchestration: try reader.string(orchestration, object, "orchestration"),
+      version: try reader.string(version, object, "version"), from: try reader.int(from, object, "from"),
+      replayed: try reader.int(replayed, object, "replayed"), events: events)
+    if rarer.isPresent { try rarer.read(into: &request, reader) }
+    return request
+  }
+
+  /// What only a turn from the beginning has, and only some of those.
+  private struct RarerMembers {
+    private var patches = JSONSlice.absent
+    private var kv = JSONSlice.absent
+    private var query = JSONSlice.absent
+
+    var isPresent: Bool { patches.isPresent || kv.isPresent || query.isPresent }
+
+    mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) {
+      if key.matches("patches") {
+        try reader.take(&patches, key)
       } else if key.matches("kv") {
-        if kv != nil { throw reader.twice(key) }
-        kv =
-          try reader.skipNull()
-          ? [] : try reader.list { reader throws(JSONFault) in try KVWire.read(&reader) }
+        try reader.take(&kv, key)
+      } else if key.matches("query") {
+        try reader.take(&query, key)
       } else {
         _ = try reader.skipValue()
       }
     }
-    try reader.checkVersion(m.v, object)
-    guard let events else { throw reader.missing(object, "events") }
-    var request = TurnRequest(
-      turn: try reader.int(m.turn, object, "turn"),
-      instance: try reader.string(m.instance, object, "instance"),
-      execution: try reader.int(m.execution, object, "execution"),
-      orchestration: try reader.string(m.orchestration, object, "orchestration"),
-      version: try reader.string(m.version, object, "version"), from: try reader.int(m.from, object, "from"),
-      replayed: try reader.int(m.replayed, object, "replayed"), events: events)
-    request.patches = patches ?? []
-    request.kv = kv ?? []
-    request.query = try optionalQuery(m.query, reader)
-    return request
-  }
 
-  private static func optionalQuery(
-    _ slice: JSONSlice, _ reader: JSONReader
-  ) throws(JSONFault) -> QueryRequest? {
-    guard reader.hasValue(slice) else { return nil }
-    var part = JSONReader(slice, of: reader)
-    let m = try Members(&part)
-    return QueryRequest(name: try m.name(reader), input: try m.input(reader))
-  }
-}
-
-/// The members of a turn request that are no lists, as places in the text.
-private struct RequestMembers {
-  var v = JSONSlice.absent
-  var turn = JSONSlice.absent
-  var instance = JSONSlice.absent
-  var execution = JSONSlice.absent
-  var orchestration = JSONSlice.absent
-  var version = JSONSlice.absent
-  var from = JSONSlice.absent
-  var replayed = JSONSlice.absent
-  var query = JSONSlice.absent
-
-  /// Takes the member if it is one of these.
-  @inline(__always)
-  mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) -> Bool {
-    if key.matches("v") {
-      try reader.take(&v, key)
-    } else if key.matches("turn") {
-      try reader.take(&turn, key)
-    } else if key.matches("instance") {
-      try reader.take(&instance, key)
-    } else if key.matches("execution") {
-      try reader.take(&execution, key)
-    } else if key.matches("orchestration") {
-      try reader.take(&orchestration, key)
-    } else if key.matches("version") {
-      try reader.take(&version, key)
-    } else if key.matches("from") {
-      try reader.take(&from, key)
-    } else if key.matches("replayed") {
-      try reader.take(&replayed, key)
-    } else if key.matches("query") {
-      try reader.take(&query, key)
-    } else {
-      return false
+    func read(into request: inout TurnRequest, _ reader: JSONReader) throws(JSONFault) {
+      request.patches = try reader.optionalStrings(patches) ?? []
+      if reader.hasValue(kv) {
+        var part = JSONReader(kv, of: reader)
+        request.kv = try part.list { reader throws(JSONFault) in try KVWire.read(&reader) }
+      }
+      if reader.hasValue(query) {
+        var part = JSONReader(query, of: reader)
+        let m = try Members(&part)
+        request.query = QueryRequest(name: try m.name(reader), input: try m.input(reader))
+      }
     }
-    return true
   }
 }
 

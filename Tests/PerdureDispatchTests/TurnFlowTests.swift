@@ -13,8 +13,9 @@ import Testing
     node.dispatcher.start(now: 6)
     #expect(
       Set(node.takeWrites()) == [
-        .claimActivities(activities: ["work"], limit: 64),
+        .claimActivities(ActivityFilter(names: ["work"]), limit: 64),
         .claimInstances(orchestrations: [Self.served], limit: 256),
+        .expireActivities(limit: Limits.expiriesPerWrite),
       ])
     node.wrote(.claimInstances(orchestrations: [Self.served], limit: 256), .instances([]))
     #expect(node.take() == [.findNextDue])
@@ -129,7 +130,7 @@ import Testing
       [
         .startDetached(name: "order", version: nil, instance: "b", input: .null),
         .startDetached(name: "elsewhere", version: nil, instance: "c", input: .null),
-        .scheduleActivity(name: "elsewhere", input: .null),
+        .scheduleActivity(name: "elsewhere", input: .null, options: ActivityOptions()),
       ])
     guard case .turn(let commit) = try node.takeWrite() else { throw Surprise("no turn") }
     #expect(commit.starts.map { $0.owner } == [Node.id, nil])

@@ -2,7 +2,8 @@
 
     Tests/examples/run.py FOLDER-OF-SWIFT-PROGRAMS
 
-examples/hello/hello.c is built and run by Tests/C/run, the Python order by the suite `demo`.
+All of examples/scenarios are among them. examples/hello/hello.c is built and run by Tests/C/run, the Python
+order by the suite `demo`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SCENARIOS = ROOT / "examples" / "scenarios"
+Test = Callable[[Path], None]
 ORDER_ENDS = {
     1: "shipped: parcel 1", 2: "refused: unicorn", 3: "failed with TooHeavy", 4: "given up",
     5: "failed with Rejected", 6: "shipped: parcel 6",
@@ -74,9 +77,24 @@ def order_swift(programs: Path) -> None:
         assert end in lines[0], f"order {number} should have {end}: {lines[0]}"
 
 
+def scenario_python(script: Path) -> Test:
+    def play(_programs: Path) -> None:
+        lines = said([sys.executable, str(script.relative_to(ROOT))]).splitlines()
+        assert lines and lines[-1] == f"ok {script.stem}", lines[-3:]
+
+    play.__name__ = f"scenario_python {script.stem}"
+    return play
+
+
+def scenarios() -> list[Test]:
+    """One in each folder of examples/scenarios. A folder without one is a test that fails."""
+    folders = sorted(path for path in SCENARIOS.iterdir() if path.is_dir() and path.name != "__pycache__")
+    return [scenario_python(folder / f"{folder.name}.py") for folder in folders]
+
+
 def main() -> int:
     programs = Path(sys.argv[1])
-    tests: list[Callable[[Path], None]] = [hello_swift, hello_python, wheel_python, order_swift]
+    tests: list[Test] = [hello_swift, hello_python, wheel_python, order_swift, *scenarios()]
     failed = 0
     for test in tests:
         try:
