@@ -97,7 +97,8 @@ struct SimStore {
       return state.apply(.activityEnded(key, claim: held, outcome: outcome, now: now))
     case (.loseTheClaimCheck, .activityRetry(let key, _, let failure, let at, let heartbeat)):
       guard let held = rows[key]?.claim else { break }
-      return state.apply(.activityRetry(key, claim: held, failure: failure, retryAt: at, heartbeat: heartbeat))
+      return state.apply(
+        .activityRetry(key, claim: held, failure: failure, retryAt: at, heartbeat: heartbeat))
     case (.loseTheClaimCheck, .deferActivity(let key, _, let heartbeat, let now)):
       guard let held = rows[key]?.claim else { break }
       return state.apply(.deferActivity(key, claim: held, heartbeat: heartbeat, now: now))

@@ -23,6 +23,8 @@ extension Watch.Life {
     switch kind {
     case .topicSubscribed(_, let topic): topics.insert(topic)
     case .topicUnsubscribed(_, let topic): topics.remove(topic)
+    case .subOrchestrationFailed(_, let failure) where failure.type == FailureType.alreadyExists:
+      hasMet = true
     case .activityFailed(_, let failure) where failure.type == FailureType.poison: isPoisoned = true
     default: break
     }

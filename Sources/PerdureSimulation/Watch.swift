@@ -25,6 +25,8 @@ struct Watch {
     var isTerminated = false
     /// One of its activities was given up because process after process died under it.
     var isPoisoned = false
+    /// The id of one of its children was taken.
+    var hasMet = false
     var isGone = false
     /// The row at its end.
     var end: InstanceDescription?
