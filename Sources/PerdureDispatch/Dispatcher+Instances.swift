@@ -292,7 +292,9 @@ extension Dispatcher {
       return
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
-    if let start = snapshot.start, start.options.startAt > now, !snapshot.inbox.contains(where: { $0.isCancel }) {
+    if let start = snapshot.start, start.options.startAt > now,
+      !snapshot.inbox.contains(where: { $0.isCancel })
+    {
       // Claimed by name before its time: for something that the id had before.
       backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, start.options.startAt)
       return handBack(held)

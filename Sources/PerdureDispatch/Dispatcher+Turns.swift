@@ -237,10 +237,6 @@ extension Dispatcher {
       held.next = nil
       held.state = next
       held.hostEvents = 0
-      if let deadline = next.cancelDeadline {
-        timers.insert(
-          DueTimer(instance: commit.instance, execution: next.execution, action: nil), at: deadline)
-      }
       held.incoming.removeAll { if case .message = $0 { false } else { true } }
       armEnd(next)
       // The values that it begins with are in the store.

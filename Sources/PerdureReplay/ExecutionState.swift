@@ -47,15 +47,6 @@ package struct ExecutionState: Hashable, Sendable {
     lastEventAt = at
   }
 
-  /// The first events are stored, and code is yet to see them. A time to clean up that an earlier execution was
-  /// given runs on.
-  mutating func begin(with events: [Event]) {
-    initial = events
-    for event in events {
-      if case .cancellationRequested(_, let deadline) = event.kind { cancelDeadline = deadline }
-    }
-  }
-
   /// No turn has run: code has not seen a single event.
   package var isFresh: Bool { lastDelivered == 0 }
 

@@ -26,7 +26,7 @@ extension ExecutionState {
     state.kvKeys = Set(kv.map { ExactText($0.key) })
     if history.allSatisfy({ $0.kind.isDelivered }) {
       // Every turn leaves an action or an end, so none has run.
-      state.begin(with: history)
+      state.initial = history
     } else {
       state.foldInOrderOfRun(history)
     }

@@ -85,8 +85,7 @@ extension TurnWriter {
       kinds.append(.cancellationRequested(reason: reason, deadline: state.cancelDeadline))
     }
     next.kvKeys = state.kvKeys
-    next.begin(
-      with: kinds.enumerated().map { Event(id: Int64($0.offset) + 1, at: now, kind: $0.element) })
+    next.initial = kinds.enumerated().map { Event(id: Int64($0.offset) + 1, at: now, kind: $0.element) }
     conclusion.commit.nextExecution = next.initial
     conclusion.commit.orchestrationVersion = pinned
     conclusion.commit.wakeAt = 0

@@ -206,6 +206,7 @@ extension Interpreter {
       _ = emit(
         .startDetached(
           name: Program.name(child), version: nil, instance: nil, input: ProgramInput().payload))
+    case .loose(let inner): if let action = lastingAction(inner) { _ = emit(action) }
     case .status(let number): _ = emit(.setCustomStatus(number == 0 ? nil : Payload(String(number))))
     case .count(let key): count(Program.key(key))
     case .clear(let key?):

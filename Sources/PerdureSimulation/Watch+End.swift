@@ -78,11 +78,13 @@ extension Watch {
   /// Instances that outsiders ended, and all above them: what their programs can give says nothing of them.
   private mutating func disturbed(_ plan: FaultPlan) -> Set<InstanceID> {
     var disturbed: Set<InstanceID> = []
-    for life in lives where !life.isGone {
+    for (place, life) in lives.enumerated() where !life.isGone {
       require(
         !life.isPoisoned || plan.rate(.pause) > 0 || plan.rate(.kill) > 0,
         "An activity of '\(life.start.instance)' was given up although nothing happened to processes.")
-      let isTouched = life.isCancelAsked || life.isTerminated || life.isPoisoned
+      // What an earlier life of the id had started on its own is in the way of its children.
+      let isLater = lives[..<place].contains { $0.start.instance == life.start.instance }
+      let isTouched = life.isCancelAsked || life.isTerminated || life.isPoisoned || (isLater && life.hasMet)
       guard isTouched || plan.isSick(life.start.orchestration) else { continue }
       var next: InstanceID? = life.start.instance
       while let instance = next, disturbed.insert(instance).inserted {

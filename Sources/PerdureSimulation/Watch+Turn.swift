@@ -135,6 +135,7 @@ extension Watch {
       life.inbox.removeAll { commit.consumed.contains($0.sequence) }
       for event in commit.events { life.take(event.kind) }
       for change in commit.kvChanges { life.apply(change) }
+      for answer in commit.callAnswers { life.apply(answer) }
       if commit.status.isTerminal {
         life.inbox = []
         life.topics = []

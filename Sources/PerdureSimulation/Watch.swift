@@ -25,6 +25,8 @@ struct Watch {
     var isTerminated = false
     /// One of its activities was given up because process after process died under it.
     var isPoisoned = false
+    /// The id of one of its children was taken.
+    var hasMet = false
     var isGone = false
     /// The row at its end.
     var end: InstanceDescription?
@@ -72,6 +74,13 @@ struct Watch {
   var sick: (String) -> Bool = { _ in false }
 
   func life(_ instance: InstanceID) -> Life? { place(instance).map { lives[$0] } }
+
+  /// No parent waits for it.
+  func isTop(_ life: Life) -> Bool {
+    guard let parent = life.start.parent.flatMap({ self.life($0.instance) }) else { return true }
+    return parent.status.isTerminal || isGivenUp(life.start.parent)
+      || life.start.parent?.execution != Int64(parent.histories.count)
+  }
 
   /// Of the life that has the id now.
   func place(_ instance: InstanceID) -> Int? {

@@ -55,7 +55,8 @@ struct Work: Hashable, Sendable {
     let isLimited = options.scheduleToStartMS != nil || options.scheduleToCloseMS != nil
     let mayRunOut = attempts != 0 && (options.startToCloseMS != nil || options.heartbeatMS != nil)
     return (
-      succeeds && isTaken && !(isRefused && kind == .flaky), !succeeds || isRefused || !isTaken || isLimited || mayRunOut
+      succeeds && isTaken && !(isRefused && kind == .flaky),
+      !succeeds || isRefused || !isTaken || isLimited || mayRunOut
     )
   }
 }

@@ -52,7 +52,7 @@ extension World {
     let instance = life.start.instance
     if life.status == .suspended { return [.control(.named(instance), .resume)] }
     if life.status == .quarantined { return [.control(.named(instance), .retry)] }
-    if rounds >= Self.roundsMax / 2, life.start.parent == nil, !life.isCancelAsked {
+    if rounds >= Self.roundsMax / 2, watch.isTop(life), !life.isCancelAsked {
       return [.cancel(.named(instance), graceMS: nil)]
     }
     return watch.awaited(life).enumerated().compactMap { number, awaited in
