@@ -280,9 +280,9 @@ DX_API DX_CHECKED dx_error *dx_activity_input(const dx_activity *activity, dx_te
 /* The result is no longer wanted: the orchestration cancelled it, ended, or the runtime stops. true for a
  * token that is gone. */
 DX_API bool dx_activity_is_cancelled(const dx_activity *activity);
-/* Calls `cancelled` once, from a thread of the engine, as soon as the result is no longer wanted; at once if
- * that is so already. Not for activities taken by dx_runtime_poll, which tells by itself. The token may be gone
- * by the time of the call. release is called after it, or when the token is gone. */
+/* Calls `cancelled` once, from a thread of the engine, as soon as the result is no longer wanted; at once
+ * if that is so already. Not for activities taken by dx_runtime_poll, which tells by itself. The token may
+ * be gone by the time of the call. release is called after it, or when the token is gone. */
 DX_API DX_CHECKED dx_error *dx_activity_on_cancel(dx_activity *activity, dx_stop_fn cancelled, void *user_data,
                                                   dx_release_fn release);
 /* Progress: details (any JSON value, empty is null) are kept for the next attempt, and the heartbeat time

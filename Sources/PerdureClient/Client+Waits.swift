@@ -3,8 +3,8 @@ package import PerdureRuntime
 import PerdureStore
 
 extension Client {
-  /// Calls `answer` once when the instance has ended, or has a custom status above a version. false: the store is
-  /// closed, and `answer` is never called.
+  /// Calls `answer` once when the instance has ended, or has a custom status above a version. false: the
+  /// store is closed, and `answer` is never called.
   ///
   /// - timeoutMS: negative for no limit.
   package func wait(
@@ -75,7 +75,8 @@ extension Client {
 
   // MARK: Why nothing happens
 
-  /// Why an instance does not go on, as far as the store tells: what it waits for that no living runtime does.
+  /// Why an instance does not go on, as far as the store tells: what it waits for that no living runtime
+  /// does.
   package func pendingReason(_ row: InstanceDescription) -> String? {
     switch row.status {
     case .suspended: return "suspended" + (row.suspendReason.map { $0.isEmpty ? "" : ": \($0)" } ?? "")

@@ -184,8 +184,8 @@ struct ActivityDesk {
 
   // MARK: Heartbeats
 
-  /// Answers whether the result is still wanted, and the claim under which the details are to be written now; one
-  /// write of an attempt is on its way at a time.
+  /// Answers whether the result is still wanted, and the claim under which the details are to be written now;
+  /// one write of an attempt is on its way at a time.
   mutating func beat(
     _ key: ActivityKey, token: Int64, _ details: Payload, _ now: TimestampMS
   ) -> (isWanted: Bool, write: ActivityClaim?) {

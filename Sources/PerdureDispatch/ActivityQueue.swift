@@ -54,8 +54,8 @@ struct ActivityQueue {
     limitedCount += 1
   }
 
-  /// Takes the next one that may begin; it counts as running until `finished`. Those that nobody wants any more are
-  /// dropped on the way, and count for no limit.
+  /// Takes the next one that may begin; it counts as running until `finished`. Those that nobody wants any
+  /// more are dropped on the way, and count for no limit.
   mutating func popFirst(_ now: TimestampMS, isWanted: (ActivityTask) -> Bool) -> ActivityTask? {
     while waiting > 0, let (task, isLimited) = takeBest(now) {
       waiting -= 1

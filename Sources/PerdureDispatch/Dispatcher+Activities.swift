@@ -181,8 +181,8 @@ extension Dispatcher {
     backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
   }
 
-  /// All claims that are ours, with those of turns that are on the way to the store, and of results that no turn
-  /// has taken: the desk does not have those that ran out of time.
+  /// All claims that are ours, with those of turns that are on the way to the store, and of results that no
+  /// turn has taken: the desk does not have those that ran out of time.
   private var claimsHeld: [ActivityKey: ActivityClaim] {
     var claims = desk.held
     for held in held.values {

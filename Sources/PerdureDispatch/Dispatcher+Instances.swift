@@ -21,7 +21,8 @@ extension Dispatcher {
     pump(now)
   }
 
-  /// Somebody changed an instance as a whole: suspended, resumed or put it back to work. What we hold is void.
+  /// Somebody changed an instance as a whole: suspended, resumed or put it back to work. What we hold is
+  /// void.
   package mutating func instanceChanged(_ instance: InstanceID, now: TimestampMS) {
     if let held = held[ExactText(instance)] {
       forwardResults(held)
@@ -73,7 +74,14 @@ extension Dispatcher {
   /// Answer to `.findNextDue`.
   package mutating func nextDueFound(_ at: TimestampMS?, now: TimestampMS) {
     backlog.isFindingNextDue = false
-    if let at { backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at) }
+    if let at {
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at)
+      // It became due while we looked: no tick comes for a time that has passed.
+      if at <= now {
+        backlog.mayHaveActivities = true
+        backlog.mayHaveExpired = true
+      }
+    }
     pump(now)
   }
 
@@ -211,6 +219,7 @@ extension Dispatcher {
     guard let due = backlog.instancesDueAt, due <= now, !backlog.isClaimingInstances, hasRoom else { return }
     let names = registry.orchestrations
     backlog.instancesDueAt = nil
+    backlog.lookedAt = now
     guard !names.isEmpty else { return }
     backlog.isClaimingInstances = true
     write(.claimInstances(orchestrations: names, limit: Self.claimLimit))
@@ -270,8 +279,10 @@ extension Dispatcher {
   private mutating func restore(_ held: Held, _ snapshot: InstanceSnapshot, _ now: TimestampMS) {
     let row = snapshot.description
     guard row.status == .running || row.status == .pending else {
-      forwardResults(held)
-      return forget(held)
+      handBack(held)
+      // It may have been put back to work, and claimed for us, after this was read.
+      if !row.status.isTerminal { backlog.instancesDueAt = now }
+      return
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
     merge(snapshot, into: held)

@@ -203,8 +203,8 @@ extension Dispatcher {
     }
   }
 
-  /// The instance was suspended or deleted in the same group commit, and we heard of that first. Nobody here holds
-  /// what the turn claimed for us.
+  /// The instance was suspended or deleted in the same group commit, and we heard of that first. Nobody here
+  /// holds what the turn claimed for us.
   private mutating func turnLandedUnheld(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
     guard case .turned = outcome else { return }
     desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)

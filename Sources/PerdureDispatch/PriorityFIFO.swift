@@ -1,5 +1,5 @@
-/// A queue that hands out higher priorities first, and equal ones in the order in which they came. Nearly all work has
-/// priority 0, which costs no more than a FIFO.
+/// A queue that hands out higher priorities first, and equal ones in the order in which they came. Nearly all
+/// work has priority 0, which costs no more than a FIFO.
 struct PriorityFIFO<Element> {
   private struct Lane {
     var items: [Element] = []

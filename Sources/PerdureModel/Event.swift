@@ -4,8 +4,8 @@ package struct Event: Hashable, Sendable {
   /// Never less than that of the event before it.
   package var at: TimestampMS
   package var kind: EventKind
-  /// The history has passed 80 % of a limit: the code does well to continue as new. Stamped on events that code
-  /// sees, so that a replay decides as the first run did.
+  /// The history has passed 80 % of a limit: the code does well to continue as new. Stamped on events that
+  /// code sees, so that a replay decides as the first run did.
   package var isLate: Bool
 
   package init(id: EventID, at: TimestampMS, kind: EventKind, isLate: Bool = false) {

@@ -17,8 +17,9 @@ package enum Limits {
   package static let pendingActions = 10_000
   package static let inboxMessages = 100_000
 
-  /// Actions that the host may list in one turn.
-  package static let actionsPerTurn = 20_000
+  /// Actions in one answer, which has those of the whole execution when the code was built anew: far more
+  /// than a history takes, whose limit is the one that code meets.
+  package static let actionsPerTurn = 1_000_000
   /// Messages folded into one turn; the rest waits for the next.
   package static let messagesPerTurn = 1_000
   /// Turns of one instance that may fail at the host in a row before the instance is quarantined.

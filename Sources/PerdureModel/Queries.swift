@@ -125,7 +125,8 @@ package struct CallRequest: Hashable, Sendable {
   package var instance: InstanceID
   package var name: String
   package var input: Payload
-  /// Names the call: one that is made again waits for the answer of the first. nil: the engine makes a random one.
+  /// Names the call: one that is made again waits for the answer of the first. nil: the engine makes a random
+  /// one.
   package var call: String?
 
   package init(instance: InstanceID, name: String, input: Payload = .null, call: String? = nil) {

@@ -1,5 +1,5 @@
-/// A value that nearly always is its default, and takes one word then. Events, tasks and commits are copied a lot on
-/// the hot path: what few of them have must not make all of them large.
+/// A value that nearly always is its default, and takes one word then. Events, tasks and commits are copied a
+/// lot on the hot path: what few of them have must not make all of them large.
 package struct Seldom<Value: SeldomValue>: Hashable, Sendable {
   /// Empty for the default, so that equal values are equal here.
   private var box: [Value] = []

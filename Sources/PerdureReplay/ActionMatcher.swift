@@ -45,8 +45,8 @@ struct ActionMatcher {
   }
 
   /// Compared: kind, names, inputs, targets, explicit child ids and versions, keys and values. Not compared:
-  /// fire times (they derive from the time of events), the text of a custom status, the answer to a call, and how
-  /// work is to be run (retries, time limits, tags, close policies): what is recorded holds.
+  /// fire times (they derive from the time of events), the text of a custom status, the answer to a call, and
+  /// how work is to be run (retries, time limits, tags, close policies): what is recorded holds.
   private func agree(_ event: EventKind, _ action: Action) -> Bool {
     switch (event, action.kind) {
     case (.activityScheduled(_, let name, let input, _), .scheduleActivity(let itsName, let itsInput, _)):

@@ -8,8 +8,8 @@ package struct HistoryFault: Error, Hashable, Sendable {
 }
 
 extension ExecutionState {
-  /// Checks a history and folds it; `kv` is the state that the execution began with. The history of a running execution: a terminal event may only be the
-  /// last.
+  /// Checks a history and folds it; `kv` is the state that the execution began with. The history of a running
+  /// execution: a terminal event may only be the last.
   package static func folding(
     _ history: [Event], instance: InstanceID, execution: ExecutionID, kv: [KVEntry] = []
   ) throws(HistoryFault) -> ExecutionState {

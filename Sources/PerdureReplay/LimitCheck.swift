@@ -1,7 +1,7 @@
 import PerdureModel
 
-/// Limits that an action can break by itself. Hosts raise them in the code, where they can be caught; this is the
-/// net for hosts that do not.
+/// Limits that an action can break by itself. Hosts raise them in the code, where they can be caught; this is
+/// the net for hosts that do not.
 struct LimitCheck {
   let limits: LimitSettings
 

@@ -20,7 +20,8 @@ struct News {
     case (.start(let start, let owner, _), .restarted(let deleted, let deliveries)):
       gone(deleted)
       for delivery in deliveries { delivered(delivery) }
-      started(start, owner)
+      // Its revision goes on where the other one's was, so it is read.
+      to(owner, .foundDue([start.instance]))
     case (_, .posted(let delivery)): delivered(delivery)
     case (_, .delivered(let deliveries)): for delivery in deliveries { delivered(delivery) }
     case (.turn(let commit), .turned(let turn)): turned(commit, turn)

@@ -244,7 +244,8 @@ package final class Runtime: @unchecked Sendable {
     _ = ticket.onCancel { [hosts] in hosts.addCancelled(name) }
   }
 
-  /// Asks the code of an instance, as far as its history goes. `asker` is called once, unless the host never answers.
+  /// Asks the code of an instance, as far as its history goes. `asker` is called once, unless the host never
+  /// answers.
   ///
   /// false: no function is registered for it, or nothing runs here.
   func ask(

@@ -83,8 +83,8 @@ package final class ActivityTicket: Sendable {
     take()?()
   }
 
-  /// Calls `listener` once, when the result is no longer wanted; now if that is so already. It must not block.
-  /// false: there is one already, or the ticket is answered.
+  /// Calls `listener` once, when the result is no longer wanted; now if that is so already. It must not
+  /// block. false: there is one already, or the ticket is answered.
   package func onCancel(_ listener: @escaping @Sendable () -> Void) -> Bool {
     let isTaken = self.listener.withLock { place in
       guard place == nil, !isDone.load(ordering: .acquiring) else { return false }

@@ -1,8 +1,8 @@
 package import PerdureModel
 package import PerdureStore
 
-/// Those who wait for something of an instance: its end, a new custom status, the answer to a call or a query.
-/// Answers come on a thread of its own, which starts with the first wait.
+/// Those who wait for something of an instance: its end, a new custom status, the answer to a call or a
+/// query. Answers come on a thread of its own, which starts with the first wait.
 package final class WaitDesk: @unchecked Sendable {
   package enum Answer: Sendable {
     /// It has ended; or its custom status is as new as was wanted.

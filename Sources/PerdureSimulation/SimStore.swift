@@ -98,7 +98,8 @@ struct SimStore {
     case (.retryUncounted, .activityRetry(let key, let claim, _, _, _)):
       return state.apply(.releaseActivities([ClaimedActivity(key: key, claim: claim)]))
     case (.retryEarly, .activityRetry(let key, let claim, let failure, _, let heartbeat)):
-      return state.apply(.activityRetry(key, claim: claim, failure: failure, retryAt: 0, heartbeat: heartbeat))
+      return state.apply(
+        .activityRetry(key, claim: claim, failure: failure, retryAt: 0, heartbeat: heartbeat))
     case (.loseHeartbeats, .activityRetry(let key, let claim, let failure, let at, _)):
       return state.apply(.activityRetry(key, claim: claim, failure: failure, retryAt: at, heartbeat: nil))
     case (.loseHeartbeats, .activityHeartbeat), (.loseHeartbeats, .heartbeatByToken): return .success(.done)
@@ -122,7 +123,9 @@ struct SimStore {
     let old = state.inbox(of: start.instance, after: 0)
     let outcome = state.apply(.start(start, owner: owner, now: now))
     if mutation == .restartWithOldMessages, case .success(.restarted) = outcome {
-      for message in old { _ = state.apply(.post(OutgoingMessage(to: start.instance, kind: message.kind), now: now)) }
+      for message in old {
+        _ = state.apply(.post(OutgoingMessage(to: start.instance, kind: message.kind), now: now))
+      }
     }
     return outcome
   }
@@ -133,7 +136,9 @@ struct SimStore {
     let outcome = state.apply(.turn(mutated(commit, rows, mutation)))
     guard mutation == .publishTwice, case .success(.turned(var receipt)) = outcome else { return outcome }
     for publication in commit.publications {
-      guard case .success(.delivered(let again)) = state.apply(.publish(publication, now: 0)) else { continue }
+      guard case .success(.delivered(let again)) = state.apply(.publish(publication, now: 0)) else {
+        continue
+      }
       receipt.deliveries += again
     }
     return .success(.turned(receipt))
@@ -171,7 +176,9 @@ struct SimStore {
       }
     case .forgetCarried: commit.nextExecution = commit.nextExecution.map { Array($0.prefix(1)) }
     case .forgetValues:
-      if commit.nextExecution != nil { commit.kvChanges.append(TimedKVChange(change: .clearAll, at: commit.now)) }
+      if commit.nextExecution != nil {
+        commit.kvChanges.append(TimedKVChange(change: .clearAll, at: commit.now))
+      }
     case .answerTwice: commit.callAnswers.reverse()
     case .ignoreClosePolicies:
       commit.terminations = []

@@ -3,7 +3,9 @@ import PerdureStore
 
 /// Starts, ends and changes of instances as a whole.
 extension Watch {
-  mutating func started(_ start: InstanceStart, _ receipt: StoreReceipt, _ now: TimestampMS, _ store: SimStore) {
+  mutating func started(
+    _ start: InstanceStart, _ receipt: StoreReceipt, _ now: TimestampMS, _ store: SimStore
+  ) {
     let name = "'\(start.instance)'"
     switch receipt {
     case .existing(let instance, let status):
@@ -138,7 +140,9 @@ extension Watch {
 
   /// The code cancelled the child, or was told of its end.
   private func isGivenUp(_ link: ParentLink) -> Bool {
-    guard let histories = life(link.instance)?.histories, link.execution <= histories.count else { return true }
+    guard let histories = life(link.instance)?.histories, link.execution <= histories.count else {
+      return true
+    }
     return histories[Int(link.execution) - 1].contains { event in
       switch event.kind {
       case .workCancelled(let origin, link.action, _): origin != nil

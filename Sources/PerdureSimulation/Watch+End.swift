@@ -164,7 +164,8 @@ extension Watch {
     guard let deadline = life.deadline else {
       return require(false, "\(name) was ended although its code may clean up as long as it takes.")
     }
-    require(last.at >= deadline, "\(name) was ended \(deadline - last.at) ms before its time to clean up was over.")
+    require(
+      last.at >= deadline, "\(name) was ended \(deadline - last.at) ms before its time to clean up was over.")
   }
 
   private static func input(of action: ActionID, in history: [Event]) -> Int? {

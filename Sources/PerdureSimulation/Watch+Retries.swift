@@ -30,7 +30,8 @@ extension Watch {
       "\(name) is tried again after \(row.failures) failures of at most \(limit) attempts.")
     let isFinal = row.task.options.retry?.nonRetryableTypes.contains(failure.type) == true
     require(
-      !failure.isNonRetryable && !isFinal, "\(name) is tried again after a failure that is not to be retried.")
+      !failure.isNonRetryable && !isFinal, "\(name) is tried again after a failure that is not to be retried."
+    )
     row.claim = nil
     row.isUnrun = false
     row.deferredBeatAt = nil
@@ -155,7 +156,8 @@ extension Watch {
 
   /// Somebody outside ended an attempt.
   mutating func completed(
-    _ token: CompletionToken, _ outcome: Outcome, _ receipt: StoreReceipt, _ now: TimestampMS, _ store: SimStore
+    _ token: CompletionToken, _ outcome: Outcome, _ receipt: StoreReceipt, _ now: TimestampMS,
+    _ store: SimStore
   ) {
     require(
       rows[token.key]?.isOpen(to: token.token) == true,

@@ -104,12 +104,14 @@ extension Watch {
     require(row.deferredBeatAt == nil, "\(name) was claimed although it is completed from elsewhere.")
     require(
       row.visibleFrom <= now, "\(name) was claimed \(row.visibleFrom - now) ms before its next attempt.")
-    require(task.failures == row.failures, "\(name) failed \(row.failures) times, not \(task.failures) times.")
+    require(
+      task.failures == row.failures, "\(name) failed \(row.failures) times, not \(task.failures) times.")
     let attempt = row.isUnrun ? row.attempt : row.attempt + 1
     require(task.attempt == attempt, "\(name) was claimed as attempt \(task.attempt), not \(attempt).")
     require(
       task.lastHeartbeat == row.heartbeat,
-      "\(name) gives '\(task.lastHeartbeat?.text ?? "")' for its last heartbeat '\(row.heartbeat?.text ?? "")'.")
+      "\(name) gives '\(task.lastHeartbeat?.text ?? "")' for its last heartbeat '\(row.heartbeat?.text ?? "")'."
+    )
     if let session = task.options.session { checkSession(session, node, name) }
     row.claim = task.claim
     row.token = task.claim?.token ?? 0
@@ -161,7 +163,8 @@ extension Watch {
       require(life(message.to) == nil, "A message to '\(message.to)' was refused although it is there.")
     case (.post(let message, _), .wrongStatus):
       require(
-        life(message.to)?.status.isTerminal == true, "A message to '\(message.to)' was refused before its end.")
+        life(message.to)?.status.isTerminal == true,
+        "A message to '\(message.to)' was refused before its end.")
     default: break
     }
   }
@@ -195,5 +198,7 @@ extension Watch {
     if let claim = task.claim { beaten[Run(key: task.key, claim: claim)] = clock }
   }
 
-  func hasRun(_ key: ActivityKey, _ life: Int) -> Bool { runs.contains { $0.run.key == key && $0.run.life == life } }
+  func hasRun(_ key: ActivityKey, _ life: Int) -> Bool {
+    runs.contains { $0.run.key == key && $0.run.life == life }
+  }
 }

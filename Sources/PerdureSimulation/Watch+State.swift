@@ -86,7 +86,8 @@ extension Watch {
   }
 
   private mutating func checkSent(
-    _ message: SentMessage, _ answer: Outcome?, _ action: ActionID, _ commit: TurnCommit, _ receipt: TurnReceipt
+    _ message: SentMessage, _ answer: Outcome?, _ action: ActionID, _ commit: TurnCommit,
+    _ receipt: TurnReceipt
   ) {
     let name = "Message \(action) of '\(commit.instance)' to '\(message.to)'"
     let isDelivered = receipt.deliveries.contains { delivery in

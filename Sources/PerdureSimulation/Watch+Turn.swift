@@ -77,7 +77,8 @@ extension Watch {
     }
     let seen = commit.events.compactMap { event -> MessageKind? in
       switch event.kind {
-      case .messageReceived(let channel, let name, let data): .raised(channel: channel, name: name, data: data)
+      case .messageReceived(let channel, let name, let data):
+        .raised(channel: channel, name: name, data: data)
       case .callReceived(let call, let name, let input): .call(id: call, name: name, input: input)
       default: nil
       }

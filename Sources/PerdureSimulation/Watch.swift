@@ -169,6 +169,7 @@ struct Watch {
     guard let life = life(instance), let base = life.bases.last else { return }
     require(
       snapshot.kv == base,
-      "'\(instance)' is read with \(snapshot.kv.count) values; its execution began with \(base.count) others.")
+      "'\(instance)' is read with \(snapshot.kv.count) values; its execution began with \(base.count) others."
+    )
   }
 }

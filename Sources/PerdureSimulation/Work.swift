@@ -1,7 +1,7 @@
 import PerdureModel
 
-/// An activity as a program schedules it. What it does follows from its name, its number and its failures so far,
-/// so that a host can run it, and a checker can tell what may come of it, without each other.
+/// An activity as a program schedules it. What it does follows from its name, its number and its failures so
+/// far, so that a host can run it, and a checker can tell what may come of it, without each other.
 struct Work: Hashable, Sendable {
   enum Kind: String, CaseIterable {
     /// Answer at once, late, and on few nodes.

@@ -41,7 +41,8 @@ extension World {
       "Node \(node.id) runs \(running.count) activities in \(node.settings.activitySlots) slots.")
     guard let limit = plan.limits[name]?.concurrency else { return }
     let alike = running.count { $0.task.name == name }
-    watch.require(alike <= limit, "Node \(node.id) runs \(alike) times '\(name)' at once; the limit is \(limit).")
+    watch.require(
+      alike <= limit, "Node \(node.id) runs \(alike) times '\(name)' at once; the limit is \(limit).")
   }
 
   /// The mutation that does not wait for the commit.

@@ -38,7 +38,9 @@ extension World {
       // Two clients that want the same: one of them is told.
       if random.chance(200) { add(start(root, program)) }
     }
-    for _ in 0..<random.below(roots * 5) { addMessage(to: random.below(roots), isKept: random.chance(100), add) }
+    for _ in 0..<random.below(roots * 5) {
+      addMessage(to: random.below(roots), isKept: random.chance(100), add)
+    }
     for root in 0..<roots {
       if random.chance(120) { add(.cancel(.named(Program.root(root)), graceMS: grace())) }
       if random.chance(100) { add(start(root, random.below(programs.count), mayReplace: true)) }
@@ -142,8 +144,10 @@ extension World {
     var isRepeated = false
     switch (call, outcome) {
     case (.start(let instance, _, _, _), .success(.existing(let other, _))?):
-      watch.require(watch.life(other) != nil, "A start of '\(instance)' came to '\(other)', which is not there.")
-    case (.start(let instance, _, _, _), .success?), (.start(let instance, _, _, _), .failure(.alreadyExists)?):
+      watch.require(
+        watch.life(other) != nil, "A start of '\(instance)' came to '\(other)', which is not there.")
+    case (.start(let instance, _, _, _), .success?),
+      (.start(let instance, _, _, _), .failure(.alreadyExists)?):
       watch.require(
         watch.life(instance) != nil, "The start of '\(instance)' was acknowledged and never landed.")
     case (.start, nil), (.control, nil), (.call, nil): isRepeated = true

@@ -13,6 +13,7 @@ extension MemoryState {
     var desk = SessionDesk(node: node, filter: filter, now: now)
     var taken: [(order: Int64, row: ActivityRow)] = []
     while taken.count < limit, let (order, row) = nextActivity(of: routes, &desk) {
+      if let session = row.task.options.session { desk.give(ExactText(session)) }
       withdraw(row, of: order)
       var claimed = row
       claimed.take(node, now: now)
@@ -77,6 +78,14 @@ extension MemoryState {
     var room: Int?
     var decided: [ExactText: Bool] = [:]
 
+    /// Work of the session is taken: only this uses up room, in the order of the claim. (What was merely
+    /// looked at lies in routes, which have no order.)
+    mutating func give(_ session: ExactText) {
+      guard decided[session] == nil else { return }
+      decided[session] = true
+      room = room.map { $0 - 1 }
+    }
+
     init(node: NodeID, filter: ActivityFilter, now: TimestampMS) {
       self.node = node
       self.filter = filter
@@ -86,16 +95,14 @@ extension MemoryState {
 
   private func takes(_ name: ExactText, _ desk: inout SessionDesk) -> Bool {
     if let decided = desk.decided[name] { return decided }
-    let isTaken: Bool
     if let session = sessions[name], isInUse(name, session, desk) {
-      isTaken = session.node == desk.node
-    } else {
-      let room = desk.room ?? desk.filter.sessionsMax - sessionsInUse(desk)
-      isTaken = room > 0
-      desk.room = isTaken ? room - 1 : room
+      let isOurs = session.node == desk.node
+      desk.decided[name] = isOurs
+      return isOurs
     }
-    desk.decided[name] = isTaken
-    return isTaken
+    let room = desk.room ?? desk.filter.sessionsMax - sessionsInUse(desk)
+    desk.room = room
+    return room > 0
   }
 
   private func sessionsInUse(_ desk: SessionDesk) -> Int {

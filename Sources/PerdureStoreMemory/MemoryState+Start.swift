@@ -30,7 +30,10 @@ extension MemoryState {
     _ start: InstanceStart, revision: Revision = 0, owner: NodeID?, now: TimestampMS
   ) {
     let order = insert(start, revision: revision, owner: owner, now: now)
-    for kind in kept.removeValue(forKey: ExactText(start.instance)) ?? [] { _ = deliver(kind, to: order) }
+    for kind in kept.removeValue(forKey: ExactText(start.instance)) ?? [] {
+      if case .call(let id, _, _) = kind, records[order]?.calls[ExactText(id)] != nil { continue }
+      _ = deliver(kind, to: order)
+    }
   }
 
   /// The instance and all its descendants, each after its parent.

@@ -33,16 +33,12 @@ extension Reader {
   }
 
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
-    try connection.read { () throws(StoreError) in
-      let noted = try rare.first(
-        """
-        SELECT c.result, c.failure FROM calls AS c JOIN instances AS i ON i.pk = c.instance
-        WHERE i.id = ?1 AND c.call = ?2
-        """, instance, call
-      ) { row throws(StoreError) in try answer(row, to: call, of: instance) }
-      if let noted { return noted }
-      return try rare.keepsCall(call, for: instance) ? .waiting : .unknown
-    }
+    try rare.first(
+      """
+      SELECT c.result, c.failure FROM calls AS c JOIN instances AS i ON i.pk = c.instance
+      WHERE i.id = ?1 AND c.call = ?2
+      """, instance, call
+    ) { row throws(StoreError) in try answer(row, to: call, of: instance) } ?? .unknown
   }
 
   private func answer(
@@ -82,16 +78,5 @@ extension Reader {
       }
       return lost
     }
-  }
-}
-
-extension StatementCache {
-  /// Whether the call waits for a start of that id.
-  func keepsCall(_ call: String, for instance: InstanceID) throws(StoreError) -> Bool {
-    try rows("SELECT json FROM kept WHERE instance = ?1", instance) { message in
-      let kind = message.withBytes(0) { bytes in try? StoreWire.decodeMessage(bytes) }
-      if case .call(let other, _, _)? = kind { return ExactText(other) == ExactText(call) }
-      return false
-    }.contains(true)
   }
 }

@@ -58,10 +58,11 @@ extension Writer {
     if let action = message.action { try tell(outcome, to: action, commit, into: &receipt) }
   }
 
-  /// Nobody is left to be told when the turn ends its instance.
+  /// Nobody is left to be told when the turn ends its execution.
   private func tell(
     _ outcome: Outcome, to action: ActionID, _ commit: TurnCommit, into receipt: inout TurnReceipt
   ) throws(StoreError) {
+    if commit.status.isTerminal || commit.nextExecution != nil { return }
     let message = MessageKind.requestEnded(execution: commit.execution, action: action, outcome: outcome)
     if let delivery = try deliver(message, to: commit.instance) { receipt.deliveries.append(delivery) }
   }

@@ -42,8 +42,8 @@ extension Writer {
 
   /// False if the id is taken.
   ///
-  /// - Parameter revision: that it begins with; above that of an instance which had the id, so that no turn of
-  ///   that one lands here.
+  /// - Parameter revision: that it begins with; above that of an instance which had the id, so that no turn
+  ///   of that one lands here.
   func create(
     _ start: InstanceStart, revision: Revision = 0, owner: NodeID?, now: TimestampMS
   ) throws(StoreError) -> Bool {
@@ -92,9 +92,6 @@ extension Writer {
 
   /// `.kept`, or why not.
   func keep(_ message: OutgoingMessage) throws(StoreError) -> StoreOutcome {
-    if case .call(let call, _, _) = message.kind, try rare.keepsCall(call, for: message.to) {
-      return .success(.known)
-    }
     let last = try rare.first("SELECT max(number) FROM kept WHERE instance = ?1", message.to) {
       $0.integer(0)
     }

@@ -3,7 +3,8 @@ import PerdureModel
 import PerdureReplay
 import Testing
 
-/// Somebody suspends, resumes or retries an instance as a whole: what a runtime has of it is void, whatever it is at.
+/// Somebody suspends, resumes or retries an instance as a whole: what a runtime has of it is void, whatever
+/// it is at.
 @Suite struct ChangedInstanceTests {
   static let claim = ActivityClaim(node: Node.id, token: 1)
 
@@ -11,7 +12,8 @@ import Testing
     case loading, idle, ready, turning, committing, waiting
   }
 
-  /// "a" in that phase, with an activity that runs and one whose result no turn has taken (but while loading).
+  /// "a" in that phase, with an activity that runs and one whose result no turn has taken (but while
+  /// loading).
   static func node(_ at: At) throws -> (Node, done: ActivityTask, running: ActivityTask) {
     let node = Node.started(cached: 1_000)
     node.starts("a")
@@ -109,7 +111,34 @@ import Testing
     _ = node.takeWrites()
     try node.loads("a")
     #expect(node.dispatcher.heldCount == 0)
-    #expect(node.takeWrites() == [.activityEnded(running.key, Self.claim, .completed(.null))])
+    let writes = node.takeWrites()
+    #expect(
+      writes.prefix(2) == [
+        .activityEnded(running.key, Self.claim, .completed(.null)), .releaseInstances(["a"]),
+      ])
+    #expect(writes.contains { $0.isInstanceClaim } == !status.isTerminal)
+  }
+
+  /// The first load was read before the instance was resumed, and comes back after.
+  @Test func anOldSnapshotDoesNotLoseIt() throws {
+    let (node, _, running) = try Self.node(.idle)
+    node.changed("a")
+    node.ends(running)
+    node.wrote(.claimInstance("a"), .instances(["a"]))
+    _ = node.takeWrites()
+    node.changed("a")
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    for write in node.takeWrites() where write.isInstanceClaim { node.wrote(write, .instances(["a"])) }
+    node.rows["a"]?.description.status = .suspended
+    try node.loads("a")
+    node.rows["a"]?.description.status = .running
+    try? node.loads("a")
+    let writes = node.takeWrites()
+    #expect(writes.contains(.releaseInstances(["a"])))
+    let claim = try #require(writes.first { $0.isInstanceClaim })
+    node.wrote(claim, .instances(["a"]))
+    try node.loads("a")
+    #expect(node.dispatcher.heldCount == 1)
   }
 
   @Test func aStrangerIsNoMatter() {

@@ -210,30 +210,4 @@ import Testing
       #expect(two == ["first", "second", "last"])
     }
   }
-
-  // MARK: Logs and measurements
-
-  /// The ancestor's defect 12: what is counted in orchestration code is counted once per turn.
-  @Test func logsAndMeasurementsAreMadeOnce() async throws {
-    let lines = Notes<String>()
-    let chatty = OrchestrationDefinition("chatty-7c1") { (context) in
-      for step in 0..<5 {
-        context.log("chatty-7c1 step \(step)")
-        try context.metric("chatty-7c1 steps", 1, attributes: ["step": "\(step)"])
-        try await context.sleep(for: .milliseconds(1))
-      }
-    }
-    var options = RuntimeOptions()
-    options.isCaching = false
-    try EngineLog.send { record in if record.contains("chatty-7c1") { lines.add(record) } }
-    try await Site.with(options, register: { try $0.register(chatty) }) { site in
-      try await site.client.start(chatty).result(timeout: .seconds(20))
-      #expect(try await eventually { lines.all.count { $0.contains(#""metric""#) } >= 5 })
-    }
-    try EngineLog.turnOff()
-    for step in 0..<5 {
-      #expect(lines.all.count { $0.contains("chatty-7c1 step \(step)") } == 1)
-      #expect(lines.all.count { $0.contains(#""attributes":{"step":"\#(step)"}"#) } == 1)
-    }
-  }
 }

@@ -136,7 +136,9 @@ extension StoreConformance {
     },
     ConformanceCase("calls: one that was kept for a later start is waiting from then on") { trial in
       try expect(try trial.land(trial.calling("a", "c", isKept: true)), .kept, "the receipt")
+      try trial.land(trial.calling("a", "c", isKept: true))
       try trial.start("a")
+      try expect(try trial.inbox("a").count, 1, "messages of the call that was kept twice")
       try expectState(trial, "c", .waiting, "after the start")
       try expect(try trial.land(trial.calling("a", "c")), .known, "the call, made again")
       try answer(trial, "c")

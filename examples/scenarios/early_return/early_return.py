@@ -7,7 +7,6 @@ settlement they are refused.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +44,15 @@ def settle(context: perdure.ActivityContext, payment: Payment) -> None:
 @perdure.orchestration
 async def pay(context: perdure.OrchestrationContext, payment: Payment) -> str:
     reserved = context.activity(reserve, payment)
-
-    async def receipt(_: Any) -> str:
-        # Several calls may wait for the one reservation; none of them may cancel it.
-        return await asyncio.shield(reserved)
-
-    context.on_call("receipt", receipt)
-    await reserved
+    # Whoever starts it calls, too; the answer has to be given before the end.
+    first = await context.next_call("receipt")
+    try:
+        receipt = await reserved
+    except perdure.ActivityFailed as error:
+        first.reject(error)
+        raise
+    first.answer(receipt)
+    context.on_call("receipt", lambda _: receipt)  # For those who ask again.
     await context.wait_for_event("bank opens")
     await context.activity(settle, payment)
     return "settled"

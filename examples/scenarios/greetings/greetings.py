@@ -1,7 +1,7 @@
 """Fan-out and fan-in: many greetings are made at once and joined in the order of the names.
 
-The later a name stands in the list, the sooner its greeting is ready; the result has them in order all the
-same. The worker is restarted when some are ready and some are not: none is made a second time.
+The later a name stands in the list, the less time its greeting takes; the result has them in order all the
+same. The worker makes three at a time, and is restarted when some are ready: none is made a second time.
 """
 
 from __future__ import annotations
@@ -34,22 +34,23 @@ async def greet_all(context: perdure.OrchestrationContext, names: list[str]) -> 
 def story(scene: common.Scene) -> None:
     scene.client.start(greet_all, NAMES, instance="village")
     with scene.runtime():
-        common.wait_for_note("greeted", count=3)
+        common.wait_for_note("greeted", count=2)
+    # Those that it had begun it has finished, the others it has handed back.
     ready = [name for _, name in common.notes("greeted")]
-    common.say(f"at the restart these are greeted: {', '.join(ready)}")
+    common.say(f"before the restart: {', '.join(ready)}")
+    assert len(ready) < len(NAMES), "there is nothing left for the other worker"
     with scene.runtime():
         result = scene.result("village")
     common.say(result)
 
     assert result == " ".join(f"Hello, {name}!" for name in NAMES), result
-    # The last in the list were the first to be ready.
     order = [name for _, name in common.notes("greeted")]
-    assert order[0] == "Thakur" and order[-1] == "Gabbar", order
+    assert order != NAMES, "they were made one after the other"
     assert sorted(order) == sorted(NAMES), f"somebody was greeted twice or never: {order}"
-    # All were scheduled before any was ready: one after the other would look otherwise.
+    # All were scheduled before any was ready.
     kinds = [event["kind"] for event in scene.events("village", "ActivityScheduled", "ActivityCompleted")]
     assert kinds == ["ActivityScheduled"] * len(NAMES) + ["ActivityCompleted"] * len(NAMES), kinds
 
 
 if __name__ == "__main__":
-    common.play(story, [greet_all, greet])
+    common.play(story, [greet_all, greet], activity_slots=3)

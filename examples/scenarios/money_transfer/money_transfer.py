@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,18 +98,11 @@ async def transfer_money(context: perdure.OrchestrationContext, transfer: Transf
     return "transferred"
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + common.PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"the time is over: {common.notes()}"
-        time.sleep(0.003)
-
-
 def story(scene: common.Scene) -> None:
     common.note("booked", "opening", "Ada", 100)
     scene.client.start(transfer_money, Transfer("Ada", "Grace", 40), instance="transfer-1")
     first = scene.worker()
-    wait_until(lambda: len(common.notes("booked")) == 5)
+    common.wait_for_note("booked", count=5)
     first.kill()
     common.say(f"worker {first.pid} killed while the withdrawal was being given back")
 

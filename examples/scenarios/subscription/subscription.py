@@ -51,7 +51,7 @@ async def subscription(context: perdure.OrchestrationContext, state: Subscriptio
         try:
             left = (next_month - context.now()).total_seconds()
             await asyncio.wait_for(context.wait_for_event("unsubscribe"), max(left, 0.001))
-            return f"unsubscribed after {state.sent} mails"
+            return f"unsubscribed after mail {state.sent}"
         except asyncio.TimeoutError:
             pass  # The month is over.
         if state.sent % QUARTER == 0 and state.sent < MONTHS:
@@ -75,7 +75,7 @@ def story(scene: common.Scene) -> None:
     assert loyal == f"all {MONTHS} mails sent", loyal
     numbers = [int(number) for _, _, number in common.notes("mail", "loyal")]
     assert numbers == list(range(1, MONTHS + 1)), f"exactly {MONTHS} mails, each once: {numbers}"
-    assert fickle == "unsubscribed after 1 mails", fickle
+    assert fickle == "unsubscribed after mail 1", fickle
     assert len(common.notes("mail", "fickle")) == 1
 
     described = client.describe("loyal")
