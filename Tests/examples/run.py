@@ -2,8 +2,8 @@
 
     Tests/examples/run.py FOLDER-OF-SWIFT-PROGRAMS
 
-All of examples/scenarios are among them, in Swift and in Python. examples/hello/hello.c is built and run by Tests/C/run, the Python
-order by the suite `demo`.
+All of examples/scenarios are among them, in Swift and in Python. examples/hello/hello.c is built and run by
+Tests/C/run, the Python order by the suite `demo`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def order_swift(programs: Path) -> None:
 def scenario(language: str, name: str) -> Test:
     def play(programs: Path) -> None:
         script = SCENARIOS / name / f"{name}.py"
-        command = [str(programs / "scenarios"), name] if language == "swift" else [sys.executable, str(script)]
+        command = (
+            [str(programs / "scenarios"), name] if language == "swift" else [sys.executable, str(script)]
+        )
         lines = said(command).splitlines()
         assert lines and lines[-1] == f"ok {name}", lines[-3:]
 

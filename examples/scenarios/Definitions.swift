@@ -14,8 +14,8 @@ extension OrchestrationDefinition: Definition {
 }
 
 extension OrchestrationContext {
-  /// Does the same with all elements at once, and returns what came of them in their order. When one throws, the
-  /// others are cancelled, and have ended when this throws.
+  /// Does the same with all elements at once, and returns what came of them in their order. When one throws,
+  /// the others are cancelled, and have ended when this throws.
   func all<Element: Sendable, Value: Sendable>(
     _ elements: [Element], _ body: @escaping @Sendable (Element) async throws -> Value
   ) async throws -> [Value] {

@@ -3,9 +3,9 @@ import Perdure
 
 /// An interpreter as an orchestration: what it does stands in a YAML file, and is durable all the same.
 ///
-/// A file has variables and a tree of statements: `sequence`, `parallel`, `activity` and `wait`. The program is
-/// the input of the instance, so that a changed file is for new instances only. Two files, two results; the
-/// worker is restarted while both wait for an event.
+/// A file has variables and a tree of statements: `sequence`, `parallel`, `activity` and `wait`. The program
+/// is the input of the instance, so that a changed file is for new instances only. Two files, two results;
+/// the worker is restarted while both wait for an event.
 enum Interpreter: Scenario {
   // MARK: The activities of the language, called by name
 

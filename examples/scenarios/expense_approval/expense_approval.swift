@@ -3,8 +3,8 @@ import Perdure
 /// An activity that a person completes: it ends with `deferred`, and its token is the key to it.
 ///
 /// The activity files the expense with an approval system and is done with its part; it holds no thread and
-/// no slot while the decision takes days. Whoever has the token ends it, from any process, also when no worker
-/// runs.
+/// no slot while the decision takes days. Whoever has the token ends it, from any process, also when no
+/// worker runs.
 ///
 /// Expect: the approved expense is paid, the rejected one is not, the withdrawn one fails as the approver
 /// said; a token works once.

@@ -2,8 +2,8 @@ import Perdure
 
 /// A saga: every step that was done is undone, in reverse order, when a later one fails for good.
 ///
-/// The money is withdrawn and deposited, then the audit fails three times. The deposit is taken back; while the
-/// withdrawal is being given back the worker process is killed. A second process goes on right there. The
+/// The money is withdrawn and deposited, then the audit fails three times. The deposit is taken back; while
+/// the withdrawal is being given back the worker process is killed. A second process goes on right there. The
 /// booking that was cut off is asked for again under the same idempotency key, so the bank books it once.
 ///
 /// Expect: a failure that names its cause and what was undone, three attempts of the audit, both balances as

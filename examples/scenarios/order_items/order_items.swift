@@ -2,8 +2,8 @@ import Perdure
 
 /// An order with a child for each of its items: they are reserved side by side, and together or not at all.
 ///
-/// An item that is out of stock is no accident: the order gives the others back and ends as it should, with an
-/// answer for the customer. An order above a limit waits for an approval before anything is reserved; the
+/// An item that is out of stock is no accident: the order gives the others back and ends as it should, with
+/// an answer for the customer. An order above a limit waits for an approval before anything is reserved; the
 /// worker is restarted while it waits.
 enum OrderItems: Scenario {
   static let large = 1_000

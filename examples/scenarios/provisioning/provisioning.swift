@@ -1,10 +1,11 @@
 import Perdure
 
-/// The control plane of a database service: make what a database needs, watch over it, take it all away again.
+/// The control plane of a database service: make what a database needs, watch over it, take it all away
+/// again.
 ///
 /// Whatever goes wrong half-way (a step fails, a machine never gets healthy, a person cancels), what was made
-/// is destroyed in reverse order. A database that is ready has a watcher, a child that continues as new for as
-/// long as the database is there and is cancelled at the end. The worker is restarted in between.
+/// is destroyed in reverse order. A database that is ready has a watcher, a child that continues as new for
+/// as long as the database is there and is cancelled at the end. The worker is restarted in between.
 enum Provisioning: Scenario {
   static let parts = ["network", "volume", "machine"]
 

@@ -6,7 +6,8 @@ import Perdure
 /// quarter the orchestration continues as new: its history stays short, however long the subscription runs.
 /// The worker is restarted in May.
 ///
-/// Expect: exactly twelve mails for the loyal customer, one for the fickle one, who leaves in the first month.
+/// Expect: exactly twelve mails for the loyal customer, one for the fickle one, who leaves in the first
+/// month.
 enum Subscribing: Scenario {
   static let months = 12
   static let quarter = 3
