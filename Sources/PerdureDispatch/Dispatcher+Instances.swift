@@ -5,11 +5,16 @@ extension Dispatcher {
   // MARK: Input
 
   /// An instance was created with us as its owner.
-  package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
+  ///
+  /// - createdAt: as the store has it; nil: not known.
+  package mutating func instanceStarted(
+    _ start: InstanceStart, createdAt: TimestampMS? = nil, now: TimestampMS
+  ) {
     guard isRunning else { return }
     // What we hold under this id was deleted, by another process perhaps.
     if self.held[ExactText(start.instance)] != nil { drop(start.instance, now) }
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
+    held.createdAt = createdAt
     hold(held)
     becameReady(held)
     pump(now)
@@ -74,7 +79,14 @@ extension Dispatcher {
   /// Answer to `.findNextDue`.
   package mutating func nextDueFound(_ at: TimestampMS?, now: TimestampMS) {
     backlog.isFindingNextDue = false
-    if let at { backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at) }
+    if let at {
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at)
+      // It became due while we looked: no tick comes for a time that has passed.
+      if at <= now {
+        backlog.mayHaveActivities = true
+        backlog.mayHaveExpired = true
+      }
+    }
     pump(now)
   }
 
@@ -182,8 +194,7 @@ extension Dispatcher {
     if held.failures > 0, let commit = held.commit {
       // It may be our own turn that won, though the store said that it failed. Then activities are claimed
       // for us that we have never held.
-      let claimed = commit.scheduled.filter { $0.claim != nil }
-      if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+      giveBack(commit.scheduled)
     }
     held.incoming = []
     held.known = []
@@ -212,6 +223,7 @@ extension Dispatcher {
     guard let due = backlog.instancesDueAt, due <= now, !backlog.isClaimingInstances, hasRoom else { return }
     let names = registry.orchestrations
     backlog.instancesDueAt = nil
+    backlog.lookedAt = now
     guard !names.isEmpty else { return }
     backlog.isClaimingInstances = true
     write(.claimInstances(orchestrations: names, limit: Self.claimLimit))
@@ -285,6 +297,13 @@ extension Dispatcher {
       return
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
+    if let start = snapshot.start, start.options.startAt > now,
+      !snapshot.inbox.contains(where: { $0.isCancel })
+    {
+      // Claimed by name before its time: for something that the id had before.
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, start.options.startAt)
+      return handBack(held)
+    }
     merge(snapshot, into: held)
     held.state = nil
     if snapshot.start == nil {
@@ -312,6 +331,7 @@ extension Dispatcher {
     }
     held.incoming = snapshot.inbox.map { .message($0) } + held.results
     held.revision = snapshot.description.revision
+    held.createdAt = snapshot.description.createdAt
     held.start = snapshot.start
     held.priority = snapshot.description.priority
     held.kv = snapshot.kv
@@ -344,4 +364,8 @@ extension Dispatcher {
     let failure = Failure(type: FailureType.corruptHistory, message: message)
     write(.quarantine(held.instance, held.revision, failure))
   }
+}
+
+extension InboxMessage {
+  fileprivate var isCancel: Bool { if case .cancel = kind { true } else { false } }
 }

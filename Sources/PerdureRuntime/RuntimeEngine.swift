@@ -50,7 +50,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private func handle(_ input: RuntimeInput, _ now: TimestampMS) {
     switch input {
     case .start: dispatcher.start(now: now)
-    case .instanceStarted(let start): dispatcher.instanceStarted(start, now: now)
+    case .instanceStarted(let start, let createdAt):
+      dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
     case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)
@@ -98,7 +99,9 @@ final class RuntimeEngine: @unchecked Sendable {
     case .loadInbox(let instance, let after): read { $0.inbox(instance, after) }
     case .checkClaims(let claims): read { $0.lost(claims) }
     case .findDue: read { [node] in $0.due(node, now) }
-    case .findNextDue: read { $0.nextDue(now) }
+    case .findNextDue:
+      let lookedAt = min(dispatcher.lookedAt, now)
+      read { $0.nextDue(lookedAt) }
     case .log(let record): hub.log(record)
     case .stopped: isDone = true
     }
