@@ -6,7 +6,7 @@ import PerdureModel
 ///     queued     waits for a slot      -> running (next), gone (drop, out of time)
 ///     running    at the host           -> ended (end), lingering (drop, out of time)
 ///     ended      its result is on the way to the store           -> gone (recorded)
-///     lingering  told to end; nobody wants its result any more   -> gone (the host answers, or its grace is over)
+///     lingering  told to end; nobody wants its result any more   -> gone (answered, or its grace is over)
 struct ActivityDesk {
   private let slots: Int
   private let graceMS: Int64
@@ -252,6 +252,14 @@ extension ActivityDesk {
     _ key: ActivityKey, _ claim: ActivityClaim, _ now: TimestampMS, into effects: inout [Effect]
   ) {
     if entries[key]?.claim == claim { drop(key, now, into: &effects) }
+  }
+
+  mutating func lose(
+    _ claims: [ActivityKey: ActivityClaim], _ now: TimestampMS, into effects: inout [Effect]
+  ) {
+    for key in sorted(Array(claims.keys)) {
+      if let claim = claims[key] { lose(key, claim, now, into: &effects) }
+    }
   }
 
   private func sorted(_ keys: [ActivityKey]) -> [ActivityKey] {

@@ -19,7 +19,7 @@ extension Dispatcher {
     defer { pump(now) }
     guard let ended = desk.end(key, token: token) else { return false }
     desk.forward(key)
-    write(.deferActivity(key, ended.claim, heartbeat: ended.heartbeat))
+    settle(key, ended.claim, .deferActivity(key, ended.claim, heartbeat: ended.heartbeat))
     return true
   }
 
@@ -57,7 +57,9 @@ extension Dispatcher {
     let key = ended.task.key
     if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
       desk.forward(key)
-      write(.activityRetry(key, ended.claim, failure, retryAt: at, heartbeat: ended.heartbeat))
+      settle(
+        key, ended.claim,
+        .activityRetry(key, ended.claim, failure, retryAt: at, heartbeat: ended.heartbeat))
       return true
     }
     return report(key, ended.claim, outcome)
@@ -164,7 +166,7 @@ extension Dispatcher {
 
   /// Answer to `.checkClaims`: those that are no longer valid.
   package mutating func claimsLost(_ claims: [ActivityKey: ActivityClaim], now: TimestampMS) {
-    for (key, claim) in claims { desk.lose(key, claim, now, into: &effects) }
+    desk.lose(claims, now, into: &effects)
     pump(now)
   }
 
@@ -189,10 +191,10 @@ extension Dispatcher {
       for task in held.commit?.scheduled ?? [] { claims[task.key] = task.claim ?? claims[task.key] }
       for case .activity(let finished, let execution, _) in held.results {
         let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
-        claims[key] = finished.claim
+        claims[key] = claims[key] ?? finished.claim
       }
     }
-    return claims
+    return claims.merging(unsettled) { ours, _ in ours }
   }
 
   /// The instance is another node's: what ran here goes to it as messages.
@@ -203,9 +205,21 @@ extension Dispatcher {
     }
   }
 
-  private mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) {
+  mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) {
     desk.forward(key)
-    write(.activityEnded(key, claim, outcome))
+    settle(key, claim, .activityEnded(key, claim, outcome))
+  }
+
+  /// Writes what becomes of an attempt that is over. Until that is on disk the claim is ours.
+  private mutating func settle(_ key: ActivityKey, _ claim: ActivityClaim, _ end: Write) {
+    unsettled[key] = claim
+    write(end)
+  }
+
+  /// For others to run: of these, what was scheduled as ours.
+  mutating func giveBack(_ tasks: [ActivityTask]) {
+    let claimed = tasks.filter { $0.claim != nil }
+    if !claimed.isEmpty { write(.releaseActivities(claimed)) }
   }
 
   /// Frees the slots of results that are no longer on the way.
@@ -224,14 +238,14 @@ extension Dispatcher {
       return
     }
     switch write {
-    case .activityEnded(let key, _, _): desk.free(key)
-    case .activityRetry(let key, _, _, let at, _):
-      desk.free(key)
+    case .activityEnded(let key, let claim, _): settled(key, claim)
+    case .activityRetry(let key, let claim, _, let at, _):
+      settled(key, claim)
       backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, at)
       // The pause may be over before the commit is: then no tick comes to look for it.
       if at <= now { backlog.mayHaveActivities = true }
-    case .deferActivity(let key, _, _):
-      desk.free(key)
+    case .deferActivity(let key, let claim, _):
+      settled(key, claim)
       // It may have a time limit, which is the store's to keep from here on.
       findNextDue()
     case .releaseActivities:
@@ -239,6 +253,11 @@ extension Dispatcher {
       backlog.mayHaveActivities = true
     default: break
     }
+  }
+
+  private mutating func settled(_ key: ActivityKey, _ claim: ActivityClaim) {
+    desk.free(key)
+    if unsettled[key] == claim { unsettled[key] = nil }
   }
 
   /// Instances that came back to us in the meantime are not given up.

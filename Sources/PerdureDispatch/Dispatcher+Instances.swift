@@ -189,8 +189,7 @@ extension Dispatcher {
     if held.failures > 0, let commit = held.commit {
       // It may be our own turn that won, though the store said that it failed. Then activities are claimed
       // for us that we have never held.
-      let claimed = commit.scheduled.filter { $0.claim != nil }
-      if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+      giveBack(commit.scheduled)
     }
     held.incoming = []
     held.known = []
@@ -262,7 +261,15 @@ extension Dispatcher {
   }
 
   mutating func instanceClaimed(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .loading else { return }
+    guard let held = held[ExactText(instance)] else {
+      // It was forgotten while the claim was on its way, and now it is ours.
+      if case .instances = outcome, isRunning {
+        write(.releaseInstances([instance]))
+        backlog.instancesDueAt = now
+      }
+      return
+    }
+    guard held.phase == .loading else { return }
     switch outcome {
     case .instances: effects.append(.load(instance))
     case .failed:
@@ -285,6 +292,13 @@ extension Dispatcher {
       return
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
+    if let start = snapshot.start, start.options.startAt > now,
+      !snapshot.inbox.contains(where: { $0.isCancel })
+    {
+      // Claimed by name before its time: for something that the id had before.
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, start.options.startAt)
+      return handBack(held)
+    }
     merge(snapshot, into: held)
     held.state = nil
     if snapshot.start == nil {
@@ -344,4 +358,8 @@ extension Dispatcher {
     let failure = Failure(type: FailureType.corruptHistory, message: message)
     write(.quarantine(held.instance, held.revision, failure))
   }
+}
+
+extension InboxMessage {
+  fileprivate var isCancel: Bool { if case .cancel = kind { true } else { false } }
 }

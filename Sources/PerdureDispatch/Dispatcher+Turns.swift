@@ -103,10 +103,16 @@ extension Dispatcher {
     return registry.resolve(start.orchestration, start.version)
   }
 
-  private func fold(_ held: Held, _ state: ExecutionState, _ now: TimestampMS) {
+  private mutating func fold(_ held: Held, _ state: ExecutionState, _ now: TimestampMS) {
     held.folding = Array(held.incoming.prefix(Limits.messagesPerTurn))
     held.incoming.removeFirst(held.folding.count)
     held.prepared = state.prepare(held.folding, start: held.start, now: now, limits: settings.limits)
+    // What we hold may be older than the row: work that we do not know may be waited for all the same. The
+    // store takes the result if that is so.
+    for case .activity(let finished, let execution, let outcome) in held.prepared.strays {
+      let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
+      forward(key, finished.claim, outcome)
+    }
   }
 
   private func request(_ held: Held, _ state: ExecutionState, _ version: String) -> TurnRequest {
@@ -263,6 +269,7 @@ extension Dispatcher {
   }
 
   private mutating func takeActivities(_ commit: TurnCommit) {
+    guard isRunning else { return giveBack(commit.scheduled) }
     for task in commit.scheduled {
       if task.claim == nil {
         backlog.mayHaveActivities = true

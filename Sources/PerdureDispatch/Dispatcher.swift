@@ -60,6 +60,8 @@ package struct Dispatcher {
   var parkedCount = 0
 
   var desk: ActivityDesk
+  /// Attempts that are over, as the store is yet to hear: their claims are still ours.
+  var unsettled: [ActivityKey: ActivityClaim] = [:]
   var backlog = Backlog()
   var effects: [Effect] = []
 

@@ -34,7 +34,7 @@ struct Expectation: Hashable, Sendable {
       return Expectation(
         values: prospects.succeeds ? [work.number + round + 1] : [], mayFail: prospects.fails)
     case .fail: return Expectation(values: [], mayFail: true)
-    case .timer, .status, .detached, .count, .clear, .unsubscribe, .publish, .patch: return only(0)
+    case .timer, .status, .detached, .loose, .count, .clear, .unsubscribe, .publish, .patch: return only(0)
     case .message: return only(1)
     case .send, .cancelOther, .readKV: return Expectation(values: [0], mayFail: true)
     case .child(let child, _): return of(child, in: programs)

@@ -5,6 +5,8 @@ struct Host {
   private struct Live {
     var instance: InstanceID
     var execution: ExecutionID
+    /// The last that ran it.
+    var turn: Int64
     var code: Interpreter
   }
 
@@ -22,7 +24,9 @@ struct Host {
   /// - isNew: code that is built now has the change that `Step.patch` speaks of.
   mutating func run(_ request: TurnRequest, isNew: Bool) -> TurnAnswer {
     let index = live.firstIndex { $0.instance == request.instance }
-    let known = index.map { live.remove(at: $0) }
+    // A turn that the engine gave up may end after a later one of the instance: that one's code stays.
+    let isLate = index.map { live[$0].turn > request.turn } ?? false
+    let known = isLate ? nil : index.map { live.remove(at: $0) }
     let code: Interpreter
     if request.from > 0 {
       guard let known, known.execution == request.execution, known.code.consumed == request.from else {
@@ -34,11 +38,12 @@ struct Host {
       code = Interpreter(programs[program], request, isNew: isNew)
     }
     var result = code.run(request)
-    guard result.end == nil, capacity > 0 else {
+    guard result.end == nil, capacity > 0, !isLate else {
       result.retained = false
       return .ran(result)
     }
-    live.append(Live(instance: request.instance, execution: request.execution, code: code))
+    live.append(
+      Live(instance: request.instance, execution: request.execution, turn: request.turn, code: code))
     if live.count > capacity { live.removeFirst() }
     return .ran(result)
   }

@@ -36,6 +36,7 @@ final class Interpreter {
   private let execution: ExecutionID
   private(set) var consumed: EventID = 0
   private(set) var input = ProgramInput()
+  private var startedAt: TimestampMS = 0
   private var root: Frame?
   private var isCancelling = false
 
@@ -83,6 +84,7 @@ final class Interpreter {
     switch kind {
     case .orchestrationStarted(_, _, let payload, _):
       input = ProgramInput(payload) ?? ProgramInput()
+      startedAt = event.at
       begin(program.body)
     case .activityCompleted(let action, let result), .subOrchestrationCompleted(let action, let result):
       answer(action, .value(Int(result.text) ?? 0))
@@ -189,7 +191,7 @@ extension Interpreter {
   }
 
   /// A text that nobody else writes.
-  private func data() -> Payload { Payload("\"\(instance)/\(execution)/\(nextAction)\"") }
+  private func data() -> Payload { Payload("\"\(instance)/\(execution)/\(nextAction)/\(startedAt)\"") }
 
   private func startChild(_ child: Int, _ instance: InstanceID?, _ policy: ParentClosePolicy) -> ActionKind {
     .scheduleSubOrchestration(
@@ -204,6 +206,7 @@ extension Interpreter {
       _ = emit(
         .startDetached(
           name: Program.name(child), version: nil, instance: nil, input: ProgramInput().payload))
+    case .loose(let inner): if let action = lastingAction(inner) { _ = emit(action) }
     case .status(let number): _ = emit(.setCustomStatus(number == 0 ? nil : Payload(String(number))))
     case .count(let key): count(Program.key(key))
     case .clear(let key?):

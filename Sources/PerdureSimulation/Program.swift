@@ -12,6 +12,8 @@ indirect enum Step: Hashable, Sendable {
   /// A child under an id that others use too.
   case namedChild(Int, id: Int)
   case detached(Int)
+  /// Begun, and not waited for.
+  case loose(Step)
   case status(Int)
   /// To another instance, or itself.
   case send(InstanceID, Channel, name: Int, isKept: Bool)

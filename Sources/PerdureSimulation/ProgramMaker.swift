@@ -44,8 +44,9 @@ struct ProgramMaker {
     case 34..<44: return .timer(milliseconds: random.delay(random.chance(100) ? 5_000...20_000 : 1...900))
     case 44..<58: return .message(random.pick(Channel.allCases) ?? .event, name: random.below(3))
     case 58..<70: return child(of: program)
-    case 70..<73: return lower(program).map { .detached($0) } ?? .status(1)
-    case 73..<78: return .status(random.below(100))
+    case 70..<72: return lower(program).map { .detached($0) } ?? .status(1)
+    case 72..<75: return loose(program)
+    case 75..<78: return .status(random.below(100))
     case 78..<84: return .attempt(outward())
     case 84..<96: return inward()
     case 96..<98: return .attempt(refusal())
@@ -57,6 +58,13 @@ struct ProgramMaker {
     guard let child = lower(program) else { return .activity(Work(kind: .add, number: 1)) }
     if random.chance(150) { return .attempt(.namedChild(child, id: random.below(2))) }
     return .child(child, random.chance(500) ? .cancel : random.pick(ParentClosePolicy.allCases) ?? .cancel)
+  }
+
+  private mutating func loose(_ program: Int) -> Step {
+    guard let child = lower(program), random.chance(800) else {
+      return .loose(.activity(WorkMaker.make(&random)))
+    }
+    return .loose(.child(child, random.pick(ParentClosePolicy.allCases) ?? .cancel))
   }
 
   private mutating func outward() -> Step {

@@ -95,6 +95,13 @@ struct SimStore {
     case (.loseTheClaimCheck, .activityEnded(let key, _, let outcome, let now)):
       guard let held = rows[key]?.claim else { break }
       return state.apply(.activityEnded(key, claim: held, outcome: outcome, now: now))
+    case (.loseTheClaimCheck, .activityRetry(let key, _, let failure, let at, let heartbeat)):
+      guard let held = rows[key]?.claim else { break }
+      return state.apply(
+        .activityRetry(key, claim: held, failure: failure, retryAt: at, heartbeat: heartbeat))
+    case (.loseTheClaimCheck, .deferActivity(let key, _, let heartbeat, let now)):
+      guard let held = rows[key]?.claim else { break }
+      return state.apply(.deferActivity(key, claim: held, heartbeat: heartbeat, now: now))
     case (.retryUncounted, .activityRetry(let key, let claim, _, _, _)):
       return state.apply(.releaseActivities([ClaimedActivity(key: key, claim: claim)]))
     case (.retryEarly, .activityRetry(let key, let claim, let failure, _, let heartbeat)):
@@ -102,7 +109,8 @@ struct SimStore {
         .activityRetry(key, claim: claim, failure: failure, retryAt: 0, heartbeat: heartbeat))
     case (.loseHeartbeats, .activityRetry(let key, let claim, let failure, let at, _)):
       return state.apply(.activityRetry(key, claim: claim, failure: failure, retryAt: at, heartbeat: nil))
-    case (.loseHeartbeats, .activityHeartbeat), (.loseHeartbeats, .heartbeatByToken): return .success(.done)
+    case (.loseHeartbeats, .activityHeartbeat(let key, let claim, _)):
+      return state.apply(.activityHeartbeat(key, claim: claim, details: .null))
     case (.takeStaleTokens, .completeActivity(let token, let outcome, let now)):
       let current = CompletionToken(key: token.key, token: rows[token.key]?.token ?? token.token)
       return state.apply(.completeActivity(current, outcome: outcome, now: now))

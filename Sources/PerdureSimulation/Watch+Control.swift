@@ -139,8 +139,8 @@ extension Watch {
   }
 
   /// The code cancelled the child, or was told of its end.
-  private func isGivenUp(_ link: ParentLink) -> Bool {
-    guard let histories = life(link.instance)?.histories, link.execution <= histories.count else {
+  func isGivenUp(_ link: ParentLink?) -> Bool {
+    guard let link, let histories = life(link.instance)?.histories, link.execution <= histories.count else {
       return true
     }
     return histories[Int(link.execution) - 1].contains { event in

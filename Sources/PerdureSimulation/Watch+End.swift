@@ -76,10 +76,16 @@ extension Watch {
   }
 
   /// Instances that outsiders ended, and all above them: what their programs can give says nothing of them.
-  private func disturbed(_ plan: FaultPlan) -> Set<InstanceID> {
+  private mutating func disturbed(_ plan: FaultPlan) -> Set<InstanceID> {
     var disturbed: Set<InstanceID> = []
-    for life in lives where !life.isGone {
-      guard life.isCancelAsked || life.isTerminated || plan.isSick(life.start.orchestration) else { continue }
+    for (place, life) in lives.enumerated() where !life.isGone {
+      require(
+        !life.isPoisoned || plan.rate(.pause) > 0 || plan.rate(.kill) > 0,
+        "An activity of '\(life.start.instance)' was given up although nothing happened to processes.")
+      // What an earlier life of the id had started on its own is in the way of its children.
+      let isLater = lives[..<place].contains { $0.start.instance == life.start.instance }
+      let isTouched = life.isCancelAsked || life.isTerminated || life.isPoisoned || (isLater && life.hasMet)
+      guard isTouched || plan.isSick(life.start.orchestration) else { continue }
       var next: InstanceID? = life.start.instance
       while let instance = next, disturbed.insert(instance).inserted {
         next = self.life(instance)?.start.parent?.instance
@@ -121,8 +127,11 @@ extension Watch {
       let code = Interpreter(programs[program], request, isNew: true)
       let again = code.run(request)
       let recorded = history.filter { $0.kind.origin != nil }
-      // The last turn may have gone with an end that the code has no part in.
-      let made = again.actions.map { Origin(action: $0.id, after: $0.after) }
+      var made = again.actions.map { Origin(action: $0.id, after: $0.after) }
+      // An end that the code has no part in may come before its first turn.
+      if recorded.isEmpty, history.count == life.carried[index] + 1, history.last?.kind.isTerminal == true {
+        made = []
+      }
       require(
         recorded.map { $0.kind.origin } == made,
         "A replay of \(name) makes \(again.actions.count) actions where \(recorded.count) are on record.")

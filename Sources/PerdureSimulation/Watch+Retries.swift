@@ -67,6 +67,8 @@ extension Watch {
     else { return }
     let options = row.task.options
     let run = row.claim.map { Run(key: key, claim: $0) }
+    // An activity of an older life of the instance may have had the same claim.
+    if let run, goneRuns.contains(run) { return }
     let began = run.flatMap { begun[$0] }
     var due: TimestampMS?
     switch limit {

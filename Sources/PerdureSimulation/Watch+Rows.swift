@@ -110,7 +110,7 @@ extension Watch {
     require(task.attempt == attempt, "\(name) was claimed as attempt \(task.attempt), not \(attempt).")
     require(
       task.lastHeartbeat == row.heartbeat,
-      "\(name) gives '\(task.lastHeartbeat?.text ?? "")' for its last heartbeat '\(row.heartbeat?.text ?? "")'."
+      "\(name) gives '\(task.lastHeartbeat?.text ?? "")' as its heartbeat '\(row.heartbeat?.text ?? "")'."
     )
     if let session = task.options.session { checkSession(session, node, name) }
     row.claim = task.claim
@@ -177,14 +177,14 @@ extension Watch {
   /// - clock: of the node.
   mutating func began(_ task: ActivityTask, node: Int, clock: TimestampMS) {
     let name = Self.name(task.key)
-    guard let claim = task.claim, committedRuns.contains(Run(key: task.key, claim: claim)) else {
-      return require(false, "\(name) ran before its claim was in the store.")
-    }
-    let run = Run(key: task.key, claim: claim)
-    require(begun[run] == nil, "\(name) began 2 times under one claim.")
-    begun[run] = clock
+    let run = task.claim.map { Run(key: task.key, claim: $0) }
     // The instance may have given way to another one meanwhile.
-    guard let life = place(task.key.instance) else { return }
+    let isOld = run.map { goneRuns.contains($0) } ?? false
+    guard let run, committedRuns.contains(run), let life = place(task.key.instance) else {
+      return require(isOld, "\(name) ran before its claim was in the store.")
+    }
+    require(begun[run] == nil || isOld, "\(name) began 2 times under one claim.")
+    begun[run] = clock
     let attempt = Try(life: life, key: task.key, attempt: task.attempt)
     if let place = runPlaces[attempt] {
       runs[place].nodes.append(node)

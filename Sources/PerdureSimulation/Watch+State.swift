@@ -14,13 +14,18 @@ extension Watch.Life {
     }
   }
 
+  /// The first answer counts.
+  mutating func apply(_ answer: CallAnswer) {
+    if calls[answer.call] == .waiting { calls[answer.call] = .answered(answer.outcome) }
+  }
+
   mutating func take(_ kind: EventKind) {
     switch kind {
     case .topicSubscribed(_, let topic): topics.insert(topic)
     case .topicUnsubscribed(_, let topic): topics.remove(topic)
-    // The first answer counts.
-    case .callAnswered(_, let call, let outcome) where calls[call] == .waiting:
-      calls[call] = .answered(outcome)
+    case .subOrchestrationFailed(_, let failure) where failure.type == FailureType.alreadyExists:
+      hasMet = true
+    case .activityFailed(_, let failure) where failure.type == FailureType.poison: isPoisoned = true
     default: break
     }
   }
@@ -140,7 +145,17 @@ extension Watch {
   // MARK: Calls
 
   mutating func checkCalls(_ commit: TurnCommit, _ store: SimStore) {
-    for case .callAnswered(_, let call, _) in commit.events.map({ $0.kind }) {
+    let recorded = commit.events.compactMap { event in
+      if case .callAnswered(_, let call, let outcome) = event.kind {
+        CallAnswer(call: call, outcome: outcome)
+      } else {
+        nil
+      }
+    }
+    require(
+      Array(commit.callAnswers.prefix(recorded.count)) == recorded,
+      "A turn of '\(commit.instance)' answers other calls than its history says.")
+    for call in commit.callAnswers.map({ $0.call }) {
       let known = life(commit.instance)?.calls[call] ?? .unknown
       require(
         store.callState(of: commit.instance, call) == known,

@@ -32,7 +32,8 @@ extension Watch {
     checkCarried(commit)
     for (index, child) in commit.starts.enumerated() {
       let isFirst = commit.starts[..<index].allSatisfy { $0.start.instance != child.start.instance }
-      if isFirst, receipt.started.contains(child.start.instance) { begin(child.start, commit.now, store) }
+      guard isFirst, receipt.started.contains(child.start.instance) else { continue }
+      begin(child.start, commit.now, store, before: receipt.deliveries)
     }
     for delivery in receipt.deliveries { deliver(delivery, in: store) }
     checkValues(commit, store)
@@ -134,6 +135,7 @@ extension Watch {
       life.inbox.removeAll { commit.consumed.contains($0.sequence) }
       for event in commit.events { life.take(event.kind) }
       for change in commit.kvChanges { life.apply(change) }
+      for answer in commit.callAnswers { life.apply(answer) }
       if commit.status.isTerminal {
         life.inbox = []
         life.topics = []

@@ -23,6 +23,10 @@ struct Watch {
     var calls: [String: CallState] = [:]
     var isCancelAsked = false
     var isTerminated = false
+    /// One of its activities was given up because process after process died under it.
+    var isPoisoned = false
+    /// The id of one of its children was taken.
+    var hasMet = false
     var isGone = false
     /// The row at its end.
     var end: InstanceDescription?
@@ -55,6 +59,8 @@ struct Watch {
   /// Nodes that the store has forgotten.
   var goneNodes: Set<NodeID> = []
   var committedRuns: Set<Run> = []
+  /// Those of lives that are gone: hosts may begin them late.
+  var goneRuns: Set<Run> = []
   /// When each attempt began, and when it was heard of last, by the clock of its node.
   var begun: [Run: TimestampMS] = [:]
   var beaten: [Run: TimestampMS] = [:]
@@ -68,6 +74,13 @@ struct Watch {
   var sick: (String) -> Bool = { _ in false }
 
   func life(_ instance: InstanceID) -> Life? { place(instance).map { lives[$0] } }
+
+  /// No parent waits for it.
+  func isTop(_ life: Life) -> Bool {
+    guard let parent = life.start.parent.flatMap({ self.life($0.instance) }) else { return true }
+    return parent.status.isTerminal || isGivenUp(life.start.parent)
+      || life.start.parent?.execution != Int64(parent.histories.count)
+  }
 
   /// Of the life that has the id now.
   func place(_ instance: InstanceID) -> Int? {
@@ -110,7 +123,10 @@ struct Watch {
     }
   }
 
-  mutating func begin(_ start: InstanceStart, _ now: TimestampMS, _ store: SimStore) {
+  /// - deliveries: what the same entry sent to it afterwards.
+  mutating func begin(
+    _ start: InstanceStart, _ now: TimestampMS, _ store: SimStore, before deliveries: [Delivery] = []
+  ) {
     let instance = start.instance
     require(place(instance) == nil, "Instance '\(instance)' was started twice.")
     if let key = start.options.dedupKey {
@@ -120,7 +136,8 @@ struct Watch {
     require(store.describe(instance) != nil, "The start of '\(instance)' landed and left nothing.")
     var life = Life(start: start, startedAt: now, revision: store.describe(instance)?.revision ?? 0)
     let waiting = kept.removeValue(forKey: instance) ?? []
-    life.inbox = store.messages(of: instance)
+    let later = Set(deliveries.filter { $0.instance == instance }.map { $0.message.sequence })
+    life.inbox = store.messages(of: instance).filter { !later.contains($0.sequence) }
     require(
       life.inbox.map { $0.kind } == waiting,
       "'\(instance)' begins with \(life.inbox.count) messages; \(waiting.count) were kept for it.")
@@ -133,6 +150,12 @@ struct Watch {
     guard let place = place(instance) else { return }
     lives[place].isGone = true
     for key in rows.keys where key.instance == instance { rows[key] = nil }
+    for run in committedRuns where run.key.instance == instance {
+      committedRuns.remove(run)
+      goneRuns.insert(run)
+      begun[run] = nil
+      beaten[run] = nil
+    }
   }
 
   private mutating func note(_ message: InboxMessage, _ place: Int) {

@@ -49,13 +49,14 @@ struct Work: Hashable, Sendable {
   func prospects(round: Int) -> (succeeds: Bool, fails: Bool) {
     let attempts = options.retry.map { $0.maxAttempts } ?? 1
     let needed = Self.failures(kind, number + round)
-    let isRefused = options.retry?.nonRetryableTypes.isEmpty == false && (needed ?? 0) > 0
+    let isRefused = options.retry?.nonRetryableTypes.isEmpty == false && (needed ?? 0) > 0 && kind != .hang
     let isTaken = options.tag != Self.deadTag
     let succeeds = needed.map { attempts == 0 || $0 < attempts } ?? false
     let isLimited = options.scheduleToStartMS != nil || options.scheduleToCloseMS != nil
     let mayRunOut = attempts != 0 && (options.startToCloseMS != nil || options.heartbeatMS != nil)
     return (
-      succeeds && !isRefused && isTaken, !succeeds || isRefused || !isTaken || isLimited || mayRunOut
+      succeeds && isTaken && !(isRefused && kind == .flaky),
+      !succeeds || isRefused || !isTaken || isLimited || mayRunOut
     )
   }
 }

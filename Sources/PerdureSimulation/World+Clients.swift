@@ -45,7 +45,7 @@ extension World {
       if random.chance(120) { add(.cancel(.named(Program.root(root)), graceMS: grace())) }
       if random.chance(100) { add(start(root, random.below(programs.count), mayReplace: true)) }
     }
-    for _ in 0..<random.below(roots) {
+    for _ in 0..<random.below(roots * 2) {
       let target = random.chance(600) ? SimClient.Target.any : .named(Program.root(random.below(roots)))
       switch random.below(10) {
       case 0..<4:

@@ -52,8 +52,8 @@ extension World {
     let instance = life.start.instance
     if life.status == .suspended { return [.control(.named(instance), .resume)] }
     if life.status == .quarantined { return [.control(.named(instance), .retry)] }
-    guard rounds < Self.roundsMax / 2 else {
-      return life.start.parent == nil ? [.cancel(.named(instance), graceMS: nil)] : []
+    if rounds >= Self.roundsMax / 2, watch.isTop(life), !life.isCancelAsked {
+      return [.cancel(.named(instance), graceMS: nil)]
     }
     return watch.awaited(life).enumerated().compactMap { number, awaited in
       guard let index = Int(awaited.name.dropFirst()) else { return nil }

@@ -119,6 +119,22 @@ import Testing
     #expect(writes.contains { $0.isInstanceClaim } == !status.isTerminal)
   }
 
+  /// It was resumed, and claimed by name for what came before that.
+  @Test func aClaimThatLandsAfterwardsDoesNotLoseIt() throws {
+    let (node, _, running) = try Self.node(.idle)
+    node.changed("a")
+    node.ends(running)
+    #expect(node.takeWrites() == [.claimInstance("a")])
+    node.changed("a")
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    let claim = try #require(node.takeWrites().first { $0.isInstanceClaim })
+    node.wrote(.claimInstance("a"), .instances(["a"]))
+    node.wrote(claim, .instances([]))
+    let writes = node.takeWrites()
+    #expect(writes.contains(.releaseInstances(["a"])), "it is ours, and nobody here has it")
+    #expect(writes.contains(claim))
+  }
+
   /// The first load was read before the instance was resumed, and comes back after.
   @Test func anOldSnapshotDoesNotLoseIt() throws {
     let (node, _, running) = try Self.node(.idle)

@@ -75,6 +75,7 @@ import Testing
     let runtime = try bed.runtime()
     try bed.start("a")
     try bed.runs(runtime, [.wait("never")])
+    try bed.wait { try client.describe("a").status == .running }
     let request = ControlRequest(instance: "a", operation: .cancel(graceMS: 0), reason: "late")
     #expect(try client.control(request) == .running)
     _ = try bed.runs(runtime, [.wait("never")])

@@ -92,7 +92,7 @@ import Testing
     (.scheduleToStart, ActivityOptions(scheduleToStart: .milliseconds(100), tag: "nobody")),
   ]
 
-  /// The ancestor's defect 19: such failures cannot be caught, the caller dies.
+  /// Defect 19 of engines of this kind: such failures cannot be caught, the caller dies.
   @Test(arguments: limits.indices)
   func timeLimitsAreTypedFailures(index: Int) async throws {
     let (limit, options) = Self.limits[index]
@@ -189,7 +189,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 15: a cancellation is noticed only when a lease is renewed, after up to 25 s.
+  /// Defect 15 of engines of this kind: a cancellation is noticed only when a lease is renewed, after up to 25 s.
   @Test func aCancellationIsPushed() async throws {
     let begun = Gate()
     let heard = Notes<ContinuousClock.Instant>()
@@ -229,7 +229,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 16: the cost of a fan-out is quadratic, 2,000 take 19 seconds.
+  /// Defect 16 of engines of this kind: the cost of a fan-out is quadratic, 2,000 take 19 seconds.
   @Test func aLargeFanOutEndsInTime() async throws {
     let work = ActivityDefinition("work") { (_, number: Int) in number }
     let caller = OrchestrationDefinition("caller") { (context, count: Int) in

@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 13: the terminal event is not the last of its history.
+  /// Defect 13 of engines of this kind: the terminal event is not the last of its history.
   @Test func aCancellationHasAGrace() async throws {
     try await Site.with(register: Self.register) { site in
       let handle = try await site.client.start(Self.stubborn, instance: "s")
@@ -179,7 +179,7 @@ import Testing
     var by: String
   }
 
-  /// The ancestor's defect 9: created, updated and started times are 0 on SQLite.
+  /// Defect 9 of engines of this kind: created, updated and started times are 0 on SQLite.
   @Test func aStartDescribesTheInstanceAndCanWait() async throws {
     try await Site.with(register: Self.register) { site in
       let before = ContinuousClock.now
@@ -210,7 +210,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 17: an unregistered name shows as not found until it is poison.
+  /// Defect 17 of engines of this kind: an unregistered name shows as not found until it is poison.
   @Test func anUnknownNameIsPendingWithAReason() async throws {
     try await Site.with(register: Self.register) { site in
       let handle = try await site.client.start("not-yet", returning: Int.self)
