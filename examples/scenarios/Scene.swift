@@ -24,7 +24,7 @@ final class Scene {
     _ definitions: [any Definition]? = nil, _ body: () async throws -> Value
   ) async throws -> Value {
     let runtime = try Runtime(store, scenario.options)
-    for definition in definitions ?? scenario.definitions { try definition.register(on: runtime) }
+    try runtime.register(definitions ?? scenario.definitions)
     try await runtime.start()
     let value: Value
     do {

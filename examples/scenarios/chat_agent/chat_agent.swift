@@ -3,9 +3,10 @@ import Perdure
 /// An agent in a conversation of many turns: messages come by a queue, answers go out as custom status.
 ///
 /// Each turn thinks, may use a tool and think again, answers, and continues as new with the transcript: its
-/// history stays as long as one turn. Messages that are sent while it thinks, or while no worker runs, wait in
-/// order. The worker process is killed in the middle of a thought; another one thinks it again, and no turn is
-/// lost or answered twice. (The model here is a few lines of rules; a real one is called at the same place.)
+/// history stays as long as one turn. Messages that are sent while it thinks, or while no worker runs, wait
+/// in order. The worker process is killed in the middle of a thought; another one thinks it again, and no
+/// turn is lost or answered twice. (The model here is a few lines of rules; a real one is called at the same
+/// place.)
 enum ChatAgent: Scenario {
   struct Chat: Codable {
     var transcript: [String] = []
