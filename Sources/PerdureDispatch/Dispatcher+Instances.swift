@@ -5,11 +5,16 @@ extension Dispatcher {
   // MARK: Input
 
   /// An instance was created with us as its owner.
-  package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
+  ///
+  /// - createdAt: as the store has it; nil: not known.
+  package mutating func instanceStarted(
+    _ start: InstanceStart, createdAt: TimestampMS? = nil, now: TimestampMS
+  ) {
     guard isRunning else { return }
     // What we hold under this id was deleted, by another process perhaps.
     if self.held[ExactText(start.instance)] != nil { drop(start.instance, now) }
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
+    held.createdAt = createdAt
     hold(held)
     becameReady(held)
     pump(now)
@@ -326,6 +331,7 @@ extension Dispatcher {
     }
     held.incoming = snapshot.inbox.map { .message($0) } + held.results
     held.revision = snapshot.description.revision
+    held.createdAt = snapshot.description.createdAt
     held.start = snapshot.start
     held.priority = snapshot.description.priority
     held.kv = snapshot.kv

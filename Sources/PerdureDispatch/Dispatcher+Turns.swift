@@ -87,7 +87,7 @@ extension Dispatcher {
     guard !held.prepared.lines.isEmpty else {
       let commit = state.conclude(strays: held.prepared, revision: held.revision, now: now)
       held.isRetained = held.hostEvents > 0
-      return commit.consumed.isEmpty ? settle(held) : commitTurn(held, assign(commit))
+      return commit.consumed.isEmpty ? settle(held) : commitTurn(held, assign(commit, held))
     }
     held.phase = .turning
     turnNumber += 1
@@ -150,13 +150,16 @@ extension Dispatcher {
     held.metrics = conclusion.metrics
     held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
     held.turnFailures = 0
-    commitTurn(held, assign(conclusion.commit))
+    commitTurn(held, assign(conclusion.commit, held))
   }
 
   /// Decides who takes what the turn makes: we do, where we can.
-  private func assign(_ commit: TurnCommit) -> TurnCommit {
+  private func assign(_ commit: TurnCommit, _ held: Held) -> TurnCommit {
     var commit = commit
+    commit.createdAt = held.createdAt
     commit.owner = settings.node
+    // Another one than an earlier instance of this id gave to an activity of the same number.
+    let firstToken = max(held.createdAt ?? 0, 0) &+ 1
     var room = Limits.activitiesHeld - desk.count
     for index in commit.scheduled.indices where room > 0 {
       let task = commit.scheduled[index]
@@ -164,7 +167,7 @@ extension Dispatcher {
       guard registry.runs(task.name), filter.takes(tag: task.options.tag), task.options.session == nil,
         desk.welcomes(task.name)
       else { continue }
-      commit.scheduled[index].claim = ActivityClaim(node: settings.node, token: 1)
+      commit.scheduled[index].claim = ActivityClaim(node: settings.node, token: firstToken)
       room -= 1
     }
     if hasRoom {
@@ -331,7 +334,7 @@ extension Dispatcher {
     guard let commit = held.state?.conclude(ending: end, revision: held.revision, now: now) else {
       return reload(held)
     }
-    commitTurn(held, assign(commit))
+    commitTurn(held, assign(commit, held))
   }
 
   /// The code and its history differ.

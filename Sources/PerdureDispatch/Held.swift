@@ -17,6 +17,8 @@ final class Held {
   let instance: InstanceID
   var phase: Phase
   var revision: Revision
+  /// Tells this instance apart from another one that had or takes its id; nil: not known.
+  var createdAt: TimestampMS?
   /// Until OrchestrationStarted is on disk.
   var start: InstanceStart?
   /// nil before the first turn and while loading.

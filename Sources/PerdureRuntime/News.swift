@@ -16,7 +16,7 @@ struct News {
 
   mutating func add(_ entry: StoreEntry, _ receipt: StoreReceipt) {
     switch (entry, receipt) {
-    case (.start(let start, let owner, _), .done): started(start, owner)
+    case (.start(let start, let owner, let now), .done): started(start, owner, now)
     case (.start(let start, let owner, _), .restarted(let deleted, let deliveries)):
       gone(deleted)
       for delivery in deliveries { delivered(delivery) }
@@ -40,7 +40,7 @@ struct News {
     // Two starts of one id in a turn: the first one is the instance, the other was refused.
     var started = Set(turn.started.map { ExactText($0) })
     for child in commit.starts where started.remove(ExactText(child.start.instance)) != nil {
-      self.started(child.start, child.owner)
+      self.started(child.start, child.owner, commit.now)
     }
     if !turn.terminated.isEmpty { gone(turn.terminated) }
     if commit.scheduled.contains(where: { $0.claim == nil }) { hasUnheldWork = true }
@@ -62,8 +62,8 @@ struct News {
     for delivery in control.deliveries { delivered(delivery) }
   }
 
-  private mutating func started(_ start: InstanceStart, _ owner: NodeID?) {
-    to(owner, .instanceStarted(start))
+  private mutating func started(_ start: InstanceStart, _ owner: NodeID?, _ now: TimestampMS) {
+    to(owner, .instanceStarted(start, createdAt: now))
   }
 
   private mutating func delivered(_ delivery: Delivery) {

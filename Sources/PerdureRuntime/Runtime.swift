@@ -5,7 +5,7 @@ import Synchronization
 
 package enum RuntimeInput: Sendable {
   case start
-  case instanceStarted(InstanceStart)
+  case instanceStarted(InstanceStart, createdAt: TimestampMS)
   /// Also terminated ones: nothing of them goes on.
   case instancesDeleted([InstanceID])
   case instanceChanged(InstanceID)

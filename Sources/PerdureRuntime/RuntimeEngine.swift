@@ -50,7 +50,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private func handle(_ input: RuntimeInput, _ now: TimestampMS) {
     switch input {
     case .start: dispatcher.start(now: now)
-    case .instanceStarted(let start): dispatcher.instanceStarted(start, now: now)
+    case .instanceStarted(let start, let createdAt):
+      dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
     case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)

@@ -5,7 +5,7 @@ import PerdureStore
 /// What a runtime's engine thread takes from its queue. The same as in the real runtime.
 enum NodeInput {
   case start
-  case instanceStarted(InstanceStart)
+  case instanceStarted(InstanceStart, createdAt: TimestampMS)
   case instancesDeleted([InstanceID])
   case instanceChanged(InstanceID)
   case checkClaims

@@ -27,11 +27,12 @@ private struct ProcessNews {
 
   mutating func add(_ entry: StoreEntry, _ receipt: StoreReceipt) {
     switch (entry, receipt) {
-    case (.start(let start, let owner, _), .done): to(owner, .instanceStarted(start))
-    case (.start(let start, let owner, _), .restarted(let deleted, let deliveries)):
+    case (.start(let start, let owner, let now), .done):
+      to(owner, .instanceStarted(start, createdAt: now))
+    case (.start(let start, let owner, let now), .restarted(let deleted, let deliveries)):
       toAll(.instancesDeleted(deleted))
       for delivery in deliveries { delivered(delivery) }
-      to(owner, .instanceStarted(start))
+      to(owner, .instanceStarted(start, createdAt: now))
     case (_, .posted(let delivery)): delivered(delivery)
     case (_, .delivered(let deliveries)): for delivery in deliveries { delivered(delivery) }
     case (.turn(let commit), .turned(let turn)): turned(commit, turn)
@@ -48,7 +49,7 @@ private struct ProcessNews {
     for delivery in turn.deliveries { delivered(delivery) }
     var started = Set(turn.started)
     for child in commit.starts where started.remove(child.start.instance) != nil {
-      to(child.owner, .instanceStarted(child.start))
+      to(child.owner, .instanceStarted(child.start, createdAt: commit.now))
     }
     if !turn.terminated.isEmpty { toAll(.instancesDeleted(turn.terminated)) }
     if commit.scheduled.contains(where: { $0.claim == nil }) { hasUnheldWork = true }

@@ -38,7 +38,8 @@ extension World {
   private func handle(_ input: NodeInput, _ node: SimNode, _ now: TimestampMS) {
     switch input {
     case .start: node.dispatcher.start(now: now)
-    case .instanceStarted(let start): node.dispatcher.instanceStarted(start, now: now)
+    case .instanceStarted(let start, let createdAt):
+      node.dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .instancesDeleted(let instances): node.dispatcher.instancesDeleted(instances, now: now)
     case .instanceChanged(let instance): node.dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: node.dispatcher.checkClaims()

@@ -40,6 +40,7 @@ extension MemoryState {
     guard let record = records[order] else { return .notFound }
     let row = record.description
     guard row.revision == commit.revision, record.isServable else { return .conflict }
+    if let createdAt = commit.createdAt, createdAt != row.createdAt { return .conflict }
     if let last = commit.consumed.max() {
       let consumed = Set(commit.consumed)
       let older = record.inbox.prefix { $0.sequence <= last }

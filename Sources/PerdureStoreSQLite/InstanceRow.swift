@@ -25,6 +25,7 @@ struct InstanceRow {
   let owner: NodeID?
   var used: Used
   let parent: InstanceID?
+  let createdAt: TimestampMS
 
   /// Turns may run, now or later.
   var isServable: Bool { !status.isTerminal && status != .suspended && status != .quarantined }
@@ -40,7 +41,8 @@ extension Writer {
     return InstanceRow(
       pk: find.integer(0), revision: find.integer(1), status: try status(find, 2, of: instance),
       execution: find.integer(3), eventCount: find.integer(4), inboxCount: find.integer(5),
-      owner: find.optionalInteger(6), used: Used(rawValue: find.integer(7)), parent: find.optionalText(8))
+      owner: find.optionalInteger(6), used: Used(rawValue: find.integer(7)), parent: find.optionalText(8),
+      createdAt: find.integer(9))
   }
 
   /// The status in a column of a row of the instance.

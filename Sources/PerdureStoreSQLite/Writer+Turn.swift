@@ -42,6 +42,7 @@ extension Writer {
     guard row.revision == commit.revision, row.isServable else {
       return .conflict
     }
+    if let createdAt = commit.createdAt, createdAt != row.createdAt { return .conflict }
     for finished in commit.finished {
       let held = try activity(row.pk, row.execution, finished.action)
       guard let held, held.claim == finished.claim else { return .conflict }

@@ -16,7 +16,7 @@ struct WriterStatements {
     commit = try prepare("COMMIT")
     find = try prepare(
       """
-      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent
+      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at
       FROM instances WHERE id = ?1
       """)
     nodeExists = try prepare("SELECT 1 FROM nodes WHERE id = ?1")

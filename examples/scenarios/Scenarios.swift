@@ -68,6 +68,7 @@ import PerdureABI
     let runtime = try Runtime(try await Store(url: "sqlite:\(path)"), scenario.options)
     try runtime.register(scenario.definitions)
     try await runtime.start()
+    try Journal.note("worker", ProcessInfo.processInfo.processIdentifier)
     await withCheckedContinuation { ended in
       // A thread of its own: those of the tasks are few, and not for waiting.
       Thread.detachNewThread {

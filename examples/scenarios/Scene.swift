@@ -38,10 +38,13 @@ final class Scene {
     return value
   }
 
-  /// Begins a process that runs the scenario's definitions until it is killed or the story ends.
-  func worker() throws -> Worker {
+  /// Begins a process that runs the scenario's definitions until it is killed or the story ends. Returns when
+  /// it does.
+  @discardableResult
+  func worker() async throws -> Worker {
     let worker = try Worker(scenario: name, store: path)
     workers.append(worker)
+    try await Journal.wait("worker", worker.pid)
     return worker
   }
 
