@@ -66,7 +66,7 @@ enum ChatAgent: Scenario {
 
     let conversation = try await scene.client.start(chat, input: Chat(), instance: "chat")
     try await conversation.enqueue("messages", data: "hello")  // Nobody is there yet.
-    let first = try scene.worker()
+    let first = try await scene.worker()
     say("user: hello\nagent: \(try await answer(1))")
     try await conversation.enqueue("messages", data: "what is 20 + 22")
     say("user: what is 20 + 22\nagent: \(try await answer(2))")
@@ -75,7 +75,7 @@ enum ChatAgent: Scenario {
     try await first.kill()
     say("(worker \(first.pid) is killed in the middle of a thought)")
     try await conversation.enqueue("messages", data: "bye")  // After the answer that is still to come.
-    _ = try scene.worker()
+    try await scene.worker()
     let transcript = try await conversation.result(timeout: patience)
 
     try expect(

@@ -36,7 +36,7 @@ enum ExpenseApproval: Scenario {
   static func story(_ scene: Scene) async throws {
     let client = scene.client
     for (number, amount) in [("taxi", 30), ("yacht", 90_000), ("lunch", 12)] {
-      _ = try await client.start(
+      try await client.start(
         reimburse, input: Expense(number: number, amount: amount), instance: number)
     }
     let filed = try await scene.run { try await Journal.wait("filed", count: 3) }

@@ -86,8 +86,8 @@ enum FileProcessing: Scenario {
   }
 
   static func story(_ scene: Scene) async throws {
-    for name in files { _ = try await scene.client.start(processFile, input: name, instance: name) }
-    let (first, second) = (try scene.worker(), try scene.worker())
+    let (first, second) = (try await scene.worker(), try await scene.worker())
+    for name in files { try await scene.client.start(processFile, input: name, instance: name) }
     let began = try await Journal.wait("process", count: files.count)
     for worker in [first, second] {
       let held = began.filter { $0[2] == "\(worker.pid)" }

@@ -29,7 +29,7 @@ enum Greetings: Scenario {
   }
 
   static func story(_ scene: Scene) async throws {
-    _ = try await scene.client.start(greetAll, input: names, instance: "village")
+    try await scene.client.start(greetAll, input: names, instance: "village")
     try await scene.run { _ = try await Journal.wait("greeted", count: 3) }
     let ready = try Journal.notes("greeted").map { $0[1] }
     try expect((3..<names.count).contains(ready.count), "at the restart these are greeted: \(ready)")

@@ -86,13 +86,13 @@ enum MoneyTransfer: Scenario {
   static func story(_ scene: Scene) async throws {
     try Journal.note("booked", "opening", "Ada", 100)
     let transfer = Transfer(source: "Ada", target: "Grace", amount: 40)
-    _ = try await scene.client.start(transferMoney, input: transfer, instance: "transfer-1")
-    let first = try scene.worker()
+    try await scene.client.start(transferMoney, input: transfer, instance: "transfer-1")
+    let first = try await scene.worker()
     try await Journal.wait("booked", count: 5)
     try await first.kill()
     say("worker \(first.pid) killed while the withdrawal was being given back")
 
-    _ = try scene.worker()
+    try await scene.worker()
     let failure = try await scene.failure(of: "transfer-1")
     say("transfer-1 failed: \(failure.message); the cause: \(failure.cause?.description ?? "-")")
     try expect(failure.type, is: "TransferFailed")

@@ -60,7 +60,7 @@ enum OrderItems: Scenario {
       }
     }
     guard missing.isEmpty else {
-      _ = try await context.all(reserved) { try await context.call(release, with: $0) }
+      try await context.all(reserved) { try await context.call(release, with: $0) }
       return "cancelled: no \(missing.joined(separator: " and no "))"
     }
     try await context.call(charge, with: total)
@@ -78,7 +78,7 @@ enum OrderItems: Scenario {
       ("small", [book, lamp]), ("large", [book, piano]), ("too-large", [piano]),
       ("impossible", [lamp, unicorn, book]),
     ]
-    for (name, items) in orders { _ = try await client.start(order, input: items, instance: name) }
+    for (name, items) in orders { try await client.start(order, input: items, instance: name) }
     try await scene.run {
       try expect(try await scene.result(of: "small"), is: "shipped: 2 book, 1 lamp")
       // A clean end: the order is Completed, only the child for the missing item has failed.

@@ -90,7 +90,7 @@ enum Polling: Scenario {
 
   static func story(_ scene: Scene) async throws {
     for form in [often, seldom, inTurns] {
-      _ = try await scene.client.start(form, input: form.name, instance: form.name)
+      try await scene.client.start(form, input: form.name, instance: form.name)
     }
     try await scene.run {
       try await Journal.wait("asked", "seldom", count: ready / 2)

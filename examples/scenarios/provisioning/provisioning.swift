@@ -73,7 +73,7 @@ enum Provisioning: Scenario {
       }
       try context.setCustomStatus("ready")
       // The watcher never ends of itself; it loses the race, and is cancelled.
-      _ = try await context.race(
+      try await context.race(
         { try await context.call(watch, with: plan.image, instance: "\(context.instance)/watch") },
         { try await context.waitForEvent("delete") })
       end = .success("deleted")
@@ -99,7 +99,7 @@ enum Provisioning: Scenario {
       ("orders", Plan(image: "good", patience: 30_000)), ("broken", Plan(image: "broken", patience: 30_000)),
       ("sick", Plan(image: "sick", patience: 400)), ("unwanted", Plan(image: "sick", patience: 600_000)),
     ]
-    for (name, plan) in plans { _ = try await client.start(database, input: plan, instance: name) }
+    for (name, plan) in plans { try await client.start(database, input: plan, instance: name) }
     try await scene.run {
       try await scene.status(of: "orders", is: "ready")
       try await scene.status(of: "orders/watch", is: ["healthy": true])

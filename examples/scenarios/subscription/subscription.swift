@@ -56,7 +56,7 @@ enum Subscribing: Scenario {
   static func story(_ scene: Scene) async throws {
     let client = scene.client
     for (customer, month) in [("loyal", 50), ("fickle", 60_000)] {
-      _ = try await client.start(
+      try await client.start(
         subscription, input: Subscription(customer: customer, month: month), instance: customer)
     }
     try await scene.run { _ = try await Journal.wait("mail", "loyal", count: 5) }
