@@ -185,7 +185,8 @@ DX_API DX_CHECKED dx_error *dx_client_cancel(dx_client *client, dx_text instance
  * started. out: {"kept": bool}. */
 DX_API DX_CHECKED dx_error *dx_client_send(dx_client *client, dx_text request, dx_buffer *out);
 /* To all instances that are subscribed to the topic, once each. out: {"delivered": n}. */
-DX_API DX_CHECKED dx_error *dx_client_publish(dx_client *client, dx_text topic, dx_text payload, dx_buffer *out);
+DX_API DX_CHECKED dx_error *dx_client_publish(dx_client *client, dx_text topic, dx_text payload,
+                                              dx_buffer *out);
 /* request: "Control request": cancel (with grace), suspend, resume, terminate, retry (of a quarantined
  * instance). Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
 DX_API DX_CHECKED dx_error *dx_client_control(dx_client *client, dx_text request, dx_buffer *out);
@@ -283,8 +284,8 @@ DX_API bool dx_activity_is_cancelled(const dx_activity *activity);
 /* Calls `cancelled` once, from a thread of the engine, as soon as the result is no longer wanted; at once
  * if that is so already. Not for activities taken by dx_runtime_poll, which tells by itself. The token may
  * be gone by the time of the call. release is called after it, or when the token is gone. */
-DX_API DX_CHECKED dx_error *dx_activity_on_cancel(dx_activity *activity, dx_stop_fn cancelled, void *user_data,
-                                                  dx_release_fn release);
+DX_API DX_CHECKED dx_error *dx_activity_on_cancel(dx_activity *activity, dx_stop_fn cancelled,
+                                                  void *user_data, dx_release_fn release);
 /* Progress: details (any JSON value, empty is null) are kept for the next attempt, and the heartbeat time
  * limit begins anew. Never waits for the store. DX_STALE: the result is no longer wanted. */
 DX_API DX_CHECKED dx_error *dx_activity_heartbeat(dx_activity *activity, dx_text details);

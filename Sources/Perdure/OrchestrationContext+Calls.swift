@@ -26,8 +26,8 @@ extension OrchestrationContext {
   /// gets no answer. A cancellation of the instance does not reach them: calls are served until it has ended.
   ///
   /// - Parameters:
-  ///   - validator: a plain function that throws to refuse a call (`perdure.CallRejected`), before any of it is
-  ///     done. It may look at `kv`, and do no durable work.
+  ///   - validator: a plain function that throws to refuse a call (`perdure.CallRejected`), before any of it
+  ///     is done. It may look at `kv`, and do no durable work.
   /// - Throws: `DXError` (`alreadyExists`) when the name has a handler.
   public func onCall<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ name: String, validator: (@Sendable (Input) throws -> Void)? = nil,

@@ -91,7 +91,9 @@ extension Client {
       case .failed(let error): return .failure(.store(error))
       case .staleClaim:
         return .failure(
-          .stale("the attempt is over: it was completed, cancelled, or another one follows it"))
+          .stale(
+            "the attempt of an activity of instance '\(instance)' is over: "
+              + "it was completed, cancelled, or another one follows it"))
       case .conflict, .owned:
         return .failure(
           .store(StoreError(.busy, "instance '\(instance)' was changed at the same moment; try again")))

@@ -6,7 +6,7 @@ import PerdureModel
 ///     queued     waits for a slot      -> running (next), gone (drop, out of time)
 ///     running    at the host           -> ended (end), lingering (drop, out of time)
 ///     ended      its result is on the way to the store           -> gone (recorded)
-///     lingering  told to end; nobody wants its result any more   -> gone (the host answers, or its grace is over)
+///     lingering  told to end; nobody wants its result any more   -> gone (answered, or its grace is over)
 struct ActivityDesk {
   private let slots: Int
   private let graceMS: Int64

@@ -79,7 +79,14 @@ extension Dispatcher {
   /// Answer to `.findNextDue`.
   package mutating func nextDueFound(_ at: TimestampMS?, now: TimestampMS) {
     backlog.isFindingNextDue = false
-    if let at { backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at) }
+    if let at {
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at)
+      // It became due while we looked: no tick comes for a time that has passed.
+      if at <= now {
+        backlog.mayHaveActivities = true
+        backlog.mayHaveExpired = true
+      }
+    }
     pump(now)
   }
 
@@ -216,6 +223,7 @@ extension Dispatcher {
     guard let due = backlog.instancesDueAt, due <= now, !backlog.isClaimingInstances, hasRoom else { return }
     let names = registry.orchestrations
     backlog.instancesDueAt = nil
+    backlog.lookedAt = now
     guard !names.isEmpty else { return }
     backlog.isClaimingInstances = true
     write(.claimInstances(orchestrations: names, limit: Self.claimLimit))
@@ -258,7 +266,15 @@ extension Dispatcher {
   }
 
   mutating func instanceClaimed(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .loading else { return }
+    guard let held = held[ExactText(instance)] else {
+      // It was forgotten while the claim was on its way, and now it is ours.
+      if case .instances = outcome, isRunning {
+        write(.releaseInstances([instance]))
+        backlog.instancesDueAt = now
+      }
+      return
+    }
+    guard held.phase == .loading else { return }
     switch outcome {
     case .instances: effects.append(.load(instance))
     case .failed:
@@ -275,8 +291,10 @@ extension Dispatcher {
   private mutating func restore(_ held: Held, _ snapshot: InstanceSnapshot, _ now: TimestampMS) {
     let row = snapshot.description
     guard row.status == .running || row.status == .pending else {
-      forwardResults(held)
-      return forget(held)
+      handBack(held)
+      // It may have been put back to work, and claimed for us, after this was read.
+      if !row.status.isTerminal { backlog.instancesDueAt = now }
+      return
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
     if let start = snapshot.start, start.options.startAt > now,

@@ -107,8 +107,8 @@ extension Dispatcher {
     held.folding = Array(held.incoming.prefix(Limits.messagesPerTurn))
     held.incoming.removeFirst(held.folding.count)
     held.prepared = state.prepare(held.folding, start: held.start, now: now, limits: settings.limits)
-    // What we hold may be older than the row: work that we do not know may be waited for all the same. The store
-    // takes the result if that is so.
+    // What we hold may be older than the row: work that we do not know may be waited for all the same. The
+    // store takes the result if that is so.
     for case .activity(let finished, let execution, let outcome) in held.prepared.strays {
       let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
       forward(key, finished.claim, outcome)

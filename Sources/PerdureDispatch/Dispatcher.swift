@@ -76,6 +76,8 @@ package struct Dispatcher {
   struct Backlog {
     /// When some of it is due; nil: not before something else happens.
     var instancesDueAt: TimestampMS?
+    /// What was due then was claimed; what became due since was not.
+    var lookedAt: TimestampMS = 0
     var isClaimingInstances = false
     var mayHaveActivities = false
     /// Or giving back what a claim took whose answer was lost.
@@ -104,6 +106,9 @@ package struct Dispatcher {
     defer { effects = [] }
     return effects
   }
+
+  /// From when on `.findNextDue` has to look.
+  package var lookedAt: TimestampMS { backlog.lookedAt }
 
   /// When `tick` is wanted next.
   package var nextDeadline: TimestampMS? {

@@ -77,7 +77,8 @@ struct LimitCheck {
   func breach(events: Int64, bytes: Int64) -> Failure? {
     if events > limits.historyEvents {
       return failure(
-        "the history has \(events) events; the limit is \(limits.historyEvents) per execution: continue as new"
+        "the history has \(events) events; "
+          + "the limit is \(limits.historyEvents) per execution: continue as new"
       )
     }
     if bytes > limits.historyBytes {

@@ -17,10 +17,11 @@ struct News {
   mutating func add(_ entry: StoreEntry, _ receipt: StoreReceipt) {
     switch (entry, receipt) {
     case (.start(let start, let owner, let now), .done): started(start, owner, now)
-    case (.start(let start, let owner, let now), .restarted(let deleted, let deliveries)):
+    case (.start(let start, let owner, _), .restarted(let deleted, let deliveries)):
       gone(deleted)
       for delivery in deliveries { delivered(delivery) }
-      started(start, owner, now)
+      // Its revision goes on where the other one's was, so it is read.
+      to(owner, .foundDue([start.instance]))
     case (_, .posted(let delivery)): delivered(delivery)
     case (_, .delivered(let deliveries)): for delivery in deliveries { delivered(delivery) }
     case (.turn(let commit), .turned(let turn)): turned(commit, turn)

@@ -99,7 +99,9 @@ final class RuntimeEngine: @unchecked Sendable {
     case .loadInbox(let instance, let after): read { $0.inbox(instance, after) }
     case .checkClaims(let claims): read { $0.lost(claims) }
     case .findDue: read { [node] in $0.due(node, now) }
-    case .findNextDue: read { $0.nextDue(now) }
+    case .findNextDue:
+      let lookedAt = min(dispatcher.lookedAt, now)
+      read { $0.nextDue(lookedAt) }
     case .log(let record): hub.log(record)
     case .stopped: isDone = true
     }

@@ -110,7 +110,7 @@ extension Watch {
     require(task.attempt == attempt, "\(name) was claimed as attempt \(task.attempt), not \(attempt).")
     require(
       task.lastHeartbeat == row.heartbeat,
-      "\(name) gives '\(task.lastHeartbeat?.text ?? "")' for its last heartbeat '\(row.heartbeat?.text ?? "")'."
+      "\(name) gives '\(task.lastHeartbeat?.text ?? "")' as its heartbeat '\(row.heartbeat?.text ?? "")'."
     )
     if let session = task.options.session { checkSession(session, node, name) }
     row.claim = task.claim

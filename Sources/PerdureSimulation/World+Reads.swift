@@ -48,7 +48,8 @@ extension World {
       }
       return .foundDue(isFailed ? [] : store.dueInstances(ownedBy: node.id, now: clock(node)))
     case .nextDue:
-      return .nextDueFound(isFailed ? clock(node) + 1_000 : store.nextDue(after: clock(node)))
+      let lookedAt = min(node.dispatcher.lookedAt, clock(node))
+      return .nextDueFound(isFailed ? clock(node) + 1_000 : store.nextDue(after: lookedAt))
     }
   }
 

@@ -51,7 +51,6 @@ struct ActivityRow: Sendable {
     task.failures &+= 1
     task.lastFailure = failure
     task.visibleAt = moment
-    isUnrun = false
     deferredBeatAt = nil
   }
 

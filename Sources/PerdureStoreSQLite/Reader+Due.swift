@@ -28,7 +28,10 @@ extension Reader {
   func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS? {
     try connection.read { () throws(StoreError) in
       var next = try rare.first(
-        "SELECT expires_at FROM activities WHERE node IS NULL AND expires_at > ?1 ORDER BY expires_at LIMIT 1",
+        """
+        SELECT expires_at FROM activities WHERE node IS NULL AND expires_at > ?1
+        ORDER BY expires_at LIMIT 1
+        """,
         now
       ) { $0.integer(0) }
       var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: .max)

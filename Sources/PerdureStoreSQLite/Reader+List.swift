@@ -100,7 +100,10 @@ extension Reader {
     if let kept = listings[conditions] { return kept }
     let statement = try Statement(
       connection,
-      "SELECT \(DescriptionColumns.list) FROM \(DescriptionColumns.tables) WHERE pk > ?\(conditions) ORDER BY pk LIMIT ?"
+      """
+      SELECT \(DescriptionColumns.list) FROM \(DescriptionColumns.tables)
+      WHERE pk > ?\(conditions) ORDER BY pk LIMIT ?
+      """
     )
     listings[conditions] = statement
     return statement

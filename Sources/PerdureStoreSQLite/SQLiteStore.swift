@@ -209,6 +209,11 @@ package final class SQLiteStore: Store {
   /// Makes it look as if the process of one of our nodes died.
   package func abandon(_ node: NodeID) { locks.withLock { $0?.release(node) } }
 
+  /// The statements of writing that not every turn runs, and that were used so far.
+  package func rareStatements() throws(StoreError) -> Set<String> {
+    try write { writer throws(StoreError) in writer.rare.texts }
+  }
+
   /// What every connection, the writer first, answers to a statement such as `PRAGMA synchronous`.
   package func answers(to sql: String) throws(StoreError) -> [String] {
     var answers = [try write { writer throws(StoreError) in try writer.connection.text(sql) }]

@@ -56,6 +56,9 @@ final class StatementCache {
     return try statement.step() ? try read(statement) : nil
   }
 
+  /// Those that were used so far.
+  var texts: Set<String> { Set(statements.keys) }
+
   private func bound(_ sql: String, _ values: [any Bindable]) throws(StoreError) -> Statement {
     let statement: Statement
     if let known = statements[sql] {

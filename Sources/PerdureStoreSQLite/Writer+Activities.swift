@@ -64,9 +64,7 @@ extension Writer {
       WHERE pk = ?1
       """, pk, options.priority, task.claim == nil ? task.expiresAt(.notStarted) : task.closeBy, options.tag,
       options.session, ActivityOptionsWire.encode(options))
-    if let session = options.session, let claim = task.claim {
-      try use(session, by: claim.node, now: now)
-    }
+    if let claim = task.claim { try use(options.session, by: claim.node, now: now) }
   }
 
   // MARK: Ends of attempts, by the node that holds them
@@ -77,7 +75,7 @@ extension Writer {
     switch try held(key, by: claim) {
     case .failure(let refusal): return .failure(refusal)
     case .success(let (row, held)):
-      try touch(held.session, now: now)
+      try use(held.session, by: claim.node, now: now)
       return .success(.posted(try end(held.pk, key, outcome, of: row)))
     }
   }
@@ -139,7 +137,7 @@ extension Writer {
         UPDATE activities SET node = NULL, phase = 2, beat_at = ?2, expires_at = ?3,
           heartbeat = coalesce(?4, heartbeat) WHERE pk = ?1
         """, held.pk, now, expiresAt, heartbeat?.bytes)
-      try touch(held.session, now: now)
+      try use(held.session, by: claim.node, now: now)
       return .success(.done)
     }
   }
@@ -169,7 +167,9 @@ extension Writer {
     switch try open(token) {
     case .failure(let refusal): return .failure(refusal)
     case .success(let (row, activity)):
-      if activity.task.claim != nil { try touch(activity.task.options.session, now: now) }
+      if let node = activity.task.claim?.node {
+        try use(activity.task.options.session, by: node, now: now)
+      }
       if case .failed(let failure) = outcome,
         case .retry(let at) = activity.task.verdict(on: failure, now: now)
       {

@@ -121,7 +121,7 @@ extension Writer {
     claim.bind(5, now)
     claim.bind(6, task.closeBy)
     try claim.run()
-    if let session = task.options.session { try use(session, by: node, now: now) }
+    try use(task.options.session, by: node, now: now)
     return task
   }
 

@@ -88,14 +88,9 @@ extension Writer {
     return takes
   }
 
-  /// Work of the session ended or was put aside.
-  func touch(_ session: String?, now: TimestampMS) throws(StoreError) {
-    guard let session else { return }
-    try rare.run("UPDATE sessions SET used_at = ?2 WHERE session = ?1", session, now)
-  }
-
   /// The session is the node's, and was used just now.
-  func use(_ session: String, by node: NodeID, now: TimestampMS) throws(StoreError) {
+  func use(_ session: String?, by node: NodeID, now: TimestampMS) throws(StoreError) {
+    guard let session else { return }
     try rare.run(
       """
       INSERT INTO sessions(session, node, used_at) SELECT ?1, id, ?3 FROM nodes WHERE id = ?2

@@ -5,10 +5,10 @@ internal import PerdureWire
 extension Writer {
   func turn(_ commit: TurnCommit) throws(StoreError) -> StoreOutcome {
     guard let row = try find(commit.instance) else { return .failure(.notFound) }
-    var sessions: [String] = []
+    var sessions: [(session: String, node: NodeID)] = []
     if let refusal = try check(commit, row, &sessions) { return .failure(refusal) }
     guard try consumesInOrder(commit, row) else { return .failure(.conflict) }
-    for session in sessions { try touch(session, now: commit.now) }
+    for used in sessions { try use(used.session, by: used.node, now: commit.now) }
     try append(commit.events, to: row.pk, execution: commit.execution)
     if let next = commit.nextExecution {
       try append(next, to: row.pk, execution: commit.execution &+ 1)
@@ -37,7 +37,7 @@ extension Writer {
   ///
   /// - Parameter sessions: takes the sessions of the activities that the turn finishes.
   private func check(
-    _ commit: TurnCommit, _ row: InstanceRow, _ sessions: inout [String]
+    _ commit: TurnCommit, _ row: InstanceRow, _ sessions: inout [(session: String, node: NodeID)]
   ) throws(StoreError) -> StoreRefusal? {
     guard row.revision == commit.revision, row.isServable else {
       return .conflict
@@ -46,7 +46,7 @@ extension Writer {
     for finished in commit.finished {
       let held = try activity(row.pk, row.execution, finished.action)
       guard let held, held.claim == finished.claim else { return .conflict }
-      if let session = held.session { sessions.append(session) }
+      if let session = held.session { sessions.append((session, finished.claim.node)) }
     }
     func broken(_ what: String) -> StoreRefusal {
       .failed(

@@ -111,7 +111,50 @@ import Testing
     _ = node.takeWrites()
     try node.loads("a")
     #expect(node.dispatcher.heldCount == 0)
-    #expect(node.takeWrites() == [.activityEnded(running.key, Self.claim, .completed(.null))])
+    let writes = node.takeWrites()
+    #expect(
+      writes.prefix(2) == [
+        .activityEnded(running.key, Self.claim, .completed(.null)), .releaseInstances(["a"]),
+      ])
+    #expect(writes.contains { $0.isInstanceClaim } == !status.isTerminal)
+  }
+
+  /// It was resumed, and claimed by name for what came before that.
+  @Test func aClaimThatLandsAfterwardsDoesNotLoseIt() throws {
+    let (node, _, running) = try Self.node(.idle)
+    node.changed("a")
+    node.ends(running)
+    #expect(node.takeWrites() == [.claimInstance("a")])
+    node.changed("a")
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    let claim = try #require(node.takeWrites().first { $0.isInstanceClaim })
+    node.wrote(.claimInstance("a"), .instances(["a"]))
+    node.wrote(claim, .instances([]))
+    let writes = node.takeWrites()
+    #expect(writes.contains(.releaseInstances(["a"])), "it is ours, and nobody here has it")
+    #expect(writes.contains(claim))
+  }
+
+  /// The first load was read before the instance was resumed, and comes back after.
+  @Test func anOldSnapshotDoesNotLoseIt() throws {
+    let (node, _, running) = try Self.node(.idle)
+    node.changed("a")
+    node.ends(running)
+    node.wrote(.claimInstance("a"), .instances(["a"]))
+    _ = node.takeWrites()
+    node.changed("a")
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    for write in node.takeWrites() where write.isInstanceClaim { node.wrote(write, .instances(["a"])) }
+    node.rows["a"]?.description.status = .suspended
+    try node.loads("a")
+    node.rows["a"]?.description.status = .running
+    try? node.loads("a")
+    let writes = node.takeWrites()
+    #expect(writes.contains(.releaseInstances(["a"])))
+    let claim = try #require(writes.first { $0.isInstanceClaim })
+    node.wrote(claim, .instances(["a"]))
+    try node.loads("a")
+    #expect(node.dispatcher.heldCount == 1)
   }
 
   @Test func aStrangerIsNoMatter() {

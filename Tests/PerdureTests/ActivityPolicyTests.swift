@@ -92,7 +92,7 @@ import Testing
     (.scheduleToStart, ActivityOptions(scheduleToStart: .milliseconds(100), tag: "nobody")),
   ]
 
-  /// The ancestor's defect 19: such failures cannot be caught, the caller dies.
+  /// Defect 19 of engines of this kind: such failures cannot be caught, the caller dies.
   @Test(arguments: limits.indices)
   func timeLimitsAreTypedFailures(index: Int) async throws {
     let (limit, options) = Self.limits[index]
@@ -189,7 +189,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 15: a cancellation is noticed only when a lease is renewed, after up to 25 s.
+  /// Defect 15 of engines of this kind: a cancellation is noticed only when a lease is renewed, after up to 25 s.
   @Test func aCancellationIsPushed() async throws {
     let begun = Gate()
     let heard = Notes<ContinuousClock.Instant>()
@@ -212,113 +212,6 @@ import Testing
     }
   }
 
-  @Test func tagsAndSessionsRoute() async throws {
-    let places = Notes<String>()
-    let caller = OrchestrationDefinition("caller") { (context) -> [String] in
-      let tagged = try await context.activity(
-        "where", options: ActivityOptions(tag: "gpu"), returning: String.self)
-      var all = [tagged]
-      for _ in 0..<6 {
-        all.append(
-          try await context.activity("where", options: ActivityOptions(session: "s"), returning: String.self))
-      }
-      return all
-    }
-    @Sendable func place(_ name: String) -> ActivityDefinition<Nothing, String> {
-      ActivityDefinition("where") { (context) -> String in
-        places.add("\(context.tag ?? "-") \(context.session ?? "-")")
-        return name
-      }
-    }
-    try await Site.with(register: { runtime in
-      try runtime.register(place("plain"))
-      try runtime.register(caller)
-    }) { site in
-      var options = RuntimeOptions()
-      options.activityTags = ["gpu"]
-      let other = try Runtime(site.store, options)
-      try other.register(place("gpu"))
-      try await other.start()
-      for number in 0..<4 {
-        let handle = try await site.client.start(caller, instance: "t-\(number)")
-        let all = try await handle.result(timeout: .seconds(20))
-        #expect(all.first == "gpu")
-        #expect(Set(all.dropFirst()).count == 1, "a session stays on its runtime")
-      }
-      #expect(places.all.contains("gpu -") && places.all.contains("- s"))
-      try await other.stop(grace: .zero)
-    }
-  }
-
-  @Test func limitsBoundWhatARuntimeDoes() async throws {
-    let running = Notes<Int>()
-    let narrow = ActivityDefinition("narrow", concurrency: 2) { (_) in
-      running.add(1)
-      try await Task.sleep(for: .milliseconds(30))
-      running.add(-1)
-    }
-    let rated = ActivityDefinition("rated", rate: ActivityRate(3, per: .milliseconds(400))) { (_) in }
-    let caller = OrchestrationDefinition("caller") { (context) in
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        for _ in 0..<8 { group.addTask { try await context.call(narrow) } }
-        for _ in 0..<7 { group.addTask { try await context.call(rated) } }
-        try await group.waitForAll()
-      }
-    }
-    try await Site.with(register: { runtime in
-      try runtime.register(narrow)
-      try runtime.register(rated)
-      try runtime.register(caller)
-    }) { site in
-      let asked = ContinuousClock.now
-      try await site.client.start(caller).result(timeout: .seconds(20))
-      let most = running.all.reduce(into: (now: 0, most: 0)) { count, change in
-        count.now += change
-        count.most = max(count.most, count.now)
-      }
-      #expect(most.most == 2)
-      #expect(asked.duration(to: .now) >= .milliseconds(800), "3 in 400 ms, so the 7th comes after 800")
-    }
-    let wrong = ActivityDefinition("wrong", concurrency: 0) { (_) in }
-    let runtime = try Runtime(try await Store(url: "memory:"))
-    let refused = #expect(throws: DXError.self) { try runtime.register(wrong) }
-    #expect(refused?.code == .invalidArgument)
-  }
-
-  @Test func higherPrioritiesGoFirst() async throws {
-    let (order, begun, free) = (Notes<Int>(), Gate(), Gate())
-    let work = ActivityDefinition("work") { (_, number: Int) in
-      order.add(number)
-      if number == 0 {
-        begun.open()
-        await free.wait()
-      }
-    }
-    let caller = OrchestrationDefinition("caller") { (context, number: Int) in
-      try await context.call(work, with: number, options: ActivityOptions(priority: number))
-    }
-    var options = RuntimeOptions()
-    options.activitySlots = 1
-    try await Site.with(
-      options,
-      register: { runtime in
-        try runtime.register(work)
-        try runtime.register(caller)
-      }
-    ) { site in
-      let first = try await site.client.start(caller, input: 0)
-      await begun.wait()
-      let inputs = [-5, 3, 9, 1].map { (instance: Optional("n\($0)"), input: $0) }
-      let others = try await site.client.startMany(caller, inputs).map { try $0.get() }
-      for handle in others {
-        #expect(try await eventually { try await handle.describe().eventCount >= 2 })
-      }
-      free.open()
-      for handle in [first] + others { try await handle.result(timeout: .seconds(20)) }
-      #expect(order.all == [0, 9, 3, 1, -5])
-    }
-  }
-
   @Test func activitiesHaveAClient() async throws {
     let poke = ActivityDefinition("poke") { (context) in
       try await context.client.raiseEvent("poked", to: context.instance, data: context.attempt)
@@ -336,7 +229,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 16: the cost of a fan-out is quadratic, 2,000 take 19 seconds.
+  /// Defect 16 of engines of this kind: the cost of a fan-out is quadratic, 2,000 take 19 seconds.
   @Test func aLargeFanOutEndsInTime() async throws {
     let work = ActivityDefinition("work") { (_, number: Int) in number }
     let caller = OrchestrationDefinition("caller") { (context, count: Int) in

@@ -4,8 +4,10 @@ import Testing
 
 /// The log is one for the whole process: these tests run one after the other, and look at their own lines.
 @Suite(.serialized) struct LogTests {
-  /// The ancestor's defect 12: what is counted in orchestration code is counted once per turn.
+  /// Defect 12 of engines of this kind: what is counted in orchestration code is counted once per turn.
   @Test func logsAndMeasurementsAreMadeOnce() async throws {
+    let lock = LogLock()
+    defer { withExtendedLifetime(lock) {} }
     let lines = Notes<String>()
     let chatty = OrchestrationDefinition("chatty-7c1") { (context) in
       for step in 0..<5 {
@@ -28,8 +30,10 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 11: at the level of errors, warnings are printed all the same.
+  /// Defect 11 of engines of this kind: at the level of errors, warnings are printed all the same.
   @Test func whatIsBelowTheLevelIsNotSent() async throws {
+    let lock = LogLock()
+    defer { withExtendedLifetime(lock) {} }
     let lines = Notes<String>()
     let levels = OrchestrationDefinition("levels-7c1") { (context) in
       for level in LogLevel.allCases { context.log("levels-7c1 \(level)", level: level) }

@@ -107,7 +107,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defects 1 and 20: a message to an unknown id stalls every instance; one to a finished id
+  /// Defects 1 and 20 of engines of this kind: a message to an unknown id stalls every instance; one to a finished id
   /// vanishes.
   @Test func whatCannotBeDeliveredIsRefusedAndHarmsNobody() async throws {
     try await Site.with(register: Self.register) { site in
@@ -252,7 +252,7 @@ import Testing
     try context.continueAsNew(sum)
   }
 
-  /// The ancestor's defects 5, 6 and 14: a batch of more than 100 messages fails the instance; what
+  /// Defects 5, 6 and 14 of engines of this kind: a batch of more than 100 messages fails the instance; what
   /// continue-as-new carries over is cut at 100; early messages are lost.
   @Test func noMessageIsLostByContinuingAsNew() async throws {
     try await Site.with(register: Self.register) { site in
@@ -277,7 +277,7 @@ import Testing
     try context.continueAsNew(1)
   }
 
-  /// The ancestor's defects 3 and 4: a detached start in the turn of a continue-as-new is lost, a child that
+  /// Defects 3 and 4 of engines of this kind: a detached start in the turn of a continue-as-new is lost, a child that
   /// is dropped in it never cancelled.
   @Test func whatATurnAsksForBesidesContinuingAsNewIsDone() async throws {
     try await Site.with(register: Self.register) { site in

@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 7: pruning by the wall clock does nothing inside one execution, or differs in a
+  /// Defect 7 of engines of this kind: pruning by the wall clock does nothing inside one execution, or differs in a
   /// replay.
   @Test func pruningIsTheSameInEveryRun() async throws {
     let pruner = OrchestrationDefinition("pruner") { (context) -> [Int] in
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 8: a value over the limit is stored all the same.
+  /// Defect 8 of engines of this kind: a value over the limit is stored all the same.
   @Test func whatIsOverALimitIsNotStored() async throws {
     let careful = OrchestrationDefinition("careful") { (context, size: Int) -> [String] in
       let large = String(repeating: "x", count: size)
@@ -94,7 +94,7 @@ import Testing
     }
   }
 
-  /// The ancestor's defect 2: a child that breaks a limit never tells its parent.
+  /// Defect 2 of engines of this kind: a child that breaks a limit never tells its parent.
   @Test func aParentHearsOfALimitItsChildBroke() async throws {
     let wasteful = OrchestrationDefinition("wasteful") { (context) -> String in
       String(repeating: "x", count: 5_000)

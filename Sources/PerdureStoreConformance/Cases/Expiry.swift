@@ -89,6 +89,18 @@ extension StoreConformance {
       try trial.store.leave(node)
       try expectEnd(trial, at: 7_000, .scheduleToClose)
     },
+    ConformanceCase("expiry: a second attempt that was given back unrun need not be begun in time") { trial in
+      let node = try trial.store.join()
+      try trial.runWithTask("a") {
+        $0.scheduleToStartMS = 3_000
+        $0.scheduleToCloseMS = 5_000
+      }
+      let first = try trial.claimTask(node)
+      try trial.land(trial.retrying(first.task.key, first.claim, at: 3_000))
+      let second = try trial.claimTask(node)
+      try trial.land(.releaseActivities([ClaimedActivity(key: first.task.key, claim: second.claim)]))
+      try expectEnd(trial, at: 7_000, .scheduleToClose)
+    },
     ConformanceCase("expiry: a deferred attempt must end in time, counted from its claim") { trial in
       _ = try trial.defer1(claimedAt: 3_000, now: 4_000) { $0.startToCloseMS = 5_000 }
       try expectEnd(trial, at: 8_000, .startToClose)

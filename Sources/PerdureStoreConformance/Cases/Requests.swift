@@ -106,6 +106,17 @@ extension StoreConformance {
       try expect(receipt.hasWaitingMessages, false, "messages wait")
       try expect(try trial.inbox("a"), [], "the inbox")
     },
+    ConformanceCase("requests: a turn that goes on as new sends, and is told nothing") { trial in
+      try trial.run("a")
+      try trial.run("b")
+      let receipt = try trial.turn("a") {
+        $0.nextExecution = numbered(1, after: 0)
+        $0.messages = [message("m", to: "b", action: 1)]
+        $0.kvReads = [KVReadRequest(action: 2, instance: "b", key: "k")]
+      }
+      try expect(receipt.deliveries.map(\.instance), ["b"], "receivers")
+      try expect(try trial.inbox("a"), [], "the inbox")
+    },
     ConformanceCase("requests: a full inbox is told to the sender") { trial in
       try trial.withFullInboxes { trial, limit in
         try trial.run("a")

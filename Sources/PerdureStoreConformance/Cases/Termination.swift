@@ -216,14 +216,17 @@ extension StoreConformance {
       trial in
       try family(trial)
       try trial.end("cancel")
-      try trial.run("somebody else's")
+      try trial.run("other")
+      try trial.turn("other") { $0.starts = [.child("somebody else's", of: "other"), .detached("d")] }
       let receipt = try trial.turn("p") {
         $0.status = .failed
-        $0.terminations = ["cancel", "somebody else's", "nobody", "p"]
+        $0.terminations = ["cancel", "somebody else's", "d", "nobody", "p"]
       }
       try expect(receipt.terminated, [], "terminated")
       try expect(try trial.row("cancel").status, .completed, "the child that has ended")
-      try expect(try trial.row("somebody else's").status, .running, "the other instance")
+      for instance in ["somebody else's", "d"] {
+        try expect(try trial.row(instance).status, .pending, "the status of \(instance)")
+      }
       try expect(try trial.row("p").status, .failed, "the instance itself")
     },
     ConformanceCase("close policies: a turn that conflicts terminates nobody") { trial in

@@ -158,6 +158,38 @@ def test_a_validator_refuses_before_anything_happens() -> None:
     assert script.output == [3]
 
 
+@dataclass
+class Item:
+    name: str
+    count: int = 1
+
+
+def test_inputs_are_converted_by_type_hints() -> None:
+    async def code(ctx: Context) -> Any:
+        basket: List[Item] = []
+
+        def add(item: Item) -> Item:
+            basket.append(item)
+            return Item(item.name, len(basket))
+
+        def named(wanted: Item) -> List[Item]:
+            return [item for item in basket if item.name == wanted.name]
+
+        ctx.on_call("add", add, validator=lambda item: item.count / 1)
+        ctx.on_query("named", named)
+        await ctx.wait_for_event("stop")
+
+    script = Script(code)
+    script.start()
+    assert script.call("c-1", "add", {"name": "pen"})[0]["result"] == {"name": "pen", "count": 1}
+    failure = script.call("c-2", "add", {"count": 1})[0]["failure"]
+    assert failure["type"] == "perdure.CallRejected"
+    assert "Cannot make Item" in failure["message"]
+    assert script.query("named", {"name": "pen"}) == {"result": [{"name": "pen", "count": 1}]}
+    script.raise_event("stop")
+    assert script.output is None
+
+
 def test_calls_are_answered_while_a_cancelled_orchestration_cleans_up() -> None:
     async def code(ctx: Context) -> Any:
         state = "running"

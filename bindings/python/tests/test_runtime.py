@@ -89,6 +89,46 @@ def test_stopping_waits_for_running_activities(store: perdure.Store) -> None:
         assert ended == [True], "the result was on disk: it need not run again"
 
 
+def test_a_tag_is_not_taken_for_a_list_of_letters(store: perdure.Store) -> None:
+    with pytest.raises(perdure.InvalidArgument, match="not 'gpu'"):
+        perdure.Runtime(store, activity_tags="gpu")  # type: ignore[arg-type]
+
+
+def test_many_writers_on_one_file_never_find_it_locked(tmp_path: Path) -> None:
+    stores = [perdure.Store(f"sqlite:{tmp_path / 'shared.sqlite'}") for _ in range(4)]
+    errors: List[Exception] = []
+
+    def write(number: int, store: perdure.Store) -> None:
+        try:
+            with perdure.Client(store) as client:
+                ids = [client.start(numbers, 3, instance=f"{number}-{item}") for item in range(40)]
+                for each in ids:
+                    assert client.result(each, WAIT) == 6
+        except Exception as error:
+            errors.append(error)
+
+    with perdure.Runtime(stores[0], [numbers, double, async_double]):
+        threads = [threading.Thread(target=write, args=pair) for pair in enumerate(stores)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    for store in stores:
+        store.close()
+    assert errors == []
+
+
+def test_a_wide_fan_out_is_not_quadratic(store: perdure.Store) -> None:
+    with perdure.Runtime(store, [numbers, double, async_double]), perdure.Client(store) as client:
+        seconds = {}
+        for count in (500, 2000):
+            begin = time.monotonic()
+            assert client.result(client.start(numbers, count), 60) == count * (count - 1)
+            seconds[count] = time.monotonic() - begin
+    # Four times the work; sixteen times the time would be quadratic.
+    assert seconds[2000] < 10 * seconds[500]
+
+
 def test_a_runtime_that_is_gone_stays_quiet(store: perdure.Store) -> None:
     runtime = perdure.Runtime(store, [double, numbers]).start()
     runtime.stop()
@@ -168,6 +208,24 @@ def test_the_log_of_orchestrations_goes_where_it_is_sent(
             lines = [record.message for record in caplog.records if "talker" in record.message]
             time.sleep(0.01)
     assert lines == ["talker: before", "talker: after 1"]
+
+
+def test_the_level_of_the_log_is_kept(store: perdure.Store, caplog: pytest.LogCaptureFixture) -> None:
+    @perdure.orchestration
+    async def talks(ctx: perdure.OrchestrationContext) -> None:
+        for level in ("debug", "info", "warning", "error"):
+            getattr(ctx.log, level)("a line of level %s", level)
+
+    with caplog.at_level("DEBUG", "perdure"):
+        perdure.log_to(level="error")
+        with perdure.Runtime(store, [talks]), perdure.Client(store) as client:
+            client.result(client.start(talks), WAIT)
+        deadline = time.monotonic() + WAIT
+        while not caplog.records and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        perdure.log_to()
+    assert [record.message.split(": ")[1] for record in caplog.records] == ["a line of level error"]
 
 
 def test_memory_stores() -> None:

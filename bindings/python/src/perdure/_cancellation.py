@@ -25,7 +25,7 @@ def spread(
     # of it before they do, so that it does not cancel them again while they clean up.
     main.cancel(reason)
     for task in loop.live_tasks():
-        if task is not main and not _is_spared(task, loop):
+        if task is not main and not loop.is_spared(task):
             task.cancel(reason)
     for each in work:
         if isinstance(each, DurableTimer):
@@ -33,15 +33,5 @@ def spread(
             if each.sleeper is not None and each.sleeper.cancelled():
                 each.cancel()
         # Awaited by something that its cancellation does not go through, such as `asyncio.wait`.
-        elif each._callbacks and not each.done() and not _is_spared(each, loop):
+        elif each._callbacks and not each.done() and not loop.is_spared(each):
             each.cancel(reason)
-
-
-def _is_spared(work: Any, loop: OrchestrationLoop) -> bool:
-    """It, or a task that made it, is left alone."""
-    while work is not None:
-        if work in loop.spared:
-            return True
-        creator = work._creator
-        work = None if creator is None else creator()
-    return False

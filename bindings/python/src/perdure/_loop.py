@@ -101,9 +101,9 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         self._closing_calls = 0
         self._foreign: Optional[str] = None
         self._frozen: Optional[str] = None
-        #: Tasks and handles that a cancellation of the orchestration does not reach: those under a shield,
-        #: and those that answer calls.
-        self.spared: weakref.WeakSet[Any] = weakref.WeakSet()
+        # Tasks and handles that a cancellation of the orchestration does not reach: those under a shield,
+        # and those that answer calls. Most loops need no set.
+        self._spared: Optional[weakref.WeakSet[Any]] = None
         self.now_ms = 0
 
     # ---- What asyncio needs ----------------------------------------------------------------------
@@ -169,7 +169,9 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
 
     def spare(self, work: Any) -> None:
         """Keeps a cancellation of the orchestration from work, and from what it gathers."""
-        self.spared.add(work)
+        if self._spared is None:
+            self._spared = weakref.WeakSet()
+        self._spared.add(work)
         for child in getattr(work, "_children", ()):
             self.spare(child)
 
@@ -245,6 +247,15 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         return None
 
     # ---- What runs it ----------------------------------------------------------------------------
+
+    def is_spared(self, work: Any) -> bool:
+        """Whether it, or a task that made it, is left alone."""
+        while work is not None and self._spared is not None:
+            if work in self._spared:
+                return True
+            creator = work._creator
+            work = None if creator is None else creator()
+        return False
 
     def live_tasks(self) -> List[DurableTask[Any]]:
         """Those that are not done, in the order in which they were made."""

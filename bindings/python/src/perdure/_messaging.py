@@ -98,14 +98,15 @@ class Messaging:
         One after the other, in the order of their coming. `handler` may be an `async def` that does durable
         work; what it raises is raised in the caller as `CallFailed`. `validator(input)`, a plain function,
         refuses a call by raising: the caller sees `CallRejected`. Handlers do not keep the orchestration from
-        ending, and answer calls also while it cleans up after a cancellation.
+        ending, and answer calls also while it cleans up after a cancellation. The input is converted by the
+        type hint of the handler.
         """
         if not callable(handler) or (validator is not None and not callable(validator)):
             raise InvalidArgument(f"The handler and the validator of call '{name}' must be functions.")
         first = self.next_call(name)
         loop = self._execution.loop
-        task = loop.create_task(_serve(self, name, first, handler, validator), name=f"on_call {name}")
-        loop.spare(task)
+        server = _Server(self, name, handler, validator)
+        loop.spare(loop.create_task(server.serve(first), name=f"on_call {name}"))
         loop.spare(first)
 
     def on_query(self, name: str, handler: Callable[[Any], Any]) -> None:
@@ -113,39 +114,50 @@ class Messaging:
         _limits.name(name, "The name of the query")
         if not callable(handler) or inspect.iscoroutinefunction(handler):
             raise InvalidArgument(f"The handler for query '{name}' must be a plain function.")
-        self._execution.queries[name] = handler
+        decode = _json.parameter_decoder(handler)
+        self._execution.queries[name] = handler if decode is None else lambda value: handler(decode(value))
 
 
-async def _serve(
-    context: Messaging,
-    name: str,
-    first: Handle[Call],
-    handler: Callable[[Any], Any],
-    validator: Optional[Callable[[Any], Any]],
-) -> None:
-    waiting = first
-    while True:
-        call = await waiting
+class _Server:
+    """A handler with its validator, at work on one call after the other."""
+
+    def __init__(
+        self,
+        context: Messaging,
+        name: str,
+        handler: Callable[[Any], Any],
+        validator: Optional[Callable[[Any], Any]],
+    ) -> None:
+        self._context = context
+        self._name = name
+        self._handler = handler
+        self._validator = validator
+        self._decode = _json.parameter_decoder(handler)
+
+    async def serve(self, waiting: Handle[Call]) -> None:
+        while True:
+            call = await waiting
+            try:
+                result = self._handler(self._accepted(call.input))
+                call.answer(await result if inspect.isawaitable(result) else result)
+            except (Exception, asyncio.CancelledError) as error:
+                _reject(call, error)
+            waiting = self._context.next_call(self._name)
+
+    def _accepted(self, value: Any) -> Any:
+        """The input as the handler takes it, if the validator has nothing against it."""
         try:
-            if validator is not None:
-                _validate(validator, call.input)
-            result = handler(call.input)
-            call.answer(await result if inspect.isawaitable(result) else result)
-        except (Exception, asyncio.CancelledError) as error:
-            _reject(call, error)
-        waiting = context.next_call(name)
-
-
-def _validate(validator: Callable[[Any], Any], value: Any) -> None:
-    try:
-        verdict = validator(value)
-    except Exception as error:
-        rejection = _failures.of_exception(error)
-        rejection["type"] = REJECTED
-        raise WorkFailed("The call", _failures.from_wire(rejection)) from error
-    if inspect.iscoroutine(verdict):
-        verdict.close()
-        raise InvalidArgument("A validator must be a plain function.")
+            if self._decode is not None:
+                value = self._decode(value)
+            verdict = None if self._validator is None else self._validator(value)
+        except Exception as error:
+            rejection = _failures.of_exception(error)
+            rejection["type"] = REJECTED
+            raise WorkFailed("The call", _failures.from_wire(rejection)) from error
+        if inspect.iscoroutine(verdict):
+            verdict.close()
+            raise InvalidArgument("A validator must be a plain function.")
+        return value
 
 
 def _reject(call: Call, error: BaseException) -> None:

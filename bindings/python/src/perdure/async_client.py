@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from datetime import datetime
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Sequence, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
 
 from ._waiting import Waiting
 from .client import Client
-from .descriptions import Description, StartRequest, Target
+from .descriptions import Description, StartPolicy, StartRequest, Target
 from .errors import Failure, PerdureError
 from .options import Seconds
 from .store import Store
@@ -56,9 +57,16 @@ class AsyncClient:
 
     # ---- Starting and messages -------------------------------------------------------------------
 
-    async def start(self, orchestration: Target, input: Any = None, **options: Any) -> str:
-        """The options of `Client.start`."""
-        request = StartRequest(orchestration, input, **options)
+    async def start(
+        self, orchestration: Target, input: Any = None, *, instance: Optional[str] = None,
+        version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
+        delay: Optional[Seconds] = None, priority: Optional[int] = None,
+        attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+    ) -> str:  # fmt: skip
+        request = StartRequest(
+            orchestration, input, instance, version, policy, start_at, delay, priority, attributes, memo,
+            dedup_key,
+        )  # fmt: skip
         return str(await self._run(self.sync._start, request))
 
     async def start_many(self, requests: Sequence[StartRequest]) -> List[Union[str, PerdureError]]:

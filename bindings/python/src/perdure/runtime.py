@@ -15,7 +15,7 @@ from ._turn import TurnHost
 from ._workers import ActivityWorkers, Attempts, WorkSource, report_refusals
 from .client import Client
 from .definitions import Activity, AnyDefinition, Orchestration, Registry
-from .errors import PerdureError, Stale, WrongStatus
+from .errors import InvalidArgument, PerdureError, Stale, WrongStatus
 from .options import Seconds, milliseconds
 from .store import Store, opened
 
@@ -54,6 +54,8 @@ class Runtime:
         """
         lib = self._lib = library()
         self.store = opened(store)
+        if isinstance(activity_tags, str) and activity_tags != "any":
+            raise InvalidArgument(f"activity_tags are a list of tags or 'any', not {activity_tags!r}.")
         config = {
             "activitySlots": activity_slots,
             "cache": "on" if cache else "off",
