@@ -55,6 +55,10 @@ extension Dispatcher {
     _ ended: ActivityDesk.Ended, _ outcome: Outcome, _ now: TimestampMS
   ) -> Bool {
     let key = ended.task.key
+    if ended.task.options.session != nil {
+      backlog.sessionUsedAt = now
+      awaitIdleSessions(now)
+    }
     if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
       desk.forward(key)
       settle(
@@ -120,7 +124,8 @@ extension Dispatcher {
     backlog.isClaimingActivities = false
     switch outcome {
     case .activities(let tasks):
-      for task in tasks { take(task) }
+      for task in tasks { take(task, now) }
+      awaitIdleSessions(now)
       if tasks.count >= limit { backlog.mayHaveActivities = true }
       if !isRunning {
         let unrun = desk.takeQueue()
@@ -134,12 +139,23 @@ extension Dispatcher {
   }
 
   /// An activity under which process after process died is not tried for ever.
-  private mutating func take(_ task: ActivityTask) {
+  private mutating func take(_ task: ActivityTask, _ now: TimestampMS) {
+    if task.options.session != nil { backlog.sessionUsedAt = now }
     guard task.losses >= Limits.activityLosses, let claim = task.claim else { return desk.enqueue(task) }
     let message =
       "activity '\(task.name)' was begun \(task.attempt - 1) times, and \(task.losses) times its process died"
     _ = report(
       task.key, claim, .failed(Failure(type: FailureType.poison, message: message, isNonRetryable: true)))
+  }
+
+  /// A session that is not used any more makes room for another one, and nobody tells: work that a claim
+  /// passed over is asked for again when that may have happened.
+  private mutating func awaitIdleSessions(_ now: TimestampMS) {
+    guard let usedAt = backlog.sessionUsedAt else { return }
+    let idle = filter.sessionIdleMS
+    if now &- usedAt > 2 &* idle { return backlog.sessionUsedAt = nil }
+    // The store counts from the commit of its last work, a little later than we do.
+    backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now &+ max(idle / 4, 1))
   }
 
   mutating func activitiesExpired(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {

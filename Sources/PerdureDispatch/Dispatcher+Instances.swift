@@ -87,6 +87,7 @@ extension Dispatcher {
         backlog.mayHaveExpired = true
       }
     }
+    if backlog.mustFindNextDueAgain { findNextDue() }
     pump(now)
   }
 
@@ -260,6 +261,7 @@ extension Dispatcher {
   }
 
   mutating func findNextDue() {
+    backlog.mustFindNextDueAgain = backlog.isFindingNextDue
     guard !backlog.isFindingNextDue else { return }
     backlog.isFindingNextDue = true
     effects.append(.findNextDue)

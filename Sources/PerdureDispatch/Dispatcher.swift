@@ -89,6 +89,10 @@ package struct Dispatcher {
     var leftOut: [String] = []
     var isExpiring = false
     var isFindingNextDue = false
+    /// The answer that is on its way may not know of what happened since it was asked for.
+    var mustFindNextDueAgain = false
+    /// When a session was last used here, if it may still be held.
+    var sessionUsedAt: TimestampMS?
   }
 
   package init(settings: DispatchSettings, registry: Registry) {

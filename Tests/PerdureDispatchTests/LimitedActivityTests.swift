@@ -265,4 +265,25 @@ import Testing
     )
     #expect(filters == (given.isOurs ? [] : [expected]), "the store says who runs the others")
   }
+
+  @Test func whatWasPassedOverForASessionIsAskedForWhenOneMayBeFree() throws {
+    let node = Node.started { settings, _ in settings.filter.sessionIdleMS = 500 }
+    try node.claims([.far(1) { $0.session = "s" }])
+    let task = try #require(node.takeActivities().first)
+    func asked() throws -> [TimestampMS] {
+      var times: [TimestampMS] = []
+      while let next = node.dispatcher.nextDeadline, times.count < 20 {
+        times.append(next)
+        node.wait(next - node.now)
+        node.findsNothing()
+      }
+      return times
+    }
+    let soon = stride(from: TimestampMS(125), through: 1_125, by: 125)
+    #expect(try asked() == soon.map { 1_000 + $0 }, "and no more while it is at work")
+    node.ends(task)
+    node.wrote(.claimInstance("far"), .owned)
+    for write in node.takeWrites() { node.wrote(write, .done) }
+    #expect(try asked() == soon.map { 2_125 + $0 }, "and no more, when none can be held")
+  }
 }

@@ -47,18 +47,23 @@ final class Node {
   ) -> Node {
     let node = Node(slots: slots, cacheIsOn: cacheIsOn, cached: cached, versions: versions, setup: setup)
     node.dispatcher.start(now: node.now)
-    for write in node.takeWrites() {
+    node.findsNothing()
+    return node
+  }
+
+  /// The store has no work for it.
+  func findsNothing() {
+    for write in takeWrites() {
       switch write {
-      case .claimInstances: node.wrote(write, .instances([]))
-      case .claimActivities: node.wrote(write, .activities([]))
-      case .expireActivities: node.wrote(write, .expired(0))
+      case .claimInstances: wrote(write, .instances([]))
+      case .claimActivities: wrote(write, .activities([]))
+      case .expireActivities: wrote(write, .expired(0))
       default: break
       }
     }
-    node.gather()
-    node.effects.removeAll { $0 == .findNextDue }
-    node.dispatcher.nextDueFound(nil, now: node.now)
-    return node
+    gather()
+    effects.removeAll { $0 == .findNextDue }
+    dispatcher.nextDueFound(nil, now: now)
   }
 
   func gather() {

@@ -25,6 +25,23 @@ import Testing
     #expect(node.takeWrites().contains(.claimInstances(orchestrations: [Self.served], limit: 256)))
   }
 
+  @Test func anAnswerThatMayBeTooOldIsAskedForAgain() throws {
+    let node = Node.started()
+    let claim = Write.claimInstances(orchestrations: [Self.served], limit: 256)
+    for now: TimestampMS in [1_000, 1_010] {
+      node.dispatcher.storeChanged(now: now, byOthers: false)
+      #expect(node.takeWrites().contains(claim))
+      node.now = now
+      node.wrote(claim, .instances([]))
+    }
+    #expect(node.take() == [.findNextDue], "one question at a time")
+    node.dispatcher.nextDueFound(nil, now: 1_020)
+    node.gather()
+    #expect(node.take() == [.findNextDue])
+    node.dispatcher.nextDueFound(9_000, now: 1_030)
+    #expect(node.dispatcher.nextDeadline == 9_000)
+  }
+
   @Test func aStepEndToEnd() throws {
     let node = Node.started()
     node.starts("a")
