@@ -17,6 +17,7 @@ public struct Client: Sendable {
   ///   - version: nil for the highest that is registered when it first runs.
   ///   - options: when it begins, what a taken id means, and what describes it.
   /// - Throws: `DXError`, such as `alreadyExists` when the id is taken.
+  @discardableResult
   public func start<Input, Output>(
     _ orchestration: OrchestrationDefinition<Input, Output>, input: Input, instance: String? = nil,
     version: String? = nil, options: StartOptions = StartOptions()
@@ -27,6 +28,7 @@ public struct Client: Sendable {
   }
 
   /// Starts an instance that takes no input.
+  @discardableResult
   public func start<Output>(
     _ orchestration: OrchestrationDefinition<Nothing, Output>, instance: String? = nil,
     version: String? = nil, options: StartOptions = StartOptions()
@@ -36,6 +38,7 @@ public struct Client: Sendable {
   }
 
   /// Starts an instance of an orchestration that this program knows by name only.
+  @discardableResult
   public func start<Output: Decodable>(
     _ orchestration: String, input: some Encodable = Nothing(), instance: String? = nil,
     version: String? = nil, options: StartOptions = StartOptions(), returning: Output.Type = Nothing.self

@@ -69,7 +69,7 @@ extension Client {
     waits.forget(instance, wait)
     let row = snapshot.description
     throw .unsupported(
-      "no runtime of this process serves '\(row.orchestration)' \(row.version ?? ""): its code cannot be asked"
+      "no runtime of this process serves '\(row.orchestration)' \(row.version ?? ""), so nobody can be asked"
     )
   }
 

@@ -81,6 +81,10 @@ package struct ActivityTask: Hashable, Sendable {
     set { progress.value.lastHeartbeat = newValue }
   }
 
+  /// Of its row: that of the claim that it brings, else one below all that claims of it get. Begins at the
+  /// time of the schedule, so that an activity of the same key in a later instance of the id gets others.
+  package var firstToken: Int64 { claim?.token ?? max(scheduledAt, 0) }
+
   /// Attempts that nobody heard of again.
   package var losses: Int64 { attempt &- 1 &- failures }
 }

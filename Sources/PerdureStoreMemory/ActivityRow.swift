@@ -16,7 +16,7 @@ struct ActivityRow: Sendable {
   init(_ task: ActivityTask, sequence: Int64, now: TimestampMS) {
     self.task = task
     self.sequence = sequence
-    token = task.claim?.token ?? 0
+    token = task.firstToken
     isUnrun = task.claim == nil
     claimedAt = task.claim == nil ? 0 : now
   }

@@ -131,7 +131,7 @@ enum Schema {
       visible_at INTEGER NOT NULL,
       priority INTEGER NOT NULL,
       scheduled_at INTEGER NOT NULL,
-      -- Who runs it; `token` is of the last claim, 0 for none.
+      -- Who runs it; `token` is of the last claim, or below all that come.
       node INTEGER,
       token INTEGER NOT NULL,
       -- `ActivityRow.Phase`.

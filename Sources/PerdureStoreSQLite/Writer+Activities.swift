@@ -45,7 +45,7 @@ extension Writer {
     insert.bind(6, task.attempt)
     insert.bind(7, task.visibleAt)
     insert.bind(8, task.claim?.node)
-    insert.bind(9, task.claim?.token ?? 0)
+    insert.bind(9, task.firstToken)
     insert.bind(10, task.input.bytes)
     insert.bind(11, task.claim == nil ? ActivityRow.Phase.unrun.rawValue : ActivityRow.Phase.run.rawValue)
     insert.bind(12, task.scheduledAt)

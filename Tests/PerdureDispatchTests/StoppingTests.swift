@@ -68,12 +68,17 @@ import Testing
     node.starts("b")
     node.stop(grace: 5_000)
     try node.runs("a", [.work])
-    let write = try node.takeWrite()
+    let first = try node.takeWrite()
     try node.runs("b")
+    let second = try node.takeWrite()
     #expect(Self.stops(node.effects) == 0)
-    try node.lands(write)
+    try node.lands(first)
     #expect(node.takeActivities().isEmpty, "no new work")
-    try node.lands(try node.takeWrite())
+    let giveBack = try node.takeWrite()
+    guard case .releaseActivities(let tasks) = giveBack else { throw Surprise("\(giveBack)") }
+    #expect(tasks.map { $0.key.instance } == ["a"])
+    node.wrote(giveBack, .done)
+    try node.lands(second)
     #expect(node.take() == [.stopped])
   }
 

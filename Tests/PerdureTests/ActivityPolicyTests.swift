@@ -189,7 +189,8 @@ import Testing
     }
   }
 
-  /// Defect 15 of engines of this kind: a cancellation is noticed only when a lease is renewed, after up to 25 s.
+  /// Defect 15 of engines of this kind: a cancellation is noticed only when a lease is renewed, after up to
+  /// 25 s.
   @Test func aCancellationIsPushed() async throws {
     let begun = Gate()
     let heard = Notes<ContinuousClock.Instant>()

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Perdure
 
-/// Defects 2 and 8 of engines of this kind: what is over a limit is stored all the same, or ends an instance without a
-/// word to its parent. Here the call throws, and nothing is listed.
+/// Defects 2 and 8 of engines of this kind: what is over a limit is stored all the same, or ends an instance
+/// without a word to its parent. Here the call throws, and nothing is listed.
 @Suite struct LimitTests {
   typealias Code = @Sendable (OrchestrationContext) async throws -> Void
 

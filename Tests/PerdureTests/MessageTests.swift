@@ -107,8 +107,8 @@ import Testing
     }
   }
 
-  /// Defects 1 and 20 of engines of this kind: a message to an unknown id stalls every instance; one to a finished id
-  /// vanishes.
+  /// Defects 1 and 20 of engines of this kind: a message to an unknown id stalls every instance; one to a
+  /// finished id vanishes.
   @Test func whatCannotBeDeliveredIsRefusedAndHarmsNobody() async throws {
     try await Site.with(register: Self.register) { site in
       let refused = try await site.client.start(Self.sender, input: false).result(timeout: .seconds(20))
@@ -277,8 +277,8 @@ import Testing
     try context.continueAsNew(1)
   }
 
-  /// Defects 3 and 4 of engines of this kind: a detached start in the turn of a continue-as-new is lost, a child that
-  /// is dropped in it never cancelled.
+  /// Defects 3 and 4 of engines of this kind: a detached start in the turn of a continue-as-new is lost, a
+  /// child that is dropped in it never cancelled.
   @Test func whatATurnAsksForBesidesContinuingAsNewIsDone() async throws {
     try await Site.with(register: Self.register) { site in
       let handle = try await site.client.start(Self.parting, input: 0)

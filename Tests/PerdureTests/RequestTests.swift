@@ -29,7 +29,8 @@ import Testing
     ("read", { _ = try await $0.readKV("gone", "k", as: Int.self) }),
   ]
 
-  /// Defect 20 of engines of this kind: what is sent to a finished or unknown id vanishes without any feedback.
+  /// Defect 20 of engines of this kind: what is sent to a finished or unknown id vanishes without any
+  /// feedback.
   @Test(arguments: refusals.indices)
   func aRefusalIsATypedErrorThatCanBeCaught(index: Int) {
     let code = Self.refusals[index].code

@@ -45,8 +45,8 @@ import Testing
     }
   }
 
-  /// Defect 7 of engines of this kind: pruning by the wall clock does nothing inside one execution, or differs in a
-  /// replay.
+  /// Defect 7 of engines of this kind: pruning by the wall clock does nothing inside one execution, or
+  /// differs in a replay.
   @Test func pruningIsTheSameInEveryRun() async throws {
     let pruner = OrchestrationDefinition("pruner") { (context) -> [Int] in
       try context.kv.set("old", 1)

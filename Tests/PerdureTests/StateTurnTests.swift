@@ -41,8 +41,8 @@ import Testing
     #expect(rig.output == "42", "a replay begins with the same, not with what it made of it")
   }
 
-  /// Defect 7 of engines of this kind: pruning compares the wall clock, and does nothing inside one execution or
-  /// differs in a replay.
+  /// Defect 7 of engines of this kind: pruning compares the wall clock, and does nothing inside one execution
+  /// or differs in a replay.
   @Test func pruningGoesByTheTimeOfEvents() {
     let rig = Rig { context in
       try context.kv.set("z", 1)

@@ -2,8 +2,8 @@
 
     Tests/examples/run.py FOLDER-OF-SWIFT-PROGRAMS
 
-All of examples/scenarios are among them, in Swift and in Python. examples/hello/hello.c is built and run by Tests/C/run, the Python
-order by the suite `demo`.
+All of examples/scenarios are among them, in Swift and in Python. examples/hello/hello.c is built and run by
+Tests/C/run, the Python order by the suite `demo`.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ def order_swift(programs: Path) -> None:
 
 def scenario(language: str, name: str) -> Test:
     def play(programs: Path) -> None:
-        script = SCENARIOS / name / f"{name}.py"
-        command = [str(programs / "scenarios"), name] if language == "swift" else [sys.executable, str(script)]
-        lines = said(command).splitlines()
+        python = [sys.executable, str(SCENARIOS / name / f"{name}.py")]
+        swift = [str(programs / "scenarios"), name]
+        lines = said(swift if language == "swift" else python).splitlines()
         assert lines and lines[-1] == f"ok {name}", lines[-3:]
 
     play.__name__ = f"scenario_{language} {name}"

@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// What activities did to the world outside: a text file beside the store, to which they append a line when they do
-/// something, from whatever process.
+/// What activities did to the world outside: a text file beside the store, to which they append a line when
+/// they do something, from whatever process.
 enum Journal {
   private static let file = Mutex<(path: String, handle: FileHandle?)>(("", nil))
 

@@ -66,8 +66,9 @@ import PerdureABI
   private static func work(_ scenario: any Scenario.Type, path: String) async throws {
     try Journal.open(beside: path)
     let runtime = try Runtime(try await Store(url: "sqlite:\(path)"), scenario.options)
-    for definition in scenario.definitions { try definition.register(on: runtime) }
+    try runtime.register(scenario.definitions)
     try await runtime.start()
+    try Journal.note("worker", ProcessInfo.processInfo.processIdentifier)
     await withCheckedContinuation { ended in
       // A thread of its own: those of the tasks are few, and not for waiting.
       Thread.detachNewThread {

@@ -24,7 +24,7 @@ final class Scene {
     _ definitions: [any Definition]? = nil, _ body: () async throws -> Value
   ) async throws -> Value {
     let runtime = try Runtime(store, scenario.options)
-    for definition in definitions ?? scenario.definitions { try definition.register(on: runtime) }
+    try runtime.register(definitions ?? scenario.definitions)
     try await runtime.start()
     let value: Value
     do {
@@ -38,10 +38,13 @@ final class Scene {
     return value
   }
 
-  /// Begins a process that runs the scenario's definitions until it is killed or the story ends.
-  func worker() throws -> Worker {
+  /// Begins a process that runs the scenario's definitions until it is killed or the story ends. Returns when
+  /// it does.
+  @discardableResult
+  func worker() async throws -> Worker {
     let worker = try Worker(scenario: name, store: path)
     workers.append(worker)
+    try await Journal.wait("worker", worker.pid)
     return worker
   }
 

@@ -98,8 +98,10 @@ class Scene:
         return perdure.Runtime(self.store, given, **self.options)
 
     def worker(self) -> Worker:
+        """Another process, which is at work when this returns."""
         worker = Worker(sys.argv[0], self.url)
         self.workers.append(worker)
+        wait_for_note("worker", worker.pid)
         return worker
 
     def status(self, instance: str, wanted: Any) -> perdure.Description:
@@ -158,6 +160,7 @@ def play(story: Callable[[Scene], None], definitions: Definitions, **runtime_opt
         _journal = Path(f"{path}.journal")
         if options.worker:
             with perdure.Runtime(url, definitions, **runtime_options):
+                note("worker", os.getpid())
                 sys.stdin.read()
             return
         if path == url or Path(path).exists() or _journal.exists():

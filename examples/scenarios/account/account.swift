@@ -3,8 +3,8 @@ import Perdure
 /// An account is an instance: calls change it, one after the other, and return what came of it.
 ///
 /// A validator refuses an overdraft before it has any effect. Ten clients withdraw at the same time: no lock,
-/// no transaction, and still never below zero. A call that is made again under the same id, because its caller
-/// does not know whether it arrived, counts once. The balance outlives the worker, and the account.
+/// no transaction, and still never below zero. A call that is made again under the same id, because its
+/// caller does not know whether it arrived, counts once. The balance outlives the worker, and the account.
 enum Account: Scenario {
   static let account = OrchestrationDefinition("account") { (context, opening: Int) -> Int in
     @Sendable func balance() throws -> Int { try context.kv.get("balance", default: 0) }

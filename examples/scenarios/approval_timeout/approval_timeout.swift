@@ -42,9 +42,9 @@ enum ApprovalTimeout: Scenario {
     let deadline = ContinuousClock.now + .milliseconds(500)
     try await scene.run {
       let holiday = Request(what: "holiday", milliseconds: 60_000)
-      _ = try await client.start(approval, input: holiday, instance: "in-time")
+      try await client.start(approval, input: holiday, instance: "in-time")
       let sabbatical = Request(what: "sabbatical", milliseconds: 500)
-      _ = try await client.start(approval, input: sabbatical, instance: "late")
+      try await client.start(approval, input: sabbatical, instance: "late")
       try await scene.status(of: "in-time", is: "waiting")
       try await scene.status(of: "late", is: "waiting")
       try await client.raiseEvent("approved", to: "in-time", data: "Ada")

@@ -3,9 +3,10 @@ import Perdure
 /// An agent in a conversation of many turns: messages come by a queue, answers go out as custom status.
 ///
 /// Each turn thinks, may use a tool and think again, answers, and continues as new with the transcript: its
-/// history stays as long as one turn. Messages that are sent while it thinks, or while no worker runs, wait in
-/// order. The worker process is killed in the middle of a thought; another one thinks it again, and no turn is
-/// lost or answered twice. (The model here is a few lines of rules; a real one is called at the same place.)
+/// history stays as long as one turn. Messages that are sent while it thinks, or while no worker runs, wait
+/// in order. The worker process is killed in the middle of a thought; another one thinks it again, and no
+/// turn is lost or answered twice. (The model here is a few lines of rules; a real one is called at the same
+/// place.)
 enum ChatAgent: Scenario {
   struct Chat: Codable {
     var transcript: [String] = []
@@ -65,7 +66,7 @@ enum ChatAgent: Scenario {
 
     let conversation = try await scene.client.start(chat, input: Chat(), instance: "chat")
     try await conversation.enqueue("messages", data: "hello")  // Nobody is there yet.
-    let first = try scene.worker()
+    let first = try await scene.worker()
     say("user: hello\nagent: \(try await answer(1))")
     try await conversation.enqueue("messages", data: "what is 20 + 22")
     say("user: what is 20 + 22\nagent: \(try await answer(2))")
@@ -74,7 +75,7 @@ enum ChatAgent: Scenario {
     try await first.kill()
     say("(worker \(first.pid) is killed in the middle of a thought)")
     try await conversation.enqueue("messages", data: "bye")  // After the answer that is still to come.
-    _ = try scene.worker()
+    try await scene.worker()
     let transcript = try await conversation.result(timeout: patience)
 
     try expect(

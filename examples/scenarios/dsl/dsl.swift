@@ -3,9 +3,9 @@ import Perdure
 
 /// An interpreter as an orchestration: what it does stands in a YAML file, and is durable all the same.
 ///
-/// A file has variables and a tree of statements: `sequence`, `parallel`, `activity` and `wait`. The program is
-/// the input of the instance, so that a changed file is for new instances only. Two files, two results; the
-/// worker is restarted while both wait for an event.
+/// A file has variables and a tree of statements: `sequence`, `parallel`, `activity` and `wait`. The program
+/// is the input of the instance, so that a changed file is for new instances only. Two files, two results;
+/// the worker is restarted while both wait for an event.
 enum Interpreter: Scenario {
   // MARK: The activities of the language, called by name
 
@@ -67,7 +67,7 @@ enum Interpreter: Scenario {
     case "sequence":
       for each in body.elements { try await execute(context, each, bindings) }
     case "parallel":
-      _ = try await context.all(body.elements) { try await execute(context, $0, bindings) }
+      try await context.all(body.elements) { try await execute(context, $0, bindings) }
     case "activity":
       let name = parts["name"]?.description ?? ""
       let arguments = try await bindings.arguments(parts["arguments"])
@@ -87,10 +87,10 @@ enum Interpreter: Scenario {
     let folder = URL(filePath: #filePath).deletingLastPathComponent()
     for file in ["sequence", "parallel"] {
       let text = try String(contentsOf: folder.appending(path: "\(file).yaml"), encoding: .utf8)
-      _ = try await client.start(interpret, input: try YAML(parsing: text), instance: file)
+      try await client.start(interpret, input: try YAML(parsing: text), instance: file)
     }
     let wrong = YAML.members(["variables": .members([:]), "do": .members(["jump": .number(10)])])
-    _ = try await client.start(interpret, input: wrong, instance: "wrong")
+    try await client.start(interpret, input: wrong, instance: "wrong")
     try await scene.run {
       try await Journal.wait("sequence", "add")
       // The two branches of the other file that need no event.

@@ -2,9 +2,9 @@ import Perdure
 
 /// An answer long before the end: the customer hears that the payment is accepted, the bank settles later.
 ///
-/// Whoever pays says: start it if it is not there, then call. Doing both again, after a timeout or from another
-/// process, is harmless: one instance, one reservation, the same receipt. Calls that come before the answer is
-/// there wait for it; calls end with the instance: after the settlement they are refused.
+/// Whoever pays says: start it if it is not there, then call. Doing both again, after a timeout or from
+/// another process, is harmless: one instance, one reservation, the same receipt. Calls that come before the
+/// answer is there wait for it; calls end with the instance: after the settlement they are refused.
 enum EarlyReturn: Scenario {
   struct Payment: Codable {
     var card: String

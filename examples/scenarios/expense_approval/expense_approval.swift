@@ -3,8 +3,8 @@ import Perdure
 /// An activity that a person completes: it ends with `deferred`, and its token is the key to it.
 ///
 /// The activity files the expense with an approval system and is done with its part; it holds no thread and
-/// no slot while the decision takes days. Whoever has the token ends it, from any process, also when no worker
-/// runs.
+/// no slot while the decision takes days. Whoever has the token ends it, from any process, also when no
+/// worker runs.
 ///
 /// Expect: the approved expense is paid, the rejected one is not, the withdrawn one fails as the approver
 /// said; a token works once.
@@ -36,7 +36,7 @@ enum ExpenseApproval: Scenario {
   static func story(_ scene: Scene) async throws {
     let client = scene.client
     for (number, amount) in [("taxi", 30), ("yacht", 90_000), ("lunch", 12)] {
-      _ = try await client.start(
+      try await client.start(
         reimburse, input: Expense(number: number, amount: amount), instance: number)
     }
     let filed = try await scene.run { try await Journal.wait("filed", count: 3) }

@@ -2,10 +2,10 @@
 
 Two worker processes share four files, two sessions each. One of them is killed while it processes: what it
 had downloaded is gone with it. Its sessions pass to the other worker, whose step finds no file and says so;
-the orchestration then begins the whole sequence anew, in a new session.
+the orchestration then begins the whole sequence anew, in a new session. A fifth file comes after the kill.
 
-Expect: all four files uploaded; the steps of a sequence in one process; the files of the killed worker
-downloaded again by the other, those of the other not.
+Expect: all files uploaded; the steps of a sequence in one process; the files of the killed worker downloaded
+again by the other, those of the other not.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 import common
 
 FILES = ["anna.txt", "bela.txt", "cora.txt", "dora.txt"]
+LATE = "edda.txt"
 
 #: The local disk of a worker: nobody else sees it, and it goes with the process.
 local: dict[str, str] = {}
@@ -47,7 +48,7 @@ def download(context: perdure.ActivityContext, name: str) -> None:
 def process(context: perdure.ActivityContext, name: str) -> None:
     text = contents(name)
     common.note("process", name, os.getpid(), context.session)
-    context.wait_cancelled(0.3)  # Hard work.
+    context.wait_cancelled(0.5)  # Hard work.
     local[name] = text.upper()
 
 
@@ -75,9 +76,9 @@ async def process_file(context: perdure.OrchestrationContext, name: str) -> str:
 
 
 def story(scene: common.Scene) -> None:
+    first, second = scene.worker(), scene.worker()
     for name in FILES:
         scene.client.start(process_file, name, instance=name)
-    first, second = scene.worker(), scene.worker()
     began = common.wait_for_note("process", count=len(FILES))
     pids = {name: int(pid) for _, name, pid, _ in began}
     for worker in (first, second):
@@ -86,12 +87,13 @@ def story(scene: common.Scene) -> None:
     first.kill()
     lost = [name for name, pid in pids.items() if pid == first.pid]
     common.say(f"worker {first.pid} is killed with {' and '.join(lost)}")
+    scene.client.start(process_file, LATE, instance=LATE)
 
-    for name in FILES:
+    for name in [*FILES, LATE]:
         result = scene.result(name)
         assert result == f"CONTENTS OF {name.upper()}", result
 
-    for name in FILES:
+    for name in [*FILES, LATE]:
         sequences: dict[str, list[tuple[str, int]]] = {}
         for step, _, pid, session in (line for line in common.notes() if line[1] == name):
             sequences.setdefault(session, []).append((step, int(pid)))

@@ -4,9 +4,9 @@ import Synchronization
 
 /// Three steps that need the same machine: a session keeps them on one worker, with its local files.
 ///
-/// Two worker processes share four files, two sessions each. One of them is killed while it processes: what it
-/// had downloaded is gone with it. Its sessions pass to the other worker, whose step finds no file and says so;
-/// the orchestration then begins the whole sequence anew, in a new session.
+/// Two worker processes share four files, two sessions each. One of them is killed while it processes: what
+/// it had downloaded is gone with it. Its sessions pass to the other worker, whose step finds no file and
+/// says so; the orchestration then begins the whole sequence anew, in a new session.
 ///
 /// Expect: all four files uploaded; the steps of a sequence in one process; the files of the killed worker
 /// downloaded again by the other, those of the other not.
@@ -86,8 +86,8 @@ enum FileProcessing: Scenario {
   }
 
   static func story(_ scene: Scene) async throws {
-    for name in files { _ = try await scene.client.start(processFile, input: name, instance: name) }
-    let (first, second) = (try scene.worker(), try scene.worker())
+    let (first, second) = (try await scene.worker(), try await scene.worker())
+    for name in files { try await scene.client.start(processFile, input: name, instance: name) }
     let began = try await Journal.wait("process", count: files.count)
     for worker in [first, second] {
       let held = began.filter { $0[2] == "\(worker.pid)" }

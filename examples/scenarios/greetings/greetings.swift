@@ -2,9 +2,9 @@ import Perdure
 
 /// Fan-out and fan-in: many greetings are made at once and joined in the order of the names.
 ///
-/// The later a name stands in the list, the less time its greeting takes, and a worker makes three at a time; the
-/// result has them in order all the same. The worker is restarted when some are ready and some are not begun:
-/// none is made a second time.
+/// The later a name stands in the list, the less time its greeting takes, and a worker makes three at a time;
+/// the result has them in order all the same. The worker is restarted when some are ready and some are not
+/// begun: none is made a second time.
 enum Greetings: Scenario {
   static let names = ["Gabbar", "Samba", "Kaalia", "Jai", "Veeru", "Basanti", "Radha", "Thakur"]
 
@@ -29,7 +29,7 @@ enum Greetings: Scenario {
   }
 
   static func story(_ scene: Scene) async throws {
-    _ = try await scene.client.start(greetAll, input: names, instance: "village")
+    try await scene.client.start(greetAll, input: names, instance: "village")
     try await scene.run { _ = try await Journal.wait("greeted", count: 3) }
     let ready = try Journal.notes("greeted").map { $0[1] }
     try expect((3..<names.count).contains(ready.count), "at the restart these are greeted: \(ready)")

@@ -2,8 +2,8 @@ import Perdure
 
 /// A saga: every step that was done is undone, in reverse order, when a later one fails for good.
 ///
-/// The money is withdrawn and deposited, then the audit fails three times. The deposit is taken back; while the
-/// withdrawal is being given back the worker process is killed. A second process goes on right there. The
+/// The money is withdrawn and deposited, then the audit fails three times. The deposit is taken back; while
+/// the withdrawal is being given back the worker process is killed. A second process goes on right there. The
 /// booking that was cut off is asked for again under the same idempotency key, so the bank books it once.
 ///
 /// Expect: a failure that names its cause and what was undone, three attempts of the audit, both balances as
@@ -86,13 +86,13 @@ enum MoneyTransfer: Scenario {
   static func story(_ scene: Scene) async throws {
     try Journal.note("booked", "opening", "Ada", 100)
     let transfer = Transfer(source: "Ada", target: "Grace", amount: 40)
-    _ = try await scene.client.start(transferMoney, input: transfer, instance: "transfer-1")
-    let first = try scene.worker()
+    try await scene.client.start(transferMoney, input: transfer, instance: "transfer-1")
+    let first = try await scene.worker()
     try await Journal.wait("booked", count: 5)
     try await first.kill()
     say("worker \(first.pid) killed while the withdrawal was being given back")
 
-    _ = try scene.worker()
+    try await scene.worker()
     let failure = try await scene.failure(of: "transfer-1")
     say("transfer-1 failed: \(failure.message); the cause: \(failure.cause?.description ?? "-")")
     try expect(failure.type, is: "TransferFailed")

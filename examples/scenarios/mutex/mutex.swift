@@ -82,12 +82,12 @@ enum PrinterLock: Scenario {
 
   static func story(_ scene: Scene) async throws {
     let client = scene.client
-    _ = try await client.start(mutex, input: 0, instance: "printer")
+    try await client.start(mutex, input: 0, instance: "printer")
     try await scene.run {
-      _ = try await client.start(printPage, input: "endless", instance: "Edsger")
+      try await client.start(printPage, input: "endless", instance: "Edsger")
       try await scene.status(of: "Edsger", is: "printing")
       for (name, page) in [("Grace", "bad"), ("Barbara", "good"), ("Alan", "good"), ("Ada", "good")] {
-        _ = try await client.start(printPage, input: page, instance: name)
+        try await client.start(printPage, input: page, instance: name)
         try await scene.status(of: name, is: "waiting")
       }
       // Both end without any code of theirs: one has the lock, the other waits for it.

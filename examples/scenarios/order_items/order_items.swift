@@ -2,8 +2,8 @@ import Perdure
 
 /// An order with a child for each of its items: they are reserved side by side, and together or not at all.
 ///
-/// An item that is out of stock is no accident: the order gives the others back and ends as it should, with an
-/// answer for the customer. An order above a limit waits for an approval before anything is reserved; the
+/// An item that is out of stock is no accident: the order gives the others back and ends as it should, with
+/// an answer for the customer. An order above a limit waits for an approval before anything is reserved; the
 /// worker is restarted while it waits.
 enum OrderItems: Scenario {
   static let large = 1_000
@@ -60,7 +60,7 @@ enum OrderItems: Scenario {
       }
     }
     guard missing.isEmpty else {
-      _ = try await context.all(reserved) { try await context.call(release, with: $0) }
+      try await context.all(reserved) { try await context.call(release, with: $0) }
       return "cancelled: no \(missing.joined(separator: " and no "))"
     }
     try await context.call(charge, with: total)
@@ -78,7 +78,7 @@ enum OrderItems: Scenario {
       ("small", [book, lamp]), ("large", [book, piano]), ("too-large", [piano]),
       ("impossible", [lamp, unicorn, book]),
     ]
-    for (name, items) in orders { _ = try await client.start(order, input: items, instance: name) }
+    for (name, items) in orders { try await client.start(order, input: items, instance: name) }
     try await scene.run {
       try expect(try await scene.result(of: "small"), is: "shipped: 2 book, 1 lamp")
       // A clean end: the order is Completed, only the child for the missing item has failed.

@@ -2,10 +2,10 @@ import Perdure
 
 /// Three ways to wait for a service that can only be asked whether it is ready.
 ///
-/// - Often: one activity asks in a loop and tells how far it is with heartbeats. When its attempt fails, the next
-///   one reads the last heartbeat and goes on from there.
-/// - Seldom: each question is an attempt; "not ready" is a failure, and the retry policy is the pause. Durable,
-///   and the history has two events however many attempts there were.
+/// - Often: one activity asks in a loop and tells how far it is with heartbeats. When its attempt fails, the
+///   next one reads the last heartbeat and goes on from there.
+/// - Seldom: each question is an attempt; "not ready" is a failure, and the retry policy is the pause.
+///   Durable, and the history has two events however many attempts there were.
 /// - In turns, when a question is several steps: a child orchestration asks, sleeps, and continues as new, of
 ///   which its parent sees nothing.
 ///
@@ -90,7 +90,7 @@ enum Polling: Scenario {
 
   static func story(_ scene: Scene) async throws {
     for form in [often, seldom, inTurns] {
-      _ = try await scene.client.start(form, input: form.name, instance: form.name)
+      try await scene.client.start(form, input: form.name, instance: form.name)
     }
     try await scene.run {
       try await Journal.wait("asked", "seldom", count: ready / 2)

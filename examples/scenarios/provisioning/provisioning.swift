@@ -1,10 +1,11 @@
 import Perdure
 
-/// The control plane of a database service: make what a database needs, watch over it, take it all away again.
+/// The control plane of a database service: make what a database needs, watch over it, take it all away
+/// again.
 ///
 /// Whatever goes wrong half-way (a step fails, a machine never gets healthy, a person cancels), what was made
-/// is destroyed in reverse order. A database that is ready has a watcher, a child that continues as new for as
-/// long as the database is there and is cancelled at the end. The worker is restarted in between.
+/// is destroyed in reverse order. A database that is ready has a watcher, a child that continues as new for
+/// as long as the database is there and is cancelled at the end. The worker is restarted in between.
 enum Provisioning: Scenario {
   static let parts = ["network", "volume", "machine"]
 
@@ -72,7 +73,7 @@ enum Provisioning: Scenario {
       }
       try context.setCustomStatus("ready")
       // The watcher never ends of itself; it loses the race, and is cancelled.
-      _ = try await context.race(
+      try await context.race(
         { try await context.call(watch, with: plan.image, instance: "\(context.instance)/watch") },
         { try await context.waitForEvent("delete") })
       end = .success("deleted")
@@ -98,7 +99,7 @@ enum Provisioning: Scenario {
       ("orders", Plan(image: "good", patience: 30_000)), ("broken", Plan(image: "broken", patience: 30_000)),
       ("sick", Plan(image: "sick", patience: 400)), ("unwanted", Plan(image: "sick", patience: 600_000)),
     ]
-    for (name, plan) in plans { _ = try await client.start(database, input: plan, instance: name) }
+    for (name, plan) in plans { try await client.start(database, input: plan, instance: name) }
     try await scene.run {
       try await scene.status(of: "orders", is: "ready")
       try await scene.status(of: "orders/watch", is: ["healthy": true])

@@ -60,7 +60,7 @@ enum SlidingWindow: Scenario {
   static let definitions: [any Definition] = [batch, record, process]
 
   static func story(_ scene: Scene) async throws {
-    _ = try await scene.client.start(batch, input: Batch(records: records, window: window), instance: "batch")
+    try await scene.client.start(batch, input: Batch(records: records, window: window), instance: "batch")
     try await scene.run { _ = try await Journal.wait("ends", count: records / 3) }
     say("the worker is restarted after \(try Journal.notes("ends").count) records")
     let total = try await scene.run { try await scene.result(of: "batch", as: Int.self) }

@@ -6,7 +6,8 @@ import Perdure
 /// quarter the orchestration continues as new: its history stays short, however long the subscription runs.
 /// The worker is restarted in May.
 ///
-/// Expect: exactly twelve mails for the loyal customer, one for the fickle one, who leaves in the first month.
+/// Expect: exactly twelve mails for the loyal customer, one for the fickle one, who leaves in the first
+/// month.
 enum Subscribing: Scenario {
   static let months = 12
   static let quarter = 3
@@ -55,7 +56,7 @@ enum Subscribing: Scenario {
   static func story(_ scene: Scene) async throws {
     let client = scene.client
     for (customer, month) in [("loyal", 50), ("fickle", 60_000)] {
-      _ = try await client.start(
+      try await client.start(
         subscription, input: Subscription(customer: customer, month: month), instance: customer)
     }
     try await scene.run { _ = try await Journal.wait("mail", "loyal", count: 5) }

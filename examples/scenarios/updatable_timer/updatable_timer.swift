@@ -41,7 +41,7 @@ enum UpdatableTimer: Scenario {
       try expect((milliseconds..<milliseconds + 15_000).contains(left), "it rings in \(left) ms")
     }
 
-    _ = try await client.start(alarm, input: 60_000, instance: "alarm")
+    try await client.start(alarm, input: 60_000, instance: "alarm")
     try await scene.run {
       try await scene.status(of: "alarm", is: ["moves": 0])
       try await expectToRing(in: 60_000)

@@ -54,12 +54,12 @@ enum Versioning: Scenario {
     let client = scene.client
     /// Started by its name: who starts it need not know the versions.
     func onboard(_ name: String, version: String? = nil) async throws {
-      _ = try await client.start("onboard", instance: name, version: version, returning: [String].self)
+      try await client.start("onboard", instance: name, version: version, returning: [String].self)
     }
 
     try await scene.run(version1) {
       try await onboard("Ada")
-      _ = try await client.start("report", input: [String](), instance: "report")
+      try await client.start("report", input: [String](), instance: "report")
       try await Journal.wait("Ada", "account")
       try await scene.status(of: "report", is: "1.0.0")
     }
