@@ -3,13 +3,8 @@ package struct TurnCommit: Hashable, Sendable {
   package var instance: InstanceID
   /// The revision that the turn was computed from. The row must still have it; it then gets `revision + 1`.
   package var revision: Revision
-<<<<<<< HEAD
-  /// When the instance that the turn was computed for was created; nil: not known. Another one may have
-  /// taken its id and come to the same revision.
-=======
   /// When the instance that the turn was computed for was created; nil: not known. Another one may have taken
   /// its id and come to the same revision.
->>>>>>> semantics
   package var createdAt: TimestampMS?
   package var now: TimestampMS
   package var execution: ExecutionID
