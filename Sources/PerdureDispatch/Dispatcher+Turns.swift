@@ -272,7 +272,8 @@ extension Dispatcher {
   }
 
   private mutating func takeActivities(_ commit: TurnCommit) {
-    guard isRunning else { return giveBack(commit.scheduled) }
+    // They are open to others as soon as we have signed off.
+    guard isRunning else { return }
     for task in commit.scheduled {
       if task.claim == nil {
         backlog.mayHaveActivities = true

@@ -77,7 +77,7 @@ import Testing
     .replayDiffers: ["quarantined"],
     .retryUncounted: ["before its next attempt", "failed"],
     .retryEarly: ["before its next attempt"],
-    .loseHeartbeats: ["for its last heartbeat"],
+    .loseHeartbeats: ["as its heartbeat"],
     .expireTheClaimed: ["while node", "while a node holds it"],
     .takeStaleTokens: ["under token"],
     .terminateSilently: ["not told to its parent"],
