@@ -204,7 +204,8 @@ DX_API DX_CHECKED dx_error *dx_client_delete(dx_client *client, dx_text query, d
 DX_API DX_CHECKED dx_error *dx_client_kv(dx_client *client, dx_text query, dx_buffer *out);
 
 /* The end of an activity attempt that was deferred (dx_activity_defer), by its token ("Activity task"), from
- * any process. result: any JSON value, empty is null. DX_STALE: the attempt is over, or was cancelled. */
+ * any process. result: any JSON value, empty is null. DX_STALE: the attempt is over, or was cancelled.
+ * DX_NOT_FOUND: its instance is gone. */
 DX_API DX_CHECKED dx_error *dx_client_complete_activity(dx_client *client, dx_text token, dx_text result);
 /* failure: "Failure". The retry policy of the activity decides what follows. */
 DX_API DX_CHECKED dx_error *dx_client_fail_activity(dx_client *client, dx_text token, dx_text failure);

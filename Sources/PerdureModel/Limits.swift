@@ -11,7 +11,6 @@ package enum Limits {
   package static let kvKeyBytes = 256
   package static let kvValueBytes = 256 * 1024
   package static let failureBytes = 2 * 1024 * 1024
-  package static let topicsPerInstance = 1_000
   package static let historyEvents: Int64 = 50_000
   package static let historyBytes: Int64 = 64 * 1024 * 1024
   package static let pendingActions = 10_000

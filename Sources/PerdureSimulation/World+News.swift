@@ -29,10 +29,10 @@ private struct ProcessNews {
     switch (entry, receipt) {
     case (.start(let start, let owner, let now), .done):
       to(owner, .instanceStarted(start, createdAt: now))
-    case (.start(let start, let owner, let now), .restarted(let deleted, let deliveries)):
+    case (.start(let start, let owner, _), .restarted(let deleted, let deliveries)):
       toAll(.instancesDeleted(deleted))
       for delivery in deliveries { delivered(delivery) }
-      to(owner, .instanceStarted(start, createdAt: now))
+      to(owner, .foundDue([start.instance]))
     case (_, .posted(let delivery)): delivered(delivery)
     case (_, .delivered(let deliveries)): for delivery in deliveries { delivered(delivery) }
     case (.turn(let commit), .turned(let turn)): turned(commit, turn)

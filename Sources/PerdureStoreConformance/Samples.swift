@@ -26,7 +26,7 @@ extension ActivityTask {
     return ActivityTask(
       key: ActivityKey(instance: instance, execution: execution, action: action), orchestration: "order",
       name: name, input: Payload("[\(action)]"), attempt: 1, visibleAt: visibleAt, claim: claim,
-      options: options, scheduledAt: 2_000)
+      options: options, scheduledAt: sampleScheduledAt)
   }
 }
 
@@ -86,4 +86,12 @@ extension Failure {
     type: "PaymentDeclined", message: "card 'x' \"declined\"", details: Payload("{\"code\":51}"),
     stack: "a.py:1\nb.py:2", isNonRetryable: true,
     cause: Failure(type: "Timeout", message: "no answer", cause: Failure(type: "io", message: "ÿ")))
+}
+
+private let sampleScheduledAt: TimestampMS = 2_000
+
+extension Int64 {
+  /// The token of the n-th claim of `ActivityTask.sample` when it was scheduled without one: they begin at
+  /// the time of the schedule, so that an activity of the same key in a later instance of the id gets others.
+  static func sample(_ number: Int64) -> Int64 { sampleScheduledAt + number }
 }

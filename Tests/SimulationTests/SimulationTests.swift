@@ -18,13 +18,10 @@ import Testing
 
   /// Worlds that showed a defect of the engine once: which one, and the sentence.
   static let oldDefects: [(seed: UInt64, what: String)] = [
-    (65, "a result that a stale copy did not know was dropped"),
-    (298, "a time to clean up ended with continue-as-new"),
-    (459, "a failure was not counted because its claim was given back"),
-    (568, "a delayed start ran early"),
-    (4465, "a result of an earlier life of the instance was taken"),
-    (5695, "a turn of an earlier life of a child landed"),
-    (8764, "activities of a turn that a suspension followed were run by nobody"),
+    (8100, "a result of an earlier instance of the id was taken"),
+    (13715, "an activity of an earlier instance of the id ran in place of another"),
+    (15209, "a turn of an earlier instance of the id landed"),
+    (16120, "a failure of an earlier instance of the id was counted"),
   ]
 
   @Test(arguments: oldDefects.map { $0.seed })

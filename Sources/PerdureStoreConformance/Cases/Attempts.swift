@@ -10,7 +10,7 @@ extension StoreConformance {
       task.options.session = nil
       try trial.turn("a") { $0.scheduled = [task] }
       try expect(try trial.store.activities(of: "a"), [task], "before the claim")
-      task.claim = ActivityClaim(node: node, token: 1)
+      task.claim = ActivityClaim(node: node, token: .sample(1))
       try expect(try trial.claimTasks(node) { $0.tags = nil }, [task], "the claim")
       try expect(try trial.store.activities(of: "a"), [task], "after the claim")
     },
@@ -23,7 +23,7 @@ extension StoreConformance {
       try expect(try trial.claimTasks(node, now: 4_999), [], "one millisecond before")
       let next = try trial.claimTask(try trial.store.join(), now: 5_000)
       try expect(next.task.attempt, 2, "attempt")
-      try expect(next.claim.token, 2, "token")
+      try expect(next.claim.token, .sample(2), "token")
       try expect(next.task.failures, 1, "failures")
       try expect(next.task.losses, 0, "losses")
       try expect(next.task.lastFailure, .passing, "the last failure")
@@ -75,7 +75,7 @@ extension StoreConformance {
       try trial.runWithTask("a")
       for token in 1...3 as ClosedRange<Int64> {
         let (task, claim) = try trial.claimTask(node)
-        try expect([task.attempt, claim.token], [1, token], "attempt and token")
+        try expect([task.attempt, claim.token], [1, .sample(token)], "attempt and token")
         let activity = ClaimedActivity(key: task.key, claim: claim)
         if token == 2 {
           try trial.land(.releaseUnheldActivities(node: node, held: []))
@@ -90,7 +90,7 @@ extension StoreConformance {
       try trial.land(.releaseActivities([ClaimedActivity(key: task.key, claim: second.claim)]))
       let again = try trial.claimTask(node)
       try expect([again.task.attempt, again.task.losses], [2, 0], "attempt and losses after a release")
-      try expect(again.claim.token, 6, "token")
+      try expect(again.claim.token, .sample(6), "token")
     },
     ConformanceCase("attempts: a task scheduled with a claim has its first attempt from then on") { trial in
       let node = try trial.store.join()
@@ -128,10 +128,10 @@ extension StoreConformance {
       try trial.runWithTask("a")
       let (task, claim) = try trial.claimTask(node)
       let before = try trial.store.activities(of: "a")
-      let other = ActivityClaim(node: try trial.store.join(), token: 1)
+      let other = ActivityClaim(node: try trial.store.join(), token: claim.token)
       let table: [(ActivityKey, ActivityClaim, StoreRefusal, String)] = [
         (task.key, other, .staleClaim, "of another node"),
-        (task.key, ActivityClaim(node: node, token: 2), .staleClaim, "with another token"),
+        (task.key, ActivityClaim(node: node, token: claim.token + 1), .staleClaim, "with another token"),
         (trial.key("a", 2), claim, .staleClaim, "of another action"),
         (ActivityKey(instance: "a", execution: 2, action: 1), claim, .staleClaim, "of another execution"),
         (trial.key("nobody"), claim, .notFound, "of an unknown instance"),
@@ -159,7 +159,7 @@ extension StoreConformance {
       _ = try trial.claimTasks(node, ["n2"], now: 9_000)
       let found = try trial.store.activities(of: "a")
       try expect(found.map(\.key.action), [2, 9], "activities after a cancellation")
-      try expect(found.map(\.claim), [ActivityClaim(node: node, token: 1), nil], "claims")
+      try expect(found.map(\.claim), [ActivityClaim(node: node, token: .sample(1)), nil], "claims")
       try trial.end("a")
       try expect(try trial.store.activities(of: "a"), [], "activities after the end")
       try expect(try trial.store.activities(of: "nobody"), [], "activities of an unknown instance")
