@@ -6,12 +6,14 @@ import Synchronization
 ///
 /// Two worker processes share four files, two sessions each. One of them is killed while it processes: what
 /// it had downloaded is gone with it. Its sessions pass to the other worker, whose step finds no file and
-/// says so; the orchestration then begins the whole sequence anew, in a new session.
+/// says so; the orchestration then begins the whole sequence anew, in a new session. A fifth file comes after
+/// the kill.
 ///
-/// Expect: all four files uploaded; the steps of a sequence in one process; the files of the killed worker
+/// Expect: all files uploaded; the steps of a sequence in one process; the files of the killed worker
 /// downloaded again by the other, those of the other not.
 enum FileProcessing: Scenario {
   static let files = ["anna.txt", "bela.txt", "cora.txt", "dora.txt"]
+  static let late = "edda.txt"
 
   /// No other attempt on this worker can help.
   struct FileIsGone: RetryAdvice, CustomStringConvertible {
@@ -46,7 +48,7 @@ enum FileProcessing: Scenario {
   static let process = ActivityDefinition("process", options: retrying) { (context, name: String) in
     let text = try contents(name)
     try note("process", name, context)
-    try await Task.sleep(for: .milliseconds(300))  // Hard work.
+    try await Task.sleep(for: .milliseconds(500))  // Hard work.
     local.withLock { $0[name] = text.uppercased() }
   }
 
@@ -96,11 +98,12 @@ enum FileProcessing: Scenario {
     try await first.kill()
     let lost = began.filter { $0[2] == "\(first.pid)" }.map { $0[1] }
     say("worker \(first.pid) is killed with \(lost.joined(separator: " and "))")
+    try await scene.client.start(processFile, input: late, instance: late)
 
-    for name in files {
+    for name in files + [late] {
       try expect(try await scene.result(of: name), is: "CONTENTS OF \(name.uppercased())")
     }
-    for name in files {
+    for name in files + [late] {
       let steps = try Journal.notes().filter { $0[1] == name }.map { "\($0[0]) \($0[2]) \($0[3])" }
       let cut = ["download", "process"].map { "\($0) \(first.pid) \(name)#1" }
       let sequence = lost.contains(name) ? 2 : 1
