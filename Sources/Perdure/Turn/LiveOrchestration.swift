@@ -18,6 +18,8 @@ final class LiveOrchestration: @unchecked Sendable {
   let execution: ExecutionID
   let orchestration: String
   let version: String
+  /// The number of the last turn that ran it.
+  var turn: Int64
   let executor = TurnExecutor()
   let limits: TurnLimits
 
@@ -66,6 +68,7 @@ final class LiveOrchestration: @unchecked Sendable {
     execution = request.execution
     orchestration = request.orchestration
     version = request.version
+    turn = request.turn
     random = SplitMix64(instance: request.instance, execution: request.execution)
     kv = KVTable(request.kv)
     patches = PatchMarks(recorded: request.patches)

@@ -27,6 +27,7 @@ final class TurnDriver: Sendable {
       live = LiveOrchestration(request, limits: limits, body: body)
     } else if let kept, kept.execution == request.execution, kept.lastEvent == request.from {
       live = kept
+      live.turn = request.turn
     } else {
       kept?.evict()
       return .miss
