@@ -76,17 +76,10 @@ final class ForeignWrites: @unchecked Sendable {
       let now = Self.seconds()
       let isNet = now - lastLook >= Int(Self.netMilliseconds / 1_000)
       if isNet { lastLook = now }
-      let hasChanged = look(isNet)
-      if hasChanged { changed() }
+      if look(isNet) { changed() }
       // The log is written before it is synced, and a commit that is synced shows in memory only, which wakes
-      // nobody: who looked too early looks again, less and less often.
-      if hasChanged {
-        patience = Self.netMilliseconds
-      } else if ready > 0 {
-        patience = Int32(Self.pauseMicroseconds / 1_000)
-      } else {
-        patience = min(patience &* 2, Self.netMilliseconds)
-      }
+      // nobody: after a write comes another look, and another, less and less often.
+      patience = ready > 0 ? Int32(Self.pauseMicroseconds / 1_000) : min(patience &* 2, Self.netMilliseconds)
     }
   }
 
