@@ -28,6 +28,13 @@ let exportFlags: [LinkerSetting] = [
     ], .when(platforms: [.linux])),
 ]
 
+// Each in Swift and in Python.
+let scenarios = [
+  "account", "approval_timeout", "chat_agent", "dsl", "early_return", "expense_approval",
+  "file_processing", "greetings", "money_transfer", "mutex", "order_items", "polling",
+  "provisioning", "sliding_window", "subscription", "updatable_timer", "versioning",
+]
+
 let package = Package(
   name: "perdure",
   products: [
@@ -70,10 +77,16 @@ let package = Package(
 
     .executableTarget(
       name: "example-hello", dependencies: ["Perdure", "PerdureABI"], path: "examples/hello",
-      exclude: ["hello.c"], sources: ["hello.swift"], swiftSettings: strict),
+      exclude: ["hello.c", "hello.py"], sources: ["hello.swift"], swiftSettings: strict),
     .executableTarget(
       name: "example-order", dependencies: ["Perdure", "PerdureABI"], path: "examples/order",
-      sources: ["order.swift"], swiftSettings: strict),
+      exclude: ["demo.py", "order.py", "timeline.py"], sources: ["order.swift"], swiftSettings: strict),
+    .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+    .executableTarget(
+      name: "scenarios", dependencies: ["Perdure", "PerdureABI", "CYAML"], path: "examples/scenarios",
+      exclude: ["README.md", "common.py", "dsl/parallel.yaml", "dsl/sequence.yaml"]
+        + scenarios.map { "\($0)/\($0).py" },
+      swiftSettings: strict),
     .executableTarget(
       name: "bench-swift", dependencies: ["Perdure", "PerdureABI"], path: "benchmarks/swift",
       swiftSettings: strict),

@@ -52,7 +52,7 @@ extern "C" {
 /* ---- Library ------------------------------------------------------------------------------------------- */
 
 #define DX_ABI_MAJOR 1
-#define DX_ABI_MINOR 0
+#define DX_ABI_MINOR 1
 
 /* The ABI of the loaded library: major << 16 | minor. Usable when the major number is the one that you
  * were written for and the minor number is at least yours. */
@@ -149,7 +149,7 @@ DX_API DX_CHECKED dx_error *dx_log_set(dx_text config, dx_log_fn log, void *user
 typedef struct dx_store_options {
   size_t struct_size;
   dx_text url;    /* "memory:", "sqlite:PATH" */
-  dx_text config; /* JSON object, may be empty. {"busyTimeoutMS": 5000} */
+  dx_text config; /* JSON object, may be empty: "Store config" */
 } dx_store_options;
 #define DX_STORE_OPTIONS_INIT { sizeof(dx_store_options), { NULL, 0 }, { NULL, 0 } }
 
@@ -165,8 +165,8 @@ DX_API DX_CHECKED dx_error *dx_client_new(dx_store *store, dx_client **out);
 /* Waits that are still open are answered with DX_CLOSED. */
 DX_API void dx_client_free(dx_client *client);
 
-/* request: "Start request". Durable on return. out: {"instance": ID}. DX_ALREADY_EXISTS names the status
- * of the other. */
+/* request: "Start request". Durable on return. out: "Start answer". DX_ALREADY_EXISTS names the status of the
+ * other. */
 DX_API DX_CHECKED dx_error *dx_client_start(dx_client *client, dx_text request, dx_buffer *out);
 /* requests: a JSON array of start requests, made durable together. out: an array in the same order, each
  * element {"instance": ID} or {"error": {"code", "message", "details"}}. */
@@ -181,6 +181,15 @@ DX_API DX_CHECKED dx_error *dx_client_enqueue(dx_client *client, dx_text instanc
                                               dx_text payload);
 /* Asks the instance to end: its code receives a cancellation error and may clean up. */
 DX_API DX_CHECKED dx_error *dx_client_cancel(dx_client *client, dx_text instance, dx_text reason);
+/* request: "Send request": an event or a queue message, if asked kept for an instance that is yet to be
+ * started. out: {"kept": bool}. */
+DX_API DX_CHECKED dx_error *dx_client_send(dx_client *client, dx_text request, dx_buffer *out);
+/* To all instances that are subscribed to the topic, once each. out: {"delivered": n}. */
+DX_API DX_CHECKED dx_error *dx_client_publish(dx_client *client, dx_text topic, dx_text payload,
+                                              dx_buffer *out);
+/* request: "Control request": cancel (with grace), suspend, resume, terminate, retry (of a quarantined
+ * instance). Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
+DX_API DX_CHECKED dx_error *dx_client_control(dx_client *client, dx_text request, dx_buffer *out);
 
 /* out: "Description". */
 DX_API DX_CHECKED dx_error *dx_client_describe(dx_client *client, dx_text instance, dx_buffer *out);
@@ -191,12 +200,36 @@ DX_API DX_CHECKED dx_error *dx_client_list(dx_client *client, dx_text query, dx_
 /* query: {"instance": ID, "force": false}. Removes a finished root instance (any with force) and its
  * descendants. out: {"deleted": [ID...]}. */
 DX_API DX_CHECKED dx_error *dx_client_delete(dx_client *client, dx_text query, dx_buffer *out);
+/* query: "KV query". out: "KV page". Also of an instance that has ended. */
+DX_API DX_CHECKED dx_error *dx_client_kv(dx_client *client, dx_text query, dx_buffer *out);
+
+/* The end of an activity attempt that was deferred (dx_activity_defer), by its token ("Activity task"), from
+ * any process. result: any JSON value, empty is null. DX_STALE: the attempt is over, or was cancelled.
+ * DX_NOT_FOUND: its instance is gone. */
+DX_API DX_CHECKED dx_error *dx_client_complete_activity(dx_client *client, dx_text token, dx_text result);
+/* failure: "Failure". The retry policy of the activity decides what follows. */
+DX_API DX_CHECKED dx_error *dx_client_fail_activity(dx_client *client, dx_text token, dx_text failure);
+/* details: any JSON value. */
+DX_API DX_CHECKED dx_error *dx_client_heartbeat_activity(dx_client *client, dx_text token, dx_text details);
 
 /* Calls `done` once with the description when the instance has ended, or with DX_TIMED_OUT (timeout_ms <
  * 0: no limit), DX_NOT_FOUND, DX_CLOSED or a store error. When the call itself returns an error, `done` is
  * never called. */
 DX_API DX_CHECKED dx_error *dx_client_wait(dx_client *client, dx_text instance, int64_t timeout_ms,
                                            dx_wait_fn done, void *user_data);
+/* The same for a custom status with a version above after_version, or the end. */
+DX_API DX_CHECKED dx_error *dx_client_wait_status(dx_client *client, dx_text instance, int64_t after_version,
+                                                  int64_t timeout_ms, dx_wait_fn done, void *user_data);
+/* request: "Call request". The call is durable when the function returns; `done` gets the "Call answer" of
+ * the orchestration, or DX_WRONG_STATUS when it ended without one. A call that timed out here goes on: make
+ * it again with the same `call` to wait for its answer. */
+DX_API DX_CHECKED dx_error *dx_client_call(dx_client *client, dx_text request, int64_t timeout_ms,
+                                           dx_wait_fn done, void *user_data);
+/* request: "Query request". Asks the code of the instance, run anew from its history by a runtime of this
+ * process; changes nothing. `done` gets the "Query answer", or DX_UNSUPPORTED when no runtime here serves the
+ * orchestration in its version. */
+DX_API DX_CHECKED dx_error *dx_client_query(dx_client *client, dx_text request, int64_t timeout_ms,
+                                            dx_wait_fn done, void *user_data);
 
 /* ---- Runtime: runs orchestrations and activities ------------------------------------------------------- */
 
@@ -218,6 +251,9 @@ DX_API DX_CHECKED dx_error *dx_register_orchestration(dx_runtime *runtime, dx_te
 /* The same for activities: run is called for each attempt, at most `activitySlots` at once. */
 DX_API DX_CHECKED dx_error *dx_register_activity(dx_runtime *runtime, dx_text name, dx_activity_fn run,
                                                  void *user_data, dx_release_fn release);
+
+/* Bounds what this runtime does of one activity. limits: "Activity limits". Before dx_runtime_start only. */
+DX_API DX_CHECKED dx_error *dx_runtime_limit_activity(dx_runtime *runtime, dx_text name, dx_text limits);
 
 DX_API DX_CHECKED dx_error *dx_runtime_start(dx_runtime *runtime);
 /* Announces the end and returns: no new work is taken, running activities get grace_ms to finish, the rest
@@ -246,6 +282,17 @@ DX_API DX_CHECKED dx_error *dx_activity_input(const dx_activity *activity, dx_te
 /* The result is no longer wanted: the orchestration cancelled it, ended, or the runtime stops. true for a
  * token that is gone. */
 DX_API bool dx_activity_is_cancelled(const dx_activity *activity);
+/* Calls `cancelled` once, from a thread of the engine, as soon as the result is no longer wanted; at once
+ * if that is so already. Not for activities taken by dx_runtime_poll, which tells by itself. The token may
+ * be gone by the time of the call. release is called after it, or when the token is gone. */
+DX_API DX_CHECKED dx_error *dx_activity_on_cancel(dx_activity *activity, dx_stop_fn cancelled,
+                                                  void *user_data, dx_release_fn release);
+/* Progress: details (any JSON value, empty is null) are kept for the next attempt, and the heartbeat time
+ * limit begins anew. Never waits for the store. DX_STALE: the result is no longer wanted. */
+DX_API DX_CHECKED dx_error *dx_activity_heartbeat(dx_activity *activity, dx_text details);
+/* The attempt goes on elsewhere and is ended with its completion token. The token here is gone whatever comes
+ * back. */
+DX_API DX_CHECKED dx_error *dx_activity_defer(dx_activity *activity);
 /* result: any JSON value, empty is null. The token is gone whatever comes back. DX_STALE: the result was
  * not needed. */
 DX_API DX_CHECKED dx_error *dx_activity_complete(dx_activity *activity, dx_text result);

@@ -71,59 +71,6 @@ extension OrchestrationDefinition where Input == Nothing, Output == Nothing {
   }
 }
 
-/// An activity: a name and an ordinary function, which may do anything. It runs at least once for each time
-/// that an orchestration calls it; `ActivityContext.idempotencyKey` tells repeated attempts of one call.
-///
-///     let makeGreeting = ActivityDefinition("makeGreeting") { (context, name: String) in "Hello, \(name)!" }
-public struct ActivityDefinition<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
-  public let name: String
-  let run: @Sendable (ActivityContext, Input) async throws -> Output
-
-  /// - Parameters:
-  ///   - name: 1...256 bytes, the same in every process and language.
-  ///   - run: the code. Throwing fails the call; the orchestration catches an `ActivityFailure`.
-  public init(_ name: String, run: @escaping @Sendable (ActivityContext, Input) async throws -> Output) {
-    self.name = name
-    self.run = run
-  }
-
-  var body: ActivityBody {
-    let (name, run) = (name, run)
-    return { context, input in
-      let input = try PayloadCoding.decode(Input.self, input, "the input of the activity '\(name)'")
-      let output = try await run(context, input)
-      return try PayloadCoding.encode(output, "the result of the activity '\(name)'")
-    }
-  }
-}
-
-extension ActivityDefinition where Input == Nothing {
-  /// An activity without input.
-  public init(_ name: String, run: @escaping @Sendable (ActivityContext) async throws -> Output) {
-    self.init(name) { context, _ in try await run(context) }
-  }
-}
-
-extension ActivityDefinition where Output == Nothing {
-  /// An activity without result.
-  public init(_ name: String, run: @escaping @Sendable (ActivityContext, Input) async throws -> Void) {
-    self.init(name) { context, input -> Nothing in
-      try await run(context, input)
-      return Nothing()
-    }
-  }
-}
-
-extension ActivityDefinition where Input == Nothing, Output == Nothing {
-  /// An activity without input and result.
-  public init(_ name: String, run: @escaping @Sendable (ActivityContext) async throws -> Void) {
-    self.init(name) { context, _ in try await run(context) }
-  }
-}
-
-/// User code behind its types: what an activity registers.
-typealias ActivityBody = @Sendable (ActivityContext, Payload) async throws -> Payload
-
 /// The type of what is not there: null in JSON, and any JSON value can be read as one.
 public struct Nothing: Codable, Hashable, Sendable {
   public init() {}

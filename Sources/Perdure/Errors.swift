@@ -22,6 +22,55 @@ public struct OrchestrationFailure: Error, Hashable, Sendable, CustomStringConve
   public var description: String { "the orchestration '\(instance)' failed: \(failure)" }
 }
 
+/// A message to another instance, or a look at it, was refused: the instance is unknown or has ended.
+public struct MessageRefused: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The instance that was meant.
+  public let instance: String
+  /// Of type `perdure.NotFound`, `perdure.WrongStatus` or `perdure.LimitExceeded` (its inbox is full).
+  public let failure: Failure
+
+  public var description: String { "the instance '\(instance)' was not reached: \(failure)" }
+}
+
+/// A value or a name in orchestration code is over a limit. The call that threw has done nothing.
+public struct LimitExceeded: Error, Hashable, Sendable, CustomStringConvertible {
+  /// One sentence: what is too large, and what the limit is.
+  public let message: String
+
+  init(_ message: String) { self.message = message }
+
+  public var description: String { message }
+}
+
+/// An orchestration rejected a call, or failed in handling it.
+public struct CallFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  public let instance: String
+  /// The name of the call.
+  public let name: String
+  /// Of type `perdure.CallRejected` when it was refused.
+  public let failure: Failure
+
+  /// It was refused, before anything of it was done.
+  public var isRejection: Bool { failure.engineType == .callRejected }
+
+  public var description: String { "the call '\(name)' to '\(instance)' failed: \(failure)" }
+}
+
+/// An orchestration has no handler for a query, or its handler failed.
+public struct QueryFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  public let instance: String
+  /// The name of the query.
+  public let name: String
+  public let failure: Failure
+
+  public var description: String { "the query '\(name)' of '\(instance)' failed: \(failure)" }
+}
+
+/// An activity's attempt goes on elsewhere, and is ended by its token. Made by `ActivityContext.deferred`.
+public struct ActivityDeferred: Error, Hashable, Sendable, CustomStringConvertible {
+  public var description: String { "the activity is completed later, by its token" }
+}
+
 /// Time ran out in `OrchestrationContext.withTimeout`.
 public struct TimedOut: Error, Hashable, Codable, Sendable, CustomStringConvertible {
   public init() {}

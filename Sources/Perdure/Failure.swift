@@ -12,6 +12,8 @@ public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
   public var stack: String?
   /// Retrying cannot help.
   public var isNonRetryable: Bool
+  /// Of an attempt of an activity: the pause before the next one, in place of the retry policy's.
+  public var retryAfter: Duration?
   private var causes: [Failure]
 
   /// The failure that led to this one.
@@ -19,17 +21,27 @@ public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
 
   public init(
     type: String, message: String, detailsJSON: String? = nil, stack: String? = nil,
-    isNonRetryable: Bool = false, cause: Failure? = nil
+    isNonRetryable: Bool = false, retryAfter: Duration? = nil, cause: Failure? = nil
   ) {
     self.type = type
     self.message = message
     self.detailsJSON = detailsJSON
     self.stack = stack
     self.isNonRetryable = isNonRetryable
+    self.retryAfter = retryAfter
     causes = cause.map { [$0] } ?? []
   }
 
   public var description: String { "\(type): \(message)" }
+
+  /// What the engine itself failed the work for; nil: it was the code's own error.
+  public var engineType: EngineType? { EngineType(rawValue: type) }
+
+  /// Which time limit an activity ran over, if it did.
+  public var timeout: Timeout? {
+    guard engineType == .timeout else { return nil }
+    return (try? details(as: [String: String].self))?["timeout"].flatMap { Timeout(rawValue: $0) }
+  }
 
   /// Reads what was attached: for an error that is `Codable`, the error itself.
   ///
@@ -44,8 +56,48 @@ extension Failure {
   init(_ failure: PerdureModel.Failure) {
     self.init(
       type: failure.type, message: failure.message, detailsJSON: failure.details?.text,
-      stack: failure.stack, isNonRetryable: failure.isNonRetryable, cause: failure.cause.map { Failure($0) })
+      stack: failure.stack, isNonRetryable: failure.isNonRetryable,
+      retryAfter: failure.retryAfterMS.map { .milliseconds($0) }, cause: failure.cause.map { Failure($0) })
   }
+
+  /// The types of failure that the engine itself makes.
+  public enum EngineType: String, Hashable, Sendable, CaseIterable {
+    case alreadyExists = "perdure.AlreadyExists"
+    case callRejected = "perdure.CallRejected"
+    case cancelled = "perdure.Cancelled"
+    case corruptHistory = "perdure.CorruptHistory"
+    case limitExceeded = "perdure.LimitExceeded"
+    case nondeterminism = "perdure.Nondeterminism"
+    /// A message to an instance that does not exist.
+    case notFound = "perdure.NotFound"
+    /// No runtime serves the name, version or tag.
+    case notRegistered = "perdure.NotRegistered"
+    /// The processes that ran it died, again and again.
+    case poison = "perdure.Poison"
+    case protocolViolation = "perdure.ProtocolViolation"
+    case terminated = "perdure.Terminated"
+    case timeout = "perdure.Timeout"
+    /// A message to an instance that has ended.
+    case wrongStatus = "perdure.WrongStatus"
+  }
+
+  /// The time limits of an activity (`ActivityOptions`).
+  public enum Timeout: String, Hashable, Sendable, CaseIterable {
+    case scheduleToStart, startToClose, scheduleToClose, heartbeat
+  }
+}
+
+/// An error that says itself whether and when its activity is to be tried again.
+public protocol RetryAdvice: Error {
+  /// Another attempt cannot help.
+  var isNonRetryable: Bool { get }
+  /// The pause before the next attempt; nil: the retry policy's.
+  var retryAfter: Duration? { get }
+}
+
+extension RetryAdvice {
+  public var isNonRetryable: Bool { false }
+  public var retryAfter: Duration? { nil }
 }
 
 extension PerdureModel.Failure {
@@ -56,18 +108,33 @@ extension PerdureModel.Failure {
       self.init(
         type: failure.type, message: failure.message, details: Self.checked(failure.detailsJSON),
         stack: failure.stack, isNonRetryable: failure.isNonRetryable,
-        cause: failure.cause.map { PerdureModel.Failure($0) })
+        retryAfterMS: Self.pause(failure.retryAfter), cause: failure.cause.map { PerdureModel.Failure($0) })
     // Work that failed and was not caught: its failure goes up as it is, in every language.
     case let error as ActivityFailure:
       self.init(error.failure)
     case let error as OrchestrationFailure:
       self.init(error.failure)
+    case let error as MessageRefused:
+      self.init(error.failure)
+    case let error as CallFailure:
+      self.init(error.failure)
+    case let error as QueryFailure:
+      self.init(error.failure)
+    case let error as LimitExceeded:
+      self.init(type: FailureType.limitExceeded, message: error.message, isNonRetryable: true)
     default:
       // An error that cannot be encoded still fails with its name and text.
       let details = (error as? any Encodable).flatMap { try? PayloadCoding.encode($0, "") }
       self.init(
         type: String(describing: Swift.type(of: error)), message: Self.withoutNUL(String(describing: error)),
-        details: details)
+        details: details, isNonRetryable: (error as? any RetryAdvice)?.isNonRetryable ?? false,
+        retryAfterMS: Self.pause((error as? any RetryAdvice)?.retryAfter))
+    }
+  }
+
+  private static func pause(_ duration: Duration?) -> Int64? {
+    duration.map {
+      min(max(0, $0.millisecondsRoundedUp), PerdureModel.ActivityOptions.durationRangeMS.upperBound)
     }
   }
 

@@ -44,6 +44,17 @@ public struct InstanceDescription: Sendable {
   public let failure: Failure?
   /// Why it does not run yet.
   public let pendingReason: String?
+  /// What `Client.suspend` said.
+  public let suspendReason: String?
+  /// It does not begin before; nil: at once.
+  public let startAt: Timestamp?
+  /// Instances with a higher one go first.
+  public let priority: Int
+  /// The labels and the note that were given at the start.
+  public let attributes: [String: String]
+  public let memoJSON: String?
+  /// Starts with this key come to this instance.
+  public let dedupKey: String?
   public let createdAt: Timestamp
   public let updatedAt: Timestamp
   public let endedAt: Timestamp?
@@ -62,6 +73,11 @@ public struct InstanceDescription: Sendable {
     try outputJSON.map { try PayloadCoding.decode(type, Payload($0), "the output of '\(instance)'") }
   }
 
+  /// The note that was given at the start, if there was one.
+  public func memo<Value: Decodable>(as type: Value.Type) throws -> Value? {
+    try memoJSON.map { try PayloadCoding.decode(type, Payload($0), "the memo of '\(instance)'") }
+  }
+
   init(_ described: ClientWire.Described) {
     let description = described.description
     instance = description.instance
@@ -76,6 +92,14 @@ public struct InstanceDescription: Sendable {
     outputJSON = description.output?.text
     failure = description.failure.map { Failure($0) }
     pendingReason = described.pendingReason
+    suspendReason = description.suspendReason
+    startAt = description.startAt > 0 ? Timestamp(millisecondsSince1970: description.startAt) : nil
+    priority = Int(clamping: description.priority)
+    // The engine has checked that these are strings.
+    let labels = description.attributes.flatMap { try? PayloadCoding.decode([String: String].self, $0, "") }
+    attributes = labels ?? [:]
+    memoJSON = description.memo?.text
+    dedupKey = description.dedupKey
     createdAt = Timestamp(millisecondsSince1970: description.createdAt)
     updatedAt = Timestamp(millisecondsSince1970: description.updatedAt)
     endedAt = description.endedAt.map { Timestamp(millisecondsSince1970: $0) }

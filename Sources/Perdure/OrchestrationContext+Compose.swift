@@ -1,6 +1,7 @@
 extension OrchestrationContext {
   /// Runs several pieces of code at once and returns what the first one to end returns, or throws
   /// what it throws. The others are cancelled, and have ended when this returns.
+  @discardableResult
   public func race<Value: Sendable>(
     _ first: @escaping @Sendable () async throws -> Value,
     _ others: (@Sendable () async throws -> Value)...
@@ -9,6 +10,7 @@ extension OrchestrationContext {
   }
 
   /// The same for any number of pieces; throws `CancellationError` when there are none.
+  @discardableResult
   public func race<Value: Sendable>(_ branches: [@Sendable () async throws -> Value]) async throws -> Value {
     try await withThrowingTaskGroup(of: Value.self) { group in
       for branch in branches { group.addTask(operation: branch) }
@@ -18,9 +20,29 @@ extension OrchestrationContext {
     }
   }
 
+  /// Does the same with all elements at once, and returns what came of them in their order.
+  ///
+  ///     let greetings = try await context.all(names) { try await context.call(makeGreeting, with: $0) }
+  ///
+  /// - Throws: what the first to throw throws; the others are then cancelled, and have ended.
+  @discardableResult
+  public func all<Element: Sendable, Value: Sendable>(
+    _ elements: [Element], _ body: @escaping @Sendable (Element) async throws -> Value
+  ) async throws -> [Value] {
+    try await withThrowingTaskGroup(of: (index: Int, value: Value).self) { group in
+      for (index, element) in elements.enumerated() {
+        group.addTask { (index, try await body(element)) }
+      }
+      var values: [Value?] = Array(repeating: nil, count: elements.count)
+      for try await ended in group { values[ended.index] = ended.value }
+      return values.compactMap(\.self)
+    }
+  }
+
   /// Runs code that has to end in time.
   ///
   /// - Throws: `TimedOut` when it has not; the code is then cancelled and has ended when this throws.
+  @discardableResult
   public func withTimeout<Value: Sendable>(
     _ duration: Duration, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
@@ -38,6 +60,6 @@ extension OrchestrationContext {
   public func withCancellationShield<Value: Sendable>(
     _ body: @Sendable () async throws -> Value
   ) async rethrows -> Value {
-    try await CancellationShield.$isActive.withValue(true) { try await body() }
+    try await WaitScope.$current.withValue(.shielded) { try await body() }
   }
 }

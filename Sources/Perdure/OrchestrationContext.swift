@@ -40,39 +40,8 @@ public struct OrchestrationContext: Sendable {
   /// A number in 0..<1, the same when the code is run again.
   public func random() -> Double { guarded("random", 0) { $0.random.nextUnit() } }
 
-  /// Writes to the log, once: not again when the code is run again.
-  public func log(_ message: String, level: LogLevel = .info) {
-    live.log(PerdureModel.LogLevel(rawValue: level.rawValue) ?? .info, message)
-  }
-
-  /// Sets what `Client.describe` shows of this instance.
-  ///
-  /// - Throws: `PayloadError` when the value cannot be written as JSON.
-  public func setCustomStatus(_ status: some Encodable) throws {
-    let payload = try PayloadCoding.encode(status, "the custom status of '\(instance)'")
-    try live.admit("setCustomStatus")
-    live.emit(.setCustomStatus(payload))
-  }
-
-  /// Clears what `setCustomStatus` set.
-  public func clearCustomStatus() throws {
-    try live.admit("clearCustomStatus")
-    live.emit(.setCustomStatus(nil))
-  }
-
-  /// Ends this execution; the instance goes on at once with a new input, an empty history, and the messages
-  /// that were not taken yet.
-  ///
-  /// - Parameters:
-  ///   - input: the input of the next execution.
-  ///   - version: nil for the highest that is registered.
-  public func continueAsNew(_ input: some Encodable, version: String? = nil) throws -> Never {
-    throw ContinueAsNew(
-      version: version, input: try PayloadCoding.encode(input, "the next input of '\(instance)'"))
-  }
-
   /// State of the turn, or a stand-in when the caller is outside it: the turn then fails.
-  private func guarded<Value>(
+  func guarded<Value>(
     _ what: String, _ standIn: Value, _ read: (LiveOrchestration) -> Value
   ) -> Value {
     do { try live.admit(what) } catch { return standIn }

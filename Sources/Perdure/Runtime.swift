@@ -7,12 +7,14 @@ import PerdureWire
 public final class Runtime: Sendable {
   private let handle: EngineHandle
   private let driver: TurnDriver
-  private let watch = CancellationWatch()
+  private let client: Client
 
   /// - Throws: `DXError`, such as `invalidArgument` for an option outside its range.
   public init(_ store: Store, _ options: RuntimeOptions = RuntimeOptions()) throws {
     handle = try EngineHandle.runtime(store.handle, config: OptionsWire.encode(options.settings))
-    driver = TurnDriver(cachedInstances: options.isCaching ? options.cachedInstances : 0)
+    client = try Client(store)
+    driver = TurnDriver(
+      cachedInstances: options.isCaching ? options.cachedInstances : 0, limits: store.limits)
   }
 
   /// - Throws: `DXError`: `alreadyExists` when this name and version are registered, `wrongStatus` after
@@ -22,9 +24,11 @@ public final class Runtime: Sendable {
     try entry.register(on: handle, name: orchestration.name, version: orchestration.version)
   }
 
-  /// - Throws: `DXError`: `alreadyExists` when this name is registered, `wrongStatus` after `start`.
+  /// - Throws: `DXError`: `alreadyExists` when this name is registered, `wrongStatus` after `start`,
+  ///   `invalidArgument` for a `concurrency` or `rate` outside its range.
   public func register<Input, Output>(_ activity: ActivityDefinition<Input, Output>) throws {
-    try EngineActivity(watch: watch, body: activity.body).register(on: handle, name: activity.name)
+    let entry = EngineActivity(client: client, body: activity.body)
+    try entry.register(on: handle, name: activity.name, limits: activity.limits)
   }
 
   /// Begins to take work.
@@ -52,6 +56,34 @@ public struct RuntimeOptions: Hashable, Sendable {
   /// Without it every turn runs again from the history: slow, and it finds code that is not deterministic.
   public var isCaching = true
 
+  /// Tagged activities that are taken.
+  public var activityTags = ActivityTags.only([])
+  /// Activities without a tag are taken.
+  public var untaggedActivities = true
+  /// Sessions held at one time, 0...100,000.
+  public var sessions = 10
+  /// After which time without use a session is given up, 1 s or more.
+  public var sessionIdle = Duration.seconds(300)
+  /// How long an activity that was told to end keeps its slot.
+  public var activityGrace = Duration.seconds(10)
+  /// What becomes of an instance whose code differs from its history.
+  public var nondeterminism = Nondeterminism.quarantine
+
+  /// Which tagged activities a runtime takes.
+  public enum ActivityTags: Hashable, Sendable, ExpressibleByArrayLiteral {
+    case any
+    case only([String])
+
+    public init(arrayLiteral tags: String...) { self = .only(tags) }
+  }
+
+  public enum Nondeterminism: String, Hashable, Sendable, CaseIterable {
+    /// It stops, and goes on with `Client.retry` after the code has been mended.
+    case quarantine
+    /// It fails.
+    case fail
+  }
+
   public init() {}
 
   var settings: RuntimeSettings {
@@ -60,6 +92,16 @@ public struct RuntimeOptions: Hashable, Sendable {
     settings.turnThreads = turnThreads
     settings.cachedInstances = cachedInstances
     settings.isCaching = isCaching
+    settings.activityTags =
+      switch activityTags {
+      case .any: nil
+      case .only(let tags): tags
+      }
+    settings.takesUntagged = untaggedActivities
+    settings.sessionsMax = sessions
+    settings.sessionIdleMS = sessionIdle.millisecondsRoundedUp
+    settings.activityGraceMS = activityGrace.millisecondsRoundedUp
+    settings.failsNondeterminism = nondeterminism == .fail
     return settings
   }
 }

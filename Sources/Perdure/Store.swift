@@ -5,17 +5,71 @@ import PerdureWire
 /// them.
 public struct Store: Sendable {
   let handle: EngineHandle
+  let limits: LimitSettings
 
   /// Opens a store, makes its tables if it is new, and takes back what dead processes held.
   ///
   /// - Parameters:
   ///   - url: `memory:` or `sqlite:PATH`.
   ///   - busyTimeout: how long a call waits for another process's write lock, 0...600 s.
+  ///   - limits: what is refused; the same in all processes that work on the store.
   /// - Throws: `DXError` (`storeCannotOpen`, `storeForeign`, `storeCorrupt`, ...).
-  public init(url: String, busyTimeout: Duration = .seconds(5)) async throws {
+  public init(
+    url: String, busyTimeout: Duration = .seconds(5), limits: StoreLimits = StoreLimits()
+  ) async throws {
     var settings = StoreSettings()
     settings.busyTimeoutMS = Int(clamping: busyTimeout.millisecondsRoundedUp)
+    settings.limits = limits.settings
     let config = OptionsWire.encode(settings)
     handle = try await CallLanes.perform { try EngineHandle.store(url: url, config: config) }
+    self.limits = settings.limits
+  }
+}
+
+/// How large things may be. What is over a limit is refused before anything is stored: orchestration code
+/// gets `LimitExceeded`, a client `DXError` (`limitExceeded`).
+public struct StoreLimits: Hashable, Sendable {
+  /// An input, output, result or message: 2 MiB.
+  public var payloadBytes: Int
+  /// 256 KiB.
+  public var customStatusBytes: Int
+  /// Keys of one instance: 1,000.
+  public var kvKeys: Int
+  /// 256 KiB.
+  public var kvValueBytes: Int
+  /// Of one execution, which fails beyond: 50,000 events. From 80 % on,
+  /// `OrchestrationContext.shouldContinueAsNew` is true.
+  public var historyEvents: Int64
+  /// The same in bytes: 64 MiB.
+  public var historyBytes: Int64
+  /// Calls of one instance that wait at one time: 10,000.
+  public var pendingActions: Int
+  /// Messages that wait in an instance: 100,000.
+  public var inboxMessages: Int
+
+  public init() {
+    let standard = LimitSettings()
+    payloadBytes = standard.payloadBytes
+    customStatusBytes = standard.customStatusBytes
+    kvKeys = standard.kvKeys
+    kvValueBytes = standard.kvValueBytes
+    historyEvents = standard.historyEvents
+    historyBytes = standard.historyBytes
+    pendingActions = standard.pendingActions
+    inboxMessages = standard.inboxMessages
+  }
+
+  /// The engine checks the ranges.
+  var settings: LimitSettings {
+    var settings = LimitSettings()
+    settings.payloadBytes = payloadBytes
+    settings.customStatusBytes = customStatusBytes
+    settings.kvKeys = kvKeys
+    settings.kvValueBytes = kvValueBytes
+    settings.historyEvents = historyEvents
+    settings.historyBytes = historyBytes
+    settings.pendingActions = pendingActions
+    settings.inboxMessages = inboxMessages
+    return settings
   }
 }

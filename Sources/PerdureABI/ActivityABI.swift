@@ -13,23 +13,44 @@ final class ActivityObject: Sendable {
 
   func lendInput() -> dx_text {
     input.withLock { input in
-      let text = input ?? LentText(ActivityWire.encode(ticket.task))
+      let attempt = ActivityWire.Attempt(ticket.task, deadline: ticket.deadline)
+      let text = input ?? LentText(ActivityWire.encode(attempt))
       input = text
       return text.text
     }
   }
 
   func complete(_ result: Payload) throws(ABIError) {
-    guard result.bytes.count <= Limits.payloadBytes else {
+    guard result.bytes.count <= ticket.limits.payloadBytes else {
       return try refuse(
         .limitExceeded, FailureType.limitExceeded,
         "the result of activity '\(ticket.task.name)' has \(result.bytes.count) bytes; "
-          + "the limit is \(Limits.payloadBytes)")
+          + "the limit is \(ticket.limits.payloadBytes)")
     }
     try Self.check(ticket.end(.completed(result)))
   }
 
-  func fail(_ failure: Failure) throws(ABIError) { try Self.check(ticket.end(.failed(failure))) }
+  func fail(_ failure: Failure) throws(ABIError) {
+    let size = FailureWire.encode(failure).count
+    guard size <= Limits.failureBytes else {
+      return try refuse(
+        .limitExceeded, FailureType.limitExceeded,
+        "the failure of activity '\(ticket.task.name)' (\(failure.type)) has \(size) bytes; "
+          + "the limit is \(Limits.failureBytes)")
+    }
+    try Self.check(ticket.end(.failed(failure)))
+  }
+
+  func `defer`() throws(ABIError) { try Self.check(ticket.defer()) }
+
+  func beat(_ details: Payload) throws(ABIError) {
+    guard details.bytes.count <= ticket.limits.payloadBytes else {
+      throw ABIError(
+        .limitExceeded,
+        "the details have \(details.bytes.count) bytes; the limit is \(ticket.limits.payloadBytes)")
+    }
+    try Self.check(ticket.beat(details))
+  }
 
   /// An answer that cannot be kept fails the activity: its orchestration learns why, and so does the host.
   func refuse(_ code: ABICode, _ type: String, _ message: String) throws(ABIError) {
@@ -89,4 +110,45 @@ public func dx_activity_fail(_ activity: OpaquePointer?, _ failure: dx_text) -> 
     }
     try activity.fail(parsed)
   }
+}
+
+@c @implementation
+public func dx_activity_on_cancel(
+  _ activity: OpaquePointer?, _ cancelled: dx_stop_fn?, _ user_data: UnsafeMutableRawPointer?,
+  _ release: dx_release_fn?
+) -> OpaquePointer? {
+  let user = UserData(user_data, release)
+  return fallible { () throws(ABIError) in
+    guard let cancelled else { throw ABIError(.invalidArgument, "cancelled is NULL") }
+    let activity = try Handles.activities.find(activity)
+    let call = CancelCall(cancelled: cancelled)
+    let isTaken = activity.ticket.onCancel {
+      CallbackThread.run {
+        call.cancelled(user.pointer)
+        withExtendedLifetime(user) {}
+      }
+    }
+    if !isTaken {
+      throw ABIError(.wrongStatus, "the activity has such a callback already, or was answered")
+    }
+  }
+}
+
+private struct CancelCall: @unchecked Sendable {
+  let cancelled: dx_stop_fn
+}
+
+@c @implementation
+public func dx_activity_heartbeat(_ activity: OpaquePointer?, _ details: dx_text) -> OpaquePointer? {
+  fallible { () throws(ABIError) in
+    let activity = try Handles.activities.find(activity)
+    let json = try details.bytes("details")
+    let payload = try decoded("details") { () throws(WireError) in try PayloadWire.decode(json) }
+    try activity.beat(payload)
+  }
+}
+
+@c @implementation
+public func dx_activity_defer(_ activity: OpaquePointer?) -> OpaquePointer? {
+  fallible { () throws(ABIError) in try Handles.activities.remove(activity).defer() }
 }

@@ -43,8 +43,8 @@ public func dx_client_start(
     let client = try Handles.clients.find(client).client
     let json = try request.bytes("request")
     let start = try decoded("request") { () throws(WireError) in try ClientWire.decodeStart(json) }
-    let instance = try mapped { () throws(ClientError) in try client.start(start) }
-    try out.set(json: ClientWire.encodeStarted(instance))
+    let started = try mapped { () throws(ClientError) in try client.start(start) }
+    try out.set(json: ClientWire.encodeStarted(ClientWire.Started(started)))
   }
 }
 
@@ -58,16 +58,20 @@ public func dx_client_start_many(
     let json = try requests.bytes("requests")
     let starts = try decoded("requests") { () throws(WireError) in try ClientWire.decodeStarts(json) }
     var started = client.start(starts.compactMap { try? $0.get() }).makeIterator()
-    let results = starts.map { start -> Result<InstanceID, ClientWire.Refusal> in
+    let results = starts.map { start -> Result<ClientWire.Started, ClientWire.Refusal> in
       switch start {
       case .failure(let error): .failure(ClientWire.Refusal(ABIError(.invalidArgument, error.message)))
       case .success:
-        started.next()?.mapError { ClientWire.Refusal(ABIError($0)) }
+        started.next()?.map { ClientWire.Started($0) }.mapError { ClientWire.Refusal(ABIError($0)) }
           ?? .failure(ClientWire.Refusal(ABIError(.internalError, "no answer came for this request")))
       }
     }
     try out.set(json: ClientWire.encodeStarted(results))
   }
+}
+
+extension ClientWire.Started {
+  fileprivate init(_ started: Started) { self.init(started.instance, isExisting: started.isExisting) }
 }
 
 extension ClientWire.Refusal {
@@ -99,7 +103,8 @@ private func send(
     let name = try name.string(channel == .event ? "name" : "queue")
     let json = try payload.bytes("payload")
     let data = try decoded("payload") { () throws(WireError) in try PayloadWire.decode(json) }
-    try mapped { () throws(ClientError) in try client.send(channel, name, to: instance, data) }
+    let request = SendRequest(instance: instance, channel: channel, name: name, data: data)
+    try mapped { () throws(ClientError) in _ = try client.send(request) }
   }
 }
 
@@ -131,7 +136,7 @@ public func dx_client_describe(
 }
 
 extension Client {
-  fileprivate func encode(_ description: InstanceDescription) -> [UInt8] {
+  func encode(_ description: InstanceDescription) -> [UInt8] {
     ClientWire.encode(.init(description, pendingReason: pendingReason(description)))
   }
 }
@@ -181,44 +186,16 @@ public func dx_client_delete(
   }
 }
 
-// MARK: - Wait
-
 @c @implementation
-public func dx_client_wait(
-  _ client: OpaquePointer?, _ instance: dx_text, _ timeout_ms: Int64, _ done: dx_wait_fn?,
-  _ user_data: UnsafeMutableRawPointer?
+public func dx_client_kv(
+  _ client: OpaquePointer?, _ query: dx_text, _ out: UnsafeMutablePointer<dx_buffer>?
 ) -> OpaquePointer? {
   fallible { () throws(ABIError) in
-    guard let done else { throw ABIError(.invalidArgument, "done is NULL") }
-    let object = try Handles.clients.find(client)
-    let instance = try instance.string("instance")
-    let call = WaitCall(done: done, user: user_data, instance: instance)
-    let isWaiting = try mapped { () throws(ClientError) in
-      try object.client.wait(for: instance, timeoutMS: timeout_ms) { [client = object.client] answer in
-        call.answer(answer, client.encode)
-      }
-    }
-    if !isWaiting { throw ABIError(.closed, "the store is closed") }
+    let out = try Out(out)
+    let client = try Handles.clients.find(client).client
+    let json = try query.bytes("query")
+    let query = try decoded("query") { () throws(WireError) in try ClientWire.decodeKV(json) }
+    let entries = try mapped { () throws(ClientError) in try client.keyValues(query) }
+    try out.set(json: ClientWire.encodeKVPage(entries))
   }
-}
-
-private struct WaitCall: @unchecked Sendable {
-  let done: dx_wait_fn
-  let user: UnsafeMutableRawPointer?
-  let instance: InstanceID
-
-  func answer(_ answer: WaitDesk.Answer, _ encode: (InstanceDescription) -> [UInt8]) {
-    switch answer {
-    case .ended(let description):
-      let text = LentText(encode(description))
-      done(nil, text.text, user)
-      withExtendedLifetime(text) {}
-    case .timedOut: fail(ABIError(.timedOut, "instance '\(instance)' did not end in the time given"))
-    case .notFound: fail(ABIError(.notFound, "instance '\(instance)' does not exist"))
-    case .closed: fail(ABIError(.closed, "the client or its store was closed while it waited"))
-    case .failed(let error): fail(ABIError(error))
-    }
-  }
-
-  private func fail(_ error: ABIError) { done(error.handOver(), dx_text(data: nil, size: 0), user) }
 }

@@ -55,6 +55,8 @@ struct ABIError: Error, Sendable {
     case .store(let error): self.init(error)
     case .invalidArgument: self.init(.invalidArgument, error.message)
     case .limitExceeded: self.init(.limitExceeded, error.message)
+    case .stale: self.init(.stale, error.message)
+    case .unsupported: self.init(.unsupported, error.message)
     case .notFound(let instance, _):
       self.init(.notFound, error.message, details: .object([("instance", instance)]))
     case .alreadyExists(let instance, let status):

@@ -27,6 +27,7 @@ public func dx_runtime_poll(
       turnsMax: Int(turns_max), activitiesMax: Int(activities_max),
       timeoutMS: work.refused.isEmpty ? timeout_ms : 0)
     work.isStopped = polled.isStopped
+    work.cancelled = polled.cancelled
     for ticket in polled.turns {
       guard let token: UInt = Handles.turns.add(TurnObject(ticket)) else {
         _ = ticket.fail(.tooManyTokens)
@@ -39,7 +40,9 @@ public func dx_runtime_poll(
         _ = ticket.end(.failed(.tooManyTokens))
         continue
       }
-      work.activities.append(.init(token: Int64(token), input: .task(ticket.task)))
+      runtime.watch(ticket, as: Int64(token))
+      let attempt = ActivityWire.Attempt(ticket.task, deadline: ticket.deadline)
+      work.activities.append(.init(token: Int64(token), input: .task(attempt)))
     }
     try out.set(json: PollWire.encode(work))
   }
@@ -56,12 +59,13 @@ private func take(_ reply: PollWire.Reply<PollWire.TurnReply>) -> PollWire.Refus
   }
 }
 
-private func take(_ reply: PollWire.Reply<Outcome>) -> PollWire.Refused? {
+private func take(_ reply: PollWire.Reply<PollWire.ActivityReply>) -> PollWire.Refused? {
   refused(reply.token) { () throws(ABIError) in
     let activity = try Handles.activities.remove(UInt(clamping: reply.token))
     switch reply.value {
-    case .success(.completed(let result)): try activity.complete(result)
-    case .success(.failed(let failure)): try activity.fail(failure)
+    case .success(.ended(.completed(let result))): try activity.complete(result)
+    case .success(.ended(.failed(let failure))): try activity.fail(failure)
+    case .success(.deferred): try activity.defer()
     case .failure(let error):
       try activity.refuse(.protocolViolation, FailureType.protocolViolation, error.message)
     }

@@ -103,6 +103,20 @@ public func dx_register_activity(
   }
 }
 
+@c @implementation
+public func dx_runtime_limit_activity(
+  _ runtime: OpaquePointer?, _ name: dx_text, _ limits: dx_text
+) -> OpaquePointer? {
+  fallible { () throws(ABIError) in
+    let runtime = try Handles.runtimes.find(runtime).runtime
+    let name = try name.string("name")
+    try mapped { () throws(ClientError) in try Check.name(name, "activity") }
+    let json = try limits.bytes("limits")
+    let limits = try decoded("limits") { () throws(WireError) in try OptionsWire.decodeActivityLimits(json) }
+    try mapped { () throws(RuntimeError) in try runtime.limitActivity(name, limits) }
+  }
+}
+
 private func function(_ run: dx_activity_fn?, _ user: UserData) -> HostFunction<ActivityTicket> {
   guard let run else { return .poll }
   let call = ActivityCall(run: run)

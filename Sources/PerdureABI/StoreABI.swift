@@ -31,7 +31,9 @@ public func dx_store_open(
       config.isEmpty ? StoreSettings() : try OptionsWire.decodeStore(config)
     }
     let store = try open(url, settings)
-    let hub = try mapped { () throws(StoreError) in try Hub(store: store, log: LogSink.write) }
+    let hub = try mapped { () throws(StoreError) in
+      try Hub(store: store, limits: settings.limits, log: LogSink.write)
+    }
     out.set(try Handles.stores.add(StoreObject(hub: hub)))
   }
 }
@@ -44,7 +46,7 @@ private func open(_ url: String, _ settings: StoreSettings) throws(ABIError) -> 
   switch url[..<colon] {
   case "memory":
     guard rest.isEmpty else { throw ABIError(.invalidArgument, "url '\(url)': memory: takes no path") }
-    return MemoryStore()
+    return MemoryStore(inboxLimit: settings.limits.inboxMessages)
   case "sqlite":
     guard !rest.isEmpty else { throw ABIError(.invalidArgument, "url '\(url)' has no path; use sqlite:PATH") }
     return try mapped { () throws(StoreError) in try SQLiteStore.open(path: rest, settings: settings) }

@@ -3,83 +3,216 @@ import PerdureModel
 /// The activities that this runtime holds. A slot is taken from the moment a task is handed out until its
 /// result is on disk, so that a process that dies repeats at most one activity per slot.
 ///
-///     queued   waits for a slot       -> running (next), gone (drop)
-///     running  at the host            -> ended (end), gone (end, if nobody waits for it any more)
-///     ended    its result is on the way to the store   -> gone (recorded)
+///     queued     waits for a slot      -> running (next), gone (drop, out of time)
+///     running    at the host           -> ended (end), lingering (drop, out of time)
+///     ended      its result is on the way to the store           -> gone (recorded)
+///     lingering  told to end; nobody wants its result any more   -> gone (answered, or its grace is over)
 struct ActivityDesk {
   private let slots: Int
-  private var queue = FIFO<ActivityTask>()
+  private let graceMS: Int64
+  private let limits: [ExactText: ActivityLimits]
+  private var queue = ActivityQueue()
   /// Everything held: the claim tells a task apart from an older one of the same key.
-  private var claims: [ActivityKey: Entry] = [:]
+  private var entries: [ActivityKey: Entry] = [:]
+  private var deadlines = TimerQueue<Deadline>()
   private var slotsTaken = 0
   /// Per instance, so that what became of them is looked at once a turn.
   private var ended: [ExactText: [ActivityKey]] = [:]
   private(set) var runningCount = 0
 
   private enum Stage {
-    case queued, running, ended
+    case queued, running, ended, lingering
   }
 
-  private struct Entry {
-    var claim: ActivityClaim
+  private final class Entry {
+    let task: ActivityTask
+    let claim: ActivityClaim
     var stage = Stage.queued
-    /// Its row is still there: somebody waits for the result.
-    var isWanted = true
+    var startedAt: TimestampMS = 0
+    var beatAt: TimestampMS = 0
+    /// While lingering.
+    var graceEndsAt: TimestampMS = 0
+    var heartbeat: Payload?
+    /// Details that came while older ones were on the way to the store.
+    var hasUnwrittenHeartbeat = false
+    var isWritingHeartbeat = false
+
+    init(task: ActivityTask, claim: ActivityClaim) {
+      self.task = task
+      self.claim = claim
+    }
   }
 
-  init(slots: Int) { self.slots = max(slots, 0) }
+  private struct Deadline {
+    var key: ActivityKey
+    var claim: ActivityClaim
+  }
 
-  /// Queued, running and ended.
-  var count: Int { claims.count }
-  var held: [ActivityKey: ActivityClaim] { claims.mapValues { $0.claim } }
-  var isIdle: Bool { runningCount == 0 }
-  /// More could be taken from the store.
-  var wantsMore: Bool { claims.count < slots * 2 }
+  /// An attempt that is over, with what its end needs.
+  struct Ended {
+    var task: ActivityTask
+    var claim: ActivityClaim
+    var heartbeat: Payload?
+  }
 
-  var runningKeys: [ActivityKey] { sorted(claims.filter { $0.value.stage == .running }.map { $0.key }) }
+  init(slots: Int, graceMS: Int64 = 10_000, limits: [ExactText: ActivityLimits] = [:]) {
+    self.slots = max(slots, 0)
+    self.graceMS = max(graceMS, 0)
+    self.limits = limits
+  }
+
+  /// Queued, running, ended and lingering.
+  var count: Int { entries.count }
+  var held: [ActivityKey: ActivityClaim] {
+    entries.filter { $0.value.stage != .lingering }.mapValues { $0.claim }
+  }
+  /// Nothing of ours is at hosts, not even what was told to end.
+  var isIdle: Bool { runningCount == 0 && !entries.values.contains { $0.stage == .lingering } }
+  /// More could be taken from the store. Those that a limit holds back leave room for others.
+  var wantsMore: Bool { entries.count - queue.limitedCount < slots * 2 }
+  /// When `tick` or `next` is wanted.
+  var nextDeadline: TimestampMS? {
+    soonest(deadlines.earliest, slotsTaken < slots ? queue.nextPermit : nil)
+  }
+
+  var runningKeys: [ActivityKey] { sorted(entries.filter { $0.value.stage == .running }.map { $0.key }) }
+  /// The running ones with their claims, to ask the store about.
+  var runningClaims: [(key: ActivityKey, claim: ActivityClaim)] {
+    runningKeys.compactMap { key in entries[key].map { (key, $0.claim) } }
+  }
+
+  /// Whether one more of this name is worth holding: of limited ones a few.
+  func welcomes(_ name: String) -> Bool {
+    guard let limits = limits[ExactText(name)] else { return true }
+    let most = [limits.concurrency, limits.rate, slots].compactMap { $0 }.min() ?? slots
+    return queue.count(of: name) < most * 2
+  }
+
+  // MARK: In and out
 
   mutating func enqueue(_ task: ActivityTask) {
     guard let claim = task.claim else { return }
-    // Of an instance that was deleted and started anew: the slot is given up with the old one.
-    switch claims[task.key]?.stage {
-    case .running:
-      runningCount -= 1
-      slotsTaken -= 1
-    case .ended:
-      forward(task.key)
-      slotsTaken -= 1
-    case .queued, nil: break
+    // Of an earlier attempt that lingers, or of an instance that was deleted and started anew.
+    give(up: task.key)
+    entries[task.key] = Entry(task: task, claim: claim)
+    queue.append(task, limits[ExactText(task.name)])
+    if let due = soonest(task.attempt == 1 ? task.startBy : nil, task.closeBy) {
+      deadlines.insert(Deadline(key: task.key, claim: claim), at: due)
     }
-    claims[task.key] = Entry(claim: claim)
-    queue.append(task)
   }
 
-  /// The next task to run, if a slot is free.
-  mutating func next() -> ActivityTask? {
-    while slotsTaken < slots, let task = queue.popFirst() {
-      guard let entry = claims[task.key], entry.claim == task.claim, entry.stage == .queued else { continue }
-      claims[task.key]?.stage = .running
-      runningCount += 1
-      slotsTaken += 1
-      return task
+  /// The next task to run, if a slot is free and its limits let it.
+  mutating func next(_ now: TimestampMS) -> ActivityTask? {
+    guard slotsTaken < slots else { return nil }
+    let task = queue.popFirst(now) { task in
+      entries[task.key].map { $0.claim == task.claim && $0.stage == .queued } ?? false
     }
-    return nil
+    guard let task, let entry = entries[task.key] else { return nil }
+    start(entry, now)
+    return task
   }
 
-  /// A host answered. Answers the claim that the result is valid under; nil: it is not wanted any more.
-  mutating func end(_ key: ActivityKey, token: Int64) -> ActivityClaim? {
-    guard let entry = claims[key], entry.stage == .running, entry.claim.token == token else { return nil }
-    runningCount -= 1
-    guard entry.isWanted else {
-      claims[key] = nil
-      slotsTaken -= 1
+  private mutating func start(_ entry: Entry, _ now: TimestampMS) {
+    runningCount += 1
+    slotsTaken += 1
+    entry.stage = .running
+    entry.startedAt = now
+    entry.beatAt = now
+    if !entry.task.options.isDefault, let due = timeout(entry)?.at {
+      deadlines.insert(Deadline(key: entry.task.key, claim: entry.claim), at: due)
+    }
+  }
+
+  /// A host answered. nil: the result is not wanted any more.
+  mutating func end(_ key: ActivityKey, token: Int64) -> Ended? {
+    guard let entry = entries[key], entry.claim.token == token else { return nil }
+    switch entry.stage {
+    case .running: break
+    case .lingering:
+      give(up: key)
       return nil
+    case .queued, .ended: return nil
     }
-    claims[key]?.stage = .ended
+    runningCount -= 1
+    entry.stage = .ended
     ended[ExactText(key.instance), default: []].append(key)
-    return entry.claim
+    return Ended(task: entry.task, claim: entry.claim, heartbeat: entry.heartbeat)
   }
 
+  // MARK: Time
+
+  /// Attempts whose time is over: they linger, or leave the queue.
+  mutating func tick(_ now: TimestampMS, into effects: inout [Effect]) -> [(Ended, ActivityTimeout)] {
+    var over: [(Ended, ActivityTimeout)] = []
+    while let due = deadlines.popDue(now) {
+      guard let entry = entries[due.key], entry.claim == due.claim else { continue }
+      if entry.stage == .lingering {
+        if entry.graceEndsAt <= now { give(up: due.key) }
+        continue
+      }
+      guard let timeout = timeout(entry) else { continue }
+      guard timeout.at <= now else {
+        deadlines.insert(due, at: timeout.at)
+        continue
+      }
+      over.append(
+        (Ended(task: entry.task, claim: entry.claim, heartbeat: entry.heartbeat), timeout.limit))
+      drop(due.key, now, into: &effects)
+    }
+    return over
+  }
+
+  /// The first of its time limits that ends an attempt.
+  private func timeout(_ entry: Entry) -> (at: TimestampMS, limit: ActivityTimeout)? {
+    let task = entry.task
+    var first: (at: TimestampMS, limit: ActivityTimeout)?
+    func consider(_ at: TimestampMS?, _ limit: ActivityTimeout) {
+      guard let at, at < first?.at ?? .max else { return }
+      first = (at, limit)
+    }
+    switch entry.stage {
+    case .queued:
+      if task.attempt == 1 { consider(task.startBy, .scheduleToStart) }
+    case .running:
+      consider(task.options.startToCloseMS.map { entry.startedAt &+ $0 }, .startToClose)
+      consider(task.options.heartbeatMS.map { entry.beatAt &+ $0 }, .heartbeat)
+    case .ended, .lingering: return nil
+    }
+    consider(task.closeBy, .scheduleToClose)
+    return first
+  }
+
+  // MARK: Heartbeats
+
+  /// Answers whether the result is still wanted, and the claim under which the details are to be written now;
+  /// one write of an attempt is on its way at a time.
+  mutating func beat(
+    _ key: ActivityKey, token: Int64, _ details: Payload, _ now: TimestampMS
+  ) -> (isWanted: Bool, write: ActivityClaim?) {
+    guard let entry = entries[key], entry.stage == .running, entry.claim.token == token else {
+      return (false, nil)
+    }
+    entry.beatAt = now
+    entry.heartbeat = details
+    entry.hasUnwrittenHeartbeat = entry.isWritingHeartbeat
+    if entry.isWritingHeartbeat { return (true, nil) }
+    entry.isWritingHeartbeat = true
+    return (true, entry.claim)
+  }
+
+  /// The details are on disk. Answers newer ones, to be written next.
+  mutating func beatWritten(_ key: ActivityKey, _ claim: ActivityClaim) -> Payload? {
+    guard let entry = entries[key], entry.claim == claim else { return nil }
+    let hasNews = entry.stage == .running && entry.hasUnwrittenHeartbeat
+    entry.isWritingHeartbeat = hasNews
+    entry.hasUnwrittenHeartbeat = false
+    return hasNews ? entry.heartbeat : nil
+  }
+}
+
+// MARK: - Giving up
+
+extension ActivityDesk {
   /// Results of an instance are on disk, or of no use: all but those that are still on the way.
   mutating func recorded(_ instance: InstanceID, except onTheWay: [ActivityKey] = []) {
     guard let keys = ended[ExactText(instance)] else { return }
@@ -95,24 +228,37 @@ struct ActivityDesk {
   }
 
   mutating func free(_ key: ActivityKey) {
-    guard claims[key]?.stage == .ended else { return }
-    claims[key] = nil
-    slotsTaken -= 1
+    if entries[key]?.stage == .ended { give(up: key) }
   }
 
-  /// The rows are gone: queued ones are forgotten, running ones are told. Their slot is free when they
-  /// answer.
+  /// The rows are gone: queued ones are forgotten, running ones are told.
   mutating func drop(
-    _ instance: InstanceID, _ execution: ExecutionID, _ actions: [ActionID], into effects: inout [Effect]
+    _ instance: InstanceID, _ execution: ExecutionID, _ actions: [ActionID], _ now: TimestampMS,
+    into effects: inout [Effect]
   ) {
     for action in actions {
-      drop(ActivityKey(instance: instance, execution: execution, action: action), into: &effects)
+      drop(ActivityKey(instance: instance, execution: execution, action: action), now, into: &effects)
     }
   }
 
-  mutating func dropAll(of instance: InstanceID, into effects: inout [Effect]) {
-    for key in sorted(claims.keys.filter { ExactText($0.instance) == ExactText(instance) }) {
-      drop(key, into: &effects)
+  mutating func dropAll(of instance: InstanceID, _ now: TimestampMS, into effects: inout [Effect]) {
+    for key in sorted(entries.keys.filter { ExactText($0.instance) == ExactText(instance) }) {
+      drop(key, now, into: &effects)
+    }
+  }
+
+  /// The claim is no longer valid.
+  mutating func lose(
+    _ key: ActivityKey, _ claim: ActivityClaim, _ now: TimestampMS, into effects: inout [Effect]
+  ) {
+    if entries[key]?.claim == claim { drop(key, now, into: &effects) }
+  }
+
+  mutating func lose(
+    _ claims: [ActivityKey: ActivityClaim], _ now: TimestampMS, into effects: inout [Effect]
+  ) {
+    for key in sorted(Array(claims.keys)) {
+      if let claim = claims[key] { lose(key, claim, now, into: &effects) }
     }
   }
 
@@ -120,22 +266,36 @@ struct ActivityDesk {
     keys.sorted { ($0.instance, $0.execution, $0.action) < ($1.instance, $1.execution, $1.action) }
   }
 
-  private mutating func drop(_ key: ActivityKey, into effects: inout [Effect]) {
-    switch claims[key]?.stage {
+  private mutating func drop(_ key: ActivityKey, _ now: TimestampMS, into effects: inout [Effect]) {
+    guard let entry = entries[key] else { return }
+    switch entry.stage {
     case .running:
-      claims[key]?.isWanted = false
+      runningCount -= 1
+      entry.stage = .lingering
+      entry.graceEndsAt = now &+ graceMS
+      deadlines.insert(Deadline(key: key, claim: entry.claim), at: now &+ graceMS)
       effects.append(.cancelActivity(key))
-    case .queued: claims[key] = nil
-    case .ended, nil: break
+    case .queued: give(up: key)
+    case .ended, .lingering: break
     }
+  }
+
+  /// Forgets an entry, and its slot with it.
+  private mutating func give(up key: ActivityKey) {
+    guard let entry = entries.removeValue(forKey: key) else { return }
+    if entry.stage == .queued { return queue.forget(entry.task.name) }
+    if entry.stage == .running { runningCount -= 1 }
+    if entry.stage == .ended { forward(key) }
+    slotsTaken -= 1
+    queue.finished(entry.task.name)
   }
 
   /// Hands over what is queued.
   mutating func takeQueue() -> [ActivityTask] {
     var tasks: [ActivityTask] = []
-    while let task = queue.popFirst() {
-      guard let entry = claims[task.key], entry.claim == task.claim, entry.stage == .queued else { continue }
-      claims[task.key] = nil
+    for task in queue.takeAll() {
+      guard let entry = entries[task.key], entry.claim == task.claim, entry.stage == .queued else { continue }
+      entries[task.key] = nil
       tasks.append(task)
     }
     return tasks
@@ -143,8 +303,9 @@ struct ActivityDesk {
 
   /// Nobody waits for the running ones any more.
   mutating func abandon() {
-    claims = [:]
+    entries = [:]
     ended = [:]
+    deadlines = TimerQueue()
     runningCount = 0
     slotsTaken = 0
   }

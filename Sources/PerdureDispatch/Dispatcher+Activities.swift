@@ -10,7 +10,67 @@ extension Dispatcher {
   ) -> Bool {
     // Also when nobody wants the result: its slot is free, and a stop may have waited for it.
     defer { pump(now) }
-    guard let claim = desk.end(key, token: token) else { return false }
+    guard let ended = desk.end(key, token: token) else { return false }
+    return attemptEnded(ended, outcome, now)
+  }
+
+  /// A host says that the attempt goes on elsewhere. Answers whether anybody waits for it.
+  package mutating func activityDeferred(_ key: ActivityKey, token: Int64, now: TimestampMS) -> Bool {
+    defer { pump(now) }
+    guard let ended = desk.end(key, token: token) else { return false }
+    desk.forward(key)
+    settle(key, ended.claim, .deferActivity(key, ended.claim, heartbeat: ended.heartbeat))
+    return true
+  }
+
+  /// A host tells of progress. Answers whether the result is still wanted.
+  package mutating func activityBeat(
+    _ key: ActivityKey, token: Int64, _ details: Payload, now: TimestampMS
+  ) -> Bool {
+    let beat = desk.beat(key, token: token, details, now)
+    if let claim = beat.write { write(.activityHeartbeat(key, claim, details)) }
+    return beat.isWanted
+  }
+
+  mutating func heartbeatWritten(
+    _ key: ActivityKey, _ claim: ActivityClaim, _ outcome: WriteOutcome, _ now: TimestampMS
+  ) {
+    switch outcome {
+    case .conflict, .notFound: desk.lose(key, claim, now, into: &effects)
+    default:
+      if let details = desk.beatWritten(key, claim) { write(.activityHeartbeat(key, claim, details)) }
+    }
+  }
+
+  /// An attempt ran out of time; the host has been told.
+  mutating func activityTimedOut(_ ended: ActivityDesk.Ended, _ limit: ActivityTimeout, _ now: TimestampMS) {
+    var failure = Failure.timeout(limit, of: ended.task)
+    // Nothing follows these two, whatever the policy says.
+    if limit == .scheduleToStart || limit == .scheduleToClose { failure.isNonRetryable = true }
+    _ = attemptEnded(ended, .failed(failure), now)
+  }
+
+  /// The end of an attempt: another one follows, or the instance hears of it.
+  private mutating func attemptEnded(
+    _ ended: ActivityDesk.Ended, _ outcome: Outcome, _ now: TimestampMS
+  ) -> Bool {
+    let key = ended.task.key
+    if ended.task.options.session != nil {
+      backlog.sessionUsedAt = now
+      awaitIdleSessions(now)
+    }
+    if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
+      desk.forward(key)
+      settle(
+        key, ended.claim,
+        .activityRetry(key, ended.claim, failure, retryAt: at, heartbeat: ended.heartbeat))
+      return true
+    }
+    return report(key, ended.claim, outcome)
+  }
+
+  /// Hands a result to its instance.
+  private mutating func report(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) -> Bool {
     guard isRunning else {
       forward(key, claim, outcome)
       return true
@@ -29,24 +89,43 @@ extension Dispatcher {
     return true
   }
 
-  mutating func pumpActivities() {
-    while let task = desk.next() { effects.append(.runActivity(task)) }
+  mutating func pumpActivities(_ now: TimestampMS) {
+    while let task = desk.next(now) { effects.append(.runActivity(task)) }
+    if backlog.mayHaveExpired, !backlog.isExpiring {
+      backlog.mayHaveExpired = false
+      backlog.isExpiring = true
+      write(.expireActivities(limit: Limits.expiriesPerWrite))
+    }
+    if backlog.leftOut.contains(where: { desk.welcomes($0) }) { backlog.mayHaveActivities = true }
     guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
-    let names = registry.activities
-    guard !names.isEmpty else { return }
-    backlog.isClaimingActivities = true
-    if backlog.mayHaveUnheld { return write(.releaseUnheldActivities(held: claimsHeld)) }
+    guard !filter.names.isEmpty else { return }
+    if backlog.mayHaveUnheld {
+      backlog.isClaimingActivities = true
+      return write(.releaseUnheldActivities(held: claimsHeld))
+    }
+    claimActivities()
+  }
+
+  /// Names of which enough are held already are left to others, and asked for when there is room again.
+  private mutating func claimActivities() {
     backlog.mayHaveActivities = false
+    var welcome = filter
+    if !registry.limits.isEmpty {
+      welcome.names = filter.names.filter { desk.welcomes($0) }
+      backlog.leftOut = filter.names.filter { !desk.welcomes($0) }
+    }
+    guard !welcome.names.isEmpty else { return }
+    backlog.isClaimingActivities = true
     write(
-      .claimActivities(
-        activities: names, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+      .claimActivities(welcome, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
   }
 
   mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isClaimingActivities = false
     switch outcome {
     case .activities(let tasks):
-      for task in tasks { desk.enqueue(task) }
+      for task in tasks { take(task, now) }
+      awaitIdleSessions(now)
       if tasks.count >= limit { backlog.mayHaveActivities = true }
       if !isRunning {
         let unrun = desk.takeQueue()
@@ -57,6 +136,54 @@ extension Dispatcher {
       claimActivitiesLater(now)
     default: break
     }
+  }
+
+  /// An activity under which process after process died is not tried for ever.
+  private mutating func take(_ task: ActivityTask, _ now: TimestampMS) {
+    if task.options.session != nil { backlog.sessionUsedAt = now }
+    guard task.losses >= Limits.activityLosses, let claim = task.claim else { return desk.enqueue(task) }
+    let message =
+      "activity '\(task.name)' was begun \(task.attempt - 1) times, and \(task.losses) times its process died"
+    _ = report(
+      task.key, claim, .failed(Failure(type: FailureType.poison, message: message, isNonRetryable: true)))
+  }
+
+  /// A session that is not used any more makes room for another one, and nobody tells: work that a claim
+  /// passed over is asked for again when that may have happened.
+  private mutating func awaitIdleSessions(_ now: TimestampMS) {
+    guard let usedAt = backlog.sessionUsedAt else { return }
+    let idle = filter.sessionIdleMS
+    if now &- usedAt > 2 &* idle { return backlog.sessionUsedAt = nil }
+    // The store counts from the commit of its last work, a little later than we do.
+    backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now &+ max(idle / 4, 1))
+  }
+
+  mutating func activitiesExpired(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
+    backlog.isExpiring = false
+    // With orchestrations, that follows the claim of instances.
+    if isRunning, registry.orchestrations.isEmpty { findNextDue() }
+    switch outcome {
+    case .expired(let count) where count > 0:
+      // Some may be open again.
+      backlog.mayHaveActivities = true
+      if count >= limit { backlog.mayHaveExpired = true }
+    case .failed: backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
+    default: break
+    }
+  }
+
+  /// Another process, or another runtime, may have cancelled what runs here.
+  package mutating func checkClaims() {
+    let running = desk.runningClaims
+    if isRunning, !running.isEmpty {
+      effects.append(.checkClaims(Dictionary(uniqueKeysWithValues: running)))
+    }
+  }
+
+  /// Answer to `.checkClaims`: those that are no longer valid.
+  package mutating func claimsLost(_ claims: [ActivityKey: ActivityClaim], now: TimestampMS) {
+    desk.lose(claims, now, into: &effects)
+    pump(now)
   }
 
   mutating func unheldReleased(_ outcome: WriteOutcome, _ now: TimestampMS) {
@@ -72,13 +199,18 @@ extension Dispatcher {
     backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
   }
 
-  /// All claims that are ours, with those of turns that are on the way to the store.
+  /// All claims that are ours, with those of turns that are on the way to the store, and of results that no
+  /// turn has taken: the desk does not have those that ran out of time.
   private var claimsHeld: [ActivityKey: ActivityClaim] {
     var claims = desk.held
-    for case let commit? in held.values.map({ $0.commit }) {
-      for task in commit.scheduled { claims[task.key] = task.claim ?? claims[task.key] }
+    for held in held.values {
+      for task in held.commit?.scheduled ?? [] { claims[task.key] = task.claim ?? claims[task.key] }
+      for case .activity(let finished, let execution, _) in held.results {
+        let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
+        claims[key] = claims[key] ?? finished.claim
+      }
     }
-    return claims
+    return claims.merging(unsettled) { ours, _ in ours }
   }
 
   /// The instance is another node's: what ran here goes to it as messages.
@@ -89,9 +221,21 @@ extension Dispatcher {
     }
   }
 
-  private mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) {
+  mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) {
     desk.forward(key)
-    write(.activityEnded(key, claim, outcome))
+    settle(key, claim, .activityEnded(key, claim, outcome))
+  }
+
+  /// Writes what becomes of an attempt that is over. Until that is on disk the claim is ours.
+  private mutating func settle(_ key: ActivityKey, _ claim: ActivityClaim, _ end: Write) {
+    unsettled[key] = claim
+    write(end)
+  }
+
+  /// For others to run: of these, what was scheduled as ours.
+  mutating func giveBack(_ tasks: [ActivityTask]) {
+    let claimed = tasks.filter { $0.claim != nil }
+    if !claimed.isEmpty { write(.releaseActivities(claimed)) }
   }
 
   /// Frees the slots of results that are no longer on the way.
@@ -107,12 +251,29 @@ extension Dispatcher {
   mutating func rewriteIfFailed(_ write: Write, _ outcome: WriteOutcome, _ now: TimestampMS) {
     if case .failed(_, isTransient: true) = outcome {
       deferred.insert(write, at: now + 1_000)
-    } else if case .activityEnded(let key, _, _) = write {
-      desk.free(key)
-    } else if case .releaseActivities = write {
+      return
+    }
+    switch write {
+    case .activityEnded(let key, let claim, _): settled(key, claim)
+    case .activityRetry(let key, let claim, _, let at, _):
+      settled(key, claim)
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, at)
+      // The pause may be over before the commit is: then no tick comes to look for it.
+      if at <= now { backlog.mayHaveActivities = true }
+    case .deferActivity(let key, let claim, _):
+      settled(key, claim)
+      // It may have a time limit, which is the store's to keep from here on.
+      findNextDue()
+    case .releaseActivities:
       // Others may take them, and so may we.
       backlog.mayHaveActivities = true
+    default: break
     }
+  }
+
+  private mutating func settled(_ key: ActivityKey, _ claim: ActivityClaim) {
+    desk.free(key)
+    if unsettled[key] == claim { unsettled[key] = nil }
   }
 
   /// Instances that came back to us in the meantime are not given up.

@@ -5,11 +5,16 @@ extension Dispatcher {
   // MARK: Input
 
   /// An instance was created with us as its owner.
-  package mutating func instanceStarted(_ start: InstanceStart, now: TimestampMS) {
+  ///
+  /// - createdAt: as the store has it; nil: not known.
+  package mutating func instanceStarted(
+    _ start: InstanceStart, createdAt: TimestampMS? = nil, now: TimestampMS
+  ) {
     guard isRunning else { return }
     // What we hold under this id was deleted, by another process perhaps.
-    if self.held[ExactText(start.instance)] != nil { drop(start.instance) }
+    if self.held[ExactText(start.instance)] != nil { drop(start.instance, now) }
     let held = Held(instance: start.instance, phase: .idle, revision: 0, start: start)
+    held.createdAt = createdAt
     hold(held)
     becameReady(held)
     pump(now)
@@ -17,12 +22,22 @@ extension Dispatcher {
 
   /// Instances were deleted: nothing of them goes on here.
   package mutating func instancesDeleted(_ instances: [InstanceID], now: TimestampMS) {
-    for instance in instances { drop(instance) }
+    for instance in instances { drop(instance, now) }
     pump(now)
   }
 
-  private mutating func drop(_ instance: InstanceID) {
-    desk.dropAll(of: instance, into: &effects)
+  /// Somebody changed an instance as a whole: suspended, resumed or put it back to work. What we hold is
+  /// void.
+  package mutating func instanceChanged(_ instance: InstanceID, now: TimestampMS) {
+    if let held = held[ExactText(instance)] {
+      forwardResults(held)
+      forget(held)
+    }
+    pump(now)
+  }
+
+  private mutating func drop(_ instance: InstanceID, _ now: TimestampMS) {
+    desk.dropAll(of: instance, now, into: &effects)
     if let held = held[ExactText(instance)] { forget(held) }
   }
 
@@ -64,7 +79,15 @@ extension Dispatcher {
   /// Answer to `.findNextDue`.
   package mutating func nextDueFound(_ at: TimestampMS?, now: TimestampMS) {
     backlog.isFindingNextDue = false
-    if let at { backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at) }
+    if let at {
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at)
+      // It became due while we looked: no tick comes for a time that has passed.
+      if at <= now {
+        backlog.mayHaveActivities = true
+        backlog.mayHaveExpired = true
+      }
+    }
+    if backlog.mustFindNextDueAgain { findNextDue() }
     pump(now)
   }
 
@@ -172,8 +195,7 @@ extension Dispatcher {
     if held.failures > 0, let commit = held.commit {
       // It may be our own turn that won, though the store said that it failed. Then activities are claimed
       // for us that we have never held.
-      let claimed = commit.scheduled.filter { $0.claim != nil }
-      if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+      giveBack(commit.scheduled)
     }
     held.incoming = []
     held.known = []
@@ -202,6 +224,7 @@ extension Dispatcher {
     guard let due = backlog.instancesDueAt, due <= now, !backlog.isClaimingInstances, hasRoom else { return }
     let names = registry.orchestrations
     backlog.instancesDueAt = nil
+    backlog.lookedAt = now
     guard !names.isEmpty else { return }
     backlog.isClaimingInstances = true
     write(.claimInstances(orchestrations: names, limit: Self.claimLimit))
@@ -229,17 +252,31 @@ extension Dispatcher {
       }
       if instances.count >= limit {
         backlog.instancesDueAt = now
-      } else if !backlog.isFindingNextDue {
-        backlog.isFindingNextDue = true
-        effects.append(.findNextDue)
+      } else {
+        findNextDue()
       }
     case .failed: backlog.instancesDueAt = now + 1_000
     default: break
     }
   }
 
+  mutating func findNextDue() {
+    backlog.mustFindNextDueAgain = backlog.isFindingNextDue
+    guard !backlog.isFindingNextDue else { return }
+    backlog.isFindingNextDue = true
+    effects.append(.findNextDue)
+  }
+
   mutating func instanceClaimed(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .loading else { return }
+    guard let held = held[ExactText(instance)] else {
+      // It was forgotten while the claim was on its way, and now it is ours.
+      if case .instances = outcome, isRunning {
+        write(.releaseInstances([instance]))
+        backlog.instancesDueAt = now
+      }
+      return
+    }
+    guard held.phase == .loading else { return }
     switch outcome {
     case .instances: effects.append(.load(instance))
     case .failed:
@@ -256,16 +293,25 @@ extension Dispatcher {
   private mutating func restore(_ held: Held, _ snapshot: InstanceSnapshot, _ now: TimestampMS) {
     let row = snapshot.description
     guard row.status == .running || row.status == .pending else {
-      forwardResults(held)
-      return forget(held)
+      handBack(held)
+      // It may have been put back to work, and claimed for us, after this was read.
+      if !row.status.isTerminal { backlog.instancesDueAt = now }
+      return
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
+    if let start = snapshot.start, start.options.startAt > now,
+      !snapshot.inbox.contains(where: { $0.isCancel })
+    {
+      // Claimed by name before its time: for something that the id had before.
+      backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, start.options.startAt)
+      return handBack(held)
+    }
     merge(snapshot, into: held)
     held.state = nil
     if snapshot.start == nil {
       do throws(HistoryFault) {
         held.state = try ExecutionState.folding(
-          snapshot.history, instance: held.instance, execution: row.execution)
+          snapshot.history, instance: held.instance, execution: row.execution, kv: snapshot.kv)
       } catch {
         let place = "instance '\(held.instance)', execution \(row.execution), event \(error.event)"
         return unreadable(held, "the history of \(place) is damaged: \(error.message)", now)
@@ -287,7 +333,11 @@ extension Dispatcher {
     }
     held.incoming = snapshot.inbox.map { .message($0) } + held.results
     held.revision = snapshot.description.revision
+    held.createdAt = snapshot.description.createdAt
     held.start = snapshot.start
+    held.priority = snapshot.description.priority
+    held.kv = snapshot.kv
+    held.mustEnd = false
     held.hostEvents = 0
     held.folding = []
     held.readThrough = max(held.readThrough, last)
@@ -298,6 +348,8 @@ extension Dispatcher {
 
   private mutating func restoreTimers(_ held: Held, _ now: TimestampMS) {
     guard let state = held.state else { return }
+    held.mustEnd = state.endBy.map { $0 <= now } ?? false
+    armEnd(state)
     for (action, fireAt) in state.timers.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
       if fireAt <= now {
         held.incoming.append(.timerDue(action))
@@ -314,4 +366,8 @@ extension Dispatcher {
     let failure = Failure(type: FailureType.corruptHistory, message: message)
     write(.quarantine(held.instance, held.revision, failure))
   }
+}
+
+extension InboxMessage {
+  fileprivate var isCancel: Bool { if case .cancel = kind { true } else { false } }
 }

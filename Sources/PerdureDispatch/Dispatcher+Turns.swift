@@ -15,12 +15,12 @@ extension Dispatcher {
     do throws(TurnFault) {
       if let request = held.request { try AnswerCheck.run(answer, of: request) }
       switch answer {
-      case .miss: reload(held)
+      case .miss, .query: reload(held)
       case .ran(let result): try conclude(held, result, now)
       }
     } catch {
       switch error {
-      case .nondeterminism(let report): quarantine(held, report.failure, now)
+      case .nondeterminism(let report): differs(held, report, now)
       case .protocolViolation(let message): turnFailed(held, FailureType.protocolViolation, message, now)
       }
     }
@@ -42,12 +42,17 @@ extension Dispatcher {
 
   mutating func timerIsDue(_ due: DueTimer, _ now: TimestampMS) {
     guard let held = held[ExactText(due.instance)], let state = held.state else { return }
+    guard let action = due.action else {
+      guard state.execution == due.execution, let end = state.endBy, end <= now else { return }
+      held.mustEnd = true
+      return becameReady(held)
+    }
     // The time is asked for again: an instance that was deleted and started anew may have another timer of
     // this number.
-    guard state.execution == due.execution, let fireAt = state.timers[due.action], fireAt <= now else {
+    guard state.execution == due.execution, let fireAt = state.timers[action], fireAt <= now else {
       return
     }
-    held.incoming.append(.timerDue(due.action))
+    held.incoming.append(.timerDue(action))
     becameReady(held)
   }
 
@@ -57,7 +62,7 @@ extension Dispatcher {
   mutating func becameReady(_ held: Held) {
     guard held.phase == .idle, held.hasWork else { return }
     held.phase = .ready
-    ready.append(held)
+    ready.append(held, priority: held.priority)
   }
 
   mutating func pumpTurns(_ now: TimestampMS) {
@@ -75,13 +80,14 @@ extension Dispatcher {
       held.state = ExecutionState(start: start, version: version, now: now)
     }
     guard let state = held.state else { return reload(held) }
+    if held.mustEnd { return endNow(held, .cancelled, now) }
     let needsHistory = state.lastDelivered > 0 && (held.hostEvents == 0 || !settings.cacheIsOn)
     if needsHistory && held.history == nil { return reload(held) }
     fold(held, state, now)
     guard !held.prepared.lines.isEmpty else {
       let commit = state.conclude(strays: held.prepared, revision: held.revision, now: now)
       held.isRetained = held.hostEvents > 0
-      return commit.consumed.isEmpty ? settle(held) : commitTurn(held, assign(commit))
+      return commit.consumed.isEmpty ? settle(held) : commitTurn(held, assign(commit, held))
     }
     held.phase = .turning
     turnNumber += 1
@@ -97,21 +103,34 @@ extension Dispatcher {
     return registry.resolve(start.orchestration, start.version)
   }
 
-  private func fold(_ held: Held, _ state: ExecutionState, _ now: TimestampMS) {
+  private mutating func fold(_ held: Held, _ state: ExecutionState, _ now: TimestampMS) {
     held.folding = Array(held.incoming.prefix(Limits.messagesPerTurn))
     held.incoming.removeFirst(held.folding.count)
-    held.prepared = state.prepare(held.folding, start: held.start, now: now)
+    held.prepared = state.prepare(held.folding, start: held.start, now: now, limits: settings.limits)
+    // What we hold may be older than the row: work that we do not know may be waited for all the same. The
+    // store takes the result if that is so.
+    for case .activity(let finished, let execution, let outcome) in held.prepared.strays {
+      let key = ActivityKey(instance: held.instance, execution: execution, action: finished.action)
+      forward(key, finished.claim, outcome)
+    }
   }
 
   private func request(_ held: Held, _ state: ExecutionState, _ version: String) -> TurnRequest {
     let stored = held.history.map { $0.filter { $0.kind.isDelivered && $0.id <= state.lastDelivered } } ?? []
-    return TurnRequest(
+    var request = TurnRequest(
       turn: turnNumber, instance: held.instance, execution: state.execution,
       orchestration: state.orchestration, version: version,
       from: held.history == nil ? held.hostEvents : 0, replayed: state.lastDelivered,
       events: stored + held.prepared.events,
       firstAction: held.history == nil ? state.lastAction + 1 : 1,
       isCancelling: state.cancellationReason != nil)
+    if request.from == 0 {
+      request.patches = (held.history ?? []).compactMap { event in
+        if case .patchRecorded(_, let patch) = event.kind { patch } else { nil }
+      }
+      request.kv = held.kv
+    }
+    return request
   }
 
   private mutating func conclude(
@@ -122,25 +141,33 @@ extension Dispatcher {
     guard
       let conclusion = try held.state?.conclude(
         held.prepared, result: result, recorded: held.history, revision: held.revision,
-        latestVersion: latest, now: now)
+        latestVersion: latest, now: now, limits: settings.limits)
     else { return reload(held) }
     held.request = nil
     held.incoming.insert(contentsOf: conclusion.unseen, at: 0)
     held.next = conclusion.next
     held.logs = conclusion.logs
+    held.metrics = conclusion.metrics
     held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
     held.turnFailures = 0
-    commitTurn(held, assign(conclusion.commit))
+    commitTurn(held, assign(conclusion.commit, held))
   }
 
   /// Decides who takes what the turn makes: we do, where we can.
-  private func assign(_ commit: TurnCommit) -> TurnCommit {
+  private func assign(_ commit: TurnCommit, _ held: Held) -> TurnCommit {
     var commit = commit
+    commit.createdAt = held.createdAt
     commit.owner = settings.node
+    // Another one than an earlier instance of this id gave to an activity of the same number.
+    let firstToken = max(held.createdAt ?? 0, 0) &+ 1
     var room = Limits.activitiesHeld - desk.count
     for index in commit.scheduled.indices where room > 0 {
-      guard registry.runs(commit.scheduled[index].name) else { continue }
-      commit.scheduled[index].claim = ActivityClaim(node: settings.node, token: 1)
+      let task = commit.scheduled[index]
+      // Sessions are the store's to give.
+      guard registry.runs(task.name), filter.takes(tag: task.options.tag), task.options.session == nil,
+        desk.welcomes(task.name)
+      else { continue }
+      commit.scheduled[index].claim = ActivityClaim(node: settings.node, token: firstToken)
       room -= 1
     }
     if hasRoom {
@@ -162,10 +189,11 @@ extension Dispatcher {
   mutating func turnWritten(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
     guard let held = held[ExactText(commit.instance)], held.phase == .committing,
       held.revision == commit.revision
-    else { return }
+    else { return turnLandedUnheld(commit, outcome, now) }
     switch outcome {
     case .turned(let hasWaitingMessages):
       for line in held.logs { log(line.level, line.message, now, held) }
+      for metric in held.metrics { log(metric, now, held) }
       landed(held, commit, now)
       let knowsOne = held.incoming.contains { if case .message = $0 { true } else { false } }
       if hasWaitingMessages && !knowsOne && !commit.status.isTerminal {
@@ -184,6 +212,15 @@ extension Dispatcher {
     }
   }
 
+  /// The instance was suspended or deleted in the same group commit, and we heard of that first. Nobody here
+  /// holds what the turn claimed for us.
+  private mutating func turnLandedUnheld(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
+    guard case .turned = outcome else { return }
+    desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)
+    let claimed = commit.scheduled.filter { $0.claim != nil }
+    if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+  }
+
   private mutating func landed(_ held: Held, _ commit: TurnCommit, _ now: TimestampMS) {
     held.revision = commit.revision + 1
     held.forget(commit.consumed)
@@ -194,7 +231,9 @@ extension Dispatcher {
     held.folding = []
     held.prepared = PreparedTurn()
     held.logs = []
-    desk.drop(commit.instance, commit.execution, commit.cancelled, into: &effects)
+    held.metrics = []
+    held.kv = []
+    desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)
     takeActivities(commit)
     if commit.status.isTerminal { return forget(held) }
     if let next = held.next {
@@ -202,6 +241,9 @@ extension Dispatcher {
       held.state = next
       held.hostEvents = 0
       held.incoming.removeAll { if case .message = $0 { false } else { true } }
+      armEnd(next)
+      // The values that it begins with are in the store.
+      if !next.kvKeys.isEmpty { return reload(held) }
     } else {
       held.hostEvents = held.isRetained ? held.state?.lastDelivered ?? 0 : 0
       armTimers(commit)
@@ -209,15 +251,29 @@ extension Dispatcher {
     settle(held)
   }
 
+  /// The time to clean up, if it is limited.
+  mutating func armEnd(_ state: ExecutionState) {
+    guard let end = state.endBy else { return }
+    timers.insert(DueTimer(instance: state.instance, execution: state.execution, action: nil), at: end)
+  }
+
   private mutating func armTimers(_ commit: TurnCommit) {
     for event in commit.events {
-      guard case .timerCreated(let origin, let fireAt) = event.kind else { continue }
-      timers.insert(
-        DueTimer(instance: commit.instance, execution: commit.execution, action: origin.action), at: fireAt)
+      switch event.kind {
+      case .timerCreated(let origin, let fireAt):
+        timers.insert(
+          DueTimer(instance: commit.instance, execution: commit.execution, action: origin.action), at: fireAt)
+      case .cancellationRequested(_, let deadline?):
+        timers.insert(
+          DueTimer(instance: commit.instance, execution: commit.execution, action: nil), at: deadline)
+      default: break
+      }
     }
   }
 
   private mutating func takeActivities(_ commit: TurnCommit) {
+    // They are open to others as soon as we have signed off.
+    guard isRunning else { return }
     for task in commit.scheduled {
       if task.claim == nil {
         backlog.mayHaveActivities = true
@@ -272,6 +328,22 @@ extension Dispatcher {
     unfold(held)
     held.phase = .committing
     write(.quarantine(held.instance, held.revision, failure))
+  }
+
+  /// Ends the instance without its code.
+  private mutating func endNow(_ held: Held, _ end: TurnEndKind, _ now: TimestampMS) {
+    guard let commit = held.state?.conclude(ending: end, revision: held.revision, now: now) else {
+      return reload(held)
+    }
+    commitTurn(held, assign(commit, held))
+  }
+
+  /// The code and its history differ.
+  private mutating func differs(_ held: Held, _ report: Nondeterminism, _ now: TimestampMS) {
+    guard settings.failsNondeterminism else { return quarantine(held, report.failure, now) }
+    log(.error, "failed: \(report.message)", now, held)
+    unfold(held)
+    endNow(held, .failed(report.failure), now)
   }
 
   mutating func quarantined(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {

@@ -9,12 +9,20 @@ package struct DispatchSettings: Hashable, Sendable {
   package var cacheIsOn: Bool
   /// Parked instances that stay in memory.
   package var cachedInstances: Int
+  /// Which activities are taken, by tag and session; the names come from the registry.
+  package var filter: ActivityFilter
+  /// How long an activity that was told to end keeps its slot.
+  package var activityGraceMS: Int64 = 10_000
+  /// Code that differs from its history fails its instance instead of quarantining it.
+  package var failsNondeterminism = false
+  package var limits = LimitSettings()
 
   package init(node: NodeID, activitySlots: Int = 16, cacheIsOn: Bool = true, cachedInstances: Int = 10_000) {
     self.node = node
     self.activitySlots = activitySlots
     self.cacheIsOn = cacheIsOn
     self.cachedInstances = cachedInstances
+    filter = ActivityFilter(names: [])
   }
 }
 
@@ -33,11 +41,12 @@ package struct Dispatcher {
 
   let settings: DispatchSettings
   let registry: Registry
+  let filter: ActivityFilter
   var stage = Stage.created
 
   var held: [ExactText: Held] = [:]
   /// Instances whose turn is due.
-  var ready = FIFO<Held>()
+  var ready = PriorityFIFO<Held>()
   /// The numbers of turns that are at hosts.
   var turnsOut: Set<Int64> = []
   var turnNumber: Int64 = 0
@@ -51,32 +60,49 @@ package struct Dispatcher {
   var parkedCount = 0
 
   var desk: ActivityDesk
+  /// Attempts that are over, as the store is yet to hear: their claims are still ours.
+  var unsettled: [ActivityKey: ActivityClaim] = [:]
   var backlog = Backlog()
   var effects: [Effect] = []
 
   struct DueTimer {
     var instance: InstanceID
     var execution: ExecutionID
-    var action: ActionID
+    /// nil: the time to clean up after a cancellation.
+    var action: ActionID?
   }
 
   /// What is known of work in the store that nobody holds.
   struct Backlog {
     /// When some of it is due; nil: not before something else happens.
     var instancesDueAt: TimestampMS?
+    /// What was due then was claimed; what became due since was not.
+    var lookedAt: TimestampMS = 0
     var isClaimingInstances = false
     var mayHaveActivities = false
     /// Or giving back what a claim took whose answer was lost.
     var isClaimingActivities = false
     /// A claim failed: it may have landed all the same.
     var mayHaveUnheld = false
+    var mayHaveExpired = false
+    /// Activities that the last claim passed over, because enough of them wait here under their limit.
+    var leftOut: [String] = []
+    var isExpiring = false
     var isFindingNextDue = false
+    /// The answer that is on its way may not know of what happened since it was asked for.
+    var mustFindNextDueAgain = false
+    /// When a session was last used here, if it may still be held.
+    var sessionUsedAt: TimestampMS?
   }
 
   package init(settings: DispatchSettings, registry: Registry) {
     self.settings = settings
     self.registry = registry
-    desk = ActivityDesk(slots: settings.activitySlots)
+    var filter = settings.filter
+    filter.names = registry.activities
+    self.filter = filter
+    desk = ActivityDesk(
+      slots: settings.activitySlots, graceMS: settings.activityGraceMS, limits: registry.limits)
   }
 
   /// Takes the effects that came up since the last call.
@@ -85,14 +111,18 @@ package struct Dispatcher {
     return effects
   }
 
+  /// From when on `.findNextDue` has to look.
+  package var lookedAt: TimestampMS { backlog.lookedAt }
+
   /// When `tick` is wanted next.
   package var nextDeadline: TimestampMS? {
-    var candidates = [timers.earliest, retries.earliest, deferred.earliest].compactMap { $0 }
+    var next = soonest(
+      soonest(timers.earliest, retries.earliest), soonest(deferred.earliest, desk.nextDeadline))
     if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
-      candidates.append(due)
+      next = soonest(next, due)
     }
-    if case .stopping(let until) = stage, !isAtRest { candidates.append(until) }
-    return candidates.min()
+    if case .stopping(let until) = stage, !isAtRest { next = soonest(next, until) }
+    return next
   }
 
   /// Instances in memory. For tests and figures.
@@ -120,6 +150,7 @@ extension Dispatcher {
     stage = .running
     backlog.instancesDueAt = now
     backlog.mayHaveActivities = true
+    backlog.mayHaveExpired = true
     pump(now)
   }
 
@@ -128,7 +159,11 @@ extension Dispatcher {
     while let due = timers.popDue(now) { timerIsDue(due, now) }
     while let instance = retries.popDue(now) { retry(instance, now) }
     while let late = deferred.popDue(now) { rewrite(late) }
-    if let due = backlog.instancesDueAt, due <= now { backlog.mayHaveActivities = true }
+    if let due = backlog.instancesDueAt, due <= now {
+      backlog.mayHaveActivities = true
+      backlog.mayHaveExpired = true
+    }
+    for (ended, limit) in desk.tick(now, into: &effects) { activityTimedOut(ended, limit, now) }
     pump(now)
   }
 
@@ -137,7 +172,11 @@ extension Dispatcher {
     guard isRunning else { return }
     backlog.instancesDueAt = min(backlog.instancesDueAt ?? now, now)
     backlog.mayHaveActivities = true
-    if byOthers { effects.append(.findDue) }
+    backlog.mayHaveExpired = true
+    if byOthers {
+      effects.append(.findDue)
+      checkClaims()
+    }
     pump(now)
   }
 
@@ -149,7 +188,10 @@ extension Dispatcher {
     case .claimInstances(_, let limit): instancesClaimed(outcome, limit: limit, now)
     case .claimInstance(let instance): instanceClaimed(instance, outcome, now)
     case .claimActivities(_, let limit): activitiesClaimed(outcome, limit: limit, now)
-    case .activityEnded, .releaseInstances, .releaseActivities: rewriteIfFailed(write, outcome, now)
+    case .activityEnded, .activityRetry, .deferActivity, .releaseInstances, .releaseActivities:
+      rewriteIfFailed(write, outcome, now)
+    case .activityHeartbeat(let key, let claim, _): heartbeatWritten(key, claim, outcome, now)
+    case .expireActivities(let limit): activitiesExpired(outcome, limit: limit, now)
     case .releaseUnheldActivities: unheldReleased(outcome, now)
     case .quarantine(let instance, _, _): quarantined(instance, outcome, now)
     }
@@ -160,7 +202,7 @@ extension Dispatcher {
   mutating func pump(_ now: TimestampMS) {
     if isRunning {
       pumpTurns(now)
-      pumpActivities()
+      pumpActivities(now)
       pumpClaims(now)
       evict()
     }
@@ -182,6 +224,14 @@ extension Dispatcher {
           execution: held?.state?.execution,
           orchestration: held?.state?.orchestration ?? held?.start?.orchestration, activity: activity,
           node: settings.node)))
+  }
+
+  mutating func log(_ metric: MetricLine, _ now: TimestampMS, _ held: Held) {
+    var record = LogRecord(
+      at: now, level: .info, message: metric.name, instance: held.instance, execution: held.state?.execution,
+      orchestration: held.state?.orchestration, node: settings.node)
+    record.metric = metric
+    effects.append(.log(record))
   }
 
   /// 100 ms, doubled with each failure, at most 30 s.

@@ -10,6 +10,8 @@ package enum Effect: Hashable, Sendable {
   case cancelActivity(ActivityKey)
   /// Write; the outcome comes back as `wrote` with the same ticket.
   case write(Write)
+  /// Ask which of these claims are no longer valid; comes back as `claimsLost`.
+  case checkClaims([ActivityKey: ActivityClaim])
   /// Read everything about an instance; comes back as `loaded`.
   case load(InstanceID)
   /// Read messages that another process posted; comes back as `foundMessages`.
@@ -27,13 +29,20 @@ package enum Write: Hashable, Sendable {
   case turn(TurnCommit)
   case claimInstances(orchestrations: [ServedOrchestration], limit: Int)
   case claimInstance(InstanceID)
-  case claimActivities(activities: [String], limit: Int)
+  case claimActivities(ActivityFilter, limit: Int)
   case releaseInstances([InstanceID])
   case releaseActivities([ActivityTask])
   /// Gives back what the store has claimed for us but these.
   case releaseUnheldActivities(held: [ActivityKey: ActivityClaim])
   /// The result of an activity whose instance another node holds.
   case activityEnded(ActivityKey, ActivityClaim, Outcome)
+  /// An attempt failed and is followed by another.
+  case activityRetry(ActivityKey, ActivityClaim, Failure, retryAt: TimestampMS, heartbeat: Payload?)
+  case activityHeartbeat(ActivityKey, ActivityClaim, Payload)
+  /// An attempt goes on elsewhere.
+  case deferActivity(ActivityKey, ActivityClaim, heartbeat: Payload?)
+  /// Looks after activities that nobody holds and whose time is over.
+  case expireActivities(limit: Int)
   case quarantine(InstanceID, Revision, Failure)
 }
 
@@ -42,6 +51,8 @@ package enum WriteOutcome: Hashable, Sendable {
   case turned(hasWaitingMessages: Bool)
   case instances([InstanceID])
   case activities([ActivityTask])
+  /// How many activities were looked after.
+  case expired(Int)
   case done
   /// Another runtime was faster, or the row is of a later revision.
   case conflict

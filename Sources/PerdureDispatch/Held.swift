@@ -17,6 +17,8 @@ final class Held {
   let instance: InstanceID
   var phase: Phase
   var revision: Revision
+  /// Tells this instance apart from another one that had or takes its id; nil: not known.
+  var createdAt: TimestampMS?
   /// Until OrchestrationStarted is on disk.
   var start: InstanceStart?
   /// nil before the first turn and while loading.
@@ -40,12 +42,17 @@ final class Held {
   var prepared = PreparedTurn()
   /// While turning: what the host was asked.
   var request: TurnRequest?
-  /// While turning cold: the stored history.
+  /// While turning cold: the stored history, and the key-value state that the execution began with.
   var history: [Event]?
+  var kv: [KVEntry] = []
   /// While committing.
   var commit: TurnCommit?
   var next: ExecutionState?
   var logs: [LogLine] = []
+  var metrics: [MetricLine] = []
+  var priority: Int64 = 0
+  /// The time to clean up after a cancellation is over.
+  var mustEnd = false
   var isRetained = false
 
   /// Of the store, in a row.
@@ -61,6 +68,7 @@ final class Held {
     self.phase = phase
     self.revision = revision
     self.start = start
+    priority = start?.options.priority ?? 0
   }
 
   /// A message that we were told of. Answers false if we have it.
@@ -96,7 +104,7 @@ final class Held {
     if inboxReads == 0 { known.subtract(consumed) }
   }
 
-  var hasWork: Bool { start != nil || !incoming.isEmpty || state?.initial.isEmpty == false }
+  var hasWork: Bool { start != nil || !incoming.isEmpty || state?.initial.isEmpty == false || mustEnd }
 
   /// What must not be lost with the rest: results of activities that ran here. Messages and timers are in the
   /// store.

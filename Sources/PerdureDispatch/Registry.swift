@@ -4,6 +4,7 @@ package import PerdureModel
 package struct Registry: Hashable, Sendable {
   private var versions: [ExactText: [SemanticVersion]] = [:]
   private var activityNames: Set<ExactText> = []
+  private(set) var limits: [ExactText: ActivityLimits] = [:]
 
   package init() {}
 
@@ -26,6 +27,10 @@ package struct Registry: Hashable, Sendable {
 
   package mutating func addActivity(_ name: String) -> Bool {
     activityNames.insert(ExactText(name)).inserted
+  }
+
+  package mutating func limit(_ activity: String, _ limits: ActivityLimits) {
+    self.limits[ExactText(activity)] = limits
   }
 
   package func resolve(_ start: InstanceStart) -> String? { resolve(start.orchestration, start.version) }

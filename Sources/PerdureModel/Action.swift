@@ -13,15 +13,49 @@ package struct Action: Hashable, Sendable {
 }
 
 package enum ActionKind: Hashable, Sendable {
-  case scheduleActivity(name: String, input: Payload)
+  case scheduleActivity(name: String, input: Payload, options: ActivityOptions)
   case createTimer(fireAt: TimestampMS)
   case subscribe(channel: Channel, name: String)
   /// Without an instance id the engine derives one.
-  case scheduleSubOrchestration(name: String, version: String?, instance: InstanceID?, input: Payload)
+  case scheduleSubOrchestration(
+    name: String, version: String?, instance: InstanceID?, input: Payload, closePolicy: ParentClosePolicy)
   case startDetached(name: String, version: String?, instance: InstanceID?, input: Payload)
   /// Gives up the open work of an earlier action. Work that is no longer open is left alone.
   case cancel(target: ActionID)
   case setCustomStatus(Payload?)
+  case changeKV(KVChange)
+  /// Looks at the key-value state of another instance.
+  case readKV(instance: InstanceID, key: String)
+  case send(SentMessage)
+  case subscribeTopic(String)
+  case unsubscribeTopic(String)
+  /// To all instances that are subscribed at that moment.
+  case publish(topic: String, data: Payload)
+  // Indirect for the same reason as EventKind.callAnswered.
+  indirect case answerCall(call: String, outcome: Outcome)
+  /// The new path of a change was taken.
+  case recordPatch(String)
+}
+
+/// A measurement that the code made. Like a log line: emitted only for events not seen before, not recorded.
+package struct MetricLine: Hashable, Sendable {
+  package enum Kind: String, Hashable, Sendable, CaseIterable {
+    case counter, gauge, histogram
+  }
+
+  package var name: String
+  package var kind: Kind
+  /// A JSON number.
+  package var value: Payload
+  /// A JSON object of strings.
+  package var attributes: Payload?
+
+  package init(name: String, kind: Kind, value: Payload, attributes: Payload? = nil) {
+    self.name = name
+    self.kind = kind
+    self.value = value
+    self.attributes = attributes
+  }
 }
 
 /// A line for the log. Not numbered, not recorded; hosts emit it only for events not seen before.

@@ -36,12 +36,23 @@ package struct ActivityTask: Hashable, Sendable {
   package var attempt: Int64
   /// Not to be run before.
   package var visibleAt: TimestampMS
+  package var options: ActivityOptions
+  /// The time of the turn that scheduled it.
+  package var scheduledAt: TimestampMS
+  private var progress = Seldom<Progress>()
+
+  private struct Progress: SeldomValue {
+    var failures: Int64 = 0
+    var lastFailure: Failure?
+    var lastHeartbeat: Payload?
+  }
   /// Who may run it. A result under another claim is discarded.
   package var claim: ActivityClaim?
 
   package init(
     key: ActivityKey, orchestration: String, name: String, input: Payload, attempt: Int64,
-    visibleAt: TimestampMS, claim: ActivityClaim?
+    visibleAt: TimestampMS, claim: ActivityClaim?, options: ActivityOptions = ActivityOptions(),
+    scheduledAt: TimestampMS = 0
   ) {
     self.key = key
     self.orchestration = orchestration
@@ -50,11 +61,36 @@ package struct ActivityTask: Hashable, Sendable {
     self.attempt = attempt
     self.visibleAt = visibleAt
     self.claim = claim
+    self.options = options
+    self.scheduledAt = scheduledAt
   }
+
+  /// Attempts that failed. (Those that nobody heard of again, because their process died, are not counted.)
+  package var failures: Int64 {
+    get { progress.isDefault ? 0 : progress.value.failures }
+    set { progress.value.failures = newValue }
+  }
+  /// Of the attempt before this one.
+  package var lastFailure: Failure? {
+    get { progress.isDefault ? nil : progress.value.lastFailure }
+    set { progress.value.lastFailure = newValue }
+  }
+  /// The details of the last heartbeat, of whichever attempt.
+  package var lastHeartbeat: Payload? {
+    get { progress.isDefault ? nil : progress.value.lastHeartbeat }
+    set { progress.value.lastHeartbeat = newValue }
+  }
+
+  /// Of its row: that of the claim that it brings, else one below all that claims of it get. Begins at the
+  /// time of the schedule, so that an activity of the same key in a later instance of the id gets others.
+  package var firstToken: Int64 { claim?.token ?? max(scheduledAt, 0) }
+
+  /// Attempts that nobody heard of again.
+  package var losses: Int64 { attempt &- 1 &- failures }
 }
 
-/// A fenced right to run one activity. `token` is the attempt that the claim was made for, so that a claim
-/// taken again, even by the same node, makes the older one stale.
+/// A fenced right to run one activity. `token` grows with each claim of the row, so that a claim taken again,
+/// even by the same node, makes the older one stale.
 package struct ActivityClaim: Hashable, Sendable {
   package var node: NodeID
   package var token: Int64
@@ -62,5 +98,59 @@ package struct ActivityClaim: Hashable, Sendable {
   package init(node: NodeID, token: Int64) {
     self.node = node
     self.token = token
+  }
+}
+
+/// Names one attempt of an activity from outside: what an activity hands to whoever completes it later. The
+/// text is opaque to users: `TOKEN.EXECUTION.ACTION.INSTANCE`.
+package struct CompletionToken: Hashable, Sendable {
+  package var key: ActivityKey
+  /// Of the claim that the attempt ran under.
+  package var token: Int64
+
+  package init(key: ActivityKey, token: Int64) {
+    self.key = key
+    self.token = token
+  }
+
+  package var text: String { "\(token).\(key.execution).\(key.action).\(key.instance)" }
+
+  /// nil: this is no such text.
+  package init?(text: String) {
+    let parts = text.split(separator: ".", maxSplits: 3, omittingEmptySubsequences: false)
+    guard parts.count == 4, let token = Int64(parts[0]), let execution = Int64(parts[1]),
+      let action = Int64(parts[2]), token > 0, execution > 0, action > 0, !parts[3].isEmpty
+    else { return nil }
+    self.init(
+      key: ActivityKey(instance: String(parts[3]), execution: execution, action: action), token: token)
+  }
+}
+
+/// Which activities a runtime takes.
+package struct ActivityFilter: Hashable, Sendable {
+  package var names: [String]
+  /// nil: all tags.
+  package var tags: [String]?
+  /// Also work without a tag.
+  package var takesUntagged: Bool
+  /// Sessions that the runtime may hold at one time.
+  package var sessionsMax: Int
+  /// A session that was not used for this long is given up.
+  package var sessionIdleMS: Int64
+
+  package init(
+    names: [String], tags: [String]? = [], takesUntagged: Bool = true, sessionsMax: Int = 10,
+    sessionIdleMS: Int64 = 300_000
+  ) {
+    self.names = names
+    self.tags = tags
+    self.takesUntagged = takesUntagged
+    self.sessionsMax = sessionsMax
+    self.sessionIdleMS = sessionIdleMS
+  }
+
+  package func takes(tag: String?) -> Bool {
+    guard let tag else { return takesUntagged }
+    return tags.map { $0.contains { ExactText($0) == ExactText(tag) } } ?? true
   }
 }

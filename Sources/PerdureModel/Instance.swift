@@ -19,6 +19,72 @@ package enum InstanceStatus: String, Hashable, Sendable, CaseIterable {
   }
 }
 
+/// What a start does when its id is taken.
+package enum StartPolicy: String, Hashable, Sendable, CaseIterable {
+  /// It is refused.
+  case fail
+  /// The instance that is there is as good.
+  case useExisting
+  /// A finished instance gives way, with its descendants; another one is a refusal.
+  case restartIfFinished
+  /// Whatever is there is terminated and gives way.
+  case terminateAndRestart
+}
+
+/// What a start says beside name, version and input.
+package struct StartOptions: Hashable, Sendable {
+  private struct Fields: SeldomValue {
+    var policy = StartPolicy.fail
+    var startAt: TimestampMS = 0
+    var priority: Int64 = 0
+    var attributes: Payload?
+    var memo: Payload?
+    var dedupKey: String?
+    var closePolicy = ParentClosePolicy.cancel
+  }
+
+  private var fields = Seldom<Fields>()
+
+  package init() {}
+
+  package var isDefault: Bool { fields.isDefault }
+
+  package var policy: StartPolicy {
+    get { isDefault ? .fail : fields.value.policy }
+    set { fields.value.policy = newValue }
+  }
+  /// Not before this moment; 0: at once.
+  package var startAt: TimestampMS {
+    get { isDefault ? 0 : fields.value.startAt }
+    set { fields.value.startAt = newValue }
+  }
+  /// Higher ones first. Of instances.
+  package var priority: Int64 {
+    get { isDefault ? 0 : fields.value.priority }
+    set { fields.value.priority = newValue }
+  }
+  /// The user's own labels: a JSON object of strings.
+  package var attributes: Payload? {
+    get { isDefault ? nil : fields.value.attributes }
+    set { fields.value.attributes = newValue }
+  }
+  /// The user's own note: any JSON.
+  package var memo: Payload? {
+    get { isDefault ? nil : fields.value.memo }
+    set { fields.value.memo = newValue }
+  }
+  /// A second start with the same key comes to the instance of the first one.
+  package var dedupKey: String? {
+    get { isDefault ? nil : fields.value.dedupKey }
+    set { fields.value.dedupKey = newValue }
+  }
+  /// Of a child.
+  package var closePolicy: ParentClosePolicy {
+    get { isDefault ? .cancel : fields.value.closePolicy }
+    set { fields.value.closePolicy = newValue }
+  }
+}
+
 /// A request for a new instance: kept in its row until the first turn has made OrchestrationStarted of it.
 package struct InstanceStart: Hashable, Sendable {
   package var instance: InstanceID
@@ -27,17 +93,30 @@ package struct InstanceStart: Hashable, Sendable {
   package var version: String?
   package var input: Payload
   package var parent: ParentLink?
+  package var options: StartOptions
 
   package init(
     instance: InstanceID, orchestration: String, version: String? = nil, input: Payload,
-    parent: ParentLink? = nil
+    parent: ParentLink? = nil, options: StartOptions = StartOptions()
   ) {
     self.instance = instance
     self.orchestration = orchestration
     self.version = version
     self.input = input
     self.parent = parent
+    self.options = options
   }
+}
+
+/// What somebody asks of an instance as a whole. Done by the store, without its code.
+package enum ControlVerb: String, Hashable, Sendable, CaseIterable {
+  /// No more turns; messages and results are kept.
+  case suspend
+  case resume
+  /// Ends it at once, and its children by their close policy.
+  case terminate
+  /// Puts a quarantined instance back to work.
+  case retry
 }
 
 /// Everything about an instance but its history and messages.
@@ -61,6 +140,14 @@ package struct InstanceDescription: Hashable, Sendable {
   package var endedAt: TimestampMS?
   /// Events in the history of the current execution.
   package var eventCount: Int64
+  /// Not before this moment; 0: at once.
+  package var startAt: TimestampMS = 0
+  package var priority: Int64 = 0
+  package var attributes: Payload?
+  package var memo: Payload?
+  package var dedupKey: String?
+  /// Why it was suspended.
+  package var suspendReason: String?
 
   package init(
     instance: InstanceID, orchestration: String, version: String?, status: InstanceStatus,
@@ -96,15 +183,18 @@ package struct InstanceSnapshot: Hashable, Sendable {
   package var history: [Event]
   /// Waiting messages, in order.
   package var inbox: [InboxMessage]
+  /// The key-value state that the current execution began with, by key.
+  package var kv: [KVEntry]
 
   package init(
     description: InstanceDescription, start: InstanceStart?, owner: NodeID?, history: [Event],
-    inbox: [InboxMessage]
+    inbox: [InboxMessage], kv: [KVEntry] = []
   ) {
     self.description = description
     self.start = start
     self.owner = owner
     self.history = history
     self.inbox = inbox
+    self.kv = kv
   }
 }

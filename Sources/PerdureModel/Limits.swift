@@ -1,23 +1,36 @@
-/// Every bound of the engine, in one place. Defaults; `RuntimeOptions` and `ClientOptions` may lower or raise
-/// them.
+/// Every bound of the engine, in one place. Those in `LimitSettings` are defaults.
 package enum Limits {
   package static let nameBytes = 256
   package static let instanceIDBytes = 512
   package static let payloadBytes = 2 * 1024 * 1024
   package static let customStatusBytes = 256 * 1024
   package static let reasonBytes = 16 * 1024
+  package static let tagBytes = 256
+  package static let attributesBytes = 16 * 1024
+  package static let kvKeys = 1_000
+  package static let kvKeyBytes = 256
+  package static let kvValueBytes = 256 * 1024
+  package static let failureBytes = 2 * 1024 * 1024
   package static let historyEvents: Int64 = 50_000
+  package static let historyBytes: Int64 = 64 * 1024 * 1024
   package static let pendingActions = 10_000
   package static let inboxMessages = 100_000
 
-  /// Actions that the host may list in one turn.
-  package static let actionsPerTurn = 20_000
+  /// Actions in one answer, which has those of the whole execution when the code was built anew: far more
+  /// than a history takes, whose limit is the one that code meets.
+  package static let actionsPerTurn = 1_000_000
   /// Messages folded into one turn; the rest waits for the next.
   package static let messagesPerTurn = 1_000
   /// Turns of one instance that may fail at the host in a row before the instance is quarantined.
   package static let turnFailures = 10
   /// Activities that one runtime claims for itself, running and queued; the rest is open to others.
   package static let activitiesHeld = 2_000
+  /// Attempts of one activity that nobody heard of again (their processes died) before it fails as poison.
+  package static let activityLosses: Int64 = 10
+  /// Activities that one write moves out of the way because their time is over.
+  package static let expiriesPerWrite = 256
+  /// Bytes of one JSON text: the scanner keeps places in 32 bits.
+  package static let jsonBytes = Int(Int32.max)
   /// JSON nesting that the scanner follows.
   package static let jsonDepth = 512
   /// Causes below a failure; those further down are dropped.
@@ -28,4 +41,22 @@ package enum Limits {
   package static let pageRows = 1_000
   /// Requests in one batch call through the ABI.
   package static let batchRequests = 10_000
+}
+
+/// The limits that whoever opens a store may change: "Store config" of docs/wire-format.md.
+package struct LimitSettings: Hashable, Sendable {
+  package var payloadBytes = Limits.payloadBytes
+  package var customStatusBytes = Limits.customStatusBytes
+  package var kvKeys = Limits.kvKeys
+  package var kvValueBytes = Limits.kvValueBytes
+  package var historyEvents = Limits.historyEvents
+  package var historyBytes = Limits.historyBytes
+  package var pendingActions = Limits.pendingActions
+  package var inboxMessages = Limits.inboxMessages
+
+  package init() {}
+
+  /// From this event on, and from these bytes on, code is told that it does well to continue as new.
+  package var lateEvents: Int64 { historyEvents / 5 &* 4 }
+  package var lateBytes: Int64 { historyBytes / 5 &* 4 }
 }

@@ -8,6 +8,8 @@ package struct LogRecord: Hashable, Sendable {
   package var orchestration: String?
   package var activity: String?
   package var node: NodeID?
+  /// A measurement of orchestration code; the message is then its name.
+  package var metric: MetricLine?
 
   package init(
     at: TimestampMS, level: LogLevel, message: String, instance: InstanceID? = nil,

@@ -17,3 +17,31 @@ package struct ServedOrchestration: Hashable, Sendable, ExpressibleByStringLiter
     return versions.contains(version)
   }
 }
+
+/// What a runtime serves, as others can read it in the store.
+package struct NodeService: Hashable, Sendable {
+  package var orchestrations: [ServedOrchestration]
+  package var activities: [String]
+  /// nil: all tags.
+  package var tags: [String]?
+  package var takesUntagged: Bool
+
+  package init(
+    orchestrations: [ServedOrchestration] = [], activities: [String] = [], tags: [String]? = [],
+    takesUntagged: Bool = true
+  ) {
+    self.orchestrations = orchestrations
+    self.activities = activities
+    self.tags = tags
+    self.takesUntagged = takesUntagged
+  }
+
+  package func runs(_ orchestration: String, _ version: String?) -> Bool {
+    orchestrations.contains { ExactText($0.name) == ExactText(orchestration) && $0.runs(version) }
+  }
+
+  package func takes(_ activity: String, tag: String?) -> Bool {
+    guard activities.contains(where: { ExactText($0) == ExactText(activity) }) else { return false }
+    return ActivityFilter(names: activities, tags: tags, takesUntagged: takesUntagged).takes(tag: tag)
+  }
+}

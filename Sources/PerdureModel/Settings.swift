@@ -3,6 +3,10 @@ package struct RuntimeSettings: Hashable, Sendable {
   package static let activitySlotsRange = 1...10_000
   package static let turnThreadsRange = 1...64
   package static let cachedInstancesRange = 0...1_000_000
+  package static let sessionsRange = 0...100_000
+  package static let sessionIdleRange = 1...1_000_000_000
+  package static let activityGraceRange = 0...1_000_000_000
+  package static let tagsMax = 100
 
   /// Activities at once.
   package var activitySlots = 16
@@ -12,6 +16,17 @@ package struct RuntimeSettings: Hashable, Sendable {
   package var isCaching = true
   /// How many of them.
   package var cachedInstances = 10_000
+  /// Tags whose activities are taken; nil: all tags.
+  package var activityTags: [String]? = []
+  /// Activities without a tag are taken.
+  package var takesUntagged = true
+  /// Sessions held at one time, and after which time without use one is given up.
+  package var sessionsMax = 10
+  package var sessionIdleMS: Int64 = 300_000
+  /// How long an activity that was told to end keeps its slot.
+  package var activityGraceMS: Int64 = 10_000
+  /// Code that differs from its history fails its instance instead of quarantining it.
+  package var failsNondeterminism = false
 
   package init() {}
 }
@@ -22,6 +37,25 @@ package struct StoreSettings: Hashable, Sendable {
 
   /// How long a call waits for another process's write lock, in milliseconds.
   package var busyTimeoutMS = 5_000
+  package var limits = LimitSettings()
 
   package init() {}
+}
+
+/// What one runtime allows one activity: "Activity limits" of docs/wire-format.md.
+package struct ActivityLimits: Hashable, Sendable {
+  package static let concurrencyRange = 1...10_000
+  package static let rateRange = 1...1_000_000
+
+  /// Attempts at once; nil: as many as there are slots.
+  package var concurrency: Int?
+  /// Attempts begun in any `ratePeriodMS`; nil: no limit.
+  package var rate: Int?
+  package var ratePeriodMS: Int64 = 1_000
+
+  package init(concurrency: Int? = nil, rate: Int? = nil, ratePeriodMS: Int64 = 1_000) {
+    self.concurrency = concurrency
+    self.rate = rate
+    self.ratePeriodMS = ratePeriodMS
+  }
 }

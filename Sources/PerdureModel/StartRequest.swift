@@ -6,13 +6,19 @@ package struct StartRequest: Hashable, Sendable {
   /// nil: the highest registered at the first turn.
   package var version: String?
   package var input: Payload
+  package var options: StartOptions
+  /// In place of `options.startAt`: from now.
+  package var delayMS: Int64?
 
   package init(
-    orchestration: String, instance: InstanceID? = nil, version: String? = nil, input: Payload = .null
+    orchestration: String, instance: InstanceID? = nil, version: String? = nil, input: Payload = .null,
+    options: StartOptions = StartOptions(), delayMS: Int64? = nil
   ) {
     self.orchestration = orchestration
     self.instance = instance
     self.version = version
     self.input = input
+    self.options = options
+    self.delayMS = delayMS
   }
 }

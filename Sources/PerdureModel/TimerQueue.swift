@@ -1,6 +1,9 @@
 /// A binary heap of things that are due at a moment, on whatever clock the owner has. Equal moments come out
 /// in the order in which they went in.
 package struct TimerQueue<Item> {
+  /// Stored, as it is asked for all the time.
+  package private(set) var earliest: Int64?
+
   private struct Entry {
     var at: Int64
     var order: UInt64
@@ -12,9 +15,8 @@ package struct TimerQueue<Item> {
 
   package init() {}
 
-  package var earliest: Int64? { heap.first?.at }
-
   package mutating func insert(_ item: Item, at: Int64) {
+    earliest = min(earliest ?? at, at)
     heap.append(Entry(at: at, order: count, item: item))
     count += 1
     var child = heap.count - 1
@@ -28,7 +30,8 @@ package struct TimerQueue<Item> {
 
   /// Takes the first item that is due at `now`.
   package mutating func popDue(_ now: Int64) -> Item? {
-    guard let first = heap.first, first.at <= now else { return nil }
+    guard let earliest, earliest <= now, let first = heap.first else { return nil }
+    defer { self.earliest = heap.first?.at }
     heap.swapAt(0, heap.count - 1)
     heap.removeLast()
     var parent = 0

@@ -12,6 +12,11 @@ package struct TurnRequest: Hashable, Sendable {
   package var replayed: EventID
   /// Only events that code sees (`EventKind.isDelivered`), with ids above `from`, in order.
   package var events: [Event]
+  /// With `from` 0: the patches that history has, and the key-value state that the execution began with.
+  package var patches: [String] = []
+  package var kv: [KVEntry] = []
+  /// Not a step: the host builds the code anew from `events`, asks its handler, and forgets it.
+  package var query: QueryRequest?
   /// The number of the first action of the answer. Not on the wire: hosts count for themselves.
   package var firstAction: ActionID
   /// The code was asked to cancel itself in an earlier turn. Not on the wire either.
@@ -39,12 +44,40 @@ package enum TurnAnswer: Hashable, Sendable {
   /// The host does not have the coroutine that `from` speaks of; send the whole history.
   case miss
   case ran(TurnResult)
+  /// To a turn with a query.
+  case query(Outcome)
+}
+
+/// A question to the code of an instance, by the name of its handler.
+package struct QueryRequest: Hashable, Sendable {
+  package var name: String
+  package var input: Payload
+
+  package init(name: String, input: Payload) {
+    self.name = name
+    self.input = input
+  }
+}
+
+/// One key of an instance's key-value state.
+package struct KVEntry: Hashable, Sendable {
+  package var key: String
+  package var value: Payload
+  /// The time of the event whose delivery made the code set it.
+  package var at: TimestampMS
+
+  package init(key: String, value: Payload, at: TimestampMS) {
+    self.key = key
+    self.value = value
+    self.at = at
+  }
 }
 
 package struct TurnResult: Hashable, Sendable {
   /// Emitted over the events of the request: ids go on where the consumed events left off.
   package var actions: [Action]
   package var logs: [LogLine]
+  package var metrics: [MetricLine] = []
   package var end: TurnEnd?
   /// The host keeps the coroutine; the next turn may send new events only.
   package var retained: Bool

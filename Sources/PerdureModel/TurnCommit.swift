@@ -3,6 +3,9 @@ package struct TurnCommit: Hashable, Sendable {
   package var instance: InstanceID
   /// The revision that the turn was computed from. The row must still have it; it then gets `revision + 1`.
   package var revision: Revision
+  /// When the instance that the turn was computed for was created; nil: not known. Another one may have taken
+  /// its id and come to the same revision.
+  package var createdAt: TimestampMS?
   package var now: TimestampMS
   package var execution: ExecutionID
   /// Appended to the history of `execution`; ids go on where it ends.
@@ -27,6 +30,7 @@ package struct TurnCommit: Hashable, Sendable {
   package var scheduled: [ActivityTask]
   package var starts: [ChildStart]
   package var messages: [OutgoingMessage]
+  private var extras = Seldom<Extras>()
   /// When the instance needs attention next. The store puts 0 instead if messages remain in the inbox.
   package var wakeAt: TimestampMS?
   /// Who keeps the instance in memory. nil: nobody, so that any runtime may claim it.
@@ -50,6 +54,91 @@ package struct TurnCommit: Hashable, Sendable {
     scheduled = []
     starts = []
     messages = []
+  }
+}
+
+extension TurnCommit {
+  private struct Extras: SeldomValue {
+    var kvChanges: [TimedKVChange] = []
+    var kvReads: [KVReadRequest] = []
+    var topicChanges: [TopicChange] = []
+    var publications: [Publication] = []
+    var callAnswers: [CallAnswer] = []
+    var terminations: [InstanceID] = []
+  }
+
+  /// None of what follows is there.
+  package var hasNoExtras: Bool { extras.isDefault }
+
+  /// Changes of the key-value state, in order, each with its time.
+  package var kvChanges: [TimedKVChange] {
+    get { hasNoExtras ? [] : extras.value.kvChanges }
+    _modify { yield &extras.value.kvChanges }
+  }
+  /// Looks at other instances; each is answered with a `MessageKind.requestEnded`.
+  package var kvReads: [KVReadRequest] {
+    get { hasNoExtras ? [] : extras.value.kvReads }
+    set { extras.value.kvReads = newValue }
+  }
+  package var topicChanges: [TopicChange] {
+    get { hasNoExtras ? [] : extras.value.topicChanges }
+    set { extras.value.topicChanges = newValue }
+  }
+  package var publications: [Publication] {
+    get { hasNoExtras ? [] : extras.value.publications }
+    set { extras.value.publications = newValue }
+  }
+  package var callAnswers: [CallAnswer] {
+    get { hasNoExtras ? [] : extras.value.callAnswers }
+    set { extras.value.callAnswers = newValue }
+  }
+  /// Open children to be terminated because the parent ended.
+  package var terminations: [InstanceID] {
+    get { hasNoExtras ? [] : extras.value.terminations }
+    set { extras.value.terminations = newValue }
+  }
+}
+
+package struct TimedKVChange: Hashable, Sendable {
+  package var change: KVChange
+  package var at: TimestampMS
+
+  package init(change: KVChange, at: TimestampMS) {
+    self.change = change
+    self.at = at
+  }
+}
+
+package struct KVReadRequest: Hashable, Sendable {
+  package var action: ActionID
+  package var instance: InstanceID
+  package var key: String
+
+  package init(action: ActionID, instance: InstanceID, key: String) {
+    self.action = action
+    self.instance = instance
+    self.key = key
+  }
+}
+
+/// An instance begins or ceases to receive what is published to a topic.
+package struct TopicChange: Hashable, Sendable {
+  package var topic: String
+  package var isSubscribed: Bool
+
+  package init(topic: String, isSubscribed: Bool) {
+    self.topic = topic
+    self.isSubscribed = isSubscribed
+  }
+}
+
+package struct Publication: Hashable, Sendable {
+  package var topic: String
+  package var data: Payload
+
+  package init(topic: String, data: Payload) {
+    self.topic = topic
+    self.data = data
   }
 }
 

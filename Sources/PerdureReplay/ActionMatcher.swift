@@ -44,19 +44,20 @@ struct ActionMatcher {
     }
   }
 
-  /// Compared: kind, names, inputs, targets, explicit child ids and versions. Not compared: fire times (they
-  /// derive from the time of events) and the text of a custom status.
+  /// Compared: kind, names, inputs, targets, explicit child ids and versions, keys and values. Not compared:
+  /// fire times (they derive from the time of events), the text of a custom status, the answer to a call, and
+  /// how work is to be run (retries, time limits, tags, close policies): what is recorded holds.
   private func agree(_ event: EventKind, _ action: Action) -> Bool {
     switch (event, action.kind) {
-    case (.activityScheduled(_, let name, let input), .scheduleActivity(let itsName, let itsInput)):
+    case (.activityScheduled(_, let name, let input, _), .scheduleActivity(let itsName, let itsInput, _)):
       return Self.same(name, itsName) && input == itsInput
     case (.timerCreated, .createTimer), (.customStatusUpdated, .setCustomStatus):
       return true
     case (.subscribed(_, let channel, let name), .subscribe(let itsChannel, let itsName)):
       return channel == itsChannel && Self.same(name, itsName)
     case (
-      .subOrchestrationScheduled(_, let name, let version, let instance, let input),
-      .scheduleSubOrchestration(let itsName, let itsVersion, let itsInstance, let itsInput)
+      .subOrchestrationScheduled(_, let name, let version, let instance, let input, _),
+      .scheduleSubOrchestration(let itsName, let itsVersion, let itsInstance, let itsInput, _)
     ),
       (
         .detachedOrchestrationScheduled(_, let name, let version, let instance, let input),
@@ -67,8 +68,24 @@ struct ActionMatcher {
     case (.workCancelled(_, let target, _), .cancel(let itsTarget)),
       (.cancelIgnored(_, let target), .cancel(let itsTarget)):
       return target == itsTarget
-    default:
-      return false
+    default: return agreeOnState(event, action.kind)
+    }
+  }
+
+  private func agreeOnState(_ event: EventKind, _ action: ActionKind) -> Bool {
+    switch (event, action) {
+    case (.kvChanged(_, let change), .changeKV(let itsChange)): return change == itsChange
+    case (.kvReadRequested(_, let instance, let key), .readKV(let itsInstance, let itsKey)):
+      return Self.same(instance, itsInstance) && Self.same(key, itsKey)
+    case (.messageSendRequested(_, let message), .send(let itsMessage)): return message == itsMessage
+    case (.topicSubscribed(_, let topic), .subscribeTopic(let itsTopic)),
+      (.topicUnsubscribed(_, let topic), .unsubscribeTopic(let itsTopic)):
+      return Self.same(topic, itsTopic)
+    case (.published(_, let topic, let data), .publish(let itsTopic, let itsData)):
+      return Self.same(topic, itsTopic) && data == itsData
+    case (.callAnswered(_, let call, _), .answerCall(let itsCall, _)): return Self.same(call, itsCall)
+    case (.patchRecorded(_, let patch), .recordPatch(let itsPatch)): return Self.same(patch, itsPatch)
+    default: return false
     }
   }
 
@@ -81,61 +98,5 @@ struct ActionMatcher {
     .nondeterminism(
       Nondeterminism(
         rule: rule, instance: instance, execution: execution, event: event, expected: expected, found: found))
-  }
-}
-
-extension ActionMatcher {
-  private static func nothing(_ end: TurnEnd?) -> String {
-    guard let end else { return "no further action" }
-    return "\(describe(end.kind)) after event \(end.after)"
-  }
-
-  private static func describe(_ kind: EventKind) -> String {
-    switch kind {
-    case .activityScheduled(_, let name, let input): "activity '\(name)' with input \(excerpt(input))"
-    case .timerCreated: "a timer"
-    case .subscribed(_, .event, let name): "a wait for event '\(name)'"
-    case .subscribed(_, .queue, let name): "a dequeue from '\(name)'"
-    case .subOrchestrationScheduled(_, let name, let version, let instance, let input):
-      "sub-orchestration '\(name)'\(versioned(version)) as '\(instance)' with input \(excerpt(input))"
-    case .detachedOrchestrationScheduled(_, let name, let version, let instance, let input):
-      "detached start of '\(name)'\(versioned(version)) as '\(instance)' with input \(excerpt(input))"
-    case .workCancelled(_, let target, _), .cancelIgnored(_, let target): "cancellation of action \(target)"
-    case .customStatusUpdated: "a custom status"
-    default: "no action"
-    }
-  }
-
-  private static func describe(_ kind: ActionKind) -> String {
-    switch kind {
-    case .scheduleActivity(let name, let input): "activity '\(name)' with input \(excerpt(input))"
-    case .createTimer: "a timer"
-    case .subscribe(.event, let name): "a wait for event '\(name)'"
-    case .subscribe(.queue, let name): "a dequeue from '\(name)'"
-    case .scheduleSubOrchestration(let name, let version, let instance, let input):
-      "sub-orchestration '\(name)'\(versioned(version))\(named(instance)) with input \(excerpt(input))"
-    case .startDetached(let name, let version, let instance, let input):
-      "detached start of '\(name)'\(versioned(version))\(named(instance)) with input \(excerpt(input))"
-    case .cancel(let target): "cancellation of action \(target)"
-    case .setCustomStatus: "a custom status"
-    }
-  }
-
-  private static func describe(_ kind: TurnEndKind) -> String {
-    switch kind {
-    case .completed: "completion"
-    case .failed(let failure): "failure (\(failure.type): \(failure.message))"
-    case .cancelled: "cancellation"
-    case .continuedAsNew: "continue-as-new"
-    }
-  }
-
-  private static func versioned(_ version: String?) -> String { version.map { " \($0)" } ?? "" }
-  private static func named(_ instance: InstanceID?) -> String { instance.map { " as '\($0)'" } ?? "" }
-
-  private static func excerpt(_ payload: Payload) -> String {
-    let limit = 120
-    guard payload.bytes.count > limit else { return payload.text }
-    return String(decoding: payload.bytes.prefix(limit), as: UTF8.self) + "..."
   }
 }

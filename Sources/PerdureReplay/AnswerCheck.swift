@@ -8,7 +8,13 @@ package enum AnswerCheck {
       if request.from == 0 {
         throw .protocolViolation("the host missed a turn that builds the code anew")
       }
+      if request.query != nil {
+        throw .protocolViolation("the host missed a query, which builds the code anew")
+      }
+    case .query:
+      if request.query == nil { throw .protocolViolation("the host answers a query that nobody made") }
     case .ran(let result):
+      if request.query != nil { throw .protocolViolation("the host answers a query with a turn") }
       try check(result, request)
     }
   }
@@ -44,70 +50,6 @@ package enum AnswerCheck {
       request.isCancelling || request.events.contains { $0.id <= end.after && $0.kind.isCancellation }
     if case .cancelled = end.kind, !isAsked {
       throw .protocolViolation("the code ends as cancelled, but nobody asked it to cancel")
-    }
-  }
-}
-
-/// Limits that an action can break by itself.
-enum LimitCheck {
-  static func breach(of action: Action, open: Int, child: InstanceID) -> Failure? {
-    if action.kind.leavesWorkOpen, open >= Limits.pendingActions {
-      return failure("\(open) actions are pending; the limit is \(Limits.pendingActions) per instance")
-    }
-    switch action.kind {
-    case .scheduleActivity(let name, let input):
-      return self.name(name, "activity") ?? payload(input, "the input of activity '\(name)'")
-    case .subscribe(.event, let name): return self.name(name, "event")
-    case .subscribe(.queue, let name): return self.name(name, "queue")
-    case .scheduleSubOrchestration(let name, _, let instance, let input),
-      .startDetached(let name, _, let instance, let input):
-      return self.name(name, "orchestration") ?? id(instance ?? child)
-        ?? payload(input, "the input of orchestration '\(name)'")
-    case .setCustomStatus(let status):
-      guard let size = status?.bytes.count, size > Limits.customStatusBytes else { return nil }
-      return failure("the custom status has \(size) bytes; the limit is \(Limits.customStatusBytes)")
-    case .createTimer, .cancel: return nil
-    }
-  }
-
-  /// Limits that an end can break.
-  static func breach(of end: TurnEndKind) -> Failure? {
-    switch end {
-    case .completed(let output): payload(output, "the output")
-    case .continuedAsNew(_, let input): payload(input, "the input of continue-as-new")
-    case .failed, .cancelled: nil
-    }
-  }
-
-  private static func name(_ name: String, _ what: String) -> Failure? {
-    let size = name.utf8.count
-    if size == 0 { return failure("the \(what) name is empty") }
-    guard size > Limits.nameBytes else { return nil }
-    return failure("the \(what) name has \(size) bytes; the limit is \(Limits.nameBytes)")
-  }
-
-  private static func id(_ instance: InstanceID) -> Failure? {
-    let size = instance.utf8.count
-    if size == 0 { return failure("the instance id of a child is empty") }
-    guard size > Limits.instanceIDBytes else { return nil }
-    return failure("the instance id of a child has \(size) bytes; the limit is \(Limits.instanceIDBytes)")
-  }
-
-  private static func payload(_ payload: Payload, _ what: String) -> Failure? {
-    guard payload.bytes.count > Limits.payloadBytes else { return nil }
-    return failure("\(what) has \(payload.bytes.count) bytes; the limit is \(Limits.payloadBytes)")
-  }
-
-  private static func failure(_ message: String) -> Failure {
-    Failure(type: FailureType.limitExceeded, message: message, isNonRetryable: true)
-  }
-}
-
-extension ActionKind {
-  fileprivate var leavesWorkOpen: Bool {
-    switch self {
-    case .scheduleActivity, .createTimer, .subscribe, .scheduleSubOrchestration: true
-    case .startDetached, .cancel, .setCustomStatus: false
     }
   }
 }

@@ -19,6 +19,13 @@ package struct ExecutionState: Hashable, Sendable {
   package internal(set) var lastDelivered: EventID = 0
   package internal(set) var lastAction: ActionID = 0
   package internal(set) var cancellationReason: String?
+  /// The code may clean up until then.
+  package internal(set) var cancelDeadline: TimestampMS?
+  /// What the history takes, by its payloads and names.
+  package internal(set) var historyBytes: Int64 = 0
+  package internal(set) var kvKeys: Set<ExactText> = []
+  /// Calls that code has taken and not answered.
+  package internal(set) var openCalls: Set<String> = []
   package internal(set) var isEnded = false
 
   /// Stored by the commit that began this execution, and not yet seen by code.
@@ -43,8 +50,17 @@ package struct ExecutionState: Hashable, Sendable {
   /// No turn has run: code has not seen a single event.
   package var isFresh: Bool { lastDelivered == 0 }
 
-  /// The next moment a timer is due.
-  package var nextTimer: TimestampMS? { timers.values.min() }
+  /// When the time to clean up is over, also while code has not seen that it is to cancel itself.
+  package var endBy: TimestampMS? {
+    if cancellationReason != nil { return cancelDeadline }
+    for event in initial {
+      if case .cancellationRequested(_, let deadline) = event.kind { return deadline }
+    }
+    return nil
+  }
+
+  /// The next moment a timer is due, or the time to clean up is over.
+  package var nextTimer: TimestampMS? { [endBy, timers.values.min()].compactMap { $0 }.min() }
 
   /// The instance of a child that the code gave no id.
   func childID(of action: ActionID) -> InstanceID { Self.childID(instance, execution, action) }
@@ -59,7 +75,8 @@ package enum OpenWork: Hashable, Sendable {
   case activity(name: String)
   case timer
   case wait(Channel, name: String)
-  case subOrchestration(InstanceID)
+  case subOrchestration(InstanceID, ParentClosePolicy)
+  case request
 
   package var kind: WorkKind {
     switch self {
@@ -67,7 +84,10 @@ package enum OpenWork: Hashable, Sendable {
     case .timer: .timer
     case .wait(.event, _): .eventWait
     case .wait(.queue, _): .queueWait
+    case .wait(.topic, _): .topicWait
+    case .wait(.call, _): .callWait
     case .subOrchestration: .subOrchestration
+    case .request: .request
     }
   }
 }
@@ -77,44 +97,119 @@ extension ExecutionState {
   mutating func apply(_ event: Event) {
     lastEvent = max(lastEvent, event.id)
     lastEventAt = max(lastEventAt, event.at)
+    historyBytes &+= event.kind.sizeEstimate
     if event.kind.isDelivered { lastDelivered = max(lastDelivered, event.id) }
     if let origin = event.kind.origin { lastAction = max(lastAction, origin.action) }
     switch event.kind {
     case .activityCompleted(let action, _), .activityFailed(let action, _),
       .subOrchestrationCompleted(let action, _), .subOrchestrationFailed(let action, _),
-      .timerFired(let action):
+      .requestCompleted(let action, _), .requestFailed(let action, _), .timerFired(let action):
       close(action)
     case .messageReceived(let channel, let name, let data):
       let message = Mailbox.Kept(event: event.id, channel: channel, name: name, data: data)
       if let taker = mailbox.receive(message) { close(taker) }
-    case .cancellationRequested(let reason):
-      cancellationReason = cancellationReason ?? reason
-    case .activityScheduled(let origin, let name, _):
+    case .callReceived(let call, let name, let input):
+      let message = Mailbox.Kept(event: event.id, channel: .call, name: name, data: input, call: call)
+      if let taker = mailbox.receive(message) {
+        openCalls.insert(call)
+        close(taker)
+      }
+    case .cancellationRequested(let reason, let deadline):
+      if cancellationReason == nil {
+        cancellationReason = reason
+        cancelDeadline = deadline
+      }
+    case .activityScheduled(let origin, let name, _, _):
       open[origin.action] = .activity(name: name)
     case .timerCreated(let origin, let fireAt):
       open[origin.action] = .timer
       timers[origin.action] = fireAt
     case .subscribed(let origin, let channel, let name):
-      if !mailbox.subscribe(origin.action, channel: channel, name: name) {
+      if let taken = mailbox.subscribe(origin.action, channel: channel, name: name) {
+        if let call = taken.call { openCalls.insert(call) }
+      } else {
         open[origin.action] = .wait(channel, name: name)
       }
-    case .subOrchestrationScheduled(let origin, _, _, let instance, _):
-      open[origin.action] = .subOrchestration(instance)
+    case .subOrchestrationScheduled(let origin, _, _, let instance, _, let closePolicy):
+      open[origin.action] = .subOrchestration(instance, closePolicy)
+    case .messageSendRequested(let origin, _), .kvReadRequested(let origin, _, _):
+      open[origin.action] = .request
+    case .kvChanged(_, let change): apply(change)
     case .workCancelled(_, let target, _):
       if case .wait(let channel, let name) = open[target] {
         mailbox.cancel(target, channel: channel, name: name)
       }
       close(target)
     case .orchestrationCompleted, .orchestrationFailed, .orchestrationCancelled,
-      .orchestrationContinuedAsNew:
+      .orchestrationContinuedAsNew, .orchestrationTerminated:
       isEnded = true
-    case .orchestrationStarted, .detachedOrchestrationScheduled, .customStatusUpdated, .cancelIgnored:
+    case .orchestrationStarted, .detachedOrchestrationScheduled, .customStatusUpdated, .cancelIgnored,
+      .topicSubscribed, .topicUnsubscribed, .published, .patchRecorded:
       break
+    case .callAnswered(_, let call, _): openCalls.remove(call)
+    }
+  }
+
+  private mutating func apply(_ change: KVChange) {
+    switch change {
+    case .set(let key, _): kvKeys.insert(ExactText(key))
+    case .clear(let key): kvKeys.remove(ExactText(key))
+    case .clearAll: kvKeys = []
     }
   }
 
   private mutating func close(_ action: ActionID) {
     open[action] = nil
     timers[action] = nil
+  }
+}
+
+extension EventKind {
+  /// About what the event takes in a store: its payloads, and something for the rest.
+  var sizeEstimate: Int64 {
+    let bytes: Int =
+      switch self {
+      case .orchestrationStarted(_, _, let input, _): input.bytes.count
+      case .activityCompleted(_, let result), .subOrchestrationCompleted(_, let result),
+        .requestCompleted(_, let result):
+        result.bytes.count
+      case .activityFailed(_, let failure), .subOrchestrationFailed(_, let failure),
+        .requestFailed(_, let failure), .orchestrationFailed(let failure):
+        failure.sizeEstimate
+      case .messageReceived(_, _, let data), .callReceived(_, _, let data), .published(_, _, let data):
+        data.bytes.count
+      case .activityScheduled(_, _, let input, _), .subOrchestrationScheduled(_, _, _, _, let input, _),
+        .detachedOrchestrationScheduled(_, _, _, _, let input):
+        input.bytes.count
+      case .customStatusUpdated(_, let status): status?.bytes.count ?? 0
+      case .kvChanged(_, .set(_, let value)): value.bytes.count
+      case .messageSendRequested(_, let message): message.content.bytes
+      case .callAnswered(_, _, .completed(let result)): result.bytes.count
+      case .callAnswered(_, _, .failed(let failure)): failure.sizeEstimate
+      default: 0
+      }
+    return Int64(bytes) &+ 100
+  }
+}
+
+extension Failure {
+  var sizeEstimate: Int {
+    var total = 0
+    var next: Failure? = self
+    while let failure = next {
+      total +=
+        failure.message.utf8.count + (failure.details?.bytes.count ?? 0) + (failure.stack?.utf8.count ?? 0)
+      next = failure.cause
+    }
+    return total
+  }
+}
+
+extension SentMessage.Content {
+  fileprivate var bytes: Int {
+    switch self {
+    case .raised(_, _, let data): data.bytes.count
+    case .cancel(let reason): reason.utf8.count
+    }
   }
 }

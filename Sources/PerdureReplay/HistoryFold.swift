@@ -8,10 +8,10 @@ package struct HistoryFault: Error, Hashable, Sendable {
 }
 
 extension ExecutionState {
-  /// Checks a history and folds it. The history of a running execution: a terminal event may only be the
-  /// last.
+  /// Checks a history and folds it; `kv` is the state that the execution began with. The history of a running
+  /// execution: a terminal event may only be the last.
   package static func folding(
-    _ history: [Event], instance: InstanceID, execution: ExecutionID
+    _ history: [Event], instance: InstanceID, execution: ExecutionID, kv: [KVEntry] = []
   ) throws(HistoryFault) -> ExecutionState {
     guard let first = history.first else {
       throw HistoryFault(event: 0, message: "the history is empty")
@@ -23,6 +23,7 @@ extension ExecutionState {
     var state = ExecutionState(
       instance: instance, execution: execution, orchestration: name, version: version, parent: parent,
       at: first.at)
+    state.kvKeys = Set(kv.map { ExactText($0.key) })
     if history.allSatisfy({ $0.kind.isDelivered }) {
       // Every turn leaves an action or an end, so none has run.
       state.initial = history
@@ -81,16 +82,22 @@ private struct HistoryCheck {
     switch event.kind {
     case .orchestrationStarted:
       if event.id != 1 { throw HistoryFault(event: event.id, message: "a second OrchestrationStarted") }
-    case .activityScheduled(let origin, _, _): work[origin.action] = .activity
+    case .activityScheduled(let origin, _, _, _): work[origin.action] = .activity
     case .timerCreated(let origin, _): work[origin.action] = .timer
     case .subscribed(let origin, .event, _): work[origin.action] = .eventWait
     case .subscribed(let origin, .queue, _): work[origin.action] = .queueWait
-    case .subOrchestrationScheduled(let origin, _, _, _, _): work[origin.action] = .subOrchestration
+    case .subscribed(let origin, .topic, _): work[origin.action] = .topicWait
+    case .subscribed(let origin, .call, _): work[origin.action] = .callWait
+    case .messageSendRequested(let origin, _), .kvReadRequested(let origin, _, _):
+      work[origin.action] = .request
+    case .subOrchestrationScheduled(let origin, _, _, _, _, _): work[origin.action] = .subOrchestration
     case .activityCompleted(let action, _), .activityFailed(let action, _):
       try answer(action, .activity, by: event)
     case .timerFired(let action): try answer(action, .timer, by: event)
     case .subOrchestrationCompleted(let action, _), .subOrchestrationFailed(let action, _):
       try answer(action, .subOrchestration, by: event)
+    case .requestCompleted(let action, _), .requestFailed(let action, _):
+      try answer(action, .request, by: event)
     case .workCancelled(_, let target, let kind):
       guard work[target] == kind else {
         throw HistoryFault(event: event.id, message: "it cancels action \(target), which is no such work")

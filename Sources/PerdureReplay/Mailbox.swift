@@ -20,12 +20,15 @@ package struct Mailbox: Hashable, Sendable {
     package var channel: Channel
     package var name: String
     package var data: Payload
+    /// Of a call.
+    package var call: String?
 
-    package init(event: EventID, channel: Channel, name: String, data: Payload) {
+    package init(event: EventID, channel: Channel, name: String, data: Payload, call: String? = nil) {
       self.event = event
       self.channel = channel
       self.name = name
       self.data = data
+      self.call = call
     }
   }
 
@@ -45,15 +48,15 @@ package struct Mailbox: Hashable, Sendable {
     return nil
   }
 
-  /// An action began to wait. Answers whether it was served at once.
-  package mutating func subscribe(_ action: ActionID, channel: Channel, name: String) -> Bool {
+  /// An action began to wait. Answers the message that it takes at once; nil: it waits.
+  package mutating func subscribe(_ action: ActionID, channel: Channel, name: String) -> Kept? {
     let address = Address(channel: channel, name: name)
-    if kept[address]?.popFirst() != nil {
+    if let message = kept[address]?.popFirst() {
       if kept[address]?.isEmpty == true { kept[address] = nil }
-      return true
+      return message
     }
     waiting[address, default: FIFO()].append(action)
-    return false
+    return nil
   }
 
   /// A wait was given up; what comes later goes to the next one.

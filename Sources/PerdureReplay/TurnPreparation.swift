@@ -44,15 +44,20 @@ extension ExecutionState {
   /// Turns messages into events, in their order. Duplicates and strays are found here, and only here.
   ///
   /// - start: set for the first turn of an instance; becomes OrchestrationStarted.
-  package func prepare(_ incoming: [Incoming], start: InstanceStart?, now: TimestampMS) -> PreparedTurn {
+  package func prepare(
+    _ incoming: [Incoming], start: InstanceStart?, now: TimestampMS, limits: LimitSettings = LimitSettings()
+  ) -> PreparedTurn {
     var turn = PreparedTurn()
     var answered: Set<ActionID> = []
     var isCancelling = cancellationReason != nil || initial.contains { $0.kind.isCancellation }
     let at = max(now, lastEventAt, initial.last?.at ?? now)
     turn.lines = initial.map { PreparedTurn.Line(event: $0, source: nil, isStored: true) }
     var next = (initial.last?.id ?? lastEvent) + 1
+    var bytes = historyBytes
     func add(_ kind: EventKind, _ source: Incoming?) {
-      turn.lines.append(.init(event: Event(id: next, at: at, kind: kind), source: source))
+      bytes &+= kind.sizeEstimate
+      let isLate = next >= limits.lateEvents || bytes >= limits.lateBytes
+      turn.lines.append(.init(event: Event(id: next, at: at, kind: kind, isLate: isLate), source: source))
       next += 1
     }
     if let start {
@@ -61,7 +66,7 @@ extension ExecutionState {
           name: start.orchestration, version: version, input: start.input, parent: start.parent), nil)
     }
     for item in incoming {
-      if let kind = event(of: item), isNews(kind, &answered, &isCancelling) {
+      if let kind = event(of: item, at), isNews(kind, &answered, &isCancelling) {
         add(kind, item)
       } else {
         turn.strays.append(item)
@@ -71,7 +76,7 @@ extension ExecutionState {
   }
 
   /// The event that an item means for this execution; nil if it is for another one.
-  private func event(of item: Incoming) -> EventKind? {
+  private func event(of item: Incoming, _ at: TimestampMS) -> EventKind? {
     switch item {
     case .timerDue(let action): return .timerFired(action: action)
     case .activity(let finished, let execution, let outcome):
@@ -80,7 +85,15 @@ extension ExecutionState {
       switch message.kind {
       case .raised(let channel, let name, let data):
         return .messageReceived(channel: channel, name: name, data: data)
-      case .cancel(let reason): return .cancellationRequested(reason: reason)
+      case .call(let id, let name, let input): return .callReceived(call: id, name: name, input: input)
+      case .cancel(let reason, let graceMS):
+        return .cancellationRequested(reason: reason, deadline: graceMS.map { at &+ max($0, 0) })
+      case .requestEnded(let execution, let action, let outcome):
+        guard execution == self.execution else { return nil }
+        switch outcome {
+        case .completed(let result): return .requestCompleted(action: action, result: result)
+        case .failed(let failure): return .requestFailed(action: action, failure: failure)
+        }
       case .activityEnded(let execution, let action, let outcome):
         return execution == self.execution ? .activityEnded(action, outcome) : nil
       case .subOrchestrationEnded(let execution, let action, let outcome):
@@ -102,6 +115,8 @@ extension ExecutionState {
       return open[action]?.kind == .subOrchestration && answered.insert(action).inserted
     case .timerFired(let action):
       return open[action]?.kind == .timer && answered.insert(action).inserted
+    case .requestCompleted(let action, _), .requestFailed(let action, _):
+      return open[action]?.kind == .request && answered.insert(action).inserted
     case .cancellationRequested:
       defer { isCancelling = true }
       return !isCancelling

@@ -16,6 +16,8 @@ final class HostQueues: @unchecked Sendable {
   private let monitor = Monitor()
   private var turns = FIFO<TurnTicket>()
   private var activities = FIFO<ActivityTicket>()
+  /// What pollers call activities that they are to end.
+  private var cancelled: [Int64] = []
   private var pollers = 0
   private var isStopped = false
 
@@ -60,11 +62,20 @@ final class HostQueues: @unchecked Sendable {
     }
   }
 
+  /// An activity that was handed out by `poll` is no longer wanted.
+  func addCancelled(_ name: Int64) {
+    monitor.locked {
+      cancelled.append(name)
+      wakePollers()
+    }
+  }
+
   private func wakePollers() { if pollers > 0 { monitor.broadcast() } }
 
   struct Taken {
     var turns: [TurnTicket] = []
     var activities: [ActivityTicket] = []
+    var cancelled: [Int64] = []
     var isStopped = false
   }
 
@@ -77,8 +88,13 @@ final class HostQueues: @unchecked Sendable {
         while taken.activities.count < activitiesMax, let ticket = activities.popFirst() {
           taken.activities.append(ticket)
         }
+        if activitiesMax > 0 {
+          taken.cancelled = cancelled
+          cancelled = []
+        }
         let wants = turnsMax > 0 || activitiesMax > 0
-        if isStopped || !wants || !taken.turns.isEmpty || !taken.activities.isEmpty { return taken }
+        let hasAny = !taken.turns.isEmpty || !taken.activities.isEmpty || !taken.cancelled.isEmpty
+        if isStopped || !wants || hasAny { return taken }
         if monotonicNowNS() >= deadline { return taken }
         pollers += 1
         _ = monitor.wait(untilMonotonicNS: deadline)

@@ -10,14 +10,18 @@ import Synchronization
 package final class Hub: @unchecked Sendable {
   package let store: any Store
   package let clock = EngineClock()
+  package let limits: LimitSettings
   package let log: @Sendable (LogRecord) -> Void
   private let committerBox = Mutex<Committer?>(nil)
   private let runtimes = Mutex<[Runtime]>([])
   private let isClosed = Atomic(false)
   package let waits: WaitDesk
 
-  package init(store: any Store, log: @escaping @Sendable (LogRecord) -> Void) throws(StoreError) {
+  package init(
+    store: any Store, limits: LimitSettings = LimitSettings(), log: @escaping @Sendable (LogRecord) -> Void
+  ) throws(StoreError) {
     self.store = store
+    self.limits = limits
     self.log = log
     waits = WaitDesk(store: store)
     let committer = Committer(
@@ -73,9 +77,11 @@ package final class Hub: @unchecked Sendable {
     }
   }
 
-  /// Some runtime of this process would run such an instance.
-  package func serves(_ orchestration: String, _ version: String?) -> Bool {
-    runtimes.withLock { $0 }.contains { $0.serves(orchestration, version) }
+  /// Asks the code of an instance in a runtime of this process. false: none serves it.
+  package func ask(
+    _ snapshot: InstanceSnapshot, _ query: QueryRequest, asker: @escaping @Sendable (Outcome) -> Void
+  ) -> Bool {
+    runtimes.withLock { $0 }.contains { $0.ask(snapshot, query, asker: asker) }
   }
 
   /// A runtime handed work back.
@@ -93,67 +99,10 @@ package final class Hub: @unchecked Sendable {
 
   /// Routes what a commit did to those in this process who hold the instances.
   private func tell(_ landed: [(StoreEntry, StoreReceipt)]) {
-    let all = runtimes.withLock { $0 }
-    var news = News(runtimes: all)
-    for (entry, receipt) in landed {
-      switch (entry, receipt) {
-      case (.start(let start, let owner, _), _): news.started(start, owner)
-      case (_, .posted(let delivery)): news.delivered(delivery)
-      case (.turn(let commit), .turned(let turn)):
-        for delivery in turn.deliveries { news.delivered(delivery) }
-        // Two starts of one id in a turn: the first one is the instance, the other was refused.
-        var started = Set(turn.started.map { ExactText($0) })
-        for child in commit.starts where started.remove(ExactText(child.start.instance)) != nil {
-          news.started(child.start, child.owner)
-        }
-        if commit.scheduled.contains(where: { $0.claim == nil }) { news.hasUnheldWork = true }
-        if commit.status.isTerminal { waits.ended(commit.instance) }
-      case (.delete, .deleted(let instances)):
-        news.deleted(instances)
-        for instance in instances { waits.ended(instance) }
-      case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _):
-        news.hasUnheldWork = all.count > 1
-      default: break
-      }
-    }
+    var news = News(runtimes: runtimes.withLock { $0 })
+    for (entry, receipt) in landed { news.add(entry, receipt) }
     news.send()
-  }
-}
-
-/// Inputs for the runtimes of a process, gathered over one commit.
-private struct News {
-  private let runtimes: [Runtime]
-  private var inputs: [[RuntimeInput]]
-  var hasUnheldWork = false
-
-  init(runtimes: [Runtime]) {
-    self.runtimes = runtimes
-    inputs = Array(repeating: [], count: runtimes.count)
-  }
-
-  mutating func started(_ start: InstanceStart, _ owner: NodeID?) { add(.instanceStarted(start), to: owner) }
-
-  mutating func delivered(_ delivery: Delivery) {
-    add(.messageStored(delivery.instance, delivery.message), to: delivery.owner)
-  }
-
-  mutating func deleted(_ instances: [InstanceID]) {
-    for index in inputs.indices { inputs[index].append(.instancesDeleted(instances)) }
-  }
-
-  private mutating func add(_ input: RuntimeInput, to owner: NodeID?) {
-    guard let index = runtimes.firstIndex(where: { $0.node == owner }), owner != nil else {
-      hasUnheldWork = true
-      return
-    }
-    inputs[index].append(input)
-  }
-
-  func send() {
-    for (runtime, inputs) in zip(runtimes, inputs) {
-      let all = hasUnheldWork ? inputs + [.storeChanged(byOthers: false)] : inputs
-      if !all.isEmpty { runtime.inputs.addQuietly(contentsOf: all) }
-    }
+    for instance in news.watched { waits.changed(instance) }
   }
 }
 

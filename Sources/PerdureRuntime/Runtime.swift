@@ -5,13 +5,20 @@ import Synchronization
 
 package enum RuntimeInput: Sendable {
   case start
-  case instanceStarted(InstanceStart)
+  case instanceStarted(InstanceStart, createdAt: TimestampMS)
+  /// Also terminated ones: nothing of them goes on.
   case instancesDeleted([InstanceID])
+  case instanceChanged(InstanceID)
+  /// Work may have been cancelled that runs here.
+  case checkClaims
   case messageStored(InstanceID, InboxMessage)
   case storeChanged(byOthers: Bool)
   case turnAnswered(TurnRequest, TurnAnswer)
   case turnFailed(TurnRequest, Failure)
   case activityEnded(ActivityTicket, Outcome)
+  case activityDeferred(ActivityTicket)
+  case activityBeat(ActivityTicket, Payload)
+  case claimsLost([ActivityKey: ActivityClaim])
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
   case foundMessages(InstanceID, [InboxMessage])
@@ -33,6 +40,7 @@ package enum RuntimeError: Error, Hashable, Sendable {
 package final class Runtime: @unchecked Sendable {
   package let hub: Hub
   package let settings: RuntimeSettings
+  package var limits: LimitSettings { hub.limits }
   let inputs = WorkQueue<RuntimeInput>()
   let reads = WorkQueue<@Sendable () -> Void>()
   let hosts: HostQueues
@@ -102,6 +110,17 @@ package final class Runtime: @unchecked Sendable {
     if let refusal { throw refusal }
   }
 
+  /// Bounds what this runtime does of one activity, registered or yet to be.
+  package func limitActivity(_ name: String, _ limits: ActivityLimits) throws(RuntimeError) {
+    let isNew = registered.withLock { state in
+      if state.stage == .new { state.registry.limit(name, limits) }
+      return state.stage == .new
+    }
+    guard isNew else {
+      throw .wrongStage("limits of activity '\(name)' must be set before the runtime is started")
+    }
+  }
+
   // MARK: Life
 
   package func start() throws(RuntimeError) {
@@ -111,8 +130,9 @@ package final class Runtime: @unchecked Sendable {
     }
     guard stage == .new else { throw .wrongStage("the runtime was started before") }
     let node: NodeID
+    let service = registered.withLock { $0.registry.service(settings) }
     do throws(StoreError) {
-      node = try hub.store.join()
+      node = try hub.store.join(serving: service)
     } catch {
       registered.withLock { $0.stage = .new }
       throw .store(error)
@@ -214,7 +234,40 @@ package final class Runtime: @unchecked Sendable {
   package struct Polled: Sendable {
     package var turns: [TurnTicket]
     package var activities: [ActivityTicket]
+    /// What the caller of `watch` calls activities that are no longer wanted.
+    package var cancelled: [Int64]
     package var isStopped: Bool
+  }
+
+  /// Lets `poll` tell under this name when an activity that it handed out is no longer wanted.
+  package func watch(_ ticket: ActivityTicket, as name: Int64) {
+    _ = ticket.onCancel { [hosts] in hosts.addCancelled(name) }
+  }
+
+  /// Asks the code of an instance, as far as its history goes. `asker` is called once, unless the host never
+  /// answers.
+  ///
+  /// false: no function is registered for it, or nothing runs here.
+  func ask(
+    _ snapshot: InstanceSnapshot, _ query: QueryRequest, asker: @escaping @Sendable (Outcome) -> Void
+  ) -> Bool {
+    let row = snapshot.description
+    let version = registered.withLock { state in
+      state.stage == .running ? state.registry.resolve(row.orchestration, row.version) : nil
+    }
+    guard let version else { return false }
+    let events = snapshot.history.filter { $0.kind.isDelivered }
+    var request = TurnRequest(
+      turn: 0, instance: row.instance, execution: row.execution, orchestration: row.orchestration,
+      version: version, from: 0, replayed: events.last?.id ?? 0, events: events)
+    request.patches = snapshot.history.compactMap { event in
+      if case .patchRecorded(_, let patch) = event.kind { patch } else { nil }
+    }
+    request.kv = snapshot.kv
+    request.query = query
+    guard let function = function(for: request) else { return false }
+    hosts.add(TurnTicket(request, self, asker: asker), function)
+    return true
   }
 
   /// Pull mode: waits for turns and activities whose names were registered for it.
@@ -222,7 +275,18 @@ package final class Runtime: @unchecked Sendable {
     let timeoutNS = max(0, min(timeoutMS, 1 << 40)) * 1_000_000
     let taken = hosts.poll(
       turnsMax: turnsMax, activitiesMax: activitiesMax, untilMonotonicNS: monotonicNowNS() + timeoutNS)
-    return Polled(turns: taken.turns, activities: taken.activities, isStopped: taken.isStopped)
+    return Polled(
+      turns: taken.turns, activities: taken.activities, cancelled: taken.cancelled, isStopped: taken.isStopped
+    )
+  }
+}
+
+extension Registry {
+  /// What other processes can read of it.
+  fileprivate func service(_ settings: RuntimeSettings) -> NodeService {
+    NodeService(
+      orchestrations: orchestrations, activities: activities, tags: settings.activityTags,
+      takesUntagged: settings.takesUntagged)
   }
 }
 

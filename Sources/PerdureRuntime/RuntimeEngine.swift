@@ -16,18 +16,26 @@ final class RuntimeEngine: @unchecked Sendable {
     self.runtime = runtime
     self.node = node
     hub = runtime.hub
-    let settings = DispatchSettings(
-      node: node, activitySlots: runtime.settings.activitySlots, cacheIsOn: runtime.settings.isCaching,
-      cachedInstances: runtime.settings.cachedInstances)
+    let given = runtime.settings
+    var settings = DispatchSettings(
+      node: node, activitySlots: given.activitySlots, cacheIsOn: given.isCaching,
+      cachedInstances: given.cachedInstances)
+    settings.filter = ActivityFilter(
+      names: [], tags: given.activityTags, takesUntagged: given.takesUntagged, sessionsMax: given.sessionsMax,
+      sessionIdleMS: given.sessionIdleMS)
+    settings.activityGraceMS = given.activityGraceMS
+    settings.failsNondeterminism = given.failsNondeterminism
+    settings.limits = hub.limits
     dispatcher = Dispatcher(settings: settings, registry: registry)
   }
 
   func run() {
     while !isDone {
-      let deadline = dispatcher.nextDeadline.map { hub.clock.monotonicNS(at: $0) }
+      let due = dispatcher.nextDeadline
+      let deadline = due.map { hub.clock.monotonicNS(at: $0) }
       guard let inputs = runtime.inputs.take(untilMonotonicNS: deadline) else { break }
       let now = hub.clock.now()
-      if let due = dispatcher.nextDeadline, due <= now { dispatcher.tick(now: now) }
+      if let due, due <= now { dispatcher.tick(now: now) }
       for input in inputs { handle(input, now) }
       for effect in dispatcher.takeEffects() { perform(effect, now) }
       if !writes.isEmpty {
@@ -42,7 +50,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private func handle(_ input: RuntimeInput, _ now: TimestampMS) {
     switch input {
     case .start: dispatcher.start(now: now)
-    case .instanceStarted(let start): dispatcher.instanceStarted(start, now: now)
+    case .instanceStarted(let start, let createdAt):
+      dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
     case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)
@@ -53,10 +62,17 @@ final class RuntimeEngine: @unchecked Sendable {
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
       // Another ticket: the instance was deleted and started anew while this one ran.
-      guard running[ticket.task.key] === ticket else { return }
-      running[ticket.task.key] = nil
-      let token = ticket.task.claim?.token ?? 0
-      _ = dispatcher.activityEnded(ticket.task.key, token: token, outcome, now: now)
+      guard takeBack(ticket) else { return }
+      _ = dispatcher.activityEnded(ticket.task.key, token: ticket.token, outcome, now: now)
+    case .activityDeferred(let ticket):
+      guard takeBack(ticket) else { return }
+      _ = dispatcher.activityDeferred(ticket.task.key, token: ticket.token, now: now)
+    case .activityBeat(let ticket, let details):
+      guard running[ticket.task.key] === ticket else { return ticket.cancel() }
+      if !dispatcher.activityBeat(ticket.task.key, token: ticket.token, details, now: now) { ticket.cancel() }
+    case .claimsLost(let claims): dispatcher.claimsLost(claims, now: now)
+    case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
+    case .checkClaims: dispatcher.checkClaims()
     case .wrote(let write, let outcome): dispatcher.wrote(write, outcome, now: now)
     case .loaded(let instance, let result): dispatcher.loaded(instance, result, now: now)
     case .foundMessages(let instance, let messages):
@@ -67,16 +83,25 @@ final class RuntimeEngine: @unchecked Sendable {
     }
   }
 
+  private func takeBack(_ ticket: ActivityTicket) -> Bool {
+    guard running[ticket.task.key] === ticket else { return false }
+    running[ticket.task.key] = nil
+    return true
+  }
+
   private func perform(_ effect: Effect, _ now: TimestampMS) {
     switch effect {
     case .runTurn(let request): runTurn(request)
-    case .runActivity(let task): runActivity(task)
+    case .runActivity(let task): runActivity(task, now)
     case .cancelActivity(let key): running[key]?.cancel()
     case .write(let write): enqueue(write, now)
     case .load(let instance): read { $0.load(instance) }
     case .loadInbox(let instance, let after): read { $0.inbox(instance, after) }
+    case .checkClaims(let claims): read { $0.lost(claims) }
     case .findDue: read { [node] in $0.due(node, now) }
-    case .findNextDue: read { $0.nextDue(now) }
+    case .findNextDue:
+      let lookedAt = min(dispatcher.lookedAt, now)
+      read { $0.nextDue(lookedAt) }
     case .log(let record): hub.log(record)
     case .stopped: isDone = true
     }
@@ -92,8 +117,8 @@ final class RuntimeEngine: @unchecked Sendable {
     runtime.hosts.add(TurnTicket(request, runtime), function)
   }
 
-  private func runActivity(_ task: ActivityTask) {
-    let ticket = ActivityTicket(task, runtime)
+  private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
+    let ticket = ActivityTicket(task, runtime, now: now)
     running[task.key] = ticket
     guard let function = runtime.function(for: task) else {
       let failure = Failure(
@@ -120,89 +145,6 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 }
 
-/// Reads for the engine thread, on the reader thread.
-struct RuntimeReader: Sendable {
-  let hub: Hub
-
-  private var store: any Store { hub.store }
-
-  func load(_ instance: InstanceID) -> RuntimeInput {
-    do throws(StoreError) {
-      guard let snapshot = try store.load(instance) else { return .loaded(instance, .missing) }
-      return .loaded(instance, .snapshot(snapshot))
-    } catch {
-      guard error.code == .corrupt else { return .loaded(instance, .failed(error.message)) }
-      // The row may be sound where the history is not.
-      do throws(StoreError) {
-        let revision = try store.describe(instance)?.revision
-        return .loaded(instance, revision.map { .unreadable(error.message, $0) } ?? .missing)
-      } catch { return .loaded(instance, .failed(error.message)) }
-    }
-  }
-
-  func inbox(_ instance: InstanceID, _ after: MessageSequence) -> RuntimeInput {
-    do throws(StoreError) {
-      return .foundMessages(instance, try store.inbox(of: instance, after: after))
-    } catch { return .loaded(instance, .failed(error.message)) }
-  }
-
-  func due(_ node: NodeID, _ now: TimestampMS) -> RuntimeInput {
-    // Whoever reaps a node must say so: the next one to look finds nothing to reap.
-    if let reaped = try? store.reapNodes(), reaped > 0 { hub.tellUnheldWork() }
-    let instances = (try? store.dueInstances(ownedBy: node, now: now, limit: Limits.pageRows)) ?? []
-    return .foundDue(instances)
-  }
-
-  func nextDue(_ now: TimestampMS) -> RuntimeInput {
-    do throws(StoreError) {
-      return .nextDueFound(try store.nextDue(after: now))
-    } catch { return .nextDueFound(now + 1_000) }
-  }
-}
-
-extension Write {
-  fileprivate func entry(node: NodeID, now: TimestampMS) -> StoreEntry {
-    switch self {
-    case .turn(let commit): .turn(commit)
-    case .claimInstances(let orchestrations, let limit):
-      .claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
-    case .claimInstance(let instance): .claimInstance(node: node, instance: instance)
-    case .claimActivities(let activities, let limit):
-      .claimActivities(node: node, activities: activities, limit: limit, now: now)
-    case .releaseInstances(let instances): .releaseInstances(node: node, instances: instances)
-    case .releaseActivities(let tasks):
-      .releaseActivities(
-        tasks.compactMap { task in task.claim.map { ClaimedActivity(key: task.key, claim: $0) } })
-    case .releaseUnheldActivities(let held):
-      .releaseUnheldActivities(
-        node: node, held: held.map { ClaimedActivity(key: $0.key, claim: $0.value) })
-    case .activityEnded(let key, let claim, let outcome):
-      .activityEnded(key, claim: claim, outcome: outcome, now: now)
-    case .quarantine(let instance, let revision, let failure):
-      .quarantine(instance, revision: revision, failure: failure, now: now)
-    }
-  }
-}
-
-extension WriteOutcome {
-  fileprivate init(_ result: Committer.Result) {
-    switch result {
-    case .failed(let error): self = .failed(message: error.message, isTransient: error.isTransient)
-    case .answered(.success(let receipt)):
-      switch receipt {
-      // The hub tells us of children that are ours, with everybody else's.
-      case .turned(let turn): self = .turned(hasWaitingMessages: turn.hasWaitingMessages)
-      case .instances(let instances): self = .instances(instances)
-      case .activities(let tasks): self = .activities(tasks)
-      case .done, .posted, .deleted: self = .done
-      }
-    case .answered(.failure(let refusal)):
-      switch refusal {
-      case .notFound: self = .notFound
-      case .owned: self = .owned
-      case .failed(let error): self = .failed(message: error.message, isTransient: error.isTransient)
-      case .conflict, .alreadyExists, .wrongStatus, .staleClaim, .isChild, .inboxFull: self = .conflict
-      }
-    }
-  }
+extension ActivityTicket {
+  fileprivate var token: Int64 { task.claim?.token ?? 0 }
 }

@@ -18,10 +18,13 @@ package final class TurnTicket: Sendable {
   package let request: TurnRequest
   private let runtime: Runtime
   private let isDone = Atomic(false)
+  /// Of a query: who asks.
+  private let asker: (@Sendable (Outcome) -> Void)?
 
-  init(_ request: TurnRequest, _ runtime: Runtime) {
+  init(_ request: TurnRequest, _ runtime: Runtime, asker: (@Sendable (Outcome) -> Void)? = nil) {
     self.request = request
     self.runtime = runtime
+    self.asker = asker
   }
 
   package func answer(_ answer: TurnAnswer) -> TicketAnswer {
@@ -32,10 +35,21 @@ package final class TurnTicket: Sendable {
       let failed = fail(Failure(type: FailureType.protocolViolation, message: message))
       return if case .taken = failed { .refused(message) } else { failed }
     }
-    return post(.turnAnswered(request, answer))
+    guard let asker else { return post(.turnAnswered(request, answer)) }
+    guard case .query(let outcome) = answer else { return .stale }
+    return tell(asker, outcome)
   }
 
-  package func fail(_ failure: Failure) -> TicketAnswer { post(.turnFailed(request, failure)) }
+  package func fail(_ failure: Failure) -> TicketAnswer {
+    guard let asker else { return post(.turnFailed(request, failure)) }
+    return tell(asker, .failed(failure))
+  }
+
+  private func tell(_ asker: @Sendable (Outcome) -> Void, _ outcome: Outcome) -> TicketAnswer {
+    guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
+    asker(outcome)
+    return .taken
+  }
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
@@ -46,23 +60,64 @@ package final class TurnTicket: Sendable {
 /// An activity that is out at a host: to be answered exactly once.
 package final class ActivityTicket: Sendable {
   package let task: ActivityTask
+  /// When the first of its time limits ends the attempt.
+  package let deadline: TimestampMS?
   private let runtime: Runtime
   private let isDone = Atomic(false)
   private let cancelled = Atomic(false)
+  private let listener = Mutex<(@Sendable () -> Void)?>(nil)
 
-  init(_ task: ActivityTask, _ runtime: Runtime) {
+  init(_ task: ActivityTask, _ runtime: Runtime, now: TimestampMS) {
     self.task = task
     self.runtime = runtime
+    deadline = soonest(task.closeBy, task.options.startToCloseMS.map { now &+ $0 })
   }
 
+  package var limits: LimitSettings { runtime.limits }
+
   /// The result is no longer wanted.
-  package var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+  package var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
 
-  func cancel() { cancelled.store(true, ordering: .relaxed) }
+  func cancel() {
+    guard !cancelled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    take()?()
+  }
 
-  package func end(_ outcome: Outcome) -> TicketAnswer {
-    guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
+  /// Calls `listener` once, when the result is no longer wanted; now if that is so already. It must not
+  /// block. false: there is one already, or the ticket is answered.
+  package func onCancel(_ listener: @escaping @Sendable () -> Void) -> Bool {
+    let isTaken = self.listener.withLock { place in
+      guard place == nil, !isDone.load(ordering: .acquiring) else { return false }
+      place = listener
+      return true
+    }
+    if isTaken, isCancelled { take()?() }
+    return isTaken
+  }
+
+  /// Lets go of the listener; the caller may call it.
+  private func take() -> (@Sendable () -> Void)? {
+    listener.withLock { place in
+      defer { place = nil }
+      return place
+    }
+  }
+
+  package func end(_ outcome: Outcome) -> TicketAnswer { post(.activityEnded(self, outcome)) }
+
+  /// The attempt goes on elsewhere.
+  package func `defer`() -> TicketAnswer { post(.activityDeferred(self)) }
+
+  /// Progress. `.stale`: the result is no longer wanted.
+  package func beat(_ details: Payload) -> TicketAnswer {
+    if isDone.load(ordering: .relaxed) { return .isGone }
+    return !isCancelled && runtime.post(.activityBeat(self, details)) ? .taken : .stale
+  }
+
+  private func post(_ input: RuntimeInput) -> TicketAnswer {
+    guard !isDone.exchange(true, ordering: .acquiringAndReleasing) else { return .isGone }
+    _ = take()
     let isWanted = !isCancelled
-    return runtime.post(.activityEnded(self, outcome)) && isWanted ? .taken : .stale
+    return runtime.post(input) && isWanted ? .taken : .stale
   }
 }

@@ -1,19 +1,33 @@
 package import PerdureModel
 package import PerdureStore
 
-/// Those who wait for the end of an instance. Answers come on a thread of its own, which starts with the
-/// first wait.
+/// Those who wait for something of an instance: its end, a new custom status, the answer to a call or a
+/// query. Answers come on a thread of its own, which starts with the first wait.
 package final class WaitDesk: @unchecked Sendable {
   package enum Answer: Sendable {
-    case ended(InstanceDescription)
+    /// It has ended; or its custom status is as new as was wanted.
+    case reached(InstanceDescription)
+    /// A call or a query.
+    case answered(Outcome)
     case timedOut
     case notFound
     case closed
     case failed(StoreError)
   }
 
+  package enum Condition: Hashable, Sendable {
+    case ended
+    /// A custom status with a higher version, or the end.
+    case status(after: Int64)
+    /// The answer to a call, or the end without one.
+    case call(String)
+    /// What `resolve` says.
+    case told
+  }
+
   private struct Wait {
     var id: UInt64
+    var condition: Condition
     var answer: @Sendable (Answer) -> Void
     var group: ObjectIdentifier
   }
@@ -36,27 +50,41 @@ package final class WaitDesk: @unchecked Sendable {
   ///
   /// - group: whose wait it is; `abandon` ends all waits of one group.
   /// - deadlineNS: monotonic; nil for none.
+  /// - Returns: the number of the wait; nil: the desk is closed, and `answer` is never called.
   package func wait(
-    for instance: InstanceID, untilMonotonicNS deadlineNS: Int64?, group: AnyObject,
-    answer: @escaping @Sendable (Answer) -> Void
-  ) -> Bool {
+    for instance: InstanceID, _ condition: Condition = .ended, untilMonotonicNS deadlineNS: Int64?,
+    group: AnyObject, answer: @escaping @Sendable (Answer) -> Void
+  ) -> UInt64? {
     monitor.locked {
-      if isClosed { return false }
+      if isClosed { return nil }
       if !hasThread {
         hasThread = startThread { [self] in run() }
-        if !hasThread { return false }
+        if !hasThread { return nil }
       }
       waitCount += 1
-      let wait = Wait(id: waitCount, answer: answer, group: ObjectIdentifier(group))
+      let wait = Wait(
+        id: waitCount, condition: condition, answer: answer, group: ObjectIdentifier(group))
       waits[ExactText(instance), default: []].append(wait)
       if let deadlineNS { deadlines.insert((instance, wait.id), at: deadlineNS) }
-      due.append(instance)
+      if condition != .told { due.append(instance) }
       monitor.signal()
-      return true
+      return wait.id
     }
   }
 
-  func ended(_ instance: InstanceID) {
+  /// Answers one wait, on the caller's thread.
+  package func resolve(_ instance: InstanceID, _ id: UInt64, _ answer: Answer) {
+    let wait = monitor.locked { remove([id], of: instance).first }
+    wait?.answer(answer)
+  }
+
+  /// Ends a wait without an answer.
+  package func forget(_ instance: InstanceID, _ id: UInt64) {
+    monitor.locked { _ = remove([id], of: instance) }
+  }
+
+  /// Something happened to an instance that somebody may wait for.
+  func changed(_ instance: InstanceID) {
     monitor.locked {
       guard waits[ExactText(instance)] != nil else { return }
       due.append(instance)
@@ -145,30 +173,49 @@ package final class WaitDesk: @unchecked Sendable {
   }
 
   private func look(at instance: InstanceID) {
-    let known = monitor.locked { waits[ExactText(instance)] == nil ? nil : waitCount }
-    guard let known else { return }
-    let answer: Answer
+    let open = monitor.locked { waits[ExactText(instance)] ?? [] }.filter { $0.condition != .told }
+    guard !open.isEmpty else { return }
+    var answers: [(id: UInt64, answer: Answer)] = []
     do throws(StoreError) {
-      guard let description = try store.describe(instance) else {
-        return tell(instance, .notFound, upTo: known)
+      let description = try store.describe(instance)
+      for wait in open {
+        if let answer = try answer(wait.condition, instance, description) {
+          answers.append((wait.id, answer))
+        }
       }
-      guard description.status.isTerminal else { return }
-      answer = .ended(description)
     } catch {
-      answer = error.code == .closed ? .closed : .failed(error)
+      let answer: Answer = error.code == .closed ? .closed : .failed(error)
+      answers = open.map { ($0.id, answer) }
     }
-    tell(instance, answer, upTo: known)
+    for (id, answer) in answers { resolve(instance, id, answer) }
   }
 
-  /// A wait that began after the look may be for an instance that was started in between: it gets a look of
-  /// its own.
-  private func tell(_ instance: InstanceID, _ answer: Answer, upTo known: UInt64) {
-    let told = monitor.locked {
-      let all = waits.removeValue(forKey: ExactText(instance)) ?? []
-      let later = all.filter { $0.id > known }
-      if !later.isEmpty { waits[ExactText(instance)] = later }
-      return all.filter { $0.id <= known }
+  /// nil: it is to wait on.
+  private func answer(
+    _ condition: Condition, _ instance: InstanceID, _ description: InstanceDescription?
+  ) throws(StoreError) -> Answer? {
+    guard let description else { return .notFound }
+    let hasEnded = description.status.isTerminal
+    switch condition {
+    case .told: return nil
+    case .ended: return hasEnded ? .reached(description) : nil
+    case .status(let version):
+      return hasEnded || description.customStatusVersion > version ? .reached(description) : nil
+    case .call(let call):
+      switch try store.callState(of: instance, call: call) {
+      case .answered(let outcome): return .answered(outcome)
+      case .waiting: return hasEnded ? .reached(description) : nil
+      // The instance that was called is gone, and another one has its id.
+      case .unknown: return .notFound
+      }
     }
-    for wait in told { wait.answer(answer) }
+  }
+
+  /// Takes waits out. The monitor is locked.
+  private func remove(_ ids: [UInt64], of instance: InstanceID) -> [Wait] {
+    let all = waits[ExactText(instance)] ?? []
+    let rest = all.filter { !ids.contains($0.id) }
+    waits[ExactText(instance)] = rest.isEmpty ? nil : rest
+    return all.filter { ids.contains($0.id) }
   }
 }

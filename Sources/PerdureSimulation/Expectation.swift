@@ -1,3 +1,5 @@
+import PerdureModel
+
 /// What a program may come to, computed from its text alone: no engine, no host.
 ///
 /// Races make several answers possible; a set that grows beyond `limit` says nothing any more.
@@ -27,11 +29,15 @@ struct Expectation: Hashable, Sendable {
   private static func of(_ step: Step, round: Int, in programs: [Program]) -> Expectation {
     func only(_ value: Int) -> Expectation { Expectation(values: [value], mayFail: false) }
     switch step {
-    case .activity(_, let input): return only(input + round + 1)
-    case .refusedActivity, .fail: return Expectation(values: [], mayFail: true)
-    case .timer, .status, .detached: return only(0)
+    case .activity(let work):
+      let prospects = work.prospects(round: round)
+      return Expectation(
+        values: prospects.succeeds ? [work.number + round + 1] : [], mayFail: prospects.fails)
+    case .fail: return Expectation(values: [], mayFail: true)
+    case .timer, .status, .detached, .loose, .count, .clear, .unsubscribe, .publish, .patch: return only(0)
     case .message: return only(1)
-    case .child(let child): return of(child, in: programs)
+    case .send, .cancelOther, .readKV: return Expectation(values: [0], mayFail: true)
+    case .child(let child, _): return of(child, in: programs)
     case .namedChild(let child, _):
       var expected = of(child, in: programs)
       expected.mayFail = true

@@ -5,6 +5,8 @@ struct Host {
   private struct Live {
     var instance: InstanceID
     var execution: ExecutionID
+    /// The last that ran it.
+    var turn: Int64
     var code: Interpreter
   }
 
@@ -19,9 +21,12 @@ struct Host {
     self.capacity = capacity
   }
 
-  mutating func run(_ request: TurnRequest) -> TurnAnswer {
+  /// - isNew: code that is built now has the change that `Step.patch` speaks of.
+  mutating func run(_ request: TurnRequest, isNew: Bool) -> TurnAnswer {
     let index = live.firstIndex { $0.instance == request.instance }
-    let known = index.map { live.remove(at: $0) }
+    // A turn that the engine gave up may end after a later one of the instance: that one's code stays.
+    let isLate = index.map { live[$0].turn > request.turn } ?? false
+    let known = isLate ? nil : index.map { live.remove(at: $0) }
     let code: Interpreter
     if request.from > 0 {
       guard let known, known.execution == request.execution, known.code.consumed == request.from else {
@@ -30,26 +35,50 @@ struct Host {
       code = known.code
     } else {
       guard let program = Program.index(of: request.orchestration) else { return .miss }
-      code = Interpreter(programs[program])
+      code = Interpreter(programs[program], request, isNew: isNew)
     }
-    var result = code.run(request.events)
-    guard result.end == nil, capacity > 0 else {
+    var result = code.run(request)
+    guard result.end == nil, capacity > 0, !isLate else {
       result.retained = false
       return .ran(result)
     }
-    live.append(Live(instance: request.instance, execution: request.execution, code: code))
+    live.append(
+      Live(instance: request.instance, execution: request.execution, turn: request.turn, code: code))
     if live.count > capacity { live.removeFirst() }
     return .ran(result)
   }
 
   /// The host lost the code of an instance.
   mutating func forget(_ instance: InstanceID) { live.removeAll { $0.instance == instance } }
+}
 
-  /// What an activity answers: the number that it was given, and 1.
-  static func outcome(of task: ActivityTask) -> Outcome {
-    if task.name == Program.refusingActivity {
-      return .failed(Failure(type: "Refused", message: "no", isNonRetryable: true))
+/// An activity at a host, or completed from elsewhere.
+final class Attempt {
+  let task: ActivityTask
+  /// The host was told that nobody waits for it.
+  var isCancelled = false
+  /// The host has answered.
+  var isDone = false
+
+  init(_ task: ActivityTask) { self.task = task }
+
+  var kind: Work.Kind? { Work.Kind(rawValue: task.name) }
+  var number: Int { Int(task.input.text) ?? 0 }
+
+  /// What the host answers, if it does: the number that it was given, and 1.
+  var outcome: Outcome {
+    switch kind {
+    case .refuse: .failed(Failure(type: "Refused", message: "no", isNonRetryable: true))
+    case .flaky where isEarly: .failed(Work.failure(number))
+    default: Self.result(number)
     }
-    return .completed(Payload(String((Int(task.input.text) ?? 0) + 1)))
+  }
+
+  static func result(_ number: Int) -> Outcome { .completed(Payload(String(number + 1))) }
+
+  /// It is one of those that do not succeed.
+  var isEarly: Bool {
+    guard let kind, let needed = Work.failures(kind, number) else { return true }
+    return task.failures < needed
   }
 }

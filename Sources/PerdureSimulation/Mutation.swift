@@ -33,4 +33,39 @@ package enum Mutation: String, Sendable, CaseIterable {
   case answerWrong
   /// Code built anew does something else than the first time.
   case replayDiffers
+
+  /// A failed attempt is not counted.
+  case retryUncounted
+  /// The pause before another attempt is skipped.
+  case retryEarly
+  /// What an attempt said of its progress is not kept.
+  case loseHeartbeats
+  /// Activities are ended for want of time although somebody runs them.
+  case expireTheClaimed
+  /// An old token ends a new attempt.
+  case takeStaleTokens
+  /// The parent of a terminated child is not told.
+  case terminateSilently
+  /// A turn that was under way lands on a suspended instance.
+  case loseTheSuspension
+  /// What is kept for an instance that is yet to be started is lost.
+  case dropKept
+  /// Code that is built anew begins with the values of now.
+  case wrongBase
+  /// Continue-as-new begins without values.
+  case forgetValues
+  /// A second answer to a call counts.
+  case answerTwice
+  /// An instance that gives way leaves its messages to the next.
+  case restartWithOldMessages
+  /// Children of a parent that ended go on.
+  case ignoreClosePolicies
+  /// A published message comes twice.
+  case publishTwice
+  /// A delayed start does not wait.
+  case startEarly
+  /// A sender is not told what became of its message.
+  case forgetTheSender
+  /// A second start with a key makes a second instance.
+  case ignoreDedupKeys
 }

@@ -3,18 +3,30 @@ import PerdureModel
 /// Orchestration code as data, so that a host can run it, and a checker can tell what it may answer, without
 /// each other.
 indirect enum Step: Hashable, Sendable {
-  /// Result: the input and 1.
-  case activity(Int, input: Int)
-  /// An activity that fails for good.
-  case refusedActivity(input: Int)
+  /// Result: the number, the round and 1.
+  case activity(Work)
   case timer(milliseconds: Int64)
-  /// Result: 1, whatever the message says.
+  /// Result: 1, whatever the message says. A topic is subscribed to first, a call is answered.
   case message(Channel, name: Int)
-  case child(Int)
+  case child(Int, ParentClosePolicy)
   /// A child under an id that others use too.
   case namedChild(Int, id: Int)
   case detached(Int)
+  /// Begun, and not waited for.
+  case loose(Step)
   case status(Int)
+  /// To another instance, or itself.
+  case send(InstanceID, Channel, name: Int, isKept: Bool)
+  case cancelOther(InstanceID)
+  case readKV(InstanceID, key: Int)
+  /// Adds 1 to the value of a key.
+  case count(key: Int)
+  /// nil: all keys.
+  case clear(key: Int?)
+  case unsubscribe(Int)
+  case publish(Int)
+  /// New code counts once more; old code, and instances that began with it, do not.
+  case patch(Int)
   case fail
   case sequence([Step])
   case all([Step])
@@ -25,19 +37,21 @@ indirect enum Step: Hashable, Sendable {
 }
 
 /// What the code does when it is asked to cancel itself. Its open work is cancelled in any case.
-enum CancelPolicy: Hashable, Sendable {
+enum CancelPolicy: Hashable, Sendable, CaseIterable {
   /// Lets the cancellation pass.
   case pass
   /// Runs one more activity first.
   case cleanUp
   /// Answers a value all the same.
   case complete
+  /// Waits for an event.
+  case linger
+  /// Continues as new, once, and then lingers.
+  case renew
 }
 
 struct Program: Hashable, Sendable {
   static let rescued = 1_000
-  static let activityNames = ["add", "slow", "rare"]
-  static let refusingActivity = "refuse"
 
   var body: Step
   /// Executions until it ends: continue-as-new between them.
@@ -48,81 +62,37 @@ struct Program: Hashable, Sendable {
   static func index(of name: String) -> Int? { Int(name.dropFirst()) }
   static func messageName(_ index: Int) -> String { "m\(index)" }
   static func sharedInstance(_ index: Int) -> InstanceID { "shared-\(index)" }
+  static func root(_ index: Int) -> InstanceID { "i\(index)" }
+  static func key(_ index: Int) -> String { "k\(index)" }
+
+  /// What the code answers to a call: by its id, now and then twice, of which the first counts.
+  static func answers(to call: String) -> [Outcome] {
+    let number = Int(call.split(separator: "-").last ?? "") ?? 0
+    let first: Outcome =
+      number % 4 == 1
+      ? .failed(Failure(type: FailureType.callRejected, message: "no")) : .completed(Payload("\(number)"))
+    return number % 3 == 0 ? [first, .completed(Payload("\"again\""))] : [first]
+  }
 }
 
 /// Where a program stands between executions: its input.
 struct ProgramInput: Hashable, Sendable {
   var round: Int
   var sum: Int
+  /// It continued as new because it was asked to cancel itself.
+  var isRenewed: Bool
 
-  var payload: Payload { Payload("[\(round),\(sum)]") }
+  var payload: Payload { Payload("[\(round),\(sum),\(isRenewed ? 1 : 0)]") }
 
-  init(round: Int = 0, sum: Int = 0) {
+  init(round: Int = 0, sum: Int = 0, isRenewed: Bool = false) {
     self.round = round
     self.sum = sum
+    self.isRenewed = isRenewed
   }
 
   init?(_ payload: Payload) {
     let parts = payload.text.dropFirst().dropLast().split(separator: ",").compactMap { Int($0) }
-    guard parts.count == 2 else { return nil }
-    self.init(round: parts[0], sum: parts[1])
-  }
-}
-
-/// A family of programs. A program starts only such as have a higher number, so that families are finite.
-struct ProgramMaker {
-  private var random: Random
-  private let count: Int
-  /// Leaves that the program may still get.
-  private var budget = 0
-
-  init(random: Random, count: Int) {
-    self.random = random
-    self.count = count
-  }
-
-  mutating func make() -> [Program] {
-    (0..<count).map { index in
-      budget = 10
-      let body = step(depth: 0, of: index)
-      let rounds = random.chance(250) ? random.within(2...3) : 1
-      let policy: CancelPolicy = random.chance(400) ? .cleanUp : random.chance(200) ? .complete : .pass
-      return Program(body: body, rounds: rounds, onCancel: policy)
-    }
-  }
-
-  private mutating func step(depth: Int, of program: Int) -> Step {
-    guard depth < 3, random.chance(depth == 0 ? 950 : 450) else { return leaf(of: program) }
-    let parts = (0..<random.within(2...3)).map { _ in step(depth: depth + 1, of: program) }
-    switch random.below(10) {
-    case 0..<4: return .sequence(parts)
-    case 4..<7: return .all(parts)
-    case 7..<9: return .race(parts)
-    default: return .attempt(.sequence(parts))
-    }
-  }
-
-  private mutating func leaf(of program: Int) -> Step {
-    budget -= 1
-    if budget < 0 { return .status(0) }
-    switch random.below(100) {
-    case 0..<38: return .activity(random.below(Program.activityNames.count), input: random.below(50))
-    case 38..<50: return .timer(milliseconds: random.delay(random.chance(100) ? 5_000...20_000 : 1...900))
-    case 50..<64: return .message(random.chance(500) ? .event : .queue, name: random.below(3))
-    case 64..<76:
-      guard let child = lower(program) else { return .activity(0, input: 1) }
-      if random.chance(150) { return .attempt(.namedChild(child, id: random.below(2))) }
-      return .child(child)
-    case 76..<80: return lower(program).map { .detached($0) } ?? .status(1)
-    case 80..<90: return .status(random.below(100))
-    case 90..<95: return .attempt(.refusedActivity(input: random.below(50)))
-    case 95..<98: return .attempt(.fail)
-    default: return random.chance(500) ? .fail : .refusedActivity(input: 1)
-    }
-  }
-
-  private mutating func lower(_ program: Int) -> Int? {
-    let rest = count - program - 1
-    return rest > 0 ? program + 1 + random.below(rest) : nil
+    guard parts.count == 3 else { return nil }
+    self.init(round: parts[0], sum: parts[1], isRenewed: parts[2] == 1)
   }
 }

@@ -5,12 +5,18 @@ import PerdureStore
 /// What a runtime's engine thread takes from its queue. The same as in the real runtime.
 enum NodeInput {
   case start
-  case instanceStarted(InstanceStart)
+  case instanceStarted(InstanceStart, createdAt: TimestampMS)
+  case instancesDeleted([InstanceID])
+  case instanceChanged(InstanceID)
+  case checkClaims
   case messageStored(InstanceID, InboxMessage)
   case storeChanged(byOthers: Bool)
   case turnAnswered(TurnRequest, TurnAnswer)
   case turnFailed(TurnRequest, Failure)
-  case activityEnded(ActivityTask, Outcome)
+  case activityEnded(Attempt, Outcome)
+  case activityDeferred(Attempt)
+  case activityBeat(Attempt, Payload)
+  case claimsLost([ActivityKey: ActivityClaim])
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
   case foundMessages(InstanceID, [InboxMessage])
@@ -21,7 +27,12 @@ enum NodeInput {
 
 extension NodeInput {
   /// An activity's end.
-  var isResult: Bool { if case .activityEnded = self { true } else { false } }
+  var isResult: Bool {
+    switch self {
+    case .activityEnded, .activityDeferred: true
+    default: false
+    }
+  }
 }
 
 /// A runtime in a simulated process.
@@ -30,6 +41,7 @@ final class SimNode {
   let id: NodeID
   let process: SimProcess
   let registry: Registry
+  let settings: DispatchSettings
   var dispatcher: Dispatcher
   var host: Host
   /// How far its clock is from the world's. Grows only.
@@ -40,8 +52,8 @@ final class SimNode {
   var wakesAt: Int64?
   /// Reads are answered one after the other.
   var readerIsFreeAt: Int64 = 0
-  var running: [ActivityTask] = []
-  var cancelled: [ActivityKey] = []
+  /// Activities at its host that it still knows.
+  var running: [ActivityKey: Attempt] = [:]
   var isStopping = false
   var isStopped = false
   /// Something happened to it after which an activity may run again elsewhere.
@@ -60,6 +72,7 @@ final class SimNode {
     self.id = id
     self.process = process
     self.registry = registry
+    self.settings = settings
     self.host = host
     self.clockOffset = clockOffset
     dispatcher = Dispatcher(settings: settings, registry: registry)
@@ -76,10 +89,13 @@ final class SimProcess {
     enum Origin {
       case node(SimNode, Write)
       case client(Int)
+      case completion(Completion)
     }
 
     var entry: StoreEntry
     var origin: Origin
+    /// When it was submitted, by the clock of whoever did.
+    var clock: TimestampMS
   }
 
   enum CommitFault {
@@ -108,9 +124,10 @@ final class SimProcess {
 
   init(number: Int) { self.number = number }
 
-  var unansweredClients: [Int] {
-    ((group?.jobs ?? []) + queue).compactMap { job in
-      if case .client(let client) = job.origin { client } else { nil }
+  /// Jobs of others than its nodes.
+  var unansweredJobs: [Job] {
+    ((group?.jobs ?? []) + queue).filter { job in
+      if case .node = job.origin { false } else { true }
     }
   }
 }

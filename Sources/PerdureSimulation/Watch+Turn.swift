@@ -5,18 +5,20 @@ extension Watch {
   /// A turn landed: everything about it is compared with what the books say.
   mutating func turn(_ commit: TurnCommit, _ receipt: TurnReceipt, _ clock: TimestampMS, _ store: SimStore) {
     guard let life = life(commit.instance) else {
-      return require(false, "A turn of '\(commit.instance)' landed, which was never started.")
+      return require(false, "A turn of '\(commit.instance)' landed, which is not there.")
     }
     let name = "'\(commit.instance)'"
     require(!life.status.isTerminal, "A turn of \(name) landed after its end.")
+    require(life.isServable, "A turn of \(name) landed while it was \(life.status.rawValue).")
     require(
       life.revision == commit.revision,
       "A turn of \(name) computed from revision \(commit.revision) landed on revision \(life.revision).")
     require(
       life.histories.count == Int(commit.execution), "A turn of \(name) landed on another execution.")
+    checkStart(commit, life, clock)
     checkIDs(commit, life)
     checkMessages(commit, life)
-    checkActivities(commit)
+    checkActivities(commit, clock)
     checkTimers(commit, life, clock)
     let ends = commit.status.isTerminal || commit.nextExecution != nil
     for (index, event) in commit.events.enumerated() where event.kind.isTerminal {
@@ -28,9 +30,18 @@ extension Watch {
       !ends || commit.events.last?.kind.isTerminal == true, "\(name) ended without an event that says so.")
     book(commit, ends: ends)
     checkCarried(commit)
-    var started = Set(receipt.started)
-    for child in commit.starts where started.remove(child.start.instance) != nil { begin(child.start) }
+    for (index, child) in commit.starts.enumerated() {
+      let isFirst = commit.starts[..<index].allSatisfy { $0.start.instance != child.start.instance }
+      guard isFirst, receipt.started.contains(child.start.instance) else { continue }
+      begin(child.start, commit.now, store, before: receipt.deliveries)
+    }
     for delivery in receipt.deliveries { deliver(delivery, in: store) }
+    checkValues(commit, store)
+    checkRequests(commit, receipt, ends: ends)
+    checkCalls(commit, store)
+    published(commit.publications, receipt.deliveries, store, of: commit)
+    if ends { checkChildren(commit.instance, commit.execution, receipt.deliveries, receipt.terminated) }
+    for child in receipt.terminated { terminated(child, store) }
     checkParent(commit, receipt, life)
     if commit.status.isTerminal {
       change(commit.instance) { $0.end = store.describe(commit.instance) }
@@ -38,6 +49,13 @@ extension Watch {
         store.describe(commit.instance)?.status == commit.status,
         "\(name) ended as \(commit.status.rawValue), but its row does not say so.")
     }
+  }
+
+  /// A start that waits for a moment waits for it, unless it is cancelled before.
+  private mutating func checkStart(_ commit: TurnCommit, _ life: Life, _ clock: TimestampMS) {
+    let startAt = life.start.options.startAt
+    guard life.status == .pending, startAt > life.startedAt, !life.isCancelAsked else { return }
+    require(startAt <= clock, "'\(commit.instance)' ran \(startAt - clock) ms before its start.")
   }
 
   private mutating func checkIDs(_ commit: TurnCommit, _ life: Life) {
@@ -56,35 +74,44 @@ extension Watch {
         return require(
           false, "Message \(sequence) to '\(commit.instance)' was taken by a turn and was not in its inbox.")
       }
-      if case .raised = message.kind { taken.append(message.kind) }
+      if message.kind.data != nil { taken.append(message.kind) }
     }
     let seen = commit.events.compactMap { event -> MessageKind? in
-      guard case .messageReceived(let channel, let name, let data) = event.kind else { return nil }
-      return .raised(channel: channel, name: name, data: data)
+      switch event.kind {
+      case .messageReceived(let channel, let name, let data):
+        .raised(channel: channel, name: name, data: data)
+      case .callReceived(let call, let name, let input): .call(id: call, name: name, input: input)
+      default: nil
+      }
     }
     require(
       taken == seen, "A turn of '\(commit.instance)' consumed other messages than its history has received.")
   }
 
-  private mutating func checkActivities(_ commit: TurnCommit) {
+  private mutating func checkActivities(_ commit: TurnCommit, _ clock: TimestampMS) {
     func key(_ action: ActionID) -> ActivityKey {
       ActivityKey(instance: commit.instance, execution: commit.execution, action: action)
+    }
+    let finished = Set(commit.finished.map { $0.action })
+    for case .activityFailed(let action, let failure) in commit.events.map({ $0.kind })
+    where finished.contains(action) {
+      checkTimeout(key(action), .failed(failure), clock)
     }
     for finished in commit.finished { takeRow(key(finished.action), finished.claim) }
     var expected: [ActionID] = []
     for event in commit.events {
       switch event.kind {
-      case .activityScheduled(let origin, _, _): expected.append(origin.action)
+      case .activityScheduled(let origin, _, _, _): expected.append(origin.action)
       case .workCancelled(_, let target, .activity):
         expected.removeAll { $0 == target }
-        dropRow(key(target))
+        rows[key(target)] = nil
       default: break
       }
     }
     require(
       commit.scheduled.map { $0.key.action } == expected,
       "A turn of '\(commit.instance)' schedules other activities than its history says.")
-    for task in commit.scheduled { addRow(task) }
+    for task in commit.scheduled { addRow(task, commit.now) }
   }
 
   private mutating func checkTimers(_ commit: TurnCommit, _ life: Life, _ clock: TimestampMS) {
@@ -106,15 +133,22 @@ extension Watch {
       life.status = commit.status
       life.histories[life.histories.count - 1].append(contentsOf: commit.events)
       life.inbox.removeAll { commit.consumed.contains($0.sequence) }
-      if commit.status.isTerminal { life.inbox = [] }
+      for event in commit.events { life.take(event.kind) }
+      for change in commit.kvChanges { life.apply(change) }
+      for answer in commit.callAnswers { life.apply(answer) }
+      if commit.status.isTerminal {
+        life.inbox = []
+        life.topics = []
+      }
       if let next = commit.nextExecution {
         life.histories.append(next)
         life.carried.append(next.count)
+        life.bases.append(life.entries)
       }
     }
     guard ends else { return }
-    for (key, _) in rows where key.instance == commit.instance && key.execution == commit.execution {
-      dropRow(key)
+    for key in rows.keys where key.instance == commit.instance && key.execution == commit.execution {
+      rows[key] = nil
     }
   }
 
@@ -130,55 +164,20 @@ extension Watch {
   }
 
   private mutating func checkParent(_ commit: TurnCommit, _ receipt: TurnReceipt, _ life: Life) {
-    guard commit.status.isTerminal, let link = life.start.parent else { return }
+    if commit.status.isTerminal { checkParent(of: life, receipt.deliveries) }
+  }
+
+  /// The end of an instance that has a parent is told to it, if that one goes on.
+  mutating func checkParent(of life: Life, _ deliveries: [Delivery]) {
+    guard let link = life.start.parent else { return }
     guard let parent = self.life(link.instance), !parent.status.isTerminal else { return }
-    let isTold = receipt.deliveries.contains { delivery in
+    let isTold = deliveries.contains { delivery in
       guard delivery.instance == link.instance else { return false }
       guard case .subOrchestrationEnded(link.execution, link.action, _) = delivery.message.kind else {
         return false
       }
       return true
     }
-    require(isTold, "The end of '\(commit.instance)' was not told to its parent '\(link.instance)'.")
-  }
-}
-
-/// Named messages of a history, followed without the engine's own mailbox.
-enum Messages {
-  struct Received: Hashable {
-    var channel: Channel
-    var name: String
-    var data: Payload
-  }
-
-  static func received(_ event: Event) -> Received? {
-    guard case .messageReceived(let channel, let name, let data) = event.kind else { return nil }
-    return Received(channel: channel, name: name, data: data)
-  }
-
-  /// What nobody took, in order of arrival.
-  static func untaken(_ history: [Event]) -> [Received] {
-    var kept: [Received] = []
-    var waiting: [(action: ActionID, channel: Channel, name: String)] = []
-    let made = history.filter { $0.kind.origin != nil }
-    for event in history where event.kind.isDelivered {
-      if let message = received(event) {
-        let taker = waiting.firstIndex { $0.channel == message.channel && $0.name == message.name }
-        if let taker { waiting.remove(at: taker) } else { kept.append(message) }
-      }
-      for action in made where action.kind.origin?.after == event.id {
-        switch action.kind {
-        case .subscribed(let origin, let channel, let name):
-          if let index = kept.firstIndex(where: { $0.channel == channel && $0.name == name }) {
-            kept.remove(at: index)
-          } else {
-            waiting.append((origin.action, channel, name))
-          }
-        case .workCancelled(_, let target, _): waiting.removeAll { $0.action == target }
-        default: break
-        }
-      }
-    }
-    return kept
+    require(isTold, "The end of '\(life.start.instance)' was not told to its parent '\(link.instance)'.")
   }
 }

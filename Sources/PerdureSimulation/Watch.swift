@@ -6,17 +6,33 @@ import PerdureStore
 /// The books are made of what was submitted and how it was answered, never of what the store or a dispatcher
 /// thinks.
 struct Watch {
+  /// One life of an instance id: it is gone when another one took its place.
   struct Life {
     let start: InstanceStart
+    let startedAt: TimestampMS
     var status = InstanceStatus.pending
-    var revision: Revision = 0
+    var revision: Revision
     var histories: [[Event]] = [[]]
     /// How many of the first events of each execution the one before it left behind.
     var carried: [Int] = [0]
     var inbox: [InboxMessage] = []
+    var values: [String: KVEntry] = [:]
+    /// With which each execution began.
+    var bases: [[KVEntry]] = [[]]
+    var topics: Set<String> = []
+    var calls: [String: CallState] = [:]
     var isCancelAsked = false
+    var isTerminated = false
+    /// One of its activities was given up because process after process died under it.
+    var isPoisoned = false
+    /// The id of one of its children was taken.
+    var hasMet = false
+    var isGone = false
     /// The row at its end.
     var end: InstanceDescription?
+
+    /// Its turns may land.
+    var isServable: Bool { status == .pending || status == .running }
   }
 
   struct Run: Hashable {
@@ -24,23 +40,62 @@ struct Watch {
     var claim: ActivityClaim
   }
 
+  /// An attempt of an activity of one life.
+  struct Try: Hashable {
+    var life: Int
+    var key: ActivityKey
+    var attempt: Int64
+  }
+
   private(set) var lives: [Life] = []
   private var places: [InstanceID: Int] = [:]
-  /// The rows of pending activities, with their claims.
-  private(set) var rows: [ActivityKey: ActivityClaim?] = [:]
-  private var committedRuns: Set<Run> = []
-  /// On which simulated node each activity ran, in order of their first run.
-  private(set) var runs: [(key: ActivityKey, nodes: [Int])] = []
-  private var runPlaces: [ActivityKey: Int] = [:]
+  /// The lives to which messages of clients came, by their data.
+  private var receivers: [Payload: Int] = [:]
+  /// Messages for ids that nobody has.
+  var kept: [InstanceID: [MessageKind]] = [:]
+
+  /// Pending activities.
+  var rows: [ActivityKey: Row] = [:]
+  /// Nodes that the store has forgotten.
+  var goneNodes: Set<NodeID> = []
+  var committedRuns: Set<Run> = []
+  /// Those of lives that are gone: hosts may begin them late.
+  var goneRuns: Set<Run> = []
+  /// When each attempt began, and when it was heard of last, by the clock of its node.
+  var begun: [Run: TimestampMS] = [:]
+  var beaten: [Run: TimestampMS] = [:]
+  /// On which simulated node each attempt ran, in order of their first run.
+  var runs: [(run: Try, nodes: [Int])] = []
+  var runPlaces: [Try: Int] = [:]
   /// The first broken promise, as a sentence.
   private(set) var violation: String?
 
-  func hasRun(_ key: ActivityKey) -> Bool { runPlaces[key] != nil }
+  /// Whether the code of an orchestration may differ from itself.
+  var sick: (String) -> Bool = { _ in false }
 
-  func life(_ instance: InstanceID) -> Life? { places[instance].map { lives[$0] } }
+  func life(_ instance: InstanceID) -> Life? { place(instance).map { lives[$0] } }
+
+  /// No parent waits for it.
+  func isTop(_ life: Life) -> Bool {
+    guard let parent = life.start.parent.flatMap({ self.life($0.instance) }) else { return true }
+    return parent.status.isTerminal || isGivenUp(life.start.parent)
+      || life.start.parent?.execution != Int64(parent.histories.count)
+  }
+
+  /// Of the life that has the id now.
+  func place(_ instance: InstanceID) -> Int? {
+    guard let place = places[instance], !lives[place].isGone else { return nil }
+    return place
+  }
+
+  func receiver(of data: Payload) -> Life? { receivers[data].map { lives[$0] } }
 
   mutating func require(_ condition: Bool, _ sentence: @autoclosure () -> String) {
     if !condition && violation == nil { violation = sentence() }
+  }
+
+  mutating func change(_ instance: InstanceID, _ body: (inout Life) -> Void) {
+    if let place = place(instance) { body(&lives[place]) }
   }
 
   // MARK: What lands
@@ -48,100 +103,98 @@ struct Watch {
   /// - clock: of the node that wrote.
   mutating func landed(_ entry: StoreEntry, _ receipt: StoreReceipt, clock: TimestampMS, in store: SimStore) {
     switch (entry, receipt) {
-    case (.start(let start, _, _), _):
-      begin(start)
+    case (.start(let start, _, let now), _): started(start, receipt, now, store)
+    case (.post(let message, _), .kept):
       require(
-        store.describe(start.instance) != nil, "The start of '\(start.instance)' landed and left nothing.")
+        message.isKept && life(message.to) == nil, "A message to '\(message.to)' was kept for nobody.")
+      kept[message.to, default: []].append(message.kind)
     case (.post, .posted(let delivery)): deliver(delivery, in: store)
+    case (.post(let message, _), .known):
+      let isKnown =
+        if case .call(let id, _, _) = message.kind { life(message.to)?.calls[id] != nil } else { false }
+      require(isKnown, "A message to '\(message.to)' was taken for one that is known.")
+    case (.publish(let publication, _), .delivered(let deliveries)):
+      published([publication], deliveries, store)
     case (.turn(let commit), .turned(let receipt)): turn(commit, receipt, clock, store)
-    case (.activityEnded(let key, let claim, _, _), .posted(let delivery)):
-      takeRow(key, claim)
-      deliver(delivery, in: store)
-    case (.claimActivities, .activities(let tasks)): for task in tasks { claimed(task) }
-    case (.releaseActivities(let released), _):
-      for item in released where rows[item.key] == .some(item.claim) {
-        rows[item.key] = .some(nil)
-      }
-    case (.releaseUnheldActivities(let node, let held), _): released(by: node, except: held)
-    case (.quarantine(let instance, _, let failure, _), _):
-      require(false, "A healthy instance, '\(instance)', was quarantined: \(failure.message)")
+    case (.control(let instance, let verb, _, _), .controlled(let receipt)):
+      controlled(instance, verb, receipt, store)
+    case (.quarantine(let instance, _, let failure, _), _): quarantined(instance, failure)
+    default: landedActivity(entry, receipt, clock, store)
+    }
+  }
+
+  /// - deliveries: what the same entry sent to it afterwards.
+  mutating func begin(
+    _ start: InstanceStart, _ now: TimestampMS, _ store: SimStore, before deliveries: [Delivery] = []
+  ) {
+    let instance = start.instance
+    require(place(instance) == nil, "Instance '\(instance)' was started twice.")
+    if let key = start.options.dedupKey {
+      let other = lives.first { !$0.isGone && $0.start.options.dedupKey == key }
+      require(other == nil, "Instance '\(instance)' was started although another one has its key '\(key)'.")
+    }
+    require(store.describe(instance) != nil, "The start of '\(instance)' landed and left nothing.")
+    var life = Life(start: start, startedAt: now, revision: store.describe(instance)?.revision ?? 0)
+    let waiting = kept.removeValue(forKey: instance) ?? []
+    let later = Set(deliveries.filter { $0.instance == instance }.map { $0.message.sequence })
+    life.inbox = store.messages(of: instance).filter { !later.contains($0.sequence) }
+    require(
+      life.inbox.map { $0.kind } == waiting,
+      "'\(instance)' begins with \(life.inbox.count) messages; \(waiting.count) were kept for it.")
+    places[instance] = lives.count
+    lives.append(life)
+    for message in life.inbox { note(message, lives.count - 1) }
+  }
+
+  mutating func end(_ instance: InstanceID) {
+    guard let place = place(instance) else { return }
+    lives[place].isGone = true
+    for key in rows.keys where key.instance == instance { rows[key] = nil }
+    for run in committedRuns where run.key.instance == instance {
+      committedRuns.remove(run)
+      goneRuns.insert(run)
+      begun[run] = nil
+      beaten[run] = nil
+    }
+  }
+
+  private mutating func note(_ message: InboxMessage, _ place: Int) {
+    switch message.kind {
+    case .raised(_, _, let data): receivers[data] = place
+    case .call(let id, _, let data):
+      receivers[data] = place
+      lives[place].calls[id] = .waiting
+    case .cancel: lives[place].isCancelAsked = true
     default: break
     }
   }
 
-  mutating func begin(_ start: InstanceStart) {
-    require(places[start.instance] == nil, "Instance '\(start.instance)' was started twice.")
-    places[start.instance] = lives.count
-    lives.append(Life(start: start))
-  }
-
   mutating func deliver(_ delivery: Delivery, in store: SimStore) {
-    guard let place = places[delivery.instance] else {
-      return require(false, "A message went to '\(delivery.instance)', which was never started.")
+    guard let place = place(delivery.instance) else {
+      return require(false, "A message went to '\(delivery.instance)', which is not there.")
     }
     require(
       !lives[place].status.isTerminal, "A message went to '\(delivery.instance)' after its end.")
+    if case .call(let id, _, _) = delivery.message.kind {
+      require(lives[place].calls[id] == nil, "Call '\(id)' came to '\(delivery.instance)' twice.")
+    }
     lives[place].inbox.append(delivery.message)
-    if case .cancel = delivery.message.kind { lives[place].isCancelAsked = true }
+    note(delivery.message, place)
     let sequence = delivery.message.sequence
+    // The same entry may have ended it.
+    let isEnded = store.describe(delivery.instance)?.status == .terminated
     require(
-      store.holds(delivery.message, for: delivery.instance),
+      isEnded || store.holds(delivery.message, for: delivery.instance),
       "Message \(sequence) to '\(delivery.instance)' was acknowledged and is not in its inbox.")
   }
 
-  // MARK: Activities
-
-  private mutating func released(by node: NodeID, except held: [ClaimedActivity]) {
-    let kept = Set(held)
-    for (key, claim) in rows {
-      guard let claim, claim.node == node, !kept.contains(ClaimedActivity(key: key, claim: claim)) else {
-        continue
-      }
-      rows[key] = .some(nil)
-    }
-  }
-
-  private mutating func claimed(_ task: ActivityTask) {
-    require(rows[task.key] != nil, "\(Self.name(task.key)) was claimed, but no turn scheduled it.")
-    rows[task.key] = .some(task.claim)
-    if let claim = task.claim { committedRuns.insert(Run(key: task.key, claim: claim)) }
-  }
-
-  mutating func addRow(_ task: ActivityTask) {
-    rows[task.key] = .some(task.claim)
-    if let claim = task.claim { committedRuns.insert(Run(key: task.key, claim: claim)) }
-  }
-
-  mutating func takeRow(_ key: ActivityKey, _ claim: ActivityClaim) {
+  /// A runtime reads an instance to go on with it.
+  mutating func read(_ snapshot: InstanceSnapshot) {
+    let instance = snapshot.description.instance
+    guard let life = life(instance), let base = life.bases.last else { return }
     require(
-      rows[key] == .some(claim),
-      "A result of \(Self.name(key)) was taken under a claim that is not the one of its row.")
-    rows[key] = nil
-  }
-
-  mutating func dropRow(_ key: ActivityKey) { rows[key] = nil }
-
-  /// A host begins an activity.
-  ///
-  /// - node: the number of the simulated node.
-  mutating func began(_ task: ActivityTask, node: Int) {
-    let run = task.claim.map { Run(key: task.key, claim: $0) }
-    require(
-      run.map { committedRuns.contains($0) } == true,
-      "\(Self.name(task.key)) ran before its claim was in the store.")
-    if let place = runPlaces[task.key] {
-      runs[place].nodes.append(node)
-    } else {
-      runPlaces[task.key] = runs.count
-      runs.append((task.key, [node]))
-    }
-  }
-
-  static func name(_ key: ActivityKey) -> String {
-    "Activity \(key.action) of '\(key.instance)' execution \(key.execution)"
-  }
-
-  mutating func change(_ instance: InstanceID, _ body: (inout Life) -> Void) {
-    if let place = places[instance] { body(&lives[place]) }
+      snapshot.kv == base,
+      "'\(instance)' is read with \(snapshot.kv.count) values; its execution began with \(base.count) others."
+    )
   }
 }

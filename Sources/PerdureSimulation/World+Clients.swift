@@ -1,12 +1,21 @@
 import PerdureModel
 import PerdureStore
 
-/// Somebody outside who starts instances and sends messages, one call after the other.
+/// Somebody outside who does one call after the other.
 struct SimClient {
+  enum Target {
+    case named(InstanceID)
+    /// Whoever is there when the call is made, children too.
+    case any
+  }
+
   enum Call {
-    case start(InstanceID, program: Int)
-    case raise(InstanceID, Channel, name: Int)
-    case cancel(InstanceID)
+    case start(InstanceID, program: Int, StartOptions, delayMS: Int64)
+    case raise(InstanceID, Channel, name: Int, isKept: Bool)
+    case publish(topic: Int)
+    case call(InstanceID, id: String, name: Int)
+    case cancel(Target, graceMS: Int64?)
+    case control(Target, ControlVerb)
   }
 
   var calls: [Call]
@@ -21,23 +30,64 @@ extension World {
     let roots = random.within(3...7)
     let count = random.within(1...3)
     clients = Array(repeating: SimClient(calls: []), count: count)
+    func add(_ call: SimClient.Call) { clients[random.below(count)].calls.append(call) }
     for root in 0..<roots {
       let program = random.below(programs.count)
-      let instance = "i\(root)"
-      clients[random.below(count)].calls.append(.start(instance, program: program))
+      if random.chance(150) { addMessage(to: root, isKept: true, add) }
+      add(start(root, program))
       // Two clients that want the same: one of them is told.
-      if random.chance(150) { clients[random.below(count)].calls.append(.start(instance, program: program)) }
+      if random.chance(200) { add(start(root, program)) }
     }
-    for _ in 0..<random.below(roots * 4) {
-      let target = random.chance(900) ? "i\(random.below(roots))" : Program.sharedInstance(random.below(2))
-      let channel: Channel = random.chance(500) ? .event : .queue
-      clients[random.below(count)].calls.append(.raise(target, channel, name: random.below(3)))
+    for _ in 0..<random.below(roots * 5) {
+      addMessage(to: random.below(roots), isKept: random.chance(100), add)
     }
-    for root in 0..<roots where random.chance(120) {
-      clients[random.below(count)].calls.append(.cancel("i\(root)"))
+    for root in 0..<roots {
+      if random.chance(120) { add(.cancel(.named(Program.root(root)), graceMS: grace())) }
+      if random.chance(100) { add(start(root, random.below(programs.count), mayReplace: true)) }
+    }
+    for _ in 0..<random.below(roots * 2) {
+      let target = random.chance(600) ? SimClient.Target.any : .named(Program.root(random.below(roots)))
+      switch random.below(10) {
+      case 0..<4:
+        add(.control(target, .suspend))
+        if random.chance(600) { add(.control(target, .resume)) }
+      case 4..<6: add(.control(target, .terminate))
+      case 6: add(.control(target, .retry))
+      case 7: add(.control(target, .resume))
+      default: add(.cancel(target, graceMS: grace()))
+      }
     }
     for client in clients.indices { after(random.delay(0...200), .clientActs(client)) }
   }
+
+  private func grace() -> Int64? { random.chance(600) ? random.delay(0...2_500) : nil }
+
+  private func start(_ root: Int, _ program: Int, mayReplace: Bool = false) -> SimClient.Call {
+    var options = StartOptions()
+    if random.chance(250) { options.policy = .useExisting }
+    if mayReplace { options.policy = random.chance(600) ? .terminateAndRestart : .restartIfFinished }
+    if random.chance(200) { options.priority = random.delay(0...4) - 2 }
+    if random.chance(150) { options.dedupKey = "d\(random.below(3))" }
+    if random.chance(200) { options.attributes = Payload("{\"root\":\"\(root)\"}") }
+    let delay = random.chance(200) ? random.delay(100...5_000) : 0
+    return .start(Program.root(root), program: program, options, delayMS: delay)
+  }
+
+  private func addMessage(to root: Int, isKept: Bool, _ add: (SimClient.Call) -> Void) {
+    let target = random.chance(900) ? Program.root(root) : Program.sharedInstance(random.below(2))
+    switch random.below(10) {
+    case 0..<2: add(.publish(topic: random.below(3)))
+    case 2..<4:
+      let id = "call-\(random.below(1_000))"
+      let name = random.below(3)
+      add(.call(target, id: id, name: name))
+      // Made again, perhaps before the first one is answered.
+      if random.chance(300) { add(.call(target, id: id, name: name)) }
+    default: add(.raise(target, random.chance(500) ? .event : .queue, name: random.below(3), isKept: isKept))
+    }
+  }
+
+  // MARK: Acting
 
   func act(_ client: Int) {
     guard clients[client].next < clients[client].calls.count else { return }
@@ -48,24 +98,41 @@ extension World {
       // The answer is out, and then the write never happens.
       return clientAnswered(client, .success(.posted(Delivery.early(message))))
     }
-    submit(SimProcess.Job(entry: entry, origin: .client(client)), to: process)
+    submit(SimProcess.Job(entry: entry, origin: .client(client), clock: now), to: process)
   }
 
   private func entry(for call: SimClient.Call, _ client: Int, _ process: SimProcess) -> StoreEntry {
+    // A sender's messages keep their order as long as they go through one process.
+    let data = Payload("\"c\(client)p\(process.number)-\(clients[client].next)\"")
     switch call {
-    case .start(let instance, let program):
-      let name = Program.name(program)
+    case .start(let instance, let program, let options, let delayMS):
+      var options = options
+      if delayMS > 0 { options.startAt = now + delayMS }
       let start = InstanceStart(
-        instance: instance, orchestration: name, version: nil, input: ProgramInput().payload)
-      let owners = process.nodes.filter { $0.accepts(start) }
+        instance: instance, orchestration: Program.name(program), input: ProgramInput().payload,
+        options: options)
+      let owners = delayMS > 0 ? [] : process.nodes.filter { $0.accepts(start) }
       return .start(start, owner: random.pick(owners)?.id, now: now)
-    case .raise(let instance, let channel, let name):
-      // A sender's messages keep their order as long as they go through one process.
-      let data = Payload("\"c\(client)p\(process.number)-\(clients[client].next)\"")
+    case .raise(let instance, let channel, let name, let isKept):
       let kind = MessageKind.raised(channel: channel, name: Program.messageName(name), data: data)
+      return .post(OutgoingMessage(to: instance, kind: kind, isKept: isKept), now: now)
+    case .publish(let topic):
+      return .publish(Publication(topic: Program.messageName(topic), data: data), now: now)
+    case .call(let instance, let id, let name):
+      let kind = MessageKind.call(id: id, name: Program.messageName(name), input: data)
       return .post(OutgoingMessage(to: instance, kind: kind), now: now)
-    case .cancel(let instance):
-      return .post(OutgoingMessage(to: instance, kind: .cancel(reason: "a client said so")), now: now)
+    case .cancel(let target, let graceMS):
+      let kind = MessageKind.cancel(reason: "a client said so", graceMS: graceMS)
+      return .post(OutgoingMessage(to: instance(target), kind: kind), now: now)
+    case .control(let target, let verb):
+      return .control(instance(target), verb, reason: "a client said so", now: now)
+    }
+  }
+
+  private func instance(_ target: SimClient.Target) -> InstanceID {
+    switch target {
+    case .named(let instance): instance
+    case .any: random.pick(watch.lives.filter { !$0.isGone })?.start.instance ?? Program.root(0)
     }
   }
 
@@ -76,14 +143,17 @@ extension World {
     trace.note(now, "answer", "", Int64(client), Int64(number))
     var isRepeated = false
     switch (call, outcome) {
-    case (.start(let instance, _), .success?), (.start(let instance, _), .failure(.alreadyExists)?):
+    case (.start(let instance, _, _, _), .success(.existing(let other, _))?):
+      watch.require(
+        watch.life(other) != nil, "A start of '\(instance)' came to '\(other)', which is not there.")
+    case (.start(let instance, _, _, _), .success?),
+      (.start(let instance, _, _, _), .failure(.alreadyExists)?):
       watch.require(
         watch.life(instance) != nil, "The start of '\(instance)' was acknowledged and never landed.")
-    case (.start, _): isRepeated = true
-    case (.raise(let instance, _, _), .success(.posted(let delivery))?):
-      if case .raised(_, _, let data) = delivery.message.kind {
-        clients[client].acknowledged.append((instance, data))
-      }
+    case (.start, nil), (.control, nil), (.call, nil): isRepeated = true
+    case (.raise(let instance, _, _, _), .success(.posted(let delivery))?),
+      (.call(let instance, _, _), .success(.posted(let delivery))?):
+      if let data = delivery.message.kind.data { clients[client].acknowledged.append((instance, data)) }
     default: break
     }
     if !isRepeated { clients[client].next += 1 }
@@ -91,67 +161,19 @@ extension World {
   }
 }
 
+extension MessageKind {
+  /// What tells a message of a client apart from all others.
+  var data: Payload? {
+    switch self {
+    case .raised(_, _, let data), .call(_, _, let data): data
+    default: nil
+    }
+  }
+}
+
 extension Delivery {
   /// An answer that nothing stands behind.
   fileprivate static func early(_ message: OutgoingMessage) -> Delivery {
     Delivery(instance: message.to, message: InboxMessage(sequence: 0, kind: message.kind), owner: nil)
-  }
-}
-
-// MARK: - Coming to rest
-
-extension World {
-  /// How long nothing may land while somebody still has work.
-  private static let patienceMS: Int64 = 75_000
-  private static let roundsMax = 40
-
-  /// Looks whether the healed world is at rest, and sends what is awaited then.
-  func look() {
-    after(200, .look)
-    switch phase {
-    case .hostile, .over: return
-    case .healing(let rounds): settle(rounds)
-    case .idle(let since, let entries):
-      guard now - since > 20_000 else { return }
-      let count = entriesWritten - entries
-      let nodes = processes.filter { $0.isAlive }.reduce(0) { $0 + $1.nodes.count }
-      watch.require(
-        count <= 20 * 10 * nodes, "\(nodes) idle nodes wrote \(count) entries in 20 seconds.")
-      let acknowledged = Set(clients.flatMap { $0.acknowledged.map { $0.data } })
-      watch.checkEnd(programs: programs, store: store, acknowledged: acknowledged) { number in
-        self.nodes[number].isExcused
-      }
-      phase = .over
-    }
-  }
-
-  private func settle(_ rounds: Int) {
-    guard clients.allSatisfy({ $0.isDone }), now - lastLanding > 100 else { return }
-    for life in watch.lives {
-      guard let stall = watch.stall(life) else { continue }
-      return watch.require(now - lastLanding < Self.patienceMS, "Nothing goes on any more: \(stall).")
-    }
-    for client in clients {
-      for message in client.acknowledged { watch.checkArrived(message.instance, message.data) }
-    }
-    let open = watch.lives.filter { !$0.status.isTerminal }
-    if open.isEmpty {
-      phase = .idle(since: now, entries: entriesWritten)
-      return
-    }
-    watch.require(rounds < Self.roundsMax, "'\(open[0].start.instance)' does not end.")
-    phase = .healing(rounds: rounds + 1)
-    trace.note(now, "round", "", Int64(rounds))
-    var calls: [SimClient.Call] = []
-    for life in open {
-      let instance = life.start.instance
-      for (channel, name) in watch.awaited(life) {
-        guard let index = Int(name.dropFirst()), rounds < Self.roundsMax / 2 else { continue }
-        calls.append(.raise(instance, channel, name: index))
-      }
-      if rounds >= Self.roundsMax / 2, life.start.parent == nil { calls.append(.cancel(instance)) }
-    }
-    clients.append(SimClient(calls: calls))
-    after(0, .clientActs(clients.count - 1))
   }
 }

@@ -2,12 +2,14 @@ import PerdureDispatch
 import PerdureModel
 import PerdureStore
 
-/// The committer of a process and what it tells, as Committer and Hub are.
+/// The committer of a process, as Committer is.
 extension World {
   func submit(_ write: Write, of node: SimNode) {
     if mutation == .dispatchEarly, case .turn(let commit) = write { beginEarly(commit, node) }
+    let clock = clock(node)
     submit(
-      SimProcess.Job(entry: write.entry(node: node.id, now: clock(node)), origin: .node(node, write)),
+      SimProcess.Job(
+        entry: write.entry(node: node.id, now: clock), origin: .node(node, write), clock: clock),
       to: node.process)
   }
 
@@ -41,20 +43,41 @@ extension World {
 
   private func apply(_ job: SimProcess.Job) -> StoreOutcome {
     entriesWritten += 1
-    let rows = watch.rows
-    let outcome = store.apply(job.entry) { rows[$0] ?? nil }
+    let outcome = store.apply(job.entry, rows: watch.rows)
     var clock = now
     if case .node(let node, _) = job.origin { clock = self.clock(node) }
-    if case .success(let receipt) = outcome {
-      if case .turn(let commit) = job.entry {
-        trace.note(now, "commit", commit.instance, commit.revision, Int64(commit.events.count))
-        lastLanding = now
-      }
+    switch outcome {
+    case .success(let receipt):
+      note(job.entry, receipt)
       watch.landed(job.entry, receipt, clock: clock, in: store)
-    } else if case .failure(.failed(let error)) = outcome {
+    case .failure(.failed(let error)):
       watch.require(false, "An entry was refused as malformed: \(error.message)")
+    case .failure(let refusal): watch.refused(job.entry, refusal)
     }
     return outcome
+  }
+
+  private func note(_ entry: StoreEntry, _ receipt: StoreReceipt) {
+    switch entry {
+    case .turn(let commit):
+      trace.note(now, "commit", commit.instance, commit.revision, Int64(commit.events.count))
+      for event in commit.events { trace.remark(now, "  \(event.id) \(event.kind)") }
+    case .start(let start, _, _): trace.note(now, "start", start.instance)
+    case .post(let message, _): trace.remark(now, "posted to \(message.to): \(message.kind)")
+    case .control(let instance, let verb, _, _): trace.note(now, "control", "\(verb.rawValue) \(instance)")
+    case .quarantine(let instance, _, _, _): trace.note(now, "quarantine", instance)
+    case .activityRetry(let key, _, _, let at, _): trace.note(now, "retry", key.instance, key.action, at)
+    case .activityEnded(let key, _, _, _), .deferActivity(let key, _, _, _):
+      trace.note(now, "leaves", key.instance, key.action)
+    case .completeActivity(let token, _, _):
+      trace.note(now, "completed", token.key.instance, token.key.action, token.token)
+    case .publish(let publication, _): trace.note(now, "publish", publication.topic)
+    case .expireActivities:
+      guard case .delivered(let deliveries) = receipt, !deliveries.isEmpty else { return }
+      trace.note(now, "expired", "", Int64(deliveries.count))
+    default: return
+    }
+    lastLanding = now
   }
 
   /// The group as a whole has come back.
@@ -73,44 +96,19 @@ extension World {
       let outcome = group.fault == .none ? group.outcomes[index] : nil
       switch job.origin {
       case .node(let node, let write): add(.wrote(write, WriteOutcome(outcome)), to: node)
-      case .client(let client): clientAnswered(client, outcome)
+      default: answered(job, outcome)
       }
     }
     startGroup(process)
   }
 
-  /// Routes what a commit did to those in this process who hold the instances.
-  private func tell(_ process: SimProcess, _ group: SimProcess.Group) {
-    var hasUnheldWork = false
-    func tell(_ owner: NodeID?, _ input: NodeInput) {
-      if let node = process.nodes.first(where: { $0.id == owner }), owner != nil {
-        add(input, to: node)
-      } else {
-        hasUnheldWork = true
-      }
+  /// - outcome: nil when nobody knows.
+  func answered(_ job: SimProcess.Job, _ outcome: StoreOutcome?) {
+    switch job.origin {
+    case .node: break
+    case .client(let client): clientAnswered(client, outcome)
+    case .completion(let completion): completionAnswered(completion, outcome)
     }
-    for (job, outcome) in zip(group.jobs, group.outcomes) {
-      guard case .success(let receipt) = outcome else { continue }
-      switch (job.entry, receipt) {
-      case (.start(let start, let owner, _), _): tell(owner, .instanceStarted(start))
-      case (_, .posted(let delivery)):
-        tell(delivery.owner, .messageStored(delivery.instance, delivery.message))
-      case (.turn(let commit), .turned(let turn)):
-        for delivery in turn.deliveries {
-          tell(delivery.owner, .messageStored(delivery.instance, delivery.message))
-        }
-        var started = Set(turn.started)
-        for child in commit.starts where started.remove(child.start.instance) != nil {
-          tell(child.owner, .instanceStarted(child.start))
-        }
-        if commit.scheduled.contains(where: { $0.claim == nil }) { hasUnheldWork = true }
-      case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _):
-        hasUnheldWork = process.nodes.count > 1
-      default: break
-      }
-    }
-    guard hasUnheldWork else { return }
-    for node in process.nodes { add(.storeChanged(byOthers: false), to: node) }
   }
 
   /// Other processes notice a write: soon, or twice, or not at all.
@@ -130,6 +128,8 @@ extension StoreOutcome {
     case .failure: false
     case .success(.instances(let instances)): !instances.isEmpty
     case .success(.activities(let tasks)): !tasks.isEmpty
+    case .success(.delivered(let deliveries)): !deliveries.isEmpty
+    case .success(.existing), .success(.known): false
     case .success: true
     }
   }
@@ -142,8 +142,8 @@ extension Write {
     case .claimInstances(let orchestrations, let limit):
       .claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let instance): .claimInstance(node: node, instance: instance)
-    case .claimActivities(let activities, let limit):
-      .claimActivities(node: node, activities: activities, limit: limit, now: now)
+    case .claimActivities(let filter, let limit):
+      .claimActivities(node: node, filter: filter, limit: limit, now: now)
     case .releaseInstances(let instances): .releaseInstances(node: node, instances: instances)
     case .releaseActivities(let tasks):
       .releaseActivities(
@@ -153,6 +153,13 @@ extension Write {
         node: node, held: held.map { ClaimedActivity(key: $0.key, claim: $0.value) })
     case .activityEnded(let key, let claim, let outcome):
       .activityEnded(key, claim: claim, outcome: outcome, now: now)
+    case .activityRetry(let key, let claim, let failure, let retryAt, let heartbeat):
+      .activityRetry(key, claim: claim, failure: failure, retryAt: retryAt, heartbeat: heartbeat)
+    case .activityHeartbeat(let key, let claim, let details):
+      .activityHeartbeat(key, claim: claim, details: details)
+    case .deferActivity(let key, let claim, let heartbeat):
+      .deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
+    case .expireActivities(let limit): .expireActivities(limit: limit, now: now)
     case .quarantine(let instance, let revision, let failure):
       .quarantine(instance, revision: revision, failure: failure, now: now)
     }
@@ -167,6 +174,7 @@ extension WriteOutcome {
     case .success(.turned(let turn)): self = .turned(hasWaitingMessages: turn.hasWaitingMessages)
     case .success(.instances(let instances)): self = .instances(instances)
     case .success(.activities(let tasks)): self = .activities(tasks)
+    case .success(.delivered(let deliveries)): self = .expired(deliveries.count)
     case .success: self = .done
     case .failure(.notFound): self = .notFound
     case .failure(.owned): self = .owned

@@ -38,7 +38,11 @@ extension World {
   private func handle(_ input: NodeInput, _ node: SimNode, _ now: TimestampMS) {
     switch input {
     case .start: node.dispatcher.start(now: now)
-    case .instanceStarted(let start): node.dispatcher.instanceStarted(start, now: now)
+    case .instanceStarted(let start, let createdAt):
+      node.dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
+    case .instancesDeleted(let instances): node.dispatcher.instancesDeleted(instances, now: now)
+    case .instanceChanged(let instance): node.dispatcher.instanceChanged(instance, now: now)
+    case .checkClaims: node.dispatcher.checkClaims()
     case .messageStored(let instance, let message):
       node.dispatcher.messageStored(instance, message, now: now)
     case .storeChanged(let byOthers): node.dispatcher.storeChanged(now: now, byOthers: byOthers)
@@ -46,8 +50,16 @@ extension World {
       node.dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
     case .turnFailed(let request, let failure):
       node.dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
-    case .activityEnded(let task, let outcome):
+    case .activityEnded(let attempt, let outcome):
+      guard takeBack(attempt, node) else { return }
+      let task = attempt.task
       _ = node.dispatcher.activityEnded(task.key, token: task.claim?.token ?? 0, outcome, now: now)
+    case .activityDeferred(let attempt):
+      guard takeBack(attempt, node) else { return }
+      let task = attempt.task
+      _ = node.dispatcher.activityDeferred(task.key, token: task.claim?.token ?? 0, now: now)
+    case .activityBeat(let attempt, let details): beat(attempt, details, node, now)
+    case .claimsLost(let claims): node.dispatcher.claimsLost(claims, now: now)
     case .wrote(let write, let outcome): node.dispatcher.wrote(write, outcome, now: now)
     case .loaded(let instance, let result): node.dispatcher.loaded(instance, result, now: now)
     case .foundMessages(let instance, let messages):
@@ -55,6 +67,23 @@ extension World {
     case .foundDue(let instances): node.dispatcher.foundDue(instances, now: now)
     case .nextDueFound(let at): node.dispatcher.nextDueFound(at, now: now)
     case .stop(let graceMS): node.dispatcher.stop(graceMS: graceMS, now: now)
+    }
+  }
+
+  /// false: another attempt of its key runs, and the ticket of this one is gone.
+  private func takeBack(_ attempt: Attempt, _ node: SimNode) -> Bool {
+    guard node.running[attempt.task.key] === attempt else { return false }
+    node.running[attempt.task.key] = nil
+    return true
+  }
+
+  private func beat(_ attempt: Attempt, _ details: Payload, _ node: SimNode, _ now: TimestampMS) {
+    let key = attempt.task.key
+    guard node.running[key] === attempt else { return cancel(attempt, node) }
+    if node.dispatcher.activityBeat(key, token: attempt.task.claim?.token ?? 0, details, now: now) {
+      watch.beat(attempt.task, clock: now)
+    } else {
+      cancel(attempt, node)
     }
   }
 
@@ -82,9 +111,10 @@ extension World {
       after(fails(.lateAnswer) ? random.delay(200...4_000) : random.delay(0...10), .turnDone(node, request))
     case .runActivity(let task): begin(task, node)
     case .cancelActivity(let key):
-      node.cancelled.append(key)
+      if let attempt = node.running[key] { cancel(attempt, node) }
       // Its grace is over: what still runs is run again elsewhere.
       if node.isStopping { node.isExcused = true }
+    case .checkClaims(let claims): read(.claims(claims), node)
     case .write(let write): submit(write, of: node)
     case .load(let instance): read(.load(instance), node)
     case .loadInbox(let instance, let after): read(.inbox(instance, after: after), node)
@@ -95,43 +125,7 @@ extension World {
     }
   }
 
-  // MARK: Reads
-
-  private func read(_ read: Read, _ node: SimNode) {
-    let at = max(now, node.readerIsFreeAt) + random.delay(0...4)
-    node.readerIsFreeAt = at + 1
-    heap.add(.readTaken(node, read), at: at)
-  }
-
-  /// What was read is told a moment later; by then it may be old.
-  func take(_ read: Read, _ node: SimNode) {
-    let isFailed = fails(.failedRead)
-    let input: NodeInput
-    switch read {
-    case .load(let instance), .inbox(let instance, _):
-      trace.note(now, "read", instance, node.id)
-      if isFailed {
-        input = .loaded(instance, .failed("the disk is slow"))
-      } else if case .inbox(_, let after) = read {
-        input = .foundMessages(instance, store.inbox(of: instance, after: after))
-      } else {
-        input = .loaded(instance, store.load(instance).map { .snapshot($0) } ?? .missing)
-      }
-    case .due:
-      if store.reap() > 0 {
-        for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
-      }
-      let due = store.dueInstances(ownedBy: node.id, now: clock(node))
-      input = .foundDue(isFailed ? [] : due)
-    case .nextDue:
-      input = .nextDueFound(isFailed ? clock(node) + 1_000 : store.nextDue(after: clock(node)))
-    }
-    let at = max(now + random.delay(0...4), node.readerIsFreeAt)
-    node.readerIsFreeAt = at + 1
-    heap.add(.answered(node, input), at: at)
-  }
-
-  // MARK: Host
+  // MARK: Turns
 
   func turnDone(_ node: SimNode, _ request: TurnRequest) {
     if fails(.lostCode) { node.host.forget(request.instance) }
@@ -139,42 +133,15 @@ extension World {
       node.host.forget(request.instance)
       return add(.turnFailed(request, Failure(type: "HostError", message: "the host stumbled")), to: node)
     }
-    var answer = node.host.run(request)
-    if mutation == .replayDiffers, request.from == 0, request.replayed > 1,
-      case .ran(var result) = answer, !result.actions.isEmpty
+    var answer = node.host.run(request, isNew: now >= plan.changeAt)
+    if mutation == .replayDiffers || plan.isSick(request.orchestration, now), request.from == 0,
+      request.replayed > 1, case .ran(var result) = answer, !result.actions.isEmpty
     {
       result.actions[0].kind = .setCustomStatus(nil)
+      node.host.forget(request.instance)
+      result.retained = false
       answer = .ran(result)
     }
     add(.turnAnswered(request, answer), to: node)
-  }
-
-  private func begin(_ task: ActivityTask, _ node: SimNode) {
-    trace.note(now, "activity", task.key.instance, task.key.action, node.id)
-    watch.began(task, node: node.number)
-    if mutation == .runTwice { watch.began(task, node: node.number) }
-    node.running.append(task)
-    let delay = task.name == "slow" ? random.delay(50...1_500) : random.delay(0...60)
-    after(fails(.lateAnswer) ? delay + random.delay(0...5_000) : delay, .activityDone(node, task))
-  }
-
-  /// The mutation that does not wait for the commit.
-  func beginEarly(_ commit: TurnCommit, _ node: SimNode) {
-    for task in commit.scheduled where task.claim != nil { begin(task, node) }
-  }
-
-  func activityDone(_ node: SimNode, _ task: ActivityTask) {
-    // Another one of its key runs: this one is of an older claim, and its ticket is gone.
-    guard node.running.last(where: { $0.key == task.key }) == task else { return }
-    node.running.removeAll { $0.key == task.key }
-    var outcome = Host.outcome(of: task)
-    if mutation == .answerWrong, case .completed(let result) = outcome {
-      outcome = .completed(Payload(String((Int(result.text) ?? 0) + 1)))
-    }
-    if let index = node.cancelled.firstIndex(of: task.key) {
-      node.cancelled.remove(at: index)
-      outcome = .failed(Failure(type: "Cancelled", message: "the activity heard that nobody waits"))
-    }
-    add(.activityEnded(task, outcome), to: node)
   }
 }

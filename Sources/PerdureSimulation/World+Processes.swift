@@ -7,7 +7,7 @@ extension World {
   func openProcess(isWhole: Bool) {
     let process = SimProcess(number: processes.count)
     processes.append(process)
-    store.reap()
+    reap()
     for _ in 0..<(isWhole || random.chance(700) ? 1 : 2) { addNode(to: process, isWhole: isWhole) }
     heap.add(.net(process), at: now + random.delay(1...Int(Self.netMS)))
     trace.note(now, "open", "", Int64(process.number), Int64(process.nodes.count))
@@ -16,19 +16,21 @@ extension World {
   func openClientProcess() { processes.append(SimProcess(number: processes.count)) }
 
   private func addNode(to process: SimProcess, isWhole: Bool) {
-    var registry = Registry()
-    for index in programs.indices where isWhole || random.chance(850) {
-      _ = registry.addOrchestration(Program.name(index), version: .first)
-    }
-    for name in Program.activityNames + [Program.refusingActivity]
-    where isWhole || random.chance(name == "rare" ? 400 : 900) {
-      _ = registry.addActivity(name)
-    }
-    let id = store.join()
-    let isCaching = !random.chance(150)
-    let settings = DispatchSettings(
-      node: id, activitySlots: random.within(1...4), cacheIsOn: isCaching,
-      cachedInstances: random.chance(400) ? random.below(3) : 100)
+    let registry = makeRegistry(isWhole: isWhole)
+    let filter = ActivityFilter(
+      names: registry.activities, tags: isWhole || random.chance(500) ? [Work.rareTag] : [],
+      takesUntagged: isWhole || random.chance(930), sessionsMax: isWhole ? 10 : random.below(4),
+      sessionIdleMS: random.delay(500...3_000))
+    let service = NodeService(
+      orchestrations: registry.orchestrations, activities: registry.activities, tags: filter.tags,
+      takesUntagged: filter.takesUntagged)
+    let id = store.join(serving: service)
+    var settings = DispatchSettings(
+      node: id, activitySlots: isWhole ? random.within(2...4) : random.within(1...4),
+      cacheIsOn: !random.chance(150), cachedInstances: random.chance(400) ? random.below(3) : 100)
+    settings.filter = filter
+    settings.activityGraceMS = random.delay(0...1_500)
+    settings.failsNondeterminism = random.chance(100)
     let host = Host(programs: programs, capacity: random.chance(300) ? random.below(3) : 100)
     let node = SimNode(
       number: nodes.count, id: id, process: process, registry: registry, settings: settings, host: host,
@@ -36,6 +38,18 @@ extension World {
     nodes.append(node)
     process.nodes.append(node)
     add(.start, to: node)
+  }
+
+  private func makeRegistry(isWhole: Bool) -> Registry {
+    var registry = Registry()
+    for index in programs.indices where isWhole || random.chance(850) {
+      _ = registry.addOrchestration(Program.name(index), version: .first)
+    }
+    for kind in Work.Kind.allCases where isWhole || random.chance(kind == .rare ? 400 : 900) {
+      _ = registry.addActivity(kind.rawValue)
+      if let limits = plan.limits[kind.rawValue] { registry.limit(kind.rawValue, limits) }
+    }
+    return registry
   }
 
   // MARK: Faults
@@ -71,7 +85,7 @@ extension World {
       node.isExcused = true
       store.fell(node.id)
     }
-    for client in process.unansweredClients { clientAnswered(client, nil) }
+    for job in process.unansweredJobs { answered(job, nil) }
     if isHostile, !process.nodes.isEmpty { after(random.delay(50...3_000), .restarts) }
   }
 
@@ -120,6 +134,7 @@ extension World {
     }
     node.process.nodes.removeAll { $0 === node }
     store.leave(node.id)
+    watch.nodeIsGone(node.id)
     for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
   }
 

@@ -17,7 +17,9 @@ final class World {
     case readTaken(SimNode, Read)
     case answered(SimNode, NodeInput)
     case turnDone(SimNode, TurnRequest)
-    case activityDone(SimNode, ActivityTask)
+    case activityDone(SimNode, Attempt)
+    case activityBeats(SimNode, Attempt, Int)
+    case completes(Completion)
     case foreignWrite(SimProcess)
     case net(SimProcess)
     case clientActs(Int)
@@ -28,13 +30,6 @@ final class World {
     case restarts
     case heals
     case look
-  }
-
-  enum Read {
-    case load(InstanceID)
-    case inbox(InstanceID, after: MessageSequence)
-    case due
-    case nextDue
   }
 
   static let netMS: Int64 = 5_000
@@ -75,11 +70,12 @@ final class World {
     random = Random(seed: seed)
     trace = Trace(printer: printer)
     heap = EventHeap(random: random.fork())
-    plan = FaultPlan(random: &random)
     var maker = ProgramMaker(random: random.fork(), count: random.within(3...6))
     programs = maker.make()
+    plan = FaultPlan(random: &random, begins: now, programs: programs.count)
     store = SimStore(mutation: mutation)
     lastLanding = now
+    watch.sick = { [plan] in plan.isSick($0) }
     trace.remark(now, "faults: \(plan)")
     for (index, program) in programs.enumerated() { trace.remark(now, "p\(index): \(program)") }
     for _ in 0..<random.within(1...3) { openProcess(isWhole: false) }
@@ -123,7 +119,9 @@ final class World {
     case .readTaken(let node, let read): take(read, node)
     case .answered(let node, let input): add(input, to: node)
     case .turnDone(let node, let request): turnDone(node, request)
-    case .activityDone(let node, let task): activityDone(node, task)
+    case .activityDone(let node, let attempt): activityDone(node, attempt)
+    case .activityBeats(let node, let attempt, let step): activityBeats(node, attempt, step)
+    case .completes(let completion): complete(completion)
     case .foreignWrite(let process):
       process.isWakeScheduled = false
       for node in process.nodes { add(.storeChanged(byOthers: true), to: node) }
@@ -147,7 +145,7 @@ extension World.Happening {
   fileprivate var process: SimProcess? {
     switch self {
     case .nodeRuns(let node), .nodeWakes(let node, _), .readTaken(let node, _), .answered(let node, _),
-      .turnDone(let node, _), .activityDone(let node, _):
+      .turnDone(let node, _), .activityDone(let node, _), .activityBeats(let node, _, _):
       node.process
     case .groupApplies(let process), .groupAnswers(let process), .foreignWrite(let process),
       .net(let process):

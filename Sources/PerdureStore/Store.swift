@@ -23,16 +23,30 @@ package protocol Store: AnyObject, Sendable {
   /// after another process wrote to the store.
   func dueInstances(ownedBy node: NodeID, now: TimestampMS, limit: Int) throws(StoreError) -> [InstanceID]
 
-  /// The next moment after `now` at which an instance that no live node owns, or an activity that no live
-  /// node holds, becomes due; nil for none.
+  /// The next moment after `now` at which an instance that no live node owns becomes due, or an activity that
+  /// no live node holds becomes visible or expires; nil for none.
   func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS?
 
   func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription?
   func list(_ query: ListQuery) throws(StoreError) -> ListPage
   func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage?
 
-  /// Registers a runtime and answers its id. It counts as alive until `leave`, or until its process is gone.
-  func join() throws(StoreError) -> NodeID
+  /// The key-value state of an instance, by key; of one key only if the query names it. nil: no such
+  /// instance.
+  func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]?
+  /// How a call to an instance stands. A call that an ended instance left unanswered stays `.waiting`.
+  func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState
+  /// The pending activities of an instance, by action; none of one that is not there.
+  func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask]
+  /// Those of these claims that are no longer valid: the work was cancelled, ended, deferred or taken by
+  /// others.
+  func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity]
+
+  /// Registers a runtime, with what it serves, and answers its id. It counts as alive until `leave`, or until
+  /// its process is gone.
+  func join(serving service: NodeService) throws(StoreError) -> NodeID
+  /// What the living runtimes serve, in the order in which they joined.
+  func services() throws(StoreError) -> [NodeService]
   /// Forgets a node at once: what it owned and held is open to others.
   func leave(_ node: NodeID) throws(StoreError)
   /// Forgets nodes whose process is gone; the number of those. Called at open and when the outside changed.

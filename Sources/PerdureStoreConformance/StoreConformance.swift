@@ -2,10 +2,22 @@
 package enum StoreConformance {
   /// In the order in which they are best read: the first failure is often the cause of the others.
   package static let cases: [ConformanceCase] =
-    rows + revisions + atomicity + groups + inbox + consumption + wake + claims + scheduling + activityClaims
-    + activityResults + executions + childStarts + messages + deletion + listing + history + quarantine
-    + nodes
-    + text + concurrency + reopening + secondHandle + corruption + closing
+    instances + talk + work + surroundings
+
+  private static let instances =
+    rows + revisions + atomicity + groups + startOptions + startPolicies + restarts + dedupKeys + laterStarts
+    + wake + claims + executions + childStarts + control + termination + closePolicies + quarantine + deletion
+    + listing + history
+
+  private static let talk =
+    inbox + consumption + messages + keeping + calls + topics + keyValues + requests + kvReads
+
+  private static let work =
+    scheduling + activityClaims + activityResults + attempts + pending + deferral + expiry + tags + priorities
+    + sessions
+
+  private static let surroundings =
+    nodes + text + concurrency + reopening + secondHandle + corruption + closing
 
   /// The case with this name.
   package static func named(_ name: String) -> ConformanceCase? { cases.first { $0.name == name } }

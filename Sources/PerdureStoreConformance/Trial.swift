@@ -140,9 +140,12 @@ struct Trial: Sendable {
   }
 
   func claimTasks(
-    _ node: NodeID, _ names: [String] = ["pay"], limit: Int = 100, now: TimestampMS = 3_000
+    _ node: NodeID, _ names: [String] = ["pay"], limit: Int = 100, now: TimestampMS = 3_000,
+    _ change: (inout ActivityFilter) -> Void = { _ in }
   ) throws -> [ActivityTask] {
-    let receipt = try land(.claimActivities(node: node, activities: names, limit: limit, now: now))
+    var filter = ActivityFilter(names: names)
+    change(&filter)
+    let receipt = try land(.claimActivities(node: node, filter: filter, limit: limit, now: now))
     guard case .activities(let tasks) = receipt else {
       throw ConformanceFailure("the receipt of a claim", expected: "activities", found: "\(receipt)")
     }
@@ -162,9 +165,11 @@ struct Trial: Sendable {
   }
 
   /// An instance with activity 1 (`pay`) scheduled.
-  func runWithTask(_ instance: InstanceID, claim: ActivityClaim? = nil) throws {
+  func runWithTask(
+    _ instance: InstanceID, claim: ActivityClaim? = nil, _ change: (inout ActivityOptions) -> Void = { _ in }
+  ) throws {
     try start(instance)
-    try turn(instance) { $0.scheduled = [.sample(instance, 1, claim: claim)] }
+    try turn(instance) { $0.scheduled = [.sample(instance, 1, claim: claim, change)] }
   }
 
   func ended(_ key: ActivityKey, _ claim: ActivityClaim) -> StoreEntry {

@@ -2,10 +2,11 @@ import PerdureModel
 import PerdureStore
 
 extension MemoryState {
-  mutating func insert(_ task: ActivityTask, of order: Int64) {
-    let row = ActivityRow(task: task, sequence: nextActivitySequence(), wasClaimed: task.claim != nil)
+  mutating func schedule(_ task: ActivityTask, of order: Int64, now: TimestampMS) {
+    let row = ActivityRow(task, sequence: nextActivitySequence(), now: now)
     records[order]?.activities[task.key.action] = row
     enter(row, of: order)
+    if let claim = task.claim { use(task.options.session, by: claim.node, now: now) }
   }
 
   mutating func removeActivity(_ action: ActionID, of order: Int64) {
@@ -19,88 +20,148 @@ extension MemoryState {
     for row in rows.values { withdraw(row, of: order) }
   }
 
-  mutating func activityEnded(_ key: ActivityKey, claim: ActivityClaim, outcome: Outcome) -> StoreOutcome {
-    guard locate(key.instance) != nil else { return .failure(.notFound) }
-    guard let order = find(key), records[order]?.activities[key.action]?.task.claim == claim else {
-      return .failure(.staleClaim)
+  func find(_ key: ActivityKey) -> (order: Int64, row: ActivityRow)? {
+    guard let order = locate(key.instance), records[order]?.description.execution == key.execution,
+      let row = records[order]?.activities[key.action]
+    else { return nil }
+    return (order, row)
+  }
+
+  mutating func replace(_ row: ActivityRow, with changed: ActivityRow, of order: Int64) {
+    withdraw(row, of: order)
+    records[order]?.activities[row.task.key.action] = changed
+    enter(changed, of: order)
+  }
+
+  func liveHolder(_ row: ActivityRow) -> NodeID? {
+    guard let node = row.task.claim?.node, alive[node] != nil else { return nil }
+    return node
+  }
+
+  mutating func enter(_ row: ActivityRow, of order: Int64) {
+    if let node = liveHolder(row) {
+      held[node, default: SortedSet()].insert(row.due(of: order))
+      return
     }
-    removeActivity(key.action, of: order)
-    let kind = MessageKind.activityEnded(execution: key.execution, action: key.action, outcome: outcome)
-    guard let delivery = deliver(kind, to: order) else { return .failure(.staleClaim) }
+    if let expiry = row.expiry(of: order) { expiring.insert(expiry) }
+    guard row.deferredBeatAt == nil else { return }
+    let route = ActivityRoute(row.task)
+    unheld[route, default: PriorityLanes()].insert(row.due(of: order), priority: row.task.options.priority)
+  }
+
+  mutating func withdraw(_ row: ActivityRow, of order: Int64) {
+    if let node = liveHolder(row) {
+      held[node]?.remove(row.due(of: order))
+      return
+    }
+    if let expiry = row.expiry(of: order) { expiring.remove(expiry) }
+    guard row.deferredBeatAt == nil else { return }
+    let route = ActivityRoute(row.task)
+    unheld[route]?.remove(row.due(of: order), priority: row.task.options.priority)
+    if unheld[route]?.isEmpty == true { unheld.removeValue(forKey: route) }
+  }
+
+  // MARK: By whoever holds the claim
+
+  /// Changes a row that still has this claim.
+  mutating func change(
+    _ key: ActivityKey, claim: ActivityClaim, _ change: (inout ActivityRow) -> Void
+  ) -> StoreOutcome {
+    guard locate(key.instance) != nil else { return .failure(.notFound) }
+    guard let (order, row) = find(key), row.task.claim == claim else { return .failure(.staleClaim) }
+    var changed = row
+    change(&changed)
+    replace(row, with: changed, of: order)
+    return .success(.done)
+  }
+
+  mutating func activityEnded(
+    _ key: ActivityKey, claim: ActivityClaim, outcome: Outcome, now: TimestampMS
+  ) -> StoreOutcome {
+    guard locate(key.instance) != nil else { return .failure(.notFound) }
+    guard let (order, row) = find(key), row.task.claim == claim, let delivery = end(row, outcome, of: order)
+    else { return .failure(.staleClaim) }
+    use(row.task.options.session, by: claim.node, now: now)
     return .success(.posted(delivery))
   }
 
-  mutating func claimActivities(node: NodeID, names: [String], limit: Int, now: TimestampMS) -> StoreOutcome {
-    var tasks: [ActivityTask] = []
-    while tasks.count < limit {
-      var earliest: (due: ActivityDue, name: String)?
-      for name in names {
-        guard let due = unheld[ExactText(name)]?.first, due.at <= now else { continue }
-        if let found = earliest, found.due < due { continue }
-        earliest = (due, name)
-      }
-      guard let (due, name) = earliest else { break }
-      unheld[ExactText(name)]?.remove(due)
-      guard var row = records[due.order]?.activities[due.action] else { continue }
-      if row.wasClaimed { row.task.attempt &+= 1 }
-      row.wasClaimed = true
-      row.task.claim = ActivityClaim(node: node, token: row.task.attempt)
-      records[due.order]?.activities[due.action] = row
-      tasks.append(row.task)
+  mutating func deferActivity(
+    _ key: ActivityKey, claim: ActivityClaim, heartbeat: Payload?, now: TimestampMS
+  ) -> StoreOutcome {
+    let outcome = change(key, claim: claim) {
+      $0.task.lastHeartbeat = heartbeat ?? $0.task.lastHeartbeat
+      $0.task.claim = nil
+      $0.deferredBeatAt = now
     }
-    // Entered only now, so that a claim for a node that is not alive does not meet its own rows again.
-    for task in tasks {
-      guard let order = locate(task.key.instance),
-        let row = records[order]?.activities[task.key.action]
-      else { continue }
-      enter(row, of: order)
+    if case .success = outcome {
+      use(find(key)?.row.task.options.session, by: claim.node, now: now)
     }
-    return .success(.activities(tasks))
+    return outcome
   }
 
-  mutating func releaseActivities(of node: NodeID, except kept: Set<ClaimedActivity>) {
-    var unheld: [ClaimedActivity] = []
-    held[node]?.walk { due in
-      guard let task = records[due.order]?.activities[due.action]?.task, let claim = task.claim else {
-        return true
-      }
-      let activity = ClaimedActivity(key: task.key, claim: claim)
-      if !kept.contains(activity) { unheld.append(activity) }
+  /// The row goes, a message to the instance comes.
+  private mutating func end(_ row: ActivityRow, _ outcome: Outcome, of order: Int64) -> Delivery? {
+    let key = row.task.key
+    removeActivity(key.action, of: order)
+    let kind = MessageKind.activityEnded(execution: key.execution, action: key.action, outcome: outcome)
+    return deliver(kind, to: order)
+  }
+
+  // MARK: From elsewhere
+
+  mutating func completeActivity(
+    _ token: CompletionToken, outcome: Outcome, now: TimestampMS
+  ) -> StoreOutcome {
+    guard locate(token.key.instance) != nil else { return .failure(.notFound) }
+    guard let (order, row) = find(token.key), row.isOpen(to: token.token) else {
+      return .failure(.staleClaim)
+    }
+    if let node = row.task.claim?.node { use(row.task.options.session, by: node, now: now) }
+    if case .failed(let failure) = outcome, case .retry(let at) = row.task.verdict(on: failure, now: now) {
+      var changed = row
+      changed.retry(failure, at: at)
+      replace(row, with: changed, of: order)
+      return .success(.done)
+    }
+    guard let delivery = end(row, outcome, of: order) else { return .failure(.staleClaim) }
+    return .success(.posted(delivery))
+  }
+
+  mutating func heartbeat(_ token: CompletionToken, details: Payload, now: TimestampMS) -> StoreOutcome {
+    guard locate(token.key.instance) != nil else { return .failure(.notFound) }
+    guard let (order, row) = find(token.key), row.isOpen(to: token.token) else {
+      return .failure(.staleClaim)
+    }
+    var changed = row
+    changed.task.lastHeartbeat = details
+    if row.deferredBeatAt != nil { changed.deferredBeatAt = now }
+    replace(row, with: changed, of: order)
+    return .success(.done)
+  }
+
+  // MARK: Time
+
+  mutating func expireActivities(limit: Int, now: TimestampMS) -> StoreOutcome {
+    var over: [ActivityDue] = []
+    expiring.walk {
+      guard $0.at <= now, over.count < limit else { return false }
+      over.append($0)
       return true
     }
-    for activity in unheld { release(activity) }
-  }
-
-  mutating func release(_ activity: ClaimedActivity) {
-    guard let order = find(activity.key), var row = records[order]?.activities[activity.key.action],
-      row.task.claim == activity.claim
-    else { return }
-    withdraw(row, of: order)
-    row.task.claim = nil
-    records[order]?.activities[activity.key.action] = row
-    enter(row, of: order)
-  }
-
-  private func find(_ key: ActivityKey) -> Int64? {
-    guard let order = locate(key.instance), records[order]?.description.execution == key.execution else {
-      return nil
+    var deliveries: [Delivery] = []
+    for due in over {
+      guard let row = records[due.order]?.activities[due.action] else { continue }
+      let isServed = alive.values.contains { $0.takes(row.task.name, tag: row.task.options.tag) }
+      guard let (failure, verdict) = row.task.expiry(row.wait, now: now, isServed: isServed) else { continue }
+      switch verdict {
+      case .retry(let at):
+        var changed = row
+        changed.retry(failure, at: at)
+        replace(row, with: changed, of: due.order)
+      case .end:
+        if let delivery = end(row, .failed(failure), of: due.order) { deliveries.append(delivery) }
+      }
     }
-    return order
-  }
-
-  private mutating func enter(_ row: ActivityRow, of order: Int64) {
-    if let node = row.task.claim?.node, alive.contains(node) {
-      held[node, default: SortedSet()].insert(row.due(of: order))
-    } else {
-      unheld[ExactText(row.task.name), default: SortedSet()].insert(row.due(of: order))
-    }
-  }
-
-  private mutating func withdraw(_ row: ActivityRow, of order: Int64) {
-    if let node = row.task.claim?.node, alive.contains(node) {
-      held[node]?.remove(row.due(of: order))
-    } else {
-      unheld[ExactText(row.task.name)]?.remove(row.due(of: order))
-    }
+    return .success(.delivered(deliveries))
   }
 }

@@ -2,31 +2,22 @@ import PerdureModel
 import PerdureStore
 
 extension MemoryState {
-  mutating func post(_ message: OutgoingMessage) -> StoreOutcome {
-    guard let order = locate(message.to), let status = records[order]?.description.status,
-      let waiting = records[order]?.inbox.count
-    else { return .failure(.notFound) }
-    if status.isTerminal { return .failure(.wrongStatus(status)) }
-    if waiting >= Limits.inboxMessages {
-      return .failure(.inboxFull(limit: Limits.inboxMessages))
-    }
-    guard let delivery = deliver(message.kind, to: order) else { return .failure(.notFound) }
-    return .success(.posted(delivery))
-  }
-
   mutating func claimInstances(
     node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS
   ) -> StoreOutcome {
     var claimed: [Int64] = []
     while claimed.count < limit {
-      var earliest: (due: Due, name: String)?
+      var best: (priority: Int64, due: Due, name: ExactText)?
       for served in orchestrations {
-        guard let due = firstDue(served, now) else { continue }
-        if let found = earliest, found.due < due { continue }
-        earliest = (due, served.name)
+        guard let found = firstDue(served, now) else { continue }
+        let isBetter =
+          best.map { best in
+            found.priority != best.priority ? found.priority > best.priority : found.element < best.due
+          } ?? true
+        if isBetter { best = (found.priority, found.element, ExactText(served.name)) }
       }
-      guard let (due, name) = earliest else { break }
-      open[ExactText(name)]?.remove(due)
+      guard let (priority, due, name) = best else { break }
+      removeOpen(due, name, priority: priority)
       claimed.append(due.order)
     }
     var instances: [InstanceID] = []
@@ -39,15 +30,11 @@ extension MemoryState {
     return .success(.instances(instances))
   }
 
-  private func firstDue(_ served: ServedOrchestration, _ now: TimestampMS) -> Due? {
-    var found: Due?
-    open[ExactText(served.name)]?.walk { due in
-      if due.at > now { return false }
-      guard let record = records[due.order], served.runs(record.description.version) else { return true }
-      found = due
-      return false
-    }
-    return found
+  private func firstDue(_ served: ServedOrchestration, _ now: TimestampMS) -> (priority: Int64, element: Due)?
+  {
+    open[ExactText(served.name)]?.first(
+      where: { $0.at <= now },
+      taking: { due in records[due.order].map { served.runs($0.description.version) } ?? false })
   }
 
   mutating func claimInstance(node: NodeID, instance: InstanceID) -> StoreOutcome {
@@ -63,8 +50,7 @@ extension MemoryState {
     _ instance: InstanceID, revision: Revision, failure: Failure, now: TimestampMS
   ) -> StoreOutcome {
     guard let order = locate(instance), let record = records[order] else { return .failure(.notFound) }
-    let status = record.description.status
-    guard record.description.revision == revision, !status.isTerminal, status != .quarantined else {
+    guard record.description.revision == revision, record.isServable else {
       return .failure(.conflict)
     }
     update(order) {
@@ -79,29 +65,15 @@ extension MemoryState {
   }
 
   mutating func delete(_ instance: InstanceID, force: Bool) -> StoreOutcome {
-    guard let root = locate(instance), let record = records[root] else { return .failure(.notFound) }
-    if let parent = record.description.parent { return .failure(.isChild(of: parent.instance)) }
-    var doomed = [root]
-    var next = 0
-    while next < doomed.count {
-      guard let row = records[doomed[next]]?.description else { break }
-      if !force, !row.status.isTerminal { return .failure(.wrongStatus(row.status)) }
-      children[ExactText(row.instance)]?.walk {
-        doomed.append($0)
-        return true
+    guard let root = locate(instance) else { return .failure(.notFound) }
+    if let parent = records[root]?.description.parent { return .failure(.isChild(of: parent.instance)) }
+    let doomed = tree(of: root)
+    if !force {
+      for order in doomed {
+        guard let status = records[order]?.description.status, !status.isTerminal else { continue }
+        return .failure(.wrongStatus(status))
       }
-      next += 1
     }
-    var gone: [InstanceID] = []
-    for order in doomed {
-      removeActivities(of: order)
-      guard let record = records.removeValue(forKey: order) else { continue }
-      if let placement = record.placement { withdraw(placement) }
-      created.remove(order)
-      children.removeValue(forKey: ExactText(record.description.instance))
-      orders.removeValue(forKey: ExactText(record.description.instance))
-      gone.append(record.description.instance)
-    }
-    return .success(.deleted(gone))
+    return .success(.deleted(remove(doomed)))
   }
 }

@@ -1,11 +1,12 @@
 package import PerdureModel
+package import PerdureStore
 
 extension MemoryState {
   package func load(_ instance: InstanceID) -> InstanceSnapshot? {
     record(instance).map {
       InstanceSnapshot(
         description: $0.description, start: $0.start, owner: holder(of: $0), history: $0.histories.last ?? [],
-        inbox: $0.inbox)
+        inbox: $0.inbox, kv: $0.keyValues.base)
     }
   }
 
@@ -26,10 +27,9 @@ extension MemoryState {
 
   package func nextDue(after now: TimestampMS) -> TimestampMS? {
     let instances = open.values.compactMap { $0.first(after: Due(at: now, order: .max))?.at }
-    let activities = unheld.values.compactMap {
-      $0.first(after: ActivityDue(at: now, sequence: .max, order: 0, action: 0))?.at
-    }
-    return (instances + activities).min()
+    let last = ActivityDue(at: now, sequence: .max, order: 0, action: 0)
+    let activities = unheld.values.compactMap { $0.first(after: last)?.at }
+    return (instances + activities + [expiring.first(after: last)?.at].compactMap { $0 }).min()
   }
 
   package func describe(_ instance: InstanceID) -> InstanceDescription? { record(instance)?.description }
@@ -61,6 +61,25 @@ extension MemoryState {
     return HistoryPage(
       instance: query.instance, execution: execution, currentExecution: record.description.execution,
       events: events, hasMore: events.count < rest.count)
+  }
+
+  package func keyValues(_ query: KVQuery) -> [KVEntry]? {
+    guard let values = record(query.instance)?.keyValues else { return nil }
+    guard let key = query.key else { return values.entries }
+    return values[key].map { [$0] } ?? []
+  }
+
+  package func callState(of instance: InstanceID, call: String) -> CallState {
+    record(instance)?.calls[ExactText(call)] ?? .unknown
+  }
+
+  package func activities(of instance: InstanceID) -> [ActivityTask] {
+    let rows = record(instance)?.activities ?? [:]
+    return rows.values.map(\.task).sorted { $0.key.action < $1.key.action }
+  }
+
+  package func lostClaims(of claims: [ClaimedActivity]) -> [ClaimedActivity] {
+    claims.filter { find($0.key)?.row.task.claim != $0.claim }
   }
 
   private func record(_ instance: InstanceID) -> InstanceRecord? {

@@ -6,23 +6,30 @@ extension MemoryState {
     guard let order = locate(commit.instance) else { return .failure(.notFound) }
     if let refusal = check(commit, of: order) { return .failure(refusal) }
 
-    for finished in commit.finished { removeActivity(finished.action, of: order) }
+    for finished in commit.finished {
+      let session = records[order]?.activities[finished.action]?.task.options.session
+      use(session, by: finished.claim.node, now: commit.now)
+      removeActivity(finished.action, of: order)
+    }
     for action in commit.cancelled { removeActivity(action, of: order) }
     update(order) { $0.take(commit) }
     if commit.status.isTerminal || commit.nextExecution != nil { removeActivities(of: order) }
-    if !commit.status.isTerminal {
+    if commit.status.isTerminal {
+      endSubscriptions(of: order)
+    } else {
       let execution = records[order]?.description.execution
-      for task in commit.scheduled where task.key.execution == execution { insert(task, of: order) }
+      for task in commit.scheduled where task.key.execution == execution {
+        schedule(task, of: order, now: commit.now)
+      }
+      for topic in commit.topicChanges { change(topic, of: order) }
     }
 
     var receipt = TurnReceipt()
     for child in commit.starts { start(child, now: commit.now, receipt: &receipt) }
-    for message in commit.messages {
-      guard let receiver = locate(message.to), let status = records[receiver]?.description.status,
-        !status.isTerminal, let delivery = deliver(message.kind, to: receiver)
-      else { continue }
-      receipt.deliveries.append(delivery)
-    }
+    for message in commit.messages { send(message, in: commit, of: order, receipt: &receipt) }
+    for read in commit.kvReads { answer(read, in: commit, of: order, receipt: &receipt) }
+    for publication in commit.publications { receipt.deliveries += publish(publication) }
+    terminate(commit.terminations, in: commit, receipt: &receipt)
     receipt.hasWaitingMessages = records[order]?.inbox.isEmpty == false
     return .success(.turned(receipt))
   }
@@ -32,9 +39,8 @@ extension MemoryState {
   private func check(_ commit: TurnCommit, of order: Int64) -> StoreRefusal? {
     guard let record = records[order] else { return .notFound }
     let row = record.description
-    guard row.revision == commit.revision, !row.status.isTerminal, row.status != .quarantined else {
-      return .conflict
-    }
+    guard row.revision == commit.revision, record.isServable else { return .conflict }
+    if let createdAt = commit.createdAt, createdAt != row.createdAt { return .conflict }
     if let last = commit.consumed.max() {
       let consumed = Set(commit.consumed)
       let older = record.inbox.prefix { $0.sequence <= last }
@@ -95,6 +101,74 @@ extension MemoryState {
       execution: link.execution, action: link.action, outcome: .failed(failure))
     if let delivery = deliver(kind, to: parent) { receipt.deliveries.append(delivery) }
   }
+
+  // MARK: Messages
+
+  /// A message with an action is answered, whatever became of it; one without is the engine's own, and the
+  /// limit of the inbox does not hold it up.
+  private mutating func send(
+    _ message: OutgoingMessage, in commit: TurnCommit, of sender: Int64, receipt: inout TurnReceipt
+  ) {
+    let outcome: Outcome
+    if let receiver = locate(message.to), let status = records[receiver]?.description.status {
+      if status.isTerminal {
+        outcome = .failed(.finishedReceiver(message.to, status))
+      } else if message.action != nil, let waiting = records[receiver]?.inbox.count, waiting >= inboxLimit {
+        outcome = .failed(.fullInbox(message.to, limit: inboxLimit))
+      } else {
+        if let delivery = deliver(message.kind, to: receiver) { receipt.deliveries.append(delivery) }
+        outcome = .completed(.null)
+      }
+    } else if message.isKept {
+      if case .failure = keep(message) {
+        outcome = .failed(.fullInbox(message.to, limit: inboxLimit))
+      } else {
+        outcome = .completed(.null)
+      }
+    } else {
+      outcome = .failed(.unknownReceiver(message.to))
+    }
+    guard let action = message.action else { return }
+    end(action, outcome, in: commit, of: sender, receipt: &receipt)
+  }
+
+  private mutating func answer(
+    _ read: KVReadRequest, in commit: TurnCommit, of reader: Int64, receipt: inout TurnReceipt
+  ) {
+    var outcome = Outcome.failed(.unknownReceiver(read.instance))
+    if let order = locate(read.instance), let values = records[order]?.keyValues {
+      let value = values[read.key]?.value.bytes
+      outcome = .completed(
+        value.map { Payload(bytes: Array("{\"value\":".utf8) + $0 + Array("}".utf8)) } ?? Payload("{}"))
+    }
+    end(read.action, outcome, in: commit, of: reader, receipt: &receipt)
+  }
+
+  /// Tells the code of the execution, if it goes on.
+  private mutating func end(
+    _ action: ActionID, _ outcome: Outcome, in commit: TurnCommit, of order: Int64,
+    receipt: inout TurnReceipt
+  ) {
+    guard !commit.status.isTerminal, commit.nextExecution == nil else { return }
+    let kind = MessageKind.requestEnded(execution: commit.execution, action: action, outcome: outcome)
+    if let delivery = deliver(kind, to: order) { receipt.deliveries.append(delivery) }
+  }
+
+  /// Only its own children: an id that was taken when the turn before asked for it belongs to somebody else.
+  private mutating func terminate(
+    _ children: [InstanceID], in commit: TurnCommit, receipt: inout TurnReceipt
+  ) {
+    var followed = Terminations()
+    for child in children {
+      guard let order = locate(child), let row = records[order]?.description, !row.status.isTerminal,
+        let parent = row.parent?.instance, ExactText(parent) == ExactText(commit.instance)
+      else { continue }
+      terminate(
+        order, reason: "the parent ended", now: commit.now, tellsParent: false, into: &followed)
+    }
+    receipt.deliveries += followed.deliveries
+    receipt.terminated = followed.terminated
+  }
 }
 
 extension InstanceRecord {
@@ -102,7 +176,12 @@ extension InstanceRecord {
   fileprivate mutating func take(_ commit: TurnCommit) {
     histories[histories.count - 1].append(contentsOf: commit.events)
     description.eventCount = Int64(histories[histories.count - 1].count)
+    for change in commit.kvChanges { keyValues.apply(change) }
+    for answer in commit.callAnswers where calls[ExactText(answer.call)] == .waiting {
+      calls[ExactText(answer.call)] = .answered(answer.outcome)
+    }
     if let next = commit.nextExecution {
+      keyValues.beginExecution()
       histories.append(next)
       description.execution &+= 1
       description.eventCount = Int64(next.count)

@@ -1,4 +1,4 @@
-package import PerdureModel
+import PerdureModel
 package import PerdureStore
 
 /// All that a store holds, as a value: the same entries in the same order give the same state and the same
@@ -8,7 +8,10 @@ package import PerdureStore
 /// sorted indexes, never by looking at every instance:
 ///
 ///     an instance with a wake-up   is in `owned[node]` if a live node owns it, else in `open[orchestration]`
-///     an activity                  is in `held[node]` if a live node claims it, else in `unheld[name]`
+///     an activity that is claimed  is in `held[node]` if that node lives
+///     one that is deferred         is in none of them
+///     any other activity           is in `unheld[name, tag]`
+///     one that nobody holds and that has a time limit is in `expiring` as well
 package struct MemoryState: Sendable {
   var records: [Int64: InstanceRecord] = [:]
   var orders: [ExactText: Int64] = [:]
@@ -16,127 +19,114 @@ package struct MemoryState: Sendable {
   var created = SortedSet<Int64>()
   /// By the id of the parent, in the order of creation.
   var children: [ExactText: SortedSet<Int64>] = [:]
+  var dedupKeys: [ExactText: Int64] = [:]
+  /// By topic, in the order of creation.
+  var subscribers: [ExactText: SortedSet<Int64>] = [:]
+  /// Messages for ids that nobody has yet.
+  var kept: [ExactText: [MessageKind]] = [:]
 
-  var open: [ExactText: SortedSet<Due>] = [:]
+  var open: [ExactText: PriorityLanes<Due>] = [:]
   var owned: [NodeID: SortedSet<Due>] = [:]
-  var unheld: [ExactText: SortedSet<ActivityDue>] = [:]
+  var unheld: [ActivityRoute: PriorityLanes<ActivityDue>] = [:]
   var held: [NodeID: SortedSet<ActivityDue>] = [:]
+  var expiring = SortedSet<ActivityDue>()
+  var sessions: [ExactText: Session] = [:]
 
-  var alive: Set<NodeID> = []
+  /// What the living nodes serve.
+  var alive: [NodeID: NodeService] = [:]
   /// Nodes whose process is gone and that nobody has reaped.
   var fallen: Set<NodeID> = []
 
+  let inboxLimit: Int
   private var lastOrder: Int64 = 0
   private var lastSequence: MessageSequence = 0
   private var lastActivity: Int64 = 0
-  private var lastNode: NodeID = 0
+  var lastNode: NodeID = 0
 
-  package init() {}
+  /// - inboxLimit: messages that may wait for one instance, and that are kept for one id.
+  package init(inboxLimit: Int = Limits.inboxMessages) { self.inboxLimit = inboxLimit }
 
   /// Applies one entry whole, or refuses it with nothing changed.
   package mutating func apply(_ entry: StoreEntry) -> StoreOutcome {
     switch entry {
-    case .start(let start, let owner, let now):
-      if let order = locate(start.instance), let record = records[order] {
-        return .failure(.alreadyExists(record.description.status))
-      }
-      create(start, owner: owner, now: now)
-      return .success(.done)
+    case .start(let start, let owner, let now): return self.start(start, owner: owner, now: now)
     case .post(let message, _): return post(message)
+    case .publish(let publication, _): return .success(.delivered(publish(publication)))
     case .turn(let commit): return turn(commit)
-    case .activityEnded(let key, let claim, let outcome, _):
-      return activityEnded(key, claim: claim, outcome: outcome)
+    case .control(let instance, let verb, let reason, let now):
+      return control(instance, verb, reason: reason, now: now)
+    case .quarantine(let instance, let revision, let failure, let now):
+      return quarantine(instance, revision: revision, failure: failure, now: now)
+    case .delete(let instance, let force): return delete(instance, force: force)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       return claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let node, let instance): return claimInstance(node: node, instance: instance)
-    case .claimActivities(let node, let activities, let limit, let now):
-      return claimActivities(node: node, names: activities, limit: limit, now: now)
     case .releaseInstances(let node, let instances):
       for case let order? in instances.map({ locate($0) }) where records[order]?.owner == node {
         update(order) { $0.owner = nil }
       }
       return .success(.done)
+    default: return applyToActivity(entry)
+    }
+  }
+
+  private mutating func applyToActivity(_ entry: StoreEntry) -> StoreOutcome {
+    switch entry {
+    case .claimActivities(let node, let filter, let limit, let now):
+      return claimActivities(node: node, filter: filter, limit: limit, now: now)
     case .releaseActivities(let activities):
       for activity in activities { release(activity) }
       return .success(.done)
     case .releaseUnheldActivities(let node, let kept):
       releaseActivities(of: node, except: Set(kept))
       return .success(.done)
-    case .delete(let instance, let force): return delete(instance, force: force)
-    case .quarantine(let instance, let revision, let failure, let now):
-      return quarantine(instance, revision: revision, failure: failure, now: now)
+    case .activityEnded(let key, let claim, let outcome, let now):
+      return activityEnded(key, claim: claim, outcome: outcome, now: now)
+    case .activityRetry(let key, let claim, let failure, let retryAt, let heartbeat):
+      return change(key, claim: claim) {
+        $0.task.lastHeartbeat = heartbeat ?? $0.task.lastHeartbeat
+        $0.retry(failure, at: retryAt)
+      }
+    case .activityHeartbeat(let key, let claim, let details):
+      return change(key, claim: claim) { $0.task.lastHeartbeat = details }
+    case .deferActivity(let key, let claim, let heartbeat, let now):
+      return deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
+    case .completeActivity(let token, let outcome, let now):
+      return completeActivity(token, outcome: outcome, now: now)
+    case .heartbeatByToken(let token, let details, let now):
+      return heartbeat(token, details: details, now: now)
+    case .expireActivities(let limit, let now): return expireActivities(limit: limit, now: now)
+    default:
+      return .failure(.failed(StoreError(.internalError, "The memory store does not know this entry.")))
     }
   }
 
-  // MARK: Nodes
-
-  package mutating func join() -> NodeID {
-    lastNode &+= 1
-    alive.insert(lastNode)
-    return lastNode
-  }
-
-  package mutating func leave(_ node: NodeID) {
-    fallen.remove(node)
-    bury(node)
-  }
-
-  /// As if the process of the node died: what it owned and held is open to others at once.
-  package mutating func kill(_ node: NodeID) {
-    guard alive.contains(node) else { return }
-    fallen.insert(node)
-    bury(node)
-  }
-
-  /// Forgets the nodes that were killed; their number.
-  package mutating func reap() -> Int {
-    defer { fallen = [] }
-    return fallen.count
-  }
-
-  private mutating func bury(_ node: NodeID) {
-    guard alive.remove(node) != nil else { return }
-    var instances: [Due] = []
-    owned.removeValue(forKey: node)?.walk {
-      instances.append($0)
-      return true
-    }
-    for due in instances {
-      guard let name = records[due.order]?.description.orchestration else { continue }
-      open[ExactText(name), default: SortedSet()].insert(due)
-    }
-    var activities: [ActivityDue] = []
-    held.removeValue(forKey: node)?.walk {
-      activities.append($0)
-      return true
-    }
-    for due in activities {
-      guard let name = records[due.order]?.activities[due.action]?.task.name else { continue }
-      unheld[ExactText(name), default: SortedSet()].insert(due)
-    }
-  }
+  // MARK: Records and their indexes
 
   /// Who holds the instance in memory: its owner, if that one is alive.
   func holder(of record: InstanceRecord) -> NodeID? {
-    guard let owner = record.owner, alive.contains(owner) else { return nil }
+    guard let owner = record.owner, alive[owner] != nil else { return nil }
     return owner
   }
 
-  // MARK: Instances
-
   func locate(_ instance: InstanceID) -> Int64? { orders[ExactText(instance)] }
 
-  /// The id must be free.
-  mutating func create(_ start: InstanceStart, owner: NodeID?, now: TimestampMS) {
+  /// Puts a record where it can be found. The id must be free.
+  ///
+  /// - revision: that it begins with.
+  mutating func insert(_ start: InstanceStart, revision: Revision, owner: NodeID?, now: TimestampMS) -> Int64
+  {
     lastOrder &+= 1
-    let record = InstanceRecord(start, order: lastOrder, owner: owner, now: now)
+    let record = InstanceRecord(start, order: lastOrder, revision: revision, owner: owner, now: now)
     records[lastOrder] = record
     orders[ExactText(start.instance)] = lastOrder
     created.insert(lastOrder)
     if let parent = start.parent?.instance {
       children[ExactText(parent), default: SortedSet()].insert(lastOrder)
     }
+    if let key = start.options.dedupKey { dedupKeys[ExactText(key)] = lastOrder }
     if let placement = record.placement { enter(placement) }
+    return lastOrder
   }
 
   /// Changes a record in place and its entries in the indexes with it.
@@ -151,29 +141,30 @@ package struct MemoryState: Sendable {
   }
 
   mutating func enter(_ placement: Placement) {
-    if let owner = placement.owner, alive.contains(owner) {
+    if let owner = placement.owner, alive[owner] != nil {
       owned[owner, default: SortedSet()].insert(placement.due)
     } else {
-      open[ExactText(placement.orchestration), default: SortedSet()].insert(placement.due)
+      let name = ExactText(placement.orchestration)
+      open[name, default: PriorityLanes()].insert(placement.due, priority: placement.priority)
     }
   }
 
   mutating func withdraw(_ placement: Placement) {
-    if let owner = placement.owner, alive.contains(owner) {
+    if let owner = placement.owner, alive[owner] != nil {
       owned[owner]?.remove(placement.due)
     } else {
-      open[ExactText(placement.orchestration)]?.remove(placement.due)
+      removeOpen(placement.due, ExactText(placement.orchestration), priority: placement.priority)
     }
   }
 
-  /// Puts a message into the inbox of an instance that exists and can take one.
-  mutating func deliver(_ kind: MessageKind, to order: Int64) -> Delivery? {
+  mutating func removeOpen(_ due: Due, _ orchestration: ExactText, priority: Int64) {
+    open[orchestration]?.remove(due, priority: priority)
+    if open[orchestration]?.isEmpty == true { open.removeValue(forKey: orchestration) }
+  }
+
+  mutating func nextSequence() -> MessageSequence {
     lastSequence &+= 1
-    let message = InboxMessage(sequence: lastSequence, kind: kind)
-    update(order) { $0.receive(message) }
-    return records[order].map {
-      Delivery(instance: $0.description.instance, message: message, owner: holder(of: $0))
-    }
+    return lastSequence
   }
 
   mutating func nextActivitySequence() -> Int64 {

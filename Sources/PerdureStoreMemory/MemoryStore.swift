@@ -5,13 +5,16 @@ import Synchronization
 /// A store that lives as long as its process: for tests, for the simulator, and for work that may be lost.
 package final class MemoryStore: Store {
   private struct Contents: Sendable {
-    var state = MemoryState()
+    var state: MemoryState
     var isClosed = false
   }
 
-  private let contents = Mutex(Contents())
+  private let contents: Mutex<Contents>
 
-  package init() {}
+  /// - inboxLimit: messages that may wait for one instance, and that are kept for one id.
+  package init(inboxLimit: Int = Limits.inboxMessages) {
+    contents = Mutex(Contents(state: MemoryState(inboxLimit: inboxLimit)))
+  }
 
   package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
     try use { state in entries.map { state.apply($0) } }
@@ -45,7 +48,27 @@ package final class MemoryStore: Store {
     try use { $0.history(query) }
   }
 
-  package func join() throws(StoreError) -> NodeID { try use { $0.join() } }
+  package func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? {
+    try use { $0.keyValues(query) }
+  }
+
+  package func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
+    try use { $0.callState(of: instance, call: call) }
+  }
+
+  package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
+    try use { $0.activities(of: instance) }
+  }
+
+  package func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
+    try use { $0.lostClaims(of: claims) }
+  }
+
+  package func join(serving service: NodeService) throws(StoreError) -> NodeID {
+    try use { $0.join(serving: service) }
+  }
+
+  package func services() throws(StoreError) -> [NodeService] { try use { $0.services() } }
 
   package func leave(_ node: NodeID) throws(StoreError) { try use { $0.leave(node) } }
 

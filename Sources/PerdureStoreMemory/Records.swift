@@ -5,6 +5,7 @@ struct InstanceRecord: Sendable {
   let order: Int64
   var description: InstanceDescription
   var start: InstanceStart?
+  let closePolicy: ParentClosePolicy
   var owner: NodeID?
   var wakeAt: TimestampMS?
   /// One history for each execution; the last is the current one.
@@ -13,17 +14,30 @@ struct InstanceRecord: Sendable {
   var inbox: [InboxMessage] = []
   /// Of the current execution: those of an earlier one go when it ends.
   var activities: [ActionID: ActivityRow] = [:]
+  var keyValues = KeyValues()
+  /// By the id of the call.
+  var calls: [ExactText: CallState] = [:]
+  var topics: Set<ExactText> = []
 
-  init(_ start: InstanceStart, order: Int64, owner: NodeID?, now: TimestampMS) {
+  init(
+    _ start: InstanceStart, order: Int64, revision: Revision, owner: NodeID?, now: TimestampMS
+  ) {
     self.order = order
-    self.owner = owner
     self.start = start
-    wakeAt = 0
+    closePolicy = start.options.closePolicy
     description = InstanceDescription(
       instance: start.instance, orchestration: start.orchestration, version: start.version,
-      status: .pending, execution: 1, revision: 0, parent: start.parent, customStatus: nil,
+      status: .pending, execution: 1, revision: revision, parent: start.parent, customStatus: nil,
       customStatusVersion: 0, output: nil, failure: nil, createdAt: now, updatedAt: now, endedAt: nil,
       eventCount: 0)
+    description.startAt = start.options.startAt
+    description.priority = start.options.priority
+    description.attributes = start.options.attributes
+    description.memo = start.options.memo
+    description.dedupKey = start.options.dedupKey
+    let isLater = start.options.startAt > now
+    self.owner = isLater ? nil : owner
+    wakeAt = isLater ? start.options.startAt : 0
   }
 
   /// Turns may run, now or later.
@@ -38,18 +52,36 @@ struct InstanceRecord: Sendable {
   var placement: Placement? {
     guard isServable, let wakeAt else { return nil }
     return Placement(
-      due: Due(at: wakeAt, order: order), orchestration: description.orchestration, owner: owner)
+      due: Due(at: wakeAt, order: order), orchestration: description.orchestration,
+      priority: description.priority, owner: owner)
   }
 
   mutating func receive(_ message: InboxMessage) {
     inbox.append(message)
-    if isServable { wakeAt = 0 }
+    if case .call(let id, _, _) = message.kind { calls[ExactText(id)] = .waiting }
+    guard isServable else { return }
+    // One that starts later goes on waiting for that, unless it is to be cancelled.
+    if start != nil, description.startAt > 0, wakeAt == description.startAt, !message.kind.isCancel { return }
+    wakeAt = 0
   }
+
+  /// Back to work, after it was suspended or quarantined.
+  mutating func putBack(now: TimestampMS) {
+    description.status = start == nil ? .running : .pending
+    let waits = start != nil && description.startAt > now && !inbox.contains { $0.kind.isCancel }
+    wakeAt = waits ? description.startAt : 0
+    owner = nil
+  }
+}
+
+extension MessageKind {
+  fileprivate var isCancel: Bool { if case .cancel = self { true } else { false } }
 }
 
 struct Placement: Equatable {
   var due: Due
   var orchestration: String
+  var priority: Int64
   var owner: NodeID?
 }
 
@@ -59,33 +91,4 @@ struct Due: Comparable, Sendable {
   var order: Int64
 
   static func < (one: Due, other: Due) -> Bool { (one.at, one.order) < (other.at, other.order) }
-}
-
-struct ActivityRow: Sendable {
-  var task: ActivityTask
-  /// Its place in the order of scheduling.
-  var sequence: Int64
-  /// Somebody had a claim once, so that the next one is another attempt.
-  var wasClaimed: Bool
-
-  func due(of order: Int64) -> ActivityDue {
-    ActivityDue(at: task.visibleAt, sequence: sequence, order: order, action: task.key.action)
-  }
-}
-
-/// An activity that is visible from a moment on: earliest first, then in the order of scheduling.
-struct ActivityDue: Comparable, Sendable {
-  var at: TimestampMS
-  var sequence: Int64
-  /// Of the instance.
-  var order: Int64
-  var action: ActionID
-
-  static func == (one: ActivityDue, other: ActivityDue) -> Bool {
-    (one.at, one.sequence) == (other.at, other.sequence)
-  }
-
-  static func < (one: ActivityDue, other: ActivityDue) -> Bool {
-    (one.at, one.sequence) < (other.at, other.sequence)
-  }
 }

@@ -60,12 +60,13 @@ final class ForeignWrites: @unchecked Sendable {
 
   private func run() {
     var lastLook = Self.seconds()
+    var patience = Self.netMilliseconds
     while true {
       var descriptors = [
         pollfd(fd: stopRead, events: Int16(POLLIN), revents: 0),
         pollfd(fd: watch, events: Int16(POLLIN), revents: 0),
       ]
-      let ready = poll(&descriptors, nfds_t(descriptors.count), Self.netMilliseconds)
+      let ready = poll(&descriptors, nfds_t(descriptors.count), patience)
       if descriptors.first?.revents != 0 { return }
       if ready > 0 {
         // Writes come in flocks: one look tells of all that came during the pause.
@@ -73,9 +74,12 @@ final class ForeignWrites: @unchecked Sendable {
         drain()
       }
       let now = Self.seconds()
-      let isNet = ready == 0 || now - lastLook >= Int(Self.netMilliseconds / 1_000)
+      let isNet = now - lastLook >= Int(Self.netMilliseconds / 1_000)
       if isNet { lastLook = now }
       if look(isNet) { changed() }
+      // The log is written before it is synced, and a commit that is synced shows in memory only, which wakes
+      // nobody: after a write comes another look, and another, less and less often.
+      patience = ready > 0 ? Int32(Self.pauseMicroseconds / 1_000) : min(patience &* 2, Self.netMilliseconds)
     }
   }
 

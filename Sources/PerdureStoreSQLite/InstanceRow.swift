@@ -1,6 +1,18 @@
 internal import PerdureModel
 internal import PerdureStore
 
+/// What an instance has beyond the usual: what it never used costs it nothing.
+struct Used: OptionSet {
+  let rawValue: Int64
+
+  /// Rows in the tables of those names.
+  static let keyValues = Used(rawValue: 1)
+  static let topics = Used(rawValue: 2)
+  static let calls = Used(rawValue: 4)
+  /// A row in `instance_options`.
+  static let options = Used(rawValue: 8)
+}
+
 /// What the writer must know of an instance before it changes it.
 struct InstanceRow {
   let pk: Int64
@@ -11,7 +23,12 @@ struct InstanceRow {
   let inboxCount: Int64
   /// As it stands in the row: may be a node that is gone.
   let owner: NodeID?
+  var used: Used
   let parent: InstanceID?
+  let createdAt: TimestampMS
+
+  /// Turns may run, now or later.
+  var isServable: Bool { !status.isTerminal && status != .suspended && status != .quarantined }
 }
 
 extension Writer {
@@ -24,7 +41,8 @@ extension Writer {
     return InstanceRow(
       pk: find.integer(0), revision: find.integer(1), status: try status(find, 2, of: instance),
       execution: find.integer(3), eventCount: find.integer(4), inboxCount: find.integer(5),
-      owner: find.optionalInteger(6), parent: find.optionalText(7))
+      owner: find.optionalInteger(6), used: Used(rawValue: find.integer(7)), parent: find.optionalText(8),
+      createdAt: find.integer(9))
   }
 
   /// The status in a column of a row of the instance.

@@ -32,11 +32,12 @@ enum Opening {
         throw StoreError(
           .internalError, "SQLite does not start (code \(code)): the store \(path) stays closed.")
       }
-      return try open(file, busyTimeoutMS: settings.busyTimeoutMS)
+      return try open(file, settings)
     }
   }
 
-  private static func open(_ file: DatabaseFile, busyTimeoutMS: Int) throws(StoreError) -> Opened {
+  private static func open(_ file: DatabaseFile, _ settings: StoreSettings) throws(StoreError) -> Opened {
+    let busyTimeoutMS = settings.busyTimeoutMS
     let writing = try Connection(
       path: file.path, file: file.resolved, creating: true, busyTimeoutMS: busyTimeoutMS)
     // Until it is known to be ours.
@@ -54,7 +55,7 @@ enum Opening {
       try check(writing)
       try writing.execute("PRAGMA wal_autocheckpoint=4000")
       try writing.execute("PRAGMA journal_size_limit=67108864")
-      let writer = try Writer(writing)
+      let writer = try Writer(writing, limits: settings.limits)
       func reader() throws(StoreError) -> Reader {
         let reading = try Connection(
           path: file.path, file: file.resolved, creating: false, busyTimeoutMS: busyTimeoutMS)

@@ -6,9 +6,11 @@ internal import PerdureWire
 enum DescriptionColumns {
   static let list = """
     pk, id, orchestration, version, status, execution, revision, parent, parent_execution, parent_action, \
-    custom_status, custom_status_version, output, failure, created_at, updated_at, ended_at, event_count
+    custom_status, custom_status_version, output, failure, created_at, updated_at, ended_at, event_count, \
+    priority, coalesce(o.start_at, 0), o.attributes, o.memo, o.dedup_key, o.suspend_reason
     """
-  static let count: Int32 = 18
+  static let count: Int32 = 24
+  static let tables = "instances LEFT JOIN instance_options AS o ON o.instance = pk"
 
   static func decode(_ row: Statement, path: String) throws(StoreError) -> InstanceDescription {
     let instance = row.text(1)
@@ -25,7 +27,7 @@ enum DescriptionColumns {
           .corrupt, "The store \(path) cannot read the failure of instance \(instance): \(error.message).")
       }
     }
-    return InstanceDescription(
+    var description = InstanceDescription(
       instance: instance, orchestration: row.text(2), version: row.optionalText(3), status: status,
       execution: row.integer(5), revision: row.integer(6),
       parent: row.optionalText(7).map {
@@ -35,6 +37,13 @@ enum DescriptionColumns {
       output: row.optionalBytes(12).map { Payload(bytes: $0) }, failure: failure,
       createdAt: row.integer(14), updatedAt: row.integer(15), endedAt: row.optionalInteger(16),
       eventCount: row.integer(17))
+    description.priority = row.integer(18)
+    description.startAt = row.integer(19)
+    description.attributes = row.optionalBytes(20).map { Payload(bytes: $0) }
+    description.memo = row.optionalBytes(21).map { Payload(bytes: $0) }
+    description.dedupKey = row.optionalText(22)
+    description.suspendReason = row.optionalText(23)
+    return description
   }
 }
 
@@ -91,7 +100,11 @@ extension Reader {
     if let kept = listings[conditions] { return kept }
     let statement = try Statement(
       connection,
-      "SELECT \(DescriptionColumns.list) FROM instances WHERE pk > ?\(conditions) ORDER BY pk LIMIT ?")
+      """
+      SELECT \(DescriptionColumns.list) FROM \(DescriptionColumns.tables)
+      WHERE pk > ?\(conditions) ORDER BY pk LIMIT ?
+      """
+    )
     listings[conditions] = statement
     return statement
   }

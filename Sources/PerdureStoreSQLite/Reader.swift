@@ -6,18 +6,19 @@ internal import PerdureWire
 /// Used under the lock of its place in the pool.
 final class Reader: @unchecked Sendable {
   let connection: Connection
+  let rare: StatementCache
   private let find, events, eventsAfter, messages: Statement
-  private let due, nextInstance, nextActivity, nodes: Statement
   /// By which filters they have: at most sixteen.
   var listings: [String: Statement] = [:]
 
   init(_ connection: Connection) throws(StoreError) {
     self.connection = connection
+    rare = StatementCache(connection)
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
     find = try prepare(
       """
-      SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner)
-      FROM instances WHERE id = ?1
+      SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner), used
+      FROM \(DescriptionColumns.tables) WHERE id = ?1
       """
     )
     events = try prepare(
@@ -29,13 +30,6 @@ final class Reader: @unchecked Sendable {
       """)
     messages = try prepare(
       "SELECT sequence, json FROM inbox WHERE instance = ?1 AND sequence > ?2 ORDER BY sequence")
-    due = try prepare(
-      "SELECT id FROM instances WHERE owner = ?1 AND wake_at <= ?2 ORDER BY wake_at, pk LIMIT ?3")
-    nextInstance = try prepare(
-      "SELECT wake_at FROM instances WHERE owner IS NULL AND wake_at > ?1 ORDER BY wake_at LIMIT 1")
-    nextActivity = try prepare(
-      "SELECT visible_at FROM activities WHERE node IS NULL AND visible_at > ?1 ORDER BY visible_at LIMIT 1")
-    nodes = try prepare("SELECT id FROM nodes")
   }
 
   func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
@@ -44,7 +38,8 @@ final class Reader: @unchecked Sendable {
       let history = try history(row)
       let inbox = try inbox(of: instance, pk: row.pk, after: 0)
       return InstanceSnapshot(
-        description: row.description, start: row.start, owner: row.owner, history: history, inbox: inbox)
+        description: row.description, start: row.start, owner: row.owner, history: history, inbox: inbox,
+        kv: row.used.contains(.keyValues) ? try initialState(row.pk) : [])
     }
   }
 
@@ -90,14 +85,15 @@ final class Reader: @unchecked Sendable {
 
   // MARK: Rows
 
-  private struct Row {
+  struct Row {
     let pk: Int64
     let description: InstanceDescription
     let start: InstanceStart?
     let owner: NodeID?
+    let used: Used
   }
 
-  private func row(_ instance: InstanceID) throws(StoreError) -> Row? {
+  func row(_ instance: InstanceID) throws(StoreError) -> Row? {
     find.bind(1, instance)
     defer { find.reset() }
     guard try find.step() else { return nil }
@@ -112,7 +108,8 @@ final class Reader: @unchecked Sendable {
       }
     }
     return Row(
-      pk: find.integer(0), description: description, start: start, owner: find.optionalInteger(column + 1))
+      pk: find.integer(0), description: description, start: start, owner: find.optionalInteger(column + 1),
+      used: Used(rawValue: find.integer(column + 2)))
   }
 
   /// The whole history of the current execution: without gaps, and as long as the row says.
@@ -173,40 +170,7 @@ final class Reader: @unchecked Sendable {
     return inbox
   }
 
-  private func corrupt(_ what: String, _ cause: WireError) -> StoreError {
+  func corrupt(_ what: String, _ cause: WireError) -> StoreError {
     StoreError(.corrupt, "The store \(connection.path) cannot read \(what): \(cause.message).")
-  }
-
-  // MARK: What is due
-
-  func dueInstances(
-    ownedBy node: NodeID, now: TimestampMS, limit: Int
-  ) throws(StoreError) -> [InstanceID] {
-    due.bind(1, node)
-    due.bind(2, now)
-    due.bind(3, Int64(max(0, limit)))
-    defer { due.reset() }
-    var instances: [InstanceID] = []
-    while try due.step() { instances.append(due.text(0)) }
-    return instances
-  }
-
-  func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS? {
-    try connection.read { () throws(StoreError) in
-      var next: TimestampMS?
-      for statement in [nextInstance, nextActivity] {
-        statement.bind(1, now)
-        defer { statement.reset() }
-        if try statement.step() { next = min(next ?? .max, statement.integer(0)) }
-      }
-      return next
-    }
-  }
-
-  func nodeIDs() throws(StoreError) -> [NodeID] {
-    defer { nodes.reset() }
-    var ids: [NodeID] = []
-    while try nodes.step() { ids.append(nodes.integer(0)) }
-    return ids
   }
 }

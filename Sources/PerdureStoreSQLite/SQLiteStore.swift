@@ -83,14 +83,30 @@ package final class SQLiteStore: Store {
     try read { reader throws(StoreError) in try reader.history(query) }
   }
 
+  package func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? {
+    try read { reader throws(StoreError) in try reader.keyValues(query) }
+  }
+
+  package func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
+    try read { reader throws(StoreError) in try reader.callState(of: instance, call: call) }
+  }
+
+  package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
+    try read { reader throws(StoreError) in try reader.activities(of: instance) }
+  }
+
+  package func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
+    try read { reader throws(StoreError) in try reader.lostClaims(of: claims) }
+  }
+
   // MARK: Nodes
 
-  package func join() throws(StoreError) -> NodeID {
+  package func join(serving service: NodeService) throws(StoreError) -> NodeID {
     let locks = try openLocks()
     return try write { writer throws(StoreError) in
       var held: NodeID?
       do throws(StoreError) {
-        return try writer.join { node throws(StoreError) in
+        return try writer.join(serving: service) { node throws(StoreError) in
           try locks.hold(node)
           held = node
         }
@@ -101,6 +117,12 @@ package final class SQLiteStore: Store {
     }
   }
 
+  package func services() throws(StoreError) -> [NodeService] {
+    let locks = try openLocks()
+    let nodes = try read { reader throws(StoreError) in try reader.nodes() }
+    return nodes.filter { locks.isAlive($0.id) }.compactMap(\.service)
+  }
+
   package func leave(_ node: NodeID) throws(StoreError) {
     let locks = try openLocks()
     _ = try write { writer throws(StoreError) in try writer.forget([node]) }
@@ -109,7 +131,7 @@ package final class SQLiteStore: Store {
 
   package func reapNodes() throws(StoreError) -> Int {
     let locks = try openLocks()
-    let nodes = try read { reader throws(StoreError) in try reader.nodeIDs() }
+    let nodes = try read { reader throws(StoreError) in try reader.nodes() }.map(\.id)
     let gone = nodes.filter { !locks.isAlive($0) }
     if gone.isEmpty { return 0 }
     return try write { writer throws(StoreError) in try writer.forget(gone) }
@@ -186,6 +208,11 @@ package final class SQLiteStore: Store {
 
   /// Makes it look as if the process of one of our nodes died.
   package func abandon(_ node: NodeID) { locks.withLock { $0?.release(node) } }
+
+  /// The statements of writing that not every turn runs, and that were used so far.
+  package func rareStatements() throws(StoreError) -> Set<String> {
+    try write { writer throws(StoreError) in writer.rare.texts }
+  }
 
   /// What every connection, the writer first, answers to a statement such as `PRAGMA synchronous`.
   package func answers(to sql: String) throws(StoreError) -> [String] {

@@ -16,7 +16,8 @@ enum Schema {
 
   private static let initial = """
     CREATE TABLE nodes(
-      id INTEGER PRIMARY KEY AUTOINCREMENT
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      service TEXT NOT NULL
     ) STRICT;
 
     CREATE TABLE instances(
@@ -31,6 +32,9 @@ enum Schema {
       inbox_count INTEGER NOT NULL,
       wake_at INTEGER,
       owner INTEGER,
+      priority INTEGER NOT NULL,
+      -- `Used`.
+      used INTEGER NOT NULL,
       created_at INTEGER NOT NULL,
       updated_at INTEGER NOT NULL,
       ended_at INTEGER,
@@ -43,10 +47,23 @@ enum Schema {
       failure TEXT,
       start TEXT
     ) STRICT;
-    CREATE INDEX instances_due ON instances(owner, wake_at) WHERE wake_at IS NOT NULL;
+    CREATE INDEX instances_due ON instances(owner, priority, wake_at) WHERE wake_at IS NOT NULL;
     CREATE INDEX instances_open ON instances(status) WHERE status <> 'Completed';
     CREATE INDEX instances_orchestration ON instances(orchestration);
     CREATE INDEX instances_children ON instances(parent) WHERE parent IS NOT NULL;
+
+    -- What most instances do not have: a row would be wider for all.
+    CREATE TABLE instance_options(
+      instance INTEGER PRIMARY KEY,
+      start_at INTEGER NOT NULL DEFAULT 0,
+      -- NULL: cancel.
+      close_policy TEXT,
+      suspend_reason TEXT,
+      dedup_key TEXT,
+      attributes TEXT,
+      memo TEXT
+    ) STRICT;
+    CREATE INDEX instance_options_dedup ON instance_options(dedup_key) WHERE dedup_key IS NOT NULL;
 
     CREATE TABLE history(
       pk INTEGER PRIMARY KEY,
@@ -64,6 +81,45 @@ enum Schema {
     ) STRICT;
     CREATE INDEX inbox_instance ON inbox(instance);
 
+    -- Messages to ids that nobody has yet; `number` counts those of one id.
+    CREATE TABLE kept(
+      instance TEXT NOT NULL,
+      number INTEGER NOT NULL,
+      json TEXT NOT NULL,
+      PRIMARY KEY(instance, number)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Calls from outside; answered when there is a result or a failure.
+    CREATE TABLE calls(
+      pk INTEGER PRIMARY KEY,
+      instance INTEGER NOT NULL,
+      call TEXT NOT NULL,
+      result TEXT,
+      failure TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX calls_key ON calls(instance, call);
+
+    -- The value now, NULL for none; the value that the current execution began with is the same, or
+    -- `base` (NULL for none) if the execution changed it.
+    CREATE TABLE kv(
+      pk INTEGER PRIMARY KEY,
+      instance INTEGER NOT NULL,
+      key TEXT NOT NULL,
+      is_changed INTEGER NOT NULL,
+      set_at INTEGER NOT NULL,
+      base_set_at INTEGER,
+      value TEXT,
+      base TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX kv_key ON kv(instance, key);
+
+    CREATE TABLE subscriptions(
+      topic TEXT NOT NULL,
+      instance INTEGER NOT NULL,
+      PRIMARY KEY(topic, instance)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX subscriptions_instance ON subscriptions(instance);
+
     CREATE TABLE activities(
       pk INTEGER PRIMARY KEY,
       instance INTEGER NOT NULL,
@@ -73,12 +129,36 @@ enum Schema {
       orchestration TEXT NOT NULL,
       attempt INTEGER NOT NULL,
       visible_at INTEGER NOT NULL,
+      priority INTEGER NOT NULL,
+      scheduled_at INTEGER NOT NULL,
+      -- Who runs it; `token` is of the last claim, or below all that come.
       node INTEGER,
-      token INTEGER,
+      token INTEGER NOT NULL,
+      -- `ActivityRow.Phase`.
+      phase INTEGER NOT NULL,
+      claimed_at INTEGER NOT NULL,
+      beat_at INTEGER NOT NULL,
+      failures INTEGER NOT NULL,
+      -- Right whenever nobody holds the row.
+      expires_at INTEGER,
+      tag TEXT,
+      session TEXT,
+      options TEXT,
+      last_failure TEXT,
+      heartbeat TEXT,
       input TEXT NOT NULL
     ) STRICT;
     CREATE UNIQUE INDEX activities_key ON activities(instance, execution, action);
-    CREATE INDEX activities_open ON activities(visible_at) WHERE node IS NULL;
+    CREATE INDEX activities_open ON activities(priority, visible_at) WHERE node IS NULL AND phase <> 2;
+    CREATE INDEX activities_expiring ON activities(expires_at) WHERE expires_at IS NOT NULL AND node IS NULL;
+    CREATE INDEX activities_session ON activities(session) WHERE session IS NOT NULL;
+
+    CREATE TABLE sessions(
+      session TEXT PRIMARY KEY,
+      node INTEGER NOT NULL,
+      used_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX sessions_node ON sessions(node);
     """
 
   /// Takes the store to the current version, in one transaction. A newer store is refused.

@@ -4,85 +4,119 @@ internal import PerdureWire
 
 extension Writer {
   func post(_ message: OutgoingMessage) throws(StoreError) -> StoreOutcome {
-    guard let row = try find(message.to) else { return .failure(.notFound) }
-    if row.status.isTerminal { return .failure(.wrongStatus(row.status)) }
-    if row.inboxCount >= Int64(Limits.inboxMessages) {
-      return .failure(.inboxFull(limit: Limits.inboxMessages))
+    guard var row = try find(message.to) else {
+      return message.isKept ? try keep(message) : .failure(.notFound)
     }
+    if case .call(let call, _, _) = message.kind, try isKnown(call, row) { return .success(.known) }
+    if row.status.isTerminal { return .failure(.wrongStatus(row.status)) }
+    if row.inboxCount >= inboxLimit { return .failure(.inboxFull(limit: Int(inboxLimit))) }
+    if case .call(let call, _, _) = message.kind { _ = try note(call, &row) }
     return .success(.posted(try insert(message.kind, to: message.to, row)))
   }
 
-  /// Sends on behalf of a turn: nil if the receiver is unknown or finished.
+  /// Sends on behalf of the engine: nil if the receiver is unknown or finished.
   func deliver(_ kind: MessageKind, to instance: InstanceID) throws(StoreError) -> Delivery? {
     guard let row = try find(instance), !row.status.isTerminal else { return nil }
     return try insert(kind, to: instance, row)
   }
 
-  /// A suspended or quarantined instance keeps the message and sleeps on.
-  private func insert(
+  func insert(
     _ kind: MessageKind, to instance: InstanceID, _ row: InstanceRow
   ) throws(StoreError) -> Delivery {
-    statements.insertMessage.bind(1, row.pk)
-    statements.insertMessage.bind(2, StoreWire.encode(kind))
-    try statements.insertMessage.run()
-    let sequence = statements.insertMessage.lastInsertedRow
-    let owner = try live(row.owner)
-    let sleeps = row.status == .suspended || row.status == .quarantined
-    statements.noteMessage.bind(1, row.pk)
-    statements.noteMessage.bind(2, sleeps ? nil : 0 as TimestampMS?)
-    statements.noteMessage.bind(3, owner)
-    try statements.noteMessage.run()
+    let (sequence, owner) = try insert(StoreWire.encode(kind), kind, row)
     return Delivery(instance: instance, message: InboxMessage(sequence: sequence, kind: kind), owner: owner)
   }
 
-  func activityEnded(
-    _ key: ActivityKey, claim: ActivityClaim, outcome: Outcome
-  ) throws(StoreError) -> StoreOutcome {
-    guard let row = try find(key.instance) else { return .failure(.notFound) }
-    guard let held = try activity(row.pk, key.execution, key.action),
-      held.claim == claim
-    else { return .failure(.staleClaim) }
-    statements.deleteActivity.bind(1, held.pk)
-    try statements.deleteActivity.run()
-    let message = MessageKind.activityEnded(execution: key.execution, action: key.action, outcome: outcome)
-    return .success(.posted(try insert(message, to: key.instance, row)))
+  /// A suspended or quarantined instance keeps the message and sleeps on; one that starts later is only woken
+  /// by a cancel. Answers the sequence, and who holds the instance.
+  @discardableResult
+  func insert(
+    _ json: [UInt8], _ kind: MessageKind?, _ row: InstanceRow
+  ) throws(StoreError) -> (MessageSequence, NodeID?) {
+    statements.insertMessage.bind(1, row.pk)
+    statements.insertMessage.bind(2, json)
+    try statements.insertMessage.run()
+    let sequence = statements.insertMessage.lastInsertedRow
+    let owner = try live(row.owner)
+    var wakeAt: TimestampMS? = row.isServable ? 0 : nil
+    if row.status == .pending, row.used.contains(.options) {
+      if case .cancel? = kind {} else { wakeAt = try self.wakeAt(of: row) }
+    }
+    statements.noteMessage.bind(1, row.pk)
+    statements.noteMessage.bind(2, wakeAt)
+    statements.noteMessage.bind(3, owner)
+    statements.noteMessage.bind(4, row.used.rawValue)
+    try statements.noteMessage.run()
+    return (sequence, owner)
   }
 
-  func quarantine(
-    _ instance: InstanceID, revision: Revision, failure: Failure, now: TimestampMS
-  ) throws(StoreError) -> StoreOutcome {
-    guard let row = try find(instance) else { return .failure(.notFound) }
-    guard row.revision == revision, !row.status.isTerminal else { return .failure(.conflict) }
-    statements.quarantine.bind(1, row.pk)
-    statements.quarantine.bind(2, FailureWire.encode(failure))
-    statements.quarantine.bind(3, now)
-    try statements.quarantine.run()
-    return .success(.done)
+  private func wakeAt(of row: InstanceRow) throws(StoreError) -> TimestampMS? {
+    try rare.first("SELECT wake_at FROM instances WHERE pk = ?1", row.pk) { $0.optionalInteger(0) } ?? nil
   }
 
-  func delete(_ instance: InstanceID, force: Bool) throws(StoreError) -> StoreOutcome {
-    guard let row = try find(instance) else { return .failure(.notFound) }
-    if let parent = row.parent { return .failure(.isChild(of: parent)) }
-    var family: [(pk: Int64, id: InstanceID)] = []
-    do {
-      statements.family.bind(1, row.pk)
-      defer { statements.family.reset() }
-      while try statements.family.step() {
-        let id = statements.family.text(1)
-        let status = try status(statements.family, 2, of: id)
-        if !force, !status.isTerminal { return .failure(.wrongStatus(status)) }
-        family.append((statements.family.integer(0), id))
+  // MARK: Calls
+
+  private func isKnown(_ call: String, _ row: InstanceRow) throws(StoreError) -> Bool {
+    guard row.used.contains(.calls) else { return false }
+    return try rare.first("SELECT 1 FROM calls WHERE instance = ?1 AND call = ?2", row.pk, call) { _ in true }
+      ?? false
+  }
+
+  /// Notes that the call waits for an answer; false if it is known. The caller writes `row.used`.
+  func note(_ call: String, _ row: inout InstanceRow) throws(StoreError) -> Bool {
+    row.used.insert(.calls)
+    return try rare.run(
+      "INSERT INTO calls(instance, call) VALUES(?1, ?2) ON CONFLICT(instance, call) DO NOTHING", row.pk, call)
+      == 1
+  }
+
+  /// The first answer stays.
+  func answer(_ answers: [CallAnswer], of pk: Int64) throws(StoreError) {
+    for answer in answers {
+      var result: [UInt8]?
+      var failure: [UInt8]?
+      switch answer.outcome {
+      case .completed(let payload): result = payload.bytes
+      case .failed(let cause): failure = FailureWire.encode(cause)
       }
+      try rare.run(
+        """
+        UPDATE calls SET result = ?3, failure = ?4
+        WHERE instance = ?1 AND call = ?2 AND result IS NULL AND failure IS NULL
+        """, pk, answer.call, result, failure)
     }
-    for member in family {
-      for delete in [statements.deleteMessages, statements.deleteHistory, statements.deleteInstance] {
-        delete.bind(1, member.pk)
-        try delete.run()
+  }
+
+  // MARK: Topics
+
+  func publish(_ publication: Publication) throws(StoreError) -> [Delivery] {
+    let subscribers = try rare.rows(
+      """
+      SELECT i.id FROM subscriptions AS s JOIN instances AS i ON i.pk = s.instance
+      WHERE s.topic = ?1 ORDER BY s.instance
+      """, publication.topic
+    ) { $0.text(0) }
+    let message = MessageKind.raised(channel: .topic, name: publication.topic, data: publication.data)
+    var deliveries: [Delivery] = []
+    for subscriber in subscribers {
+      guard let row = try find(subscriber), !row.status.isTerminal, row.inboxCount < inboxLimit else {
+        continue
       }
-      statements.deleteActivitiesUpTo.bind(1, member.pk)
-      statements.deleteActivitiesUpTo.bind(2, Int64.max)
-      try statements.deleteActivitiesUpTo.run()
+      deliveries.append(try insert(message, to: subscriber, row))
     }
-    return .success(.deleted(family.map(\.id)))
+    return deliveries
+  }
+
+  func subscribe(_ changes: [TopicChange], of pk: Int64) throws(StoreError) {
+    for change in changes {
+      try rare.run(
+        change.isSubscribed
+          ? "INSERT INTO subscriptions(topic, instance) VALUES(?1, ?2) ON CONFLICT DO NOTHING"
+          : "DELETE FROM subscriptions WHERE topic = ?1 AND instance = ?2", change.topic, pk)
+    }
+  }
+
+  func unsubscribe(_ pk: Int64) throws(StoreError) {
+    try rare.run("DELETE FROM subscriptions WHERE instance = ?1", pk)
   }
 }

@@ -3,49 +3,29 @@ internal import PerdureStore
 internal import PerdureWire
 
 extension Writer {
-  func start(
-    _ start: InstanceStart, owner: NodeID?, now: TimestampMS
-  ) throws(StoreError) -> StoreOutcome {
-    if try insert(start, owner: owner, now: now) { return .success(.done) }
-    guard let taken = try find(start.instance) else { return .failure(.conflict) }
-    return .failure(.alreadyExists(taken.status))
-  }
-
-  /// False if the id is taken.
-  private func insert(
-    _ start: InstanceStart, owner: NodeID?, now: TimestampMS
-  ) throws(StoreError) -> Bool {
-    let insert = statements.insertInstance
-    insert.bind(1, start.instance)
-    insert.bind(2, start.orchestration)
-    insert.bind(3, start.version)
-    insert.bind(4, owner)
-    insert.bind(5, now)
-    insert.bind(6, start.parent?.instance)
-    insert.bind(7, start.parent?.execution)
-    insert.bind(8, start.parent?.action)
-    insert.bind(9, StoreWire.encode(start))
-    try insert.run()
-    return insert.changes == 1
-  }
-
   func turn(_ commit: TurnCommit) throws(StoreError) -> StoreOutcome {
     guard let row = try find(commit.instance) else { return .failure(.notFound) }
-    if let refusal = try check(commit, row) { return .failure(refusal) }
+    var sessions: [(session: String, node: NodeID)] = []
+    if let refusal = try check(commit, row, &sessions) { return .failure(refusal) }
     guard try consumesInOrder(commit, row) else { return .failure(.conflict) }
+    for used in sessions { try use(used.session, by: used.node, now: commit.now) }
     try append(commit.events, to: row.pk, execution: commit.execution)
     if let next = commit.nextExecution {
       try append(next, to: row.pk, execution: commit.execution &+ 1)
     }
     let remaining = try clear(commit, row)
     try update(commit, row, remaining: remaining)
+    if !commit.kvChanges.isEmpty { try change(commit.kvChanges, of: row.pk) }
+    if commit.nextExecution != nil, row.used.union(Self.uses(commit)).contains(.keyValues) {
+      try rebase(row.pk)
+    }
     if let custom = commit.customStatus {
       statements.setCustomStatus.bind(1, row.pk)
       statements.setCustomStatus.bind(2, custom?.bytes)
       try statements.setCustomStatus.run()
     }
     var receipt = TurnReceipt()
-    try send(commit, into: &receipt)
+    try send(commit, row, into: &receipt)
     receipt.hasWaitingMessages = remaining > 0
     if !receipt.deliveries.isEmpty, !receipt.hasWaitingMessages {
       receipt.hasWaitingMessages = (try find(commit.instance)?.inboxCount ?? 0) > 0
@@ -54,13 +34,19 @@ extension Writer {
   }
 
   /// nil: the commit can land. Nothing is written before every reason for a refusal was looked at.
-  private func check(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> StoreRefusal? {
-    guard row.revision == commit.revision, !row.status.isTerminal, row.status != .quarantined else {
+  ///
+  /// - Parameter sessions: takes the sessions of the activities that the turn finishes.
+  private func check(
+    _ commit: TurnCommit, _ row: InstanceRow, _ sessions: inout [(session: String, node: NodeID)]
+  ) throws(StoreError) -> StoreRefusal? {
+    guard row.revision == commit.revision, row.isServable else {
       return .conflict
     }
+    if let createdAt = commit.createdAt, createdAt != row.createdAt { return .conflict }
     for finished in commit.finished {
       let held = try activity(row.pk, row.execution, finished.action)
       guard let held, held.claim == finished.claim else { return .conflict }
+      if let session = held.session { sessions.append((session, finished.claim.node)) }
     }
     func broken(_ what: String) -> StoreRefusal {
       .failed(
@@ -105,7 +91,7 @@ extension Writer {
     return true
   }
 
-  private func append(
+  func append(
     _ events: [Event], to pk: Int64, execution: ExecutionID
   ) throws(StoreError) {
     let insert = statements.insertEvent
@@ -122,11 +108,7 @@ extension Writer {
   /// many messages remain.
   private func clear(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> Int64 {
     if commit.status.isTerminal {
-      if row.inboxCount > 0 {
-        statements.deleteMessages.bind(1, row.pk)
-        try statements.deleteMessages.run()
-      }
-      try deleteActivities(of: row.pk, upTo: .max)
+      try empty(row)
       return 0
     }
     var remaining = row.inboxCount
@@ -148,29 +130,26 @@ extension Writer {
       }
     }
     let execution = commit.nextExecution == nil ? commit.execution : commit.execution &+ 1
-    for task in commit.scheduled where task.key.execution == execution { try schedule(task, for: row.pk) }
+    for task in commit.scheduled where task.key.execution == execution {
+      try schedule(task, for: row.pk, now: commit.now)
+    }
     return remaining
   }
 
-  private func deleteActivities(of pk: Int64, upTo execution: ExecutionID) throws(StoreError) {
+  /// What goes with the end of an instance.
+  func empty(_ row: InstanceRow) throws(StoreError) {
+    if row.inboxCount > 0 {
+      statements.deleteMessages.bind(1, row.pk)
+      try statements.deleteMessages.run()
+    }
+    try deleteActivities(of: row.pk, upTo: .max)
+    if row.used.contains(.topics) { try unsubscribe(row.pk) }
+  }
+
+  func deleteActivities(of pk: Int64, upTo execution: ExecutionID) throws(StoreError) {
     statements.deleteActivitiesUpTo.bind(1, pk)
     statements.deleteActivitiesUpTo.bind(2, execution)
     try statements.deleteActivitiesUpTo.run()
-  }
-
-  private func schedule(_ task: ActivityTask, for pk: Int64) throws(StoreError) {
-    let insert = statements.insertActivity
-    insert.bind(1, pk)
-    insert.bind(2, task.key.execution)
-    insert.bind(3, task.key.action)
-    insert.bind(4, task.name)
-    insert.bind(5, task.orchestration)
-    insert.bind(6, task.attempt)
-    insert.bind(7, task.visibleAt)
-    insert.bind(8, task.claim?.node)
-    insert.bind(9, task.claim?.token)
-    insert.bind(10, task.input.bytes)
-    try insert.run()
   }
 
   private func update(
@@ -193,22 +172,14 @@ extension Writer {
     update.bind(11, isEnd ? commit.now : nil as TimestampMS?)
     update.bind(12, commit.output?.bytes)
     update.bind(13, commit.failure.map { FailureWire.encode($0) })
+    update.bind(14, row.used.union(Self.uses(commit)).rawValue)
     try update.run()
   }
 
-  private func send(_ commit: TurnCommit, into receipt: inout TurnReceipt) throws(StoreError) {
-    for child in commit.starts {
-      if try insert(child.start, owner: child.owner, now: commit.now) {
-        receipt.started.append(child.start.instance)
-      } else if let parent = child.start.parent, let taken = try find(child.start.instance) {
-        let failure = Failure.alreadyExists(child.start.instance, taken.status)
-        let ended = MessageKind.subOrchestrationEnded(
-          execution: parent.execution, action: parent.action, outcome: .failed(failure))
-        try deliver(ended, to: parent.instance).map { receipt.deliveries.append($0) }
-      }
-    }
-    for message in commit.messages {
-      try deliver(message.kind, to: message.to).map { receipt.deliveries.append($0) }
-    }
+  private static func uses(_ commit: TurnCommit) -> Used {
+    var uses: Used = []
+    if !commit.kvChanges.isEmpty { uses.insert(.keyValues) }
+    if !commit.topicChanges.isEmpty { uses.insert(.topics) }
+    return uses
   }
 }

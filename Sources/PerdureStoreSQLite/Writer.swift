@@ -10,13 +10,20 @@ internal import PerdureStore
 final class Writer: @unchecked Sendable {
   let connection: Connection
   let statements: WriterStatements
+  let rare: StatementCache
+  /// Messages that wait for one instance.
+  let inboxLimit: Int64
+  /// There are kept messages, as far as this transaction knows.
+  var hasKept: Bool?
   private let dataVersion: Statement
   private var seenDataVersion: Int64
   private let identities: [(path: String, identity: FileIdentity)]
   private var replaced: StoreError?
 
-  init(_ connection: Connection) throws(StoreError) {
+  init(_ connection: Connection, limits: LimitSettings) throws(StoreError) {
     self.connection = connection
+    inboxLimit = Int64(limits.inboxMessages)
+    rare = StatementCache(connection)
     statements = try WriterStatements(connection)
     dataVersion = try Statement(connection, "PRAGMA data_version")
     let file = connection.file
@@ -57,6 +64,7 @@ final class Writer: @unchecked Sendable {
   func transaction<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
     if let replaced { throw replaced }
     do throws(StoreError) {
+      hasKept = nil
       try statements.begin.run()
       let result = try body()
       try statements.commit.run()
@@ -86,26 +94,41 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  private func apply(_ entry: StoreEntry) throws(StoreError) -> StoreOutcome {
+  @inline(__always)
+  private func apply(_ entry: borrowing StoreEntry) throws(StoreError) -> StoreOutcome {
     switch entry {
     case .start(let start, let owner, let now): try self.start(start, owner: owner, now: now)
     case .post(let message, _): try post(message)
+    case .publish(let publication, _): .success(.delivered(try publish(publication)))
     case .turn(let commit): try turn(commit)
-    case .activityEnded(let key, let claim, let outcome, _):
-      try activityEnded(key, claim: claim, outcome: outcome)
+    case .control(let instance, let verb, let reason, let now):
+      try control(instance, verb, reason: reason, now: now)
+    case .quarantine(let instance, let revision, let failure, let now):
+      try quarantine(instance, revision: revision, failure: failure, now: now)
+    case .delete(let instance, let force): try delete(instance, force: force)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       try claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let node, let instance): try claimInstance(node: node, instance: instance)
-    case .claimActivities(let node, let activities, let limit, let now):
-      try claimActivities(node: node, activities: activities, limit: limit, now: now)
     case .releaseInstances(let node, let instances):
       try releaseInstances(node: node, instances: instances)
+    case .claimActivities(let node, let filter, let limit, let now):
+      try claimActivities(node: node, filter: filter, limit: limit, now: now)
     case .releaseActivities(let activities): try releaseActivities(activities)
     case .releaseUnheldActivities(let node, let kept):
       try releaseActivities(of: node, except: Set(kept))
-    case .delete(let instance, let force): try delete(instance, force: force)
-    case .quarantine(let instance, let revision, let failure, let now):
-      try quarantine(instance, revision: revision, failure: failure, now: now)
+    case .activityEnded(let key, let claim, let outcome, let now):
+      try activityEnded(key, claim: claim, outcome: outcome, now: now)
+    case .activityRetry(let key, let claim, let failure, let retryAt, let heartbeat):
+      try activityRetry(key, claim: claim, failure: failure, retryAt: retryAt, heartbeat: heartbeat)
+    case .activityHeartbeat(let key, let claim, let details):
+      try activityHeartbeat(key, claim: claim, details: details)
+    case .deferActivity(let key, let claim, let heartbeat, let now):
+      try deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
+    case .completeActivity(let token, let outcome, let now):
+      try completeActivity(token, outcome: outcome, now: now)
+    case .heartbeatByToken(let token, let details, let now):
+      try heartbeatByToken(token, details: details, now: now)
+    case .expireActivities(let limit, let now): try expireActivities(limit: limit, now: now)
     }
   }
 

@@ -1,15 +1,14 @@
 internal import PerdureStore
 
-/// Everything that the writer runs, prepared once.
+/// What every start, turn and activity runs, prepared at open; the rest is in `StatementCache`.
 struct WriterStatements {
   let begin, commit: Statement
   let find, nodeExists: Statement
-  let insertInstance, updateInstance, setCustomStatus, noteMessage, setOwner, quarantine: Statement
+  let insertInstance, updateInstance, setCustomStatus, noteMessage, setOwner: Statement
   let insertEvent, insertMessage, insertActivity: Statement
   let messagesUpTo, deleteMessage, deleteMessages: Statement
   let findActivity, deleteActivity, deleteActivityByKey, deleteActivitiesUpTo: Statement
-  let claimActivity, releaseActivity: Statement
-  let family, deleteHistory, deleteInstance: Statement
+  let claimActivity: Statement
 
   init(_ connection: Connection) throws(StoreError) {
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
@@ -17,7 +16,7 @@ struct WriterStatements {
     commit = try prepare("COMMIT")
     find = try prepare(
       """
-      SELECT pk, revision, status, execution, event_count, inbox_count, owner, parent
+      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at
       FROM instances WHERE id = ?1
       """)
     nodeExists = try prepare("SELECT 1 FROM nodes WHERE id = ?1")
@@ -28,13 +27,10 @@ struct WriterStatements {
       UPDATE instances SET custom_status = ?2, custom_status_version = custom_status_version + 1 WHERE pk = ?1
       """)
     noteMessage = try prepare(
-      "UPDATE instances SET inbox_count = inbox_count + 1, wake_at = ?2, owner = ?3 WHERE pk = ?1")
-    setOwner = try prepare("UPDATE instances SET owner = (SELECT id FROM nodes WHERE id = ?2) WHERE pk = ?1")
-    quarantine = try prepare(
       """
-      UPDATE instances SET status = 'Quarantined', revision = revision + 1, failure = ?2, wake_at = NULL,
-        owner = NULL, updated_at = ?3 WHERE pk = ?1
+      UPDATE instances SET inbox_count = inbox_count + 1, wake_at = ?2, owner = ?3, used = ?4 WHERE pk = ?1
       """)
+    setOwner = try prepare("UPDATE instances SET owner = (SELECT id FROM nodes WHERE id = ?2) WHERE pk = ?1")
     insertEvent = try prepare("INSERT INTO history(instance, execution, event, json) VALUES(?1, ?2, ?3, ?4)")
     insertMessage = try prepare("INSERT INTO inbox(instance, json) VALUES(?1, ?2)")
     insertActivity = try prepare(Self.insertActivity)
@@ -42,49 +38,40 @@ struct WriterStatements {
     deleteMessage = try prepare("DELETE FROM inbox WHERE sequence = ?1 AND instance = ?2")
     deleteMessages = try prepare("DELETE FROM inbox WHERE instance = ?1")
     findActivity = try prepare(
-      "SELECT pk, node, token FROM activities WHERE instance = ?1 AND execution = ?2 AND action = ?3")
+      "SELECT pk, node, token, session FROM activities WHERE instance = ?1 AND execution = ?2 AND action = ?3"
+    )
     deleteActivity = try prepare("DELETE FROM activities WHERE pk = ?1")
     deleteActivityByKey = try prepare(
       "DELETE FROM activities WHERE instance = ?1 AND execution = ?2 AND action = ?3")
     deleteActivitiesUpTo = try prepare("DELETE FROM activities WHERE instance = ?1 AND execution <= ?2")
     claimActivity = try prepare(
       """
-      UPDATE activities SET node = (SELECT id FROM nodes WHERE id = ?2), token = ?3, attempt = ?3
+      UPDATE activities SET node = (SELECT id FROM nodes WHERE id = ?2), token = ?3, attempt = ?4,
+        phase = 1, claimed_at = ?5, beat_at = ?5, expires_at = ?6
       WHERE pk = ?1
       """)
-    releaseActivity = try prepare("UPDATE activities SET node = NULL WHERE pk = ?1")
-    family = try prepare(
-      """
-      WITH RECURSIVE family(pk, id, status) AS (
-        SELECT pk, id, status FROM instances WHERE pk = ?1
-        UNION
-        SELECT child.pk, child.id, child.status
-        FROM family JOIN instances AS child ON child.parent = family.id)
-      SELECT pk, id, status FROM family
-      """)
-    deleteHistory = try prepare("DELETE FROM history WHERE instance = ?1")
-    deleteInstance = try prepare("DELETE FROM instances WHERE pk = ?1")
   }
 
   private static let insertInstance = """
     INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count, inbox_count,
-      wake_at, owner, created_at, updated_at, parent, parent_execution, parent_action,
+      wake_at, owner, priority, used, created_at, updated_at, parent, parent_execution, parent_action,
       custom_status_version, start)
-    VALUES(?1, ?2, ?3, 'Pending', 1, 0, 0, 0, 0, (SELECT id FROM nodes WHERE id = ?4), ?5, ?5, ?6, ?7, ?8,
-      0, ?9)
+    VALUES(?1, ?2, ?3, 'Pending', 1, ?10, 0, 0, ?11, (SELECT id FROM nodes WHERE id = ?4), ?12, ?13, ?5, ?5,
+      ?6, ?7, ?8, 0, ?9)
     ON CONFLICT(id) DO NOTHING
     """
 
   private static let updateInstance = """
     UPDATE instances SET version = ?2, status = ?3, execution = ?4, revision = ?5, event_count = ?6,
       inbox_count = ?7, wake_at = ?8, owner = (SELECT id FROM nodes WHERE id = ?9), updated_at = ?10,
-      ended_at = ?11, output = ?12, failure = ?13, start = NULL
+      ended_at = ?11, output = ?12, failure = ?13, used = ?14, start = NULL
     WHERE pk = ?1
     """
 
   private static let insertActivity = """
     INSERT INTO activities(instance, execution, action, name, orchestration, attempt, visible_at, node,
-      token, input)
-    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM nodes WHERE id = ?8), ?9, ?10)
+      token, input, phase, scheduled_at, claimed_at, beat_at, priority, failures)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM nodes WHERE id = ?8), ?9, ?10, ?11, ?12, ?13, ?13, 0,
+      0)
     """
 }

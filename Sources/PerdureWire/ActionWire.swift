@@ -17,19 +17,21 @@ package enum ActionWire {
     writer.member("id", action.id)
     writer.member("after", action.after)
     switch action.kind {
-    case .scheduleActivity(let name, let input):
+    case .scheduleActivity(let name, let input, let options):
       writer.member("kind", literal: "ScheduleActivity")
       writer.member("name", name)
       writer.member("input", input)
+      writer.member(options)
     case .createTimer(let fireAt):
       writer.member("kind", literal: "CreateTimer")
       writer.member("fireAt", fireAt)
     case .subscribe(let channel, let name):
-      writer.member("kind", literal: channel == .event ? "WaitForEvent" : "Dequeue")
+      writer.member("kind", literal: waitKind(of: channel))
       writer.member("name", name)
-    case .scheduleSubOrchestration(let name, let version, let instance, let input):
+    case .scheduleSubOrchestration(let name, let version, let instance, let input, let policy):
       writer.member("kind", literal: "ScheduleSubOrchestration")
       writeTarget(name, version, instance, input, to: &writer)
+      writer.member(policy)
     case .startDetached(let name, let version, let instance, let input):
       writer.member("kind", literal: "StartDetached")
       writeTarget(name, version, instance, input, to: &writer)
@@ -39,8 +41,43 @@ package enum ActionWire {
     case .setCustomStatus(let status):
       writer.member("kind", literal: "SetCustomStatus")
       writer.member("status", optional: status)
+    case .changeKV, .readKV, .send, .subscribeTopic, .unsubscribeTopic, .publish, .answerCall, .recordPatch:
+      writeRarer(action.kind, to: &writer)
     }
     writer.endObject()
+  }
+
+  private static func writeRarer(_ kind: ActionKind, to writer: inout JSONWriter) {
+    switch kind {
+    case .changeKV(let change):
+      writer.member("kind", literal: changeKind(of: change))
+      writer.members(change)
+    case .readKV(let instance, let key):
+      writer.member("kind", literal: "ReadKV")
+      writer.member("instance", instance)
+      writer.member("key", key)
+    case .send(let message):
+      writer.member("kind", literal: sendKind(of: message.content))
+      writer.members(message)
+    case .subscribeTopic(let topic):
+      writer.member("kind", literal: "SubscribeTopic")
+      writer.member("topic", topic)
+    case .unsubscribeTopic(let topic):
+      writer.member("kind", literal: "UnsubscribeTopic")
+      writer.member("topic", topic)
+    case .publish(let topic, let data):
+      writer.member("kind", literal: "Publish")
+      writer.member("topic", topic)
+      writer.member("data", data)
+    case .answerCall(let call, let outcome):
+      writer.member("kind", literal: "AnswerCall")
+      writer.member("call", call)
+      writer.member(outcome)
+    case .recordPatch(let patch):
+      writer.member("kind", literal: "RecordPatch")
+      writer.member("patch", patch)
+    default: break
+    }
   }
 
   private static func writeTarget(
@@ -52,43 +89,29 @@ package enum ActionWire {
     writer.member("input", input)
   }
 
-  static func read(_ reader: inout JSONReader) throws(JSONFault) -> Action {
-    let m = try Members(&reader)
-    return Action(
-      id: try reader.int(m.id, m.object, "id"), after: try reader.int(m.after, m.object, "after"),
-      kind: try kind(m, reader))
+  private static func waitKind(of channel: Channel) -> StaticString {
+    switch channel {
+    case .event: "WaitForEvent"
+    case .queue: "Dequeue"
+    case .topic: "WaitForTopic"
+    case .call: "WaitForCall"
+    }
   }
 
-  private static func kind(_ m: Members, _ reader: JSONReader) throws(JSONFault) -> ActionKind {
-    let kind = try reader.name(m.kind, m.object, "kind")
-    if kind.matches("ScheduleActivity") {
-      return .scheduleActivity(
-        name: try reader.string(m.name, m.object, "name"),
-        input: try reader.payload(m.input, m.object, "input"))
+  private static func changeKind(of change: KVChange) -> StaticString {
+    switch change {
+    case .set: "SetKV"
+    case .clear: "ClearKV"
+    case .clearAll: "ClearAllKV"
     }
-    if kind.matches("CreateTimer") {
-      return .createTimer(fireAt: try reader.int(m.fireAt, m.object, "fireAt"))
+  }
+
+  private static func sendKind(of content: SentMessage.Content) -> StaticString {
+    switch content {
+    case .raised(.event, _, _): "RaiseEvent"
+    // Code sends nothing else: topics are published to, calls come from clients.
+    case .raised: "Enqueue"
+    case .cancel: "CancelInstance"
     }
-    if kind.matches("WaitForEvent") {
-      return .subscribe(channel: .event, name: try reader.string(m.name, m.object, "name"))
-    }
-    if kind.matches("Dequeue") {
-      return .subscribe(channel: .queue, name: try reader.string(m.name, m.object, "name"))
-    }
-    if kind.matches("ScheduleSubOrchestration") {
-      return .scheduleSubOrchestration(
-        name: try reader.string(m.name, m.object, "name"), version: try reader.optionalString(m.version),
-        instance: try reader.optionalString(m.instance),
-        input: try reader.payload(m.input, m.object, "input"))
-    }
-    if kind.matches("StartDetached") {
-      return .startDetached(
-        name: try reader.string(m.name, m.object, "name"), version: try reader.optionalString(m.version),
-        instance: try reader.optionalString(m.instance),
-        input: try reader.payload(m.input, m.object, "input"))
-    }
-    if kind.matches("Cancel") { return .cancel(target: try reader.int(m.target, m.object, "target")) }
-    if kind.matches("SetCustomStatus") { return .setCustomStatus(reader.optionalPayload(m.status)) }
-    throw reader.unknownKind(kind)
   }
 }

@@ -2,13 +2,38 @@ package import PerdureModel
 
 /// The activity task: engine to host.
 package enum ActivityWire {
-  package static func encode(_ task: ActivityTask) -> [UInt8] {
+  /// One attempt as it is handed to a host.
+  package struct Attempt: Hashable, Sendable {
+    /// What the engine keeps to itself (`visibleAt`, `scheduledAt`, `failures`, `lastFailure`, `claim`) is
+    /// not sent and has its default after decoding.
+    package var task: ActivityTask
+    /// Names the attempt for completion from elsewhere: the text of a `CompletionToken`.
+    package var token: String
+    /// When the first of its time limits ends it.
+    package var deadline: TimestampMS?
+
+    /// - deadline: the earliest of the task's `closeBy` and the moment of handing out plus `startToCloseMS`;
+    ///   nil: no limit.
+    package init(_ task: ActivityTask, deadline: TimestampMS?) {
+      let token = CompletionToken(key: task.key, token: task.claim?.token ?? 0).text
+      self.init(task, token: token, deadline: deadline)
+    }
+
+    init(_ task: ActivityTask, token: String, deadline: TimestampMS?) {
+      self.task = task
+      self.token = token
+      self.deadline = deadline
+    }
+  }
+
+  package static func encode(_ attempt: Attempt) -> [UInt8] {
     var writer = JSONWriter(capacity: 512)
-    write(task, to: &writer)
+    write(attempt, to: &writer)
     return writer.finish()
   }
 
-  package static func write(_ task: ActivityTask, to writer: inout JSONWriter) {
+  package static func write(_ attempt: Attempt, to writer: inout JSONWriter) {
+    let task = attempt.task
     writer.beginObject()
     writer.member("v", 1)
     writer.member("instance", task.key.instance)
@@ -18,6 +43,11 @@ package enum ActivityWire {
     writer.member("name", task.name)
     writer.member("attempt", task.attempt)
     writer.member("key", idempotencyKey(of: task.key))
+    writer.member("token", attempt.token)
+    writer.member("deadline", optional: attempt.deadline)
+    writer.member(task.options)
+    // A heartbeat of null has no more to say than none.
+    writer.member("heartbeat", optional: task.lastHeartbeat)
     writer.member("input", task.input)
     writer.endObject()
   }
@@ -27,21 +57,47 @@ package enum ActivityWire {
     "\(key.instance)/\(key.execution)/\(key.action)"
   }
 
-  /// What the engine keeps to itself (`visibleAt`, `claim`) comes back as 0 and nil.
-  package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ActivityTask {
+  package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> Attempt {
     try decodeWhole(json) { reader throws(JSONFault) in try read(&reader) }
   }
 
-  static func read(_ reader: inout JSONReader) throws(JSONFault) -> ActivityTask {
-    var v = JSONSlice.absent
-    var instance = JSONSlice.absent
-    var execution = JSONSlice.absent
-    var orchestration = JSONSlice.absent
-    var action = JSONSlice.absent
-    var name = JSONSlice.absent
-    var attempt = JSONSlice.absent
-    var input = JSONSlice.absent
-    let object = try reader.beginObject()
+  static func read(_ reader: inout JSONReader) throws(JSONFault) -> Attempt {
+    let m = try TaskMembers(&reader)
+    let object = m.object
+    try reader.checkVersion(m.v, object)
+    var task = ActivityTask(
+      key: ActivityKey(
+        instance: try reader.string(m.instance, object, "instance"),
+        execution: try reader.int(m.execution, object, "execution"),
+        action: try reader.int(m.action, object, "action")),
+      orchestration: try reader.string(m.orchestration, object, "orchestration"),
+      name: try reader.string(m.name, object, "name"), input: try reader.payload(m.input, object, "input"),
+      attempt: try reader.int(m.attempt, object, "attempt"), visibleAt: 0, claim: nil,
+      options: try reader.activityOptions(m.options))
+    task.lastHeartbeat = reader.optionalPayload(m.heartbeat)
+    return Attempt(
+      task, token: try reader.string(m.token, object, "token"), deadline: try reader.optionalInt(m.deadline))
+  }
+}
+
+/// The members of an activity task, as places in the text.
+private struct TaskMembers {
+  var object: Int
+  var v = JSONSlice.absent
+  var instance = JSONSlice.absent
+  var execution = JSONSlice.absent
+  var orchestration = JSONSlice.absent
+  var action = JSONSlice.absent
+  var name = JSONSlice.absent
+  var attempt = JSONSlice.absent
+  var token = JSONSlice.absent
+  var deadline = JSONSlice.absent
+  var options = JSONSlice.absent
+  var heartbeat = JSONSlice.absent
+  var input = JSONSlice.absent
+
+  init(_ reader: inout JSONReader) throws(JSONFault) {
+    object = try reader.beginObject()
     var first = true
     while let key = try reader.nextKey(&first) {
       if key.matches("v") {
@@ -58,20 +114,19 @@ package enum ActivityWire {
         try reader.take(&name, key)
       } else if key.matches("attempt") {
         try reader.take(&attempt, key)
+      } else if key.matches("token") {
+        try reader.take(&token, key)
+      } else if key.matches("deadline") {
+        try reader.take(&deadline, key)
+      } else if key.matches("options") {
+        try reader.take(&options, key)
+      } else if key.matches("heartbeat") {
+        try reader.take(&heartbeat, key)
       } else if key.matches("input") {
         try reader.take(&input, key)
       } else {
         _ = try reader.skipValue()
       }
     }
-    try reader.checkVersion(v, object)
-    return ActivityTask(
-      key: ActivityKey(
-        instance: try reader.string(instance, object, "instance"),
-        execution: try reader.int(execution, object, "execution"),
-        action: try reader.int(action, object, "action")),
-      orchestration: try reader.string(orchestration, object, "orchestration"),
-      name: try reader.string(name, object, "name"), input: try reader.payload(input, object, "input"),
-      attempt: try reader.int(attempt, object, "attempt"), visibleAt: 0, claim: nil)
   }
 }

@@ -2,6 +2,18 @@ package import PerdureModel
 
 /// The answers of start and delete.
 extension ClientWire {
+  /// What became of a start.
+  package struct Started: Hashable, Sendable {
+    package var instance: InstanceID
+    /// It was there already, and is what was wanted.
+    package var isExisting: Bool
+
+    package init(_ instance: InstanceID, isExisting: Bool = false) {
+      self.instance = instance
+      self.isExisting = isExisting
+    }
+  }
+
   /// Why one request of a batch failed: what a `dx_error` would say.
   package struct Refusal: Error, Hashable, Sendable {
     /// A `dx_code`.
@@ -17,31 +29,36 @@ extension ClientWire {
     }
   }
 
-  /// {"instance": ID}
-  package static func encodeStarted(_ instance: InstanceID) -> [UInt8] {
+  /// A start answer.
+  package static func encodeStarted(_ started: Started) -> [UInt8] {
     var writer = JSONWriter(capacity: 128)
-    writeStarted(.success(instance), to: &writer)
+    writeStarted(.success(started), to: &writer)
     return writer.finish()
   }
 
-  package static func decodeStarted(_ json: UnsafeRawBufferPointer) throws(WireError) -> InstanceID {
+  package static func decodeStarted(_ json: UnsafeRawBufferPointer) throws(WireError) -> Started {
     try decodeWhole(json) { reader throws(JSONFault) in
-      let members = try Members(&reader)
-      return try reader.string(members.instance, members.object, "instance")
+      let start = reader.at
+      guard case .success(let started) = try readStarted(&reader) else {
+        throw reader.missing(start, "instance")
+      }
+      return started
     }
   }
 
-  /// A list of {"instance": ID} and {"error": {...}}, in the order of the requests.
-  package static func encodeStarted(_ results: [Result<InstanceID, Refusal>]) -> [UInt8] {
+  /// A list of start answers and {"error": {...}}, in the order of the requests.
+  package static func encodeStarted(_ results: [Result<Started, Refusal>]) -> [UInt8] {
     var writer = JSONWriter(capacity: 1_024)
     writer.list(results) { result, writer in writeStarted(result, to: &writer) }
     return writer.finish()
   }
 
-  private static func writeStarted(_ result: Result<InstanceID, Refusal>, to writer: inout JSONWriter) {
+  private static func writeStarted(_ result: Result<Started, Refusal>, to writer: inout JSONWriter) {
     writer.beginObject()
     switch result {
-    case .success(let instance): writer.member("instance", instance)
+    case .success(let started):
+      writer.member("instance", started.instance)
+      if started.isExisting { writer.member("existing", true) }
     case .failure(let refusal):
       writer.key("error")
       writer.beginObject()
@@ -55,27 +72,37 @@ extension ClientWire {
 
   package static func decodeStartedList(
     _ json: UnsafeRawBufferPointer
-  ) throws(WireError) -> [Result<InstanceID, Refusal>] {
+  ) throws(WireError) -> [Result<Started, Refusal>] {
     try decodeWhole(json) { reader throws(JSONFault) in
-      try reader.list { reader throws(JSONFault) in
-        var instance = JSONSlice.absent
-        var refusal: Refusal?
-        let object = try reader.beginObject()
-        var first = true
-        while let key = try reader.nextKey(&first) {
-          if key.matches("instance") {
-            try reader.take(&instance, key)
-          } else if key.matches("error") {
-            if refusal != nil { throw reader.twice(key) }
-            refusal = try readRefusal(&reader)
-          } else {
-            _ = try reader.skipValue()
-          }
-        }
-        if let refusal { return .failure(refusal) }
-        return .success(try reader.string(instance, object, "instance"))
+      try reader.list { reader throws(JSONFault) in try readStarted(&reader) }
+    }
+  }
+
+  private static func readStarted(
+    _ reader: inout JSONReader
+  ) throws(JSONFault) -> Result<Started, Refusal> {
+    var instance = JSONSlice.absent
+    var existing = JSONSlice.absent
+    var refusal: Refusal?
+    let object = try reader.beginObject()
+    var first = true
+    while let key = try reader.nextKey(&first) {
+      if key.matches("instance") {
+        try reader.take(&instance, key)
+      } else if key.matches("existing") {
+        try reader.take(&existing, key)
+      } else if key.matches("error") {
+        if refusal != nil { throw reader.twice(key) }
+        refusal = try readRefusal(&reader)
+      } else {
+        _ = try reader.skipValue()
       }
     }
+    if let refusal { return .failure(refusal) }
+    return .success(
+      Started(
+        try reader.string(instance, object, "instance"),
+        isExisting: try reader.optionalBool(existing) ?? false))
   }
 
   private static func readRefusal(_ reader: inout JSONReader) throws(JSONFault) -> Refusal {

@@ -36,6 +36,12 @@ extension ClientWire {
     writer.member("output", optional: description.output)
     if let failure = description.failure { writer.member("failure", failure) }
     writer.member("pendingReason", optional: pendingReason)
+    writer.member("suspendReason", optional: description.suspendReason)
+    if description.startAt != 0 { writer.member("startAt", description.startAt) }
+    if description.priority != 0 { writer.member("priority", description.priority) }
+    writer.member("attributes", optional: description.attributes)
+    writer.member("memo", optional: description.memo)
+    writer.member("dedupKey", optional: description.dedupKey)
     writer.member("createdAt", description.createdAt)
     writer.member("updatedAt", description.updatedAt)
     writer.member("endedAt", optional: description.endedAt)
@@ -50,7 +56,7 @@ extension ClientWire {
   static func readDescription(_ reader: inout JSONReader) throws(JSONFault) -> Described {
     let s = try DescriptionMembers(&reader)
     let object = s.object
-    let description = InstanceDescription(
+    var description = InstanceDescription(
       instance: try reader.string(s.instance, object, "instance"),
       orchestration: try reader.string(s.orchestration, object, "orchestration"),
       version: try reader.optionalString(s.version),
@@ -63,6 +69,12 @@ extension ClientWire {
       createdAt: try reader.int(s.createdAt, object, "createdAt"),
       updatedAt: try reader.int(s.updatedAt, object, "updatedAt"), endedAt: try reader.optionalInt(s.endedAt),
       eventCount: try reader.int(s.eventCount, object, "eventCount"))
+    description.suspendReason = try reader.optionalString(s.suspendReason)
+    description.startAt = try reader.optionalInt(s.startAt) ?? 0
+    description.priority = try reader.optionalInt(s.priority) ?? 0
+    description.attributes = try reader.optionalAttributes(s.attributes)
+    description.memo = reader.optionalPayload(s.memo)
+    description.dedupKey = try reader.optionalString(s.dedupKey)
     return Described(description, pendingReason: try reader.optionalString(s.pendingReason))
   }
 
@@ -87,6 +99,12 @@ private struct DescriptionMembers {
   var output = JSONSlice.absent
   var failure = JSONSlice.absent
   var pendingReason = JSONSlice.absent
+  var suspendReason = JSONSlice.absent
+  var startAt = JSONSlice.absent
+  var priority = JSONSlice.absent
+  var attributes = JSONSlice.absent
+  var memo = JSONSlice.absent
+  var dedupKey = JSONSlice.absent
   var createdAt = JSONSlice.absent
   var updatedAt = JSONSlice.absent
   var endedAt = JSONSlice.absent
@@ -133,6 +151,24 @@ private struct DescriptionMembers {
       try reader.take(&endedAt, key)
     } else if key.matches("eventCount") {
       try reader.take(&eventCount, key)
+    } else {
+      try takeRarest(key, &reader)
+    }
+  }
+
+  private mutating func takeRarest(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) {
+    if key.matches("suspendReason") {
+      try reader.take(&suspendReason, key)
+    } else if key.matches("startAt") {
+      try reader.take(&startAt, key)
+    } else if key.matches("priority") {
+      try reader.take(&priority, key)
+    } else if key.matches("attributes") {
+      try reader.take(&attributes, key)
+    } else if key.matches("memo") {
+      try reader.take(&memo, key)
+    } else if key.matches("dedupKey") {
+      try reader.take(&dedupKey, key)
     } else {
       _ = try reader.skipValue()
     }

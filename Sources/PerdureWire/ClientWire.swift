@@ -2,6 +2,8 @@ package import PerdureModel
 
 /// What clients send: requests and queries, written by users. An unknown member is an error.
 package enum ClientWire {
+  static let pauses = 0...ActivityOptions.durationRangeMS.upperBound
+
   // MARK: Start request
 
   package static func encode(_ request: StartRequest) -> [UInt8] {
@@ -16,6 +18,10 @@ package enum ClientWire {
     writer.member("instance", optional: request.instance)
     writer.member("version", optional: request.version)
     writer.member("input", optional: request.input)
+    // The close policy is of children only: a request has none.
+    var options = request.options
+    options.closePolicy = .cancel
+    writer.members(options, delayMS: request.delayMS)
     writer.endObject()
   }
 
@@ -28,6 +34,8 @@ package enum ClientWire {
     var instance = JSONSlice.absent
     var version = JSONSlice.absent
     var input = JSONSlice.absent
+    var delay = JSONSlice.absent
+    var options = StartOptionMembers()
     let object = try reader.beginObject()
     var first = true
     while let key = try reader.nextKey(&first) {
@@ -39,14 +47,20 @@ package enum ClientWire {
         try reader.take(&version, key)
       } else if key.matches("input") {
         try reader.take(&input, key)
-      } else {
+      } else if key.matches("delayMS") {
+        try reader.take(&delay, key)
+      } else if try !options.take(key, &reader) {
         throw reader.unknown(key)
       }
+    }
+    if reader.hasValue(delay), reader.hasValue(options.startAt) {
+      throw JSONFault(delay.start, "cannot be given together with startAt")
     }
     return StartRequest(
       orchestration: try reader.string(orchestration, object, "orchestration"),
       instance: try reader.optionalString(instance), version: try reader.optionalString(version),
-      input: reader.optionalPayload(input) ?? .null)
+      input: reader.optionalPayload(input) ?? .null, options: try options.options(reader),
+      delayMS: try reader.optionalInt(delay, in: Self.pauses))
   }
 
   package static func encode(_ requests: [StartRequest]) -> [UInt8] {
@@ -121,17 +135,5 @@ extension JSONReader {
   mutating func finishPart(_ slice: JSONSlice) throws(JSONFault) {
     skipSpace()
     if at < end { throw JSONFault(slice.start, "has something after its end, at byte \(at)") }
-  }
-
-  /// An optional integer with a range and a default.
-  func int(
-    _ slice: JSONSlice, in range: ClosedRange<Int>, default standard: Int
-  ) throws(JSONFault) -> Int {
-    guard let value = try optionalInt(slice) else { return standard }
-    guard value >= range.lowerBound, value <= range.upperBound else {
-      throw JSONFault(
-        slice.start, "must be within \(range.lowerBound)...\(range.upperBound), not \(value)")
-    }
-    return Int(value)
   }
 }

@@ -6,13 +6,15 @@ extension EventWire {
     return Event(
       id: try reader.int(members.id, members.object, "id"),
       at: try reader.int(members.at, members.object, "at"),
-      kind: try kind(members, reader))
+      kind: try kind(members, reader), isLate: try reader.optionalBool(members.late) ?? false)
   }
 
   private static func kind(_ m: Members, _ reader: JSONReader) throws(JSONFault) -> EventKind {
     let kind = try reader.name(m.kind, m.object, "kind")
     if let read = try delivered(kind, m, reader) { return read }
     if let read = try actionMade(kind, m, reader) { return read }
+    if let read = try rarerDelivered(kind, m, reader) { return read }
+    if let read = try rarerActionMade(kind, m, reader) { return read }
     if let read = try cancel(kind, m, reader) { return read }
     if let read = try end(kind, m, reader) { return read }
     throw reader.unknownKind(kind)
@@ -22,38 +24,44 @@ extension EventWire {
     _ kind: JSONName, _ m: Members, _ reader: JSONReader
   ) throws(JSONFault) -> EventKind? {
     if kind.matches("ActivityCompleted") {
-      return .activityCompleted(
-        action: try reader.int(m.action, m.object, "action"),
-        result: try reader.payload(m.result, m.object, "result"))
+      return .activityCompleted(action: try m.action(reader), result: try m.result(reader))
     }
     if kind.matches("ActivityFailed") {
-      return .activityFailed(
-        action: try reader.int(m.action, m.object, "action"), failure: try reader.failure(m.failure, m.object)
-      )
+      return .activityFailed(action: try m.action(reader), failure: try m.failure(reader))
     }
-    if kind.matches("TimerFired") {
-      return .timerFired(action: try reader.int(m.action, m.object, "action"))
-    }
+    if kind.matches("TimerFired") { return .timerFired(action: try m.action(reader)) }
     if kind.matches("EventRaised") { return try message(.event, m, reader) }
     if kind.matches("QueueMessageReceived") { return try message(.queue, m, reader) }
-    if kind.matches("SubOrchestrationCompleted") {
-      return .subOrchestrationCompleted(
-        action: try reader.int(m.action, m.object, "action"),
-        result: try reader.payload(m.result, m.object, "result"))
-    }
-    if kind.matches("SubOrchestrationFailed") {
-      return .subOrchestrationFailed(
-        action: try reader.int(m.action, m.object, "action"), failure: try reader.failure(m.failure, m.object)
-      )
-    }
     if kind.matches("OrchestrationStarted") {
       return .orchestrationStarted(
-        name: try reader.string(m.name, m.object, "name"),
-        version: try reader.string(m.version, m.object, "version"),
-        input: try reader.payload(m.input, m.object, "input"), parent: try reader.optionalParent(m.parent))
+        name: try m.name(reader), version: try reader.string(m.version, m.object, "version"),
+        input: try m.input(reader), parent: try reader.optionalParent(m.parent))
+    }
+    return nil
+  }
+
+  private static func rarerDelivered(
+    _ kind: JSONName, _ m: Members, _ reader: JSONReader
+  ) throws(JSONFault) -> EventKind? {
+    if kind.matches("SubOrchestrationCompleted") {
+      return .subOrchestrationCompleted(action: try m.action(reader), result: try m.result(reader))
+    }
+    if kind.matches("SubOrchestrationFailed") {
+      return .subOrchestrationFailed(action: try m.action(reader), failure: try m.failure(reader))
+    }
+    if kind.matches("RequestCompleted") {
+      return .requestCompleted(action: try m.action(reader), result: try m.result(reader))
+    }
+    if kind.matches("RequestFailed") {
+      return .requestFailed(action: try m.action(reader), failure: try m.failure(reader))
+    }
+    if kind.matches("TopicMessageReceived") { return try message(.topic, m, reader) }
+    if kind.matches("CallReceived") {
+      return .callReceived(call: try m.call(reader), name: try m.name(reader), input: try m.data(reader))
     }
     if kind.matches("CancellationRequested") {
-      return .cancellationRequested(reason: try reader.string(m.reason, m.object, "reason"))
+      return .cancellationRequested(
+        reason: try m.reason(reader), deadline: try reader.optionalInt(m.deadline))
     }
     return nil
   }
@@ -61,79 +69,31 @@ extension EventWire {
   private static func message(
     _ channel: Channel, _ m: Members, _ reader: JSONReader
   ) throws(JSONFault) -> EventKind {
-    .messageReceived(
-      channel: channel, name: try reader.string(m.name, m.object, "name"),
-      data: try reader.payload(m.data, m.object, "data"))
-  }
-
-  private static func actionMade(
-    _ kind: JSONName, _ m: Members, _ reader: JSONReader
-  ) throws(JSONFault) -> EventKind? {
-    if kind.matches("ActivityScheduled") {
-      return .activityScheduled(
-        try origin(m, reader), name: try reader.string(m.name, m.object, "name"),
-        input: try reader.payload(m.input, m.object, "input"))
-    }
-    if kind.matches("TimerCreated") {
-      return .timerCreated(try origin(m, reader), fireAt: try reader.int(m.fireAt, m.object, "fireAt"))
-    }
-    if kind.matches("EventSubscribed") {
-      return .subscribed(
-        try origin(m, reader), channel: .event, name: try reader.string(m.name, m.object, "name"))
-    }
-    if kind.matches("QueueSubscribed") {
-      return .subscribed(
-        try origin(m, reader), channel: .queue, name: try reader.string(m.name, m.object, "name"))
-    }
-    if kind.matches("SubOrchestrationScheduled") {
-      return .subOrchestrationScheduled(
-        try origin(m, reader), name: try reader.string(m.name, m.object, "name"),
-        version: try reader.optionalString(m.version),
-        instance: try reader.string(m.instance, m.object, "instance"),
-        input: try reader.payload(m.input, m.object, "input"))
-    }
-    if kind.matches("DetachedOrchestrationScheduled") {
-      return .detachedOrchestrationScheduled(
-        try origin(m, reader), name: try reader.string(m.name, m.object, "name"),
-        version: try reader.optionalString(m.version),
-        instance: try reader.string(m.instance, m.object, "instance"),
-        input: try reader.payload(m.input, m.object, "input"))
-    }
-    if kind.matches("CustomStatusUpdated") {
-      return .customStatusUpdated(try origin(m, reader), status: reader.optionalPayload(m.status))
-    }
-    return nil
-  }
-
-  private static func origin(_ m: Members, _ reader: JSONReader) throws(JSONFault) -> Origin {
-    Origin(
-      action: try reader.int(m.action, m.object, "action"), after: try reader.int(m.after, m.object, "after"))
+    .messageReceived(channel: channel, name: try m.name(reader), data: try m.data(reader))
   }
 
   private static func cancel(
     _ kind: JSONName, _ m: Members, _ reader: JSONReader
   ) throws(JSONFault) -> EventKind? {
     if kind.matches("CancelIgnored") {
-      return .cancelIgnored(try origin(m, reader), target: try reader.int(m.target, m.object, "target"))
+      return .cancelIgnored(try origin(m, reader), target: try m.target(reader))
     }
-    let work: WorkKind
-    if kind.matches("ActivityCancelRequested") {
-      work = .activity
-    } else if kind.matches("TimerCancelled") {
-      work = .timer
-    } else if kind.matches("EventSubscriptionCancelled") {
-      work = .eventWait
-    } else if kind.matches("QueueSubscriptionCancelled") {
-      work = .queueWait
-    } else if kind.matches("SubOrchestrationCancelRequested") {
-      work = .subOrchestration
-    } else {
-      return nil
-    }
+    guard let work = cancelled(kind) else { return nil }
     // Both or neither: the engine's own cancels come from no action.
     let made = reader.hasValue(m.action) || reader.hasValue(m.after)
-    return .workCancelled(
-      made ? try origin(m, reader) : nil, target: try reader.int(m.target, m.object, "target"), work: work)
+    return .workCancelled(made ? try origin(m, reader) : nil, target: try m.target(reader), work: work)
+  }
+
+  private static func cancelled(_ kind: JSONName) -> WorkKind? {
+    if kind.matches("ActivityCancelRequested") { return .activity }
+    if kind.matches("TimerCancelled") { return .timer }
+    if kind.matches("EventSubscriptionCancelled") { return .eventWait }
+    if kind.matches("QueueSubscriptionCancelled") { return .queueWait }
+    if kind.matches("TopicWaitCancelled") { return .topicWait }
+    if kind.matches("CallWaitCancelled") { return .callWait }
+    if kind.matches("SubOrchestrationCancelRequested") { return .subOrchestration }
+    if kind.matches("RequestCancelled") { return .request }
+    return nil
   }
 
   private static func end(
@@ -142,16 +102,16 @@ extension EventWire {
     if kind.matches("OrchestrationCompleted") {
       return .orchestrationCompleted(output: try reader.payload(m.output, m.object, "output"))
     }
-    if kind.matches("OrchestrationFailed") {
-      return .orchestrationFailed(failure: try reader.failure(m.failure, m.object))
-    }
+    if kind.matches("OrchestrationFailed") { return .orchestrationFailed(failure: try m.failure(reader)) }
     if kind.matches("OrchestrationCancelled") {
-      return .orchestrationCancelled(
-        reason: try reader.string(m.reason, m.object, "reason"), output: reader.optionalPayload(m.output))
+      return .orchestrationCancelled(reason: try m.reason(reader), output: reader.optionalPayload(m.output))
     }
     if kind.matches("OrchestrationContinuedAsNew") {
       return .orchestrationContinuedAsNew(
-        version: try reader.optionalString(m.version), input: try reader.payload(m.input, m.object, "input"))
+        version: try reader.optionalString(m.version), input: try m.input(reader))
+    }
+    if kind.matches("OrchestrationTerminated") {
+      return .orchestrationTerminated(reason: try m.reason(reader))
     }
     return nil
   }

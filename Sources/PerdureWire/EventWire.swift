@@ -16,13 +16,8 @@ package enum EventWire {
     writer.beginObject()
     writer.member("id", event.id)
     writer.member("at", event.at)
+    if event.isLate { writer.member("late", true) }
     switch event.kind {
-    case .orchestrationStarted(let name, let version, let input, let parent):
-      writer.member("kind", literal: "OrchestrationStarted")
-      writer.member("name", name)
-      writer.member("version", version)
-      writer.member("input", input)
-      writer.member("parent", optional: parent)
     case .activityCompleted(let action, let result):
       write("ActivityCompleted", action, result, to: &writer)
     case .activityFailed(let action, let failure):
@@ -30,24 +25,50 @@ package enum EventWire {
     case .timerFired(let action):
       writer.member("kind", literal: "TimerFired")
       writer.member("action", action)
+    case .orchestrationStarted, .messageReceived, .callReceived, .subOrchestrationCompleted,
+      .subOrchestrationFailed, .requestCompleted, .requestFailed, .cancellationRequested:
+      writeDelivered(event.kind, to: &writer)
+    case .orchestrationCompleted, .orchestrationFailed, .orchestrationCancelled,
+      .orchestrationContinuedAsNew, .orchestrationTerminated:
+      writeEnd(event.kind, to: &writer)
+    default: writeActionMade(event.kind, to: &writer)
+    }
+    writer.endObject()
+  }
+
+  private static func writeDelivered(_ kind: EventKind, to writer: inout JSONWriter) {
+    switch kind {
+    case .orchestrationStarted(let name, let version, let input, let parent):
+      writer.member("kind", literal: "OrchestrationStarted")
+      writer.member("name", name)
+      writer.member("version", version)
+      writer.member("input", input)
+      writer.member("parent", optional: parent)
     case .messageReceived(let channel, let name, let data):
-      writer.member("kind", literal: channel == .event ? "EventRaised" : "QueueMessageReceived")
+      writer.member("kind", literal: receivedKind(of: channel))
+      // Calls have an event of their own. A type that allows one here must still give JSON that can be read.
+      if channel == .call { writer.member("call", "") }
       writer.member("name", name)
       writer.member("data", data)
+    case .callReceived(let call, let name, let input):
+      writer.member("kind", literal: receivedKind(of: .call))
+      writer.member("call", call)
+      writer.member("name", name)
+      writer.member("data", input)
     case .subOrchestrationCompleted(let action, let result):
       write("SubOrchestrationCompleted", action, result, to: &writer)
     case .subOrchestrationFailed(let action, let failure):
       write("SubOrchestrationFailed", action, failure, to: &writer)
-    case .cancellationRequested(let reason):
+    case .requestCompleted(let action, let result):
+      write("RequestCompleted", action, result, to: &writer)
+    case .requestFailed(let action, let failure):
+      write("RequestFailed", action, failure, to: &writer)
+    case .cancellationRequested(let reason, let deadline):
       writer.member("kind", literal: "CancellationRequested")
       writer.member("reason", reason)
-    case .activityScheduled, .timerCreated, .subscribed, .subOrchestrationScheduled,
-      .detachedOrchestrationScheduled, .workCancelled, .cancelIgnored, .customStatusUpdated:
-      writeActionMade(event.kind, to: &writer)
-    case .orchestrationCompleted, .orchestrationFailed, .orchestrationCancelled, .orchestrationContinuedAsNew:
-      writeEnd(event.kind, to: &writer)
+      writer.member("deadline", optional: deadline)
+    default: break
     }
-    writer.endObject()
   }
 
   private static func write(
@@ -66,60 +87,13 @@ package enum EventWire {
     writer.member("failure", failure)
   }
 
-  private static func writeActionMade(_ kind: EventKind, to writer: inout JSONWriter) {
-    switch kind {
-    case .activityScheduled(let origin, let name, let input):
-      write("ActivityScheduled", origin, to: &writer)
-      writer.member("name", name)
-      writer.member("input", input)
-    case .timerCreated(let origin, let fireAt):
-      write("TimerCreated", origin, to: &writer)
-      writer.member("fireAt", fireAt)
-    case .subscribed(let origin, let channel, let name):
-      write(channel == .event ? "EventSubscribed" : "QueueSubscribed", origin, to: &writer)
-      writer.member("name", name)
-    case .subOrchestrationScheduled(let origin, let name, let version, let instance, let input):
-      write("SubOrchestrationScheduled", origin, to: &writer)
-      writeTarget(name, version, instance, input, to: &writer)
-    case .detachedOrchestrationScheduled(let origin, let name, let version, let instance, let input):
-      write("DetachedOrchestrationScheduled", origin, to: &writer)
-      writeTarget(name, version, instance, input, to: &writer)
-    case .workCancelled(let origin, let target, let work):
-      write(cancelKind(of: work), origin, to: &writer)
-      writer.member("target", target)
-    case .cancelIgnored(let origin, let target):
-      write("CancelIgnored", origin, to: &writer)
-      writer.member("target", target)
-    case .customStatusUpdated(let origin, let status):
-      write("CustomStatusUpdated", origin, to: &writer)
-      writer.member("status", optional: status)
-    default: break
-    }
-  }
-
-  private static func write(_ kind: StaticString, _ origin: Origin?, to writer: inout JSONWriter) {
-    writer.member("kind", literal: kind)
-    guard let origin else { return }
-    writer.member("action", origin.action)
-    writer.member("after", origin.after)
-  }
-
-  private static func writeTarget(
-    _ name: String, _ version: String?, _ instance: InstanceID, _ input: Payload, to writer: inout JSONWriter
-  ) {
-    writer.member("name", name)
-    writer.member("version", optional: version)
-    writer.member("instance", instance)
-    writer.member("input", input)
-  }
-
-  private static func cancelKind(of work: WorkKind) -> StaticString {
-    switch work {
-    case .activity: "ActivityCancelRequested"
-    case .timer: "TimerCancelled"
-    case .eventWait: "EventSubscriptionCancelled"
-    case .queueWait: "QueueSubscriptionCancelled"
-    case .subOrchestration: "SubOrchestrationCancelRequested"
+  /// Of a message, in history and in inboxes.
+  static func receivedKind(of channel: Channel) -> StaticString {
+    switch channel {
+    case .event: "EventRaised"
+    case .queue: "QueueMessageReceived"
+    case .topic: "TopicMessageReceived"
+    case .call: "CallReceived"
     }
   }
 
@@ -139,6 +113,9 @@ package enum EventWire {
       writer.member("kind", literal: "OrchestrationContinuedAsNew")
       writer.member("version", optional: version)
       writer.member("input", input)
+    case .orchestrationTerminated(let reason):
+      writer.member("kind", literal: "OrchestrationTerminated")
+      writer.member("reason", reason)
     default: break
     }
   }

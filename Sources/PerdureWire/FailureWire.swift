@@ -20,10 +20,13 @@ package enum FailureWire {
       writer.member("details", optional: failure.details)
       writer.member("stack", optional: failure.stack)
       if failure.isNonRetryable { writer.member("nonRetryable", true) }
+      writer.member("retryAfterMS", optional: failure.retryAfterMS)
       next = depth <= Limits.failureCauses ? failure.cause : nil
     }
     for _ in 0..<depth { writer.endObject() }
   }
+
+  private static let pauses = 0...ActivityOptions.durationRangeMS.upperBound
 
   /// Causes below the `Limits.failureCauses`th are dropped.
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> Failure {
@@ -36,6 +39,7 @@ package enum FailureWire {
     var details = JSONSlice.absent
     var stack = JSONSlice.absent
     var nonRetryable = JSONSlice.absent
+    var retryAfter = JSONSlice.absent
     var cause = JSONSlice.absent
     var causeFailure: Failure?
     let object = try reader.beginObject()
@@ -51,6 +55,8 @@ package enum FailureWire {
         try reader.take(&stack, key)
       } else if key.matches("nonRetryable") {
         try reader.take(&nonRetryable, key)
+      } else if key.matches("retryAfterMS") {
+        try reader.take(&retryAfter, key)
       } else if key.matches("cause"), depth < Limits.failureCauses, !cause.isPresent {
         // Read on the way, not kept and read again: a long chain would be walked once per link.
         reader.skipSpace()
@@ -65,6 +71,7 @@ package enum FailureWire {
     return Failure(
       type: try reader.string(type, object, "type"), message: try reader.string(message, object, "message"),
       details: reader.optionalPayload(details), stack: try reader.optionalString(stack),
-      isNonRetryable: try reader.optionalBool(nonRetryable) ?? false, cause: causeFailure)
+      isNonRetryable: try reader.optionalBool(nonRetryable) ?? false,
+      retryAfterMS: try reader.optionalInt(retryAfter, in: pauses), cause: causeFailure)
   }
 }

@@ -2,13 +2,27 @@ import PerdureModel
 
 /// Where a value stands in the text: its bytes without surrounding white space. Its syntax has been checked.
 struct JSONSlice {
-  var start: Int
-  var end: Int
-
-  static let absent = JSONSlice(start: -1, end: -1)
+  // Not Int: an event is read through thirty of these. `decodeWhole` refuses texts that are too large for it.
+  private var first: Int32
+  private var last: Int32
 
   @inline(__always)
-  var isPresent: Bool { start >= 0 }
+  init(start: Int, end: Int) {
+    first = Int32(truncatingIfNeeded: start)
+    last = Int32(truncatingIfNeeded: end)
+  }
+
+  @inline(__always)
+  var start: Int { Int(first) }
+  @inline(__always)
+  var end: Int { Int(last) }
+
+  static var absent: JSONSlice {
+    @inline(__always) get { JSONSlice(start: -1, end: -1) }
+  }
+
+  @inline(__always)
+  var isPresent: Bool { first >= 0 }
 }
 
 /// The bytes between the quotes of a key or kind, compared in place.

@@ -18,6 +18,10 @@ package enum LogWire {
     writer.member("orchestration", optional: record.orchestration)
     writer.member("activity", optional: record.activity)
     writer.member("node", optional: record.node)
+    if let metric = record.metric {
+      writer.key("metric")
+      MetricWire.write(metric, to: &writer)
+    }
     writer.endObject()
   }
 
@@ -27,21 +31,27 @@ package enum LogWire {
       let names: [8 of StaticString] = [
         "at", "level", "message", "instance", "execution", "orchestration", "activity", "node",
       ]
+      var metric: MetricLine?
       let object = try reader.beginObject()
       var first = true
       while let key = try reader.nextKey(&first) {
         if let index = names.indices.first(where: { key.matches(names[$0]) }) {
           try reader.take(&slots[index], key)
+        } else if key.matches("metric") {
+          if metric != nil { throw reader.twice(key) }
+          if try !reader.skipNull() { metric = try MetricWire.read(&reader) }
         } else {
           _ = try reader.skipValue()
         }
       }
-      return LogRecord(
+      var record = LogRecord(
         at: try reader.int(slots[0], object, "at"), level: try level(slots[1], object, reader),
         message: try reader.string(slots[2], object, "message"),
         instance: try reader.optionalString(slots[3]), execution: try reader.optionalInt(slots[4]),
         orchestration: try reader.optionalString(slots[5]), activity: try reader.optionalString(slots[6]),
         node: try reader.optionalInt(slots[7]))
+      record.metric = metric
+      return record
     }
   }
 
@@ -55,9 +65,8 @@ package enum LogWire {
   }
 
   static func level(_ slice: JSONSlice, _ object: Int, _ reader: JSONReader) throws(JSONFault) -> LogLevel {
-    let text = try reader.string(slice, object, "level")
-    guard let level = LogLevel(rawValue: text) else {
-      throw JSONFault(slice.start, "must be \"debug\", \"info\", \"warn\" or \"error\"")
+    guard let level = try reader.optionalChoice(slice, LogLevel.self) else {
+      throw reader.missing(object, "level")
     }
     return level
   }

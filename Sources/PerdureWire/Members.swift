@@ -24,6 +24,17 @@ struct Members {
   var reason = JSONSlice.absent
   var failure = JSONSlice.absent
   var parent = JSONSlice.absent
+  var options = JSONSlice.absent
+  var closePolicy = JSONSlice.absent
+  var late = JSONSlice.absent
+  var key = JSONSlice.absent
+  var value = JSONSlice.absent
+  var keep = JSONSlice.absent
+  var topic = JSONSlice.absent
+  var call = JSONSlice.absent
+  var patch = JSONSlice.absent
+  var deadline = JSONSlice.absent
+  var graceMS = JSONSlice.absent
 
   init(_ reader: inout JSONReader) throws(JSONFault) {
     object = try reader.beginObject()
@@ -74,6 +85,34 @@ struct Members {
       try reader.take(&failure, key)
     } else if key.matches("parent") {
       try reader.take(&parent, key)
+    } else if key.matches("options") {
+      try reader.take(&options, key)
+    } else if key.matches("late") {
+      try reader.take(&late, key)
+    } else {
+      try takeRarest(key, &reader)
+    }
+  }
+
+  private mutating func takeRarest(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) {
+    if key.matches("key") {
+      try reader.take(&self.key, key)
+    } else if key.matches("value") {
+      try reader.take(&value, key)
+    } else if key.matches("call") {
+      try reader.take(&call, key)
+    } else if key.matches("topic") {
+      try reader.take(&topic, key)
+    } else if key.matches("keep") {
+      try reader.take(&keep, key)
+    } else if key.matches("patch") {
+      try reader.take(&patch, key)
+    } else if key.matches("closePolicy") {
+      try reader.take(&closePolicy, key)
+    } else if key.matches("deadline") {
+      try reader.take(&deadline, key)
+    } else if key.matches("graceMS") {
+      try reader.take(&graceMS, key)
     } else {
       _ = try reader.skipValue()
     }

@@ -9,6 +9,13 @@ extension PollWire {
     case failure(Failure)
   }
 
+  /// What a host made of an activity.
+  package enum ActivityReply: Hashable, Sendable {
+    case ended(Outcome)
+    /// The attempt goes on elsewhere and is ended with its completion token.
+    case deferred
+  }
+
   /// What the host says about one token; or what is wrong with how it says it, which does not touch the
   /// others.
   package struct Reply<Value: Hashable & Sendable>: Hashable, Sendable {
@@ -23,9 +30,9 @@ extension PollWire {
 
   package struct Answers: Hashable, Sendable {
     package var turns: [Reply<TurnReply>]
-    package var activities: [Reply<Outcome>]
+    package var activities: [Reply<ActivityReply>]
 
-    package init(turns: [Reply<TurnReply>] = [], activities: [Reply<Outcome>] = []) {
+    package init(turns: [Reply<TurnReply>] = [], activities: [Reply<ActivityReply>] = []) {
       self.turns = turns
       self.activities = activities
     }
@@ -60,8 +67,8 @@ extension PollWire {
         writer.beginObject()
         writer.member("token", activity.0)
         switch activity.1 {
-        case .completed(let result): writer.member("result", result)
-        case .failed(let failure): writer.member("failure", failure)
+        case .ended(let outcome): writer.member(outcome)
+        case .deferred: writer.member("deferred", true)
         }
         writer.endObject()
       }
@@ -78,7 +85,7 @@ extension PollWire {
     return try decodeWhole(json) { reader throws(JSONFault) in
       var v = JSONSlice.absent
       var turns: [Reply<TurnReply>]?
-      var activities: [Reply<Outcome>]?
+      var activities: [Reply<ActivityReply>]?
       let object = try reader.beginObject()
       var first = true
       while let key = try reader.nextKey(&first) {
@@ -153,10 +160,11 @@ extension PollWire {
     throw JSONFault(object, "must have either an answer or a failure")
   }
 
-  private static func readActivity(_ reader: inout JSONReader) throws(JSONFault) -> Outcome {
+  private static func readActivity(_ reader: inout JSONReader) throws(JSONFault) -> ActivityReply {
     var token = JSONSlice.absent
     var result = JSONSlice.absent
     var failure = JSONSlice.absent
+    var deferred = JSONSlice.absent
     let object = try reader.beginObject()
     var first = true
     while let key = try reader.nextKey(&first) {
@@ -166,16 +174,18 @@ extension PollWire {
         try reader.take(&result, key)
       } else if key.matches("failure") {
         try reader.take(&failure, key)
+      } else if key.matches("deferred") {
+        try reader.take(&deferred, key)
       } else {
         _ = try reader.skipValue()
       }
     }
-    let hasFailure = reader.hasValue(failure)
-    if hasFailure != result.isPresent {
-      return hasFailure
-        ? .failed(try reader.failure(failure, object))
-        : .completed(try reader.payload(result, object, "result"))
+    guard try reader.optionalBool(deferred) == true else {
+      return .ended(try reader.outcome(result, failure, object))
     }
-    throw JSONFault(object, "must have either a result or a failure")
+    guard !result.isPresent, !reader.hasValue(failure) else {
+      throw JSONFault(object, "must be deferred or have an outcome, not both")
+    }
+    return .deferred
   }
 }

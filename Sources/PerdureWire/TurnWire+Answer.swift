@@ -13,6 +13,9 @@ extension TurnWire {
     writer.member("v", 1)
     switch answer {
     case .miss: writer.member("miss", true)
+    case .query(let outcome):
+      writer.key("query")
+      writer.object(outcome)
     case .ran(let result):
       writer.key("actions")
       writer.list(result.actions) { action, writer in ActionWire.write(action, to: &writer) }
@@ -24,6 +27,10 @@ extension TurnWire {
           writer.member("message", line.message)
           writer.endObject()
         }
+      }
+      if !result.metrics.isEmpty {
+        writer.key("metrics")
+        writer.list(result.metrics) { metric, writer in MetricWire.write(metric, to: &writer) }
       }
       if let end = result.end { write(end, to: &writer) }
       writer.member("retained", result.retained)
@@ -61,7 +68,9 @@ extension TurnWire {
     var retained = JSONSlice.absent
     var end = JSONSlice.absent
     var actions: [Action]?
-    var logs: [LogLine]?
+    var logs = JSONSlice.absent
+    var metrics = JSONSlice.absent
+    var query = JSONSlice.absent
     let object = try reader.beginObject()
     var first = true
     while let key = try reader.nextKey(&first) {
@@ -73,27 +82,34 @@ extension TurnWire {
           try ActionWire.read(&reader)
         }
       } else if key.matches("logs") {
-        if logs != nil { throw reader.twice(key) }
-        logs =
-          try reader.skipNull()
-          ? [] : try reader.list { reader throws(JSONFault) in try readLogLine(&reader) }
+        try reader.take(&logs, key)
       } else if key.matches("end") {
         try reader.take(&end, key)
       } else if key.matches("retained") {
         try reader.take(&retained, key)
       } else if key.matches("miss") {
         try reader.take(&miss, key)
+      } else if key.matches("metrics") {
+        try reader.take(&metrics, key)
+      } else if key.matches("query") {
+        try reader.take(&query, key)
       } else {
         _ = try reader.skipValue()
       }
     }
     try reader.checkVersion(v, object)
     if try reader.optionalBool(miss) == true { return .miss }
+    if reader.hasValue(query) {
+      var part = JSONReader(query, of: reader)
+      return .query(try part.outcome())
+    }
     guard let actions else { throw reader.missing(object, "actions") }
-    return .ran(
-      TurnResult(
-        actions: actions, logs: logs ?? [], end: try optionalEnd(end, reader),
-        retained: try reader.bool(retained, object, "retained")))
+    var result = TurnResult(
+      actions: actions, end: try optionalEnd(end, reader),
+      retained: try reader.bool(retained, object, "retained"))
+    if logs.isPresent { result.logs = try optionalLogs(logs, reader) }
+    if metrics.isPresent { result.metrics = try optionalMetrics(metrics, reader) }
+    return .ran(result)
   }
 
   private static func optionalEnd(_ slice: JSONSlice, _ reader: JSONReader) throws(JSONFault) -> TurnEnd? {
@@ -115,6 +131,22 @@ extension TurnWire {
       throw reader.unknownKind(kind)
     }
     return TurnEnd(after: try reader.int(m.after, m.object, "after"), kind: how)
+  }
+
+  private static func optionalLogs(
+    _ slice: JSONSlice, _ reader: JSONReader
+  ) throws(JSONFault) -> [LogLine] {
+    guard reader.hasValue(slice) else { return [] }
+    var part = JSONReader(slice, of: reader)
+    return try part.list { reader throws(JSONFault) in try readLogLine(&reader) }
+  }
+
+  private static func optionalMetrics(
+    _ slice: JSONSlice, _ reader: JSONReader
+  ) throws(JSONFault) -> [MetricLine] {
+    guard reader.hasValue(slice) else { return [] }
+    var part = JSONReader(slice, of: reader)
+    return try part.list { reader throws(JSONFault) in try MetricWire.read(&reader) }
   }
 
   private static func readLogLine(_ reader: inout JSONReader) throws(JSONFault) -> LogLine {

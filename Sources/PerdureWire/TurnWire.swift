@@ -20,6 +20,18 @@ package enum TurnWire {
     writer.member("replayed", request.replayed)
     writer.key("events")
     writer.list(request.events) { event, writer in EventWire.write(event, to: &writer) }
+    if !request.patches.isEmpty { writer.member("patches", request.patches) }
+    if !request.kv.isEmpty {
+      writer.key("kv")
+      writer.list(request.kv) { entry, writer in KVWire.write(entry, to: &writer) }
+    }
+    if let query = request.query {
+      writer.key("query")
+      writer.beginObject()
+      writer.member("name", query.name)
+      writer.member("input", query.input)
+      writer.endObject()
+    }
     writer.endObject()
   }
 
@@ -37,6 +49,7 @@ package enum TurnWire {
     var from = JSONSlice.absent
     var replayed = JSONSlice.absent
     var events: [Event]?
+    var rarer = RarerMembers()
     let object = try reader.beginObject()
     var first = true
     while let key = try reader.nextKey(&first) {
@@ -60,17 +73,53 @@ package enum TurnWire {
         if events != nil { throw reader.twice(key) }
         events = try reader.list { reader throws(JSONFault) in try EventWire.read(&reader) }
       } else {
-        _ = try reader.skipValue()
+        try rarer.take(key, &reader)
       }
     }
     try reader.checkVersion(v, object)
     guard let events else { throw reader.missing(object, "events") }
-    return TurnRequest(
+    var request = TurnRequest(
       turn: try reader.int(turn, object, "turn"), instance: try reader.string(instance, object, "instance"),
       execution: try reader.int(execution, object, "execution"),
       orchestration: try reader.string(orchestration, object, "orchestration"),
       version: try reader.string(version, object, "version"), from: try reader.int(from, object, "from"),
       replayed: try reader.int(replayed, object, "replayed"), events: events)
+    if rarer.isPresent { try rarer.read(into: &request, reader) }
+    return request
+  }
+
+  /// What only a turn from the beginning has, and only some of those.
+  private struct RarerMembers {
+    private var patches = JSONSlice.absent
+    private var kv = JSONSlice.absent
+    private var query = JSONSlice.absent
+
+    var isPresent: Bool { patches.isPresent || kv.isPresent || query.isPresent }
+
+    mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) {
+      if key.matches("patches") {
+        try reader.take(&patches, key)
+      } else if key.matches("kv") {
+        try reader.take(&kv, key)
+      } else if key.matches("query") {
+        try reader.take(&query, key)
+      } else {
+        _ = try reader.skipValue()
+      }
+    }
+
+    func read(into request: inout TurnRequest, _ reader: JSONReader) throws(JSONFault) {
+      request.patches = try reader.optionalStrings(patches) ?? []
+      if reader.hasValue(kv) {
+        var part = JSONReader(kv, of: reader)
+        request.kv = try part.list { reader throws(JSONFault) in try KVWire.read(&reader) }
+      }
+      if reader.hasValue(query) {
+        var part = JSONReader(query, of: reader)
+        let m = try Members(&part)
+        request.query = QueryRequest(name: try m.name(reader), input: try m.input(reader))
+      }
+    }
   }
 }
 

@@ -1,3 +1,5 @@
+import PerdureModel
+
 /// Bytes that are not what docs/wire-format.md asks for.
 package struct WireError: Error, Hashable, Sendable {
   /// One sentence: where (a path such as `actions[2].fireAt`) and what.
@@ -36,6 +38,9 @@ extension WireError {
 func decodeWhole<Value>(
   _ json: UnsafeRawBufferPointer, _ read: (inout JSONReader) throws(JSONFault) -> Value
 ) throws(WireError) -> Value {
+  guard json.count <= Limits.jsonBytes else {
+    throw WireError("The JSON has more than \(Limits.jsonBytes) bytes.")
+  }
   var reader = JSONReader(json)
   do throws(JSONFault) {
     let value = try read(&reader)

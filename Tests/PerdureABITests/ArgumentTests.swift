@@ -160,6 +160,8 @@ import Testing
   }
 
   @Test func recordsReleasesAndLevels() throws {
+    let lock = LogLock()
+    defer { withExtendedLifetime(lock) {} }
     let (log, released) = (Log(), Collected<UInt>())
     #expect(Self.set(#"{"level":"warn"}"#, log, released) == 0)
     let host = try Host()
@@ -184,6 +186,8 @@ import Testing
   }
 
   @Test func aBadConfigReleasesAndKeepsWhatWasSet() {
+    let lock = LogLock()
+    defer { withExtendedLifetime(lock) {} }
     let (first, second) = (Collected<UInt>(), Collected<UInt>())
     #expect(Self.set("", Log(), first) == 0)
     #expect(Self.set(#"{"level":"loud"}"#, Log(), second) == DX_INVALID_ARGUMENT)

@@ -91,7 +91,7 @@ import Testing
     let other = Node.started()
     other.rows = node.rows
     other.rows["a"]?.owner = nil
-    let write = Write.claimActivities(activities: ["work"], limit: 64)
+    let write = Write.claimActivities(ActivityFilter(names: ["work"]), limit: 64)
     var again = task
     again.attempt = 2
     again.claim?.token = 2
@@ -109,7 +109,7 @@ import Testing
   @Test func moreAreClaimedWhileThereAreMore() throws {
     let node = Node(slots: 40)
     node.dispatcher.start(now: 0)
-    let claim = Write.claimActivities(activities: ["work"], limit: 160)
+    let claim = Write.claimActivities(ActivityFilter(names: ["work"]), limit: 160)
     #expect(node.takeWrites().contains(claim))
     let tasks = (1...Int64(160)).map { action in
       ActivityTask(

@@ -18,38 +18,52 @@ final class Node {
   var turns: [InstanceID: Int64] = [:]
   /// What the store would have: histories by instance, from the turns that landed.
   var rows: [InstanceID: InstanceSnapshot] = [:]
+  /// Their key-value states as they are; a snapshot has the state that the execution began with.
+  var kv: [InstanceID: [KVEntry]] = [:]
 
   static let id: NodeID = 7
 
-  init(slots: Int = 2, cacheIsOn: Bool = true, cached: Int = 100, versions: [String] = ["1.0.0"]) {
+  typealias Setup = (inout DispatchSettings, inout Registry) -> Void
+
+  init(
+    slots: Int = 2, cacheIsOn: Bool = true, cached: Int = 100, versions: [String] = ["1.0.0"],
+    setup: Setup = { _, _ in }
+  ) {
     var registry = Registry()
     for text in versions {
       if let version = SemanticVersion(text) { _ = registry.addOrchestration("order", version: version) }
     }
     _ = registry.addActivity("work")
-    dispatcher = Dispatcher(
-      settings: DispatchSettings(
-        node: Self.id, activitySlots: slots, cacheIsOn: cacheIsOn, cachedInstances: cached),
-      registry: registry)
+    var settings = DispatchSettings(
+      node: Self.id, activitySlots: slots, cacheIsOn: cacheIsOn, cachedInstances: cached)
+    setup(&settings, &registry)
+    dispatcher = Dispatcher(settings: settings, registry: registry)
   }
 
   /// Started, with nothing found in the store.
   static func started(
-    slots: Int = 2, cacheIsOn: Bool = true, cached: Int = 100, versions: [String] = ["1.0.0"]
+    slots: Int = 2, cacheIsOn: Bool = true, cached: Int = 100, versions: [String] = ["1.0.0"],
+    setup: Setup = { _, _ in }
   ) -> Node {
-    let node = Node(slots: slots, cacheIsOn: cacheIsOn, cached: cached, versions: versions)
+    let node = Node(slots: slots, cacheIsOn: cacheIsOn, cached: cached, versions: versions, setup: setup)
     node.dispatcher.start(now: node.now)
-    for write in node.takeWrites() {
+    node.findsNothing()
+    return node
+  }
+
+  /// The store has no work for it.
+  func findsNothing() {
+    for write in takeWrites() {
       switch write {
-      case .claimInstances: node.wrote(write, .instances([]))
-      case .claimActivities: node.wrote(write, .activities([]))
+      case .claimInstances: wrote(write, .instances([]))
+      case .claimActivities: wrote(write, .activities([]))
+      case .expireActivities: wrote(write, .expired(0))
       default: break
       }
     }
-    node.gather()
-    node.effects.removeAll { $0 == .findNextDue }
-    node.dispatcher.nextDueFound(nil, now: node.now)
-    return node
+    gather()
+    effects.removeAll { $0 == .findNextDue }
+    dispatcher.nextDueFound(nil, now: now)
   }
 
   func gather() {
@@ -61,9 +75,12 @@ final class Node {
 
   // MARK: When
 
-  func starts(_ instance: InstanceID, version: String? = nil) {
-    let start = InstanceStart(
-      instance: instance, orchestration: "order", version: version, input: .null, parent: nil)
+  func starts(
+    _ instance: InstanceID, version: String? = nil, parent: ParentLink? = nil, priority: Int64 = 0
+  ) {
+    var start = InstanceStart(
+      instance: instance, orchestration: "order", version: version, input: .null, parent: parent)
+    start.options.priority = priority
     rows[instance] = InstanceSnapshot(
       description: Self.row(instance), start: start, owner: Self.id, history: [], inbox: [])
     dispatcher.instanceStarted(start, now: now)
@@ -120,6 +137,8 @@ final class Node {
     if var row = rows[commit.instance] {
       row.start = nil
       row.history = commit.nextExecution ?? row.history + commit.events
+      for change in commit.kvChanges { kv[commit.instance, default: []].apply(change) }
+      if commit.nextExecution != nil { row.kv = kv[commit.instance] ?? [] }
       row.inbox.removeAll { commit.consumed.contains($0.sequence) }
       row.description.status = commit.status
       row.description.revision = commit.revision + 1
@@ -149,6 +168,44 @@ final class Node {
     gather()
   }
 
+  /// Somebody asks an instance to cancel itself.
+  func cancel(_ instance: InstanceID, _ sequence: MessageSequence, graceMS: Int64? = nil) {
+    let message = InboxMessage(sequence: sequence, kind: .cancel(reason: "why", graceMS: graceMS))
+    rows[instance]?.inbox.append(message)
+    dispatcher.messageStored(instance, message, now: now)
+    gather()
+  }
+
+  /// Activities of instances of other nodes, claimed for us.
+  func claims(_ tasks: [ActivityTask]) throws {
+    dispatcher.storeChanged(now: now, byOthers: false)
+    for write in takeWrites() {
+      switch write {
+      case .claimActivities: wrote(write, .activities(tasks))
+      case .claimInstances: wrote(write, .instances([]))
+      case .expireActivities: wrote(write, .expired(0))
+      default: throw Surprise("\(write)")
+      }
+    }
+    effects.removeAll { $0 == .findNextDue }
+    dispatcher.nextDueFound(nil, now: now)
+  }
+
+  @discardableResult
+  func deferred(_ task: ActivityTask) -> Bool {
+    let isWanted = dispatcher.activityDeferred(task.key, token: task.claim?.token ?? 0, now: now)
+    gather()
+    return isWanted
+  }
+
+  @discardableResult
+  func beats(_ task: ActivityTask, _ details: String) -> Bool {
+    let isWanted = dispatcher.activityBeat(
+      task.key, token: task.claim?.token ?? 0, Payload(details), now: now)
+    gather()
+    return isWanted
+  }
+
   @discardableResult
   func ends(_ task: ActivityTask, _ outcome: Outcome = .completed(.null)) -> Bool {
     let isWanted = dispatcher.activityEnded(task.key, token: task.claim?.token ?? 0, outcome, now: now)
@@ -159,6 +216,11 @@ final class Node {
   func wait(_ milliseconds: Int64) {
     now += milliseconds
     dispatcher.tick(now: now)
+    gather()
+  }
+
+  func changed(_ instance: InstanceID) {
+    dispatcher.instanceChanged(instance, now: now)
     gather()
   }
 
@@ -221,6 +283,54 @@ final class Node {
   }
 }
 
+extension ActivityTask {
+  /// Of an instance that another node holds, claimed for us.
+  static func far(
+    _ action: ActionID, _ name: String = "work", attempt: Int64 = 1,
+    _ change: (inout ActivityOptions) -> Void = { _ in }
+  ) -> ActivityTask {
+    var options = ActivityOptions()
+    change(&options)
+    return ActivityTask(
+      key: ActivityKey(instance: "far", execution: 1, action: action), orchestration: "order", name: name,
+      input: .null, attempt: attempt, visibleAt: 0, claim: ActivityClaim(node: Node.id, token: attempt),
+      options: options, scheduledAt: 1_000)
+  }
+
+  /// As the store hands it out once more.
+  func again(failures: Int64 = 1) -> ActivityTask {
+    var task = self
+    task.attempt += 1
+    task.failures = failures
+    task.claim = ActivityClaim(node: Node.id, token: (claim?.token ?? 0) + 1)
+    return task
+  }
+}
+
+extension RetryPolicy {
+  /// After a second, a second...
+  static func fixed(_ milliseconds: Int64 = 1_000, attempts: Int64 = 3) -> RetryPolicy {
+    var policy = RetryPolicy()
+    policy.backoff = .fixed
+    policy.initialIntervalMS = milliseconds
+    policy.maxAttempts = attempts
+    return policy
+  }
+}
+
+extension [KVEntry] {
+  /// As a store does.
+  mutating func apply(_ timed: TimedKVChange) {
+    switch timed.change {
+    case .set(let key, let value):
+      removeAll { $0.key == key }
+      append(KVEntry(key: key, value: value, at: timed.at))
+    case .clear(let key): removeAll { $0.key == key }
+    case .clearAll: self = []
+    }
+  }
+}
+
 /// What a test did not expect.
 struct Surprise: Error, CustomStringConvertible {
   let description: String
@@ -233,11 +343,14 @@ extension Action {
     guard let origin = event.kind.origin else { return nil }
     let kind: ActionKind
     switch event.kind {
-    case .activityScheduled(_, let name, let input): kind = .scheduleActivity(name: name, input: input)
+    case .activityScheduled(_, let name, let input, let options):
+      kind = .scheduleActivity(name: name, input: input, options: options)
     case .timerCreated(_, let fireAt): kind = .createTimer(fireAt: fireAt)
     case .subscribed(_, let channel, let name): kind = .subscribe(channel: channel, name: name)
     case .workCancelled(_, let target, _), .cancelIgnored(_, let target): kind = .cancel(target: target)
     case .customStatusUpdated(_, let status): kind = .setCustomStatus(status)
+    case .kvChanged(_, let change): kind = .changeKV(change)
+    case .patchRecorded(_, let patch): kind = .recordPatch(patch)
     default: return nil
     }
     self.init(id: origin.action, after: origin.after, kind: kind)
@@ -245,6 +358,14 @@ extension Action {
 }
 
 extension ActionKind {
-  static let work = ActionKind.scheduleActivity(name: "work", input: .null)
+  static let work = ActionKind.scheduleActivity(
+    name: "work", input: .null, options: ActivityOptions())
+  static func tuned(
+    _ name: String = "work", change: (inout ActivityOptions) -> Void
+  ) -> ActionKind {
+    var options = ActivityOptions()
+    change(&options)
+    return .scheduleActivity(name: name, input: .null, options: options)
+  }
   static let waiting = ActionKind.subscribe(channel: .event, name: "go")
 }

@@ -68,12 +68,13 @@ import Testing
     node.starts("b")
     node.stop(grace: 5_000)
     try node.runs("a", [.work])
-    let write = try node.takeWrite()
+    let first = try node.takeWrite()
     try node.runs("b")
+    let second = try node.takeWrite()
     #expect(Self.stops(node.effects) == 0)
-    try node.lands(write)
+    try node.lands(first)
     #expect(node.takeActivities().isEmpty, "no new work")
-    try node.lands(try node.takeWrite())
+    try node.lands(second)
     #expect(node.take() == [.stopped])
   }
 

@@ -13,8 +13,9 @@ import Testing
     node.dispatcher.start(now: 6)
     #expect(
       Set(node.takeWrites()) == [
-        .claimActivities(activities: ["work"], limit: 64),
+        .claimActivities(ActivityFilter(names: ["work"]), limit: 64),
         .claimInstances(orchestrations: [Self.served], limit: 256),
+        .expireActivities(limit: Limits.expiriesPerWrite),
       ])
     node.wrote(.claimInstances(orchestrations: [Self.served], limit: 256), .instances([]))
     #expect(node.take() == [.findNextDue])
@@ -22,6 +23,23 @@ import Testing
     #expect(node.dispatcher.nextDeadline == 9_000)
     node.wait(8_000)
     #expect(node.takeWrites().contains(.claimInstances(orchestrations: [Self.served], limit: 256)))
+  }
+
+  @Test func anAnswerThatMayBeTooOldIsAskedForAgain() throws {
+    let node = Node.started()
+    let claim = Write.claimInstances(orchestrations: [Self.served], limit: 256)
+    for now: TimestampMS in [1_000, 1_010] {
+      node.dispatcher.storeChanged(now: now, byOthers: false)
+      #expect(node.takeWrites().contains(claim))
+      node.now = now
+      node.wrote(claim, .instances([]))
+    }
+    #expect(node.take() == [.findNextDue], "one question at a time")
+    node.dispatcher.nextDueFound(nil, now: 1_020)
+    node.gather()
+    #expect(node.take() == [.findNextDue])
+    node.dispatcher.nextDueFound(9_000, now: 1_030)
+    #expect(node.dispatcher.nextDeadline == 9_000)
   }
 
   @Test func aStepEndToEnd() throws {
@@ -129,7 +147,7 @@ import Testing
       [
         .startDetached(name: "order", version: nil, instance: "b", input: .null),
         .startDetached(name: "elsewhere", version: nil, instance: "c", input: .null),
-        .scheduleActivity(name: "elsewhere", input: .null),
+        .scheduleActivity(name: "elsewhere", input: .null, options: ActivityOptions()),
       ])
     guard case .turn(let commit) = try node.takeWrite() else { throw Surprise("no turn") }
     #expect(commit.starts.map { $0.owner } == [Node.id, nil])

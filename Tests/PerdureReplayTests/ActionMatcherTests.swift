@@ -26,12 +26,24 @@ import Testing
   static func child(
     _ name: String = "part", _ version: String? = nil, as instance: InstanceID? = nil, _ input: String = "1"
   ) -> ActionKind {
-    .scheduleSubOrchestration(name: name, version: version, instance: instance, input: Payload(input))
+    .scheduleSubOrchestration(
+      name: name, version: version, instance: instance, input: Payload(input), closePolicy: .cancel)
   }
   static func detached(
     _ name: String = "mail", _ version: String? = nil, as instance: InstanceID? = nil, _ input: String = "1"
   ) -> ActionKind {
     .startDetached(name: name, version: version, instance: instance, input: Payload(input))
+  }
+  static func tuned(_ tag: String?) -> ActionKind {
+    var options = ActivityOptions()
+    options.tag = tag
+    options.retry = tag.map { _ in RetryPolicy() }
+    options.startToCloseMS = tag.map { _ in 5 }
+    options.priority = tag == nil ? 0 : 7
+    return .scheduleActivity(name: "work", input: Payload("1"), options: options)
+  }
+  static func failing(_ call: String) -> ActionKind {
+    .answerCall(call: call, outcome: .failed(Failure(type: "T", message: "m")))
   }
   static let timer = ActionKind.createTimer(fireAt: 5)
   static let status = ActionKind.setCustomStatus(Payload("1"))
@@ -41,11 +53,21 @@ import Testing
     Case("fire times are not compared", was: [timer], does: [.createTimer(fireAt: 99)], nil),
     Case("status texts are not compared", was: [status], does: [.setCustomStatus(nil)], nil),
     Case("a derived id that is now explicit", was: [child()], does: [child(as: "order-7.1.1")], nil),
+    Case("how an activity is run is not compared", was: [tuned(nil)], does: [tuned("gpu")], nil),
+    Case("nor the other way round", was: [tuned("gpu")], does: [tuned(nil)], nil),
+    Case(
+      "close policies are not compared", was: [.child(as: "k", .abandon)],
+      does: [.child(as: "k", .terminate)], nil),
+    Case("answers to calls are not compared", was: [.answer("c", "1")], does: [.answer("c", "2")], nil),
+    Case("nor whether they are good", was: [.answer("c", "1")], does: [failing("c")], nil),
   ]
 
   static let all: [ActionKind] = [
     .activity(), timer, .wait("go"), .dequeue("q"), child(as: "kid"), detached(), status, .cancel(target: 2),
-    .cancel(target: 2),
+    .cancel(target: 2), .waitForTopic("t"), .nextCall("c"), .set("k"), .clear("k"), .clearAll,
+    .read("k", of: "other"), .raise("e", to: "other"), .raise("q", to: "other", "1", .queue, keep: true),
+    .cancelInstance("other"), .subscribeTopic("t"), .unsubscribeTopic("t"),
+    .publish(topic: "t", data: Payload("1")), .answer("c"), .recordPatch("p"), .cancel(target: 15),
   ]
 
   static let differing = [
@@ -80,8 +102,45 @@ import Testing
     Case("one is added", was: [timer], does: [timer, .activity()], .actionAdded, at: 1),
   ]
 
+  static let differingInState = [
+    Case("topic waited for", was: [.waitForTopic("a")], does: [.waitForTopic("b")]),
+    Case("call waited for", was: [.nextCall("a")], does: [.nextCall("b")]),
+    Case("topic or call", was: [.waitForTopic("a")], does: [.nextCall("a")]),
+    Case("topic or event", was: [.waitForTopic("a")], does: [.wait("a")]),
+    Case("key", was: [.set("a", "1")], does: [.set("b", "1")]),
+    Case("value of a key", was: [.set("a", "1")], does: [.set("a", "2")]),
+    Case("set or clear", was: [.set("a")], does: [.clear("a")]),
+    Case("key to clear", was: [.clear("a")], does: [.clear("b")]),
+    Case("one or all cleared", was: [.clear("a")], does: [.clearAll]),
+    Case("key to read", was: [.read("a", of: "x")], does: [.read("b", of: "x")]),
+    Case("whose key to read", was: [.read("a", of: "x")], does: [.read("a", of: "y")]),
+    Case("receiver", was: [.raise("e", to: "x")], does: [.raise("e", to: "y")]),
+    Case("name of a message", was: [.raise("a", to: "x")], does: [.raise("b", to: "x")]),
+    Case("data of a message", was: [.raise("e", to: "x", "1")], does: [.raise("e", to: "x", "2")]),
+    Case(
+      "event or queue message", was: [.raise("e", to: "x", "1", .event)],
+      does: [.raise("e", to: "x", "1", .queue)]),
+    Case("kept or not", was: [.raise("e", to: "x")], does: [.raise("e", to: "x", keep: true)]),
+    Case("message or cancel", was: [.raise("e", to: "x")], does: [.cancelInstance("x")]),
+    Case("who is cancelled", was: [.cancelInstance("x")], does: [.cancelInstance("y")]),
+    Case("why", was: [.cancelInstance("x", "a")], does: [.cancelInstance("x", "b")]),
+    Case("topic subscribed", was: [.subscribeTopic("a")], does: [.subscribeTopic("b")]),
+    Case("subscribed or not", was: [.subscribeTopic("a")], does: [.unsubscribeTopic("a")]),
+    Case("topic unsubscribed", was: [.unsubscribeTopic("a")], does: [.unsubscribeTopic("b")]),
+    Case(
+      "topic published to", was: [.publish(topic: "a", data: .null)],
+      does: [.publish(topic: "b", data: .null)]),
+    Case(
+      "what is published", was: [.publish(topic: "a", data: .null)],
+      does: [.publish(topic: "a", data: Payload("1"))]),
+    Case("call answered", was: [.answer("a")], does: [.answer("b")]),
+    Case("patch", was: [.recordPatch("a")], does: [.recordPatch("b")]),
+    Case("patch gone", was: [.recordPatch("a"), timer], does: [timer]),
+    Case("patch added", was: [timer], does: [.recordPatch("a"), timer]),
+  ]
+
   /// A turn that brings an event which changes nothing, answered by the new code from the beginning.
-  @Test(arguments: same + differing)
+  @Test(arguments: same + differing + differingInState)
   func replay(_ given: Case) throws {
     let fault = try Self.fault(
       given.was, given.does.enumerated().map { Action(id: Int64($0.offset) + 1, after: 1, kind: $0.element) })

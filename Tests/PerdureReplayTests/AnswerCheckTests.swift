@@ -8,7 +8,7 @@ import Testing
     turn: 1, instance: "i", execution: 1, orchestration: "o", version: "1.0.0", from: 3, replayed: 3,
     events: [
       Event(id: 4, at: 0, kind: .timerFired(action: 1)),
-      Event(id: 5, at: 0, kind: .cancellationRequested(reason: "r")),
+      Event(id: 5, at: 0, kind: .cancellationRequested(reason: "r", deadline: nil)),
     ],
     firstAction: 2)
   static let cold: TurnRequest = {
@@ -86,6 +86,19 @@ import Testing
   @Test func aMissIsForWarmTurns() throws {
     try AnswerCheck.run(.miss, of: Self.warm)
     #expect(throws: TurnFault.self) { try AnswerCheck.run(.miss, of: Self.cold) }
+  }
+
+  @Test func aQueryIsAnsweredAsAQuery() throws {
+    var query = Self.cold
+    query.query = QueryRequest(name: "state", input: .null)
+    let answer = TurnAnswer.query(.completed(.null))
+    try AnswerCheck.run(answer, of: query)
+    try AnswerCheck.run(.query(.failed(Failure(type: "T", message: "m"))), of: query)
+    for (answer, request) in [
+      (answer, Self.cold), (answer, Self.warm), (.miss, query), (.ran(TurnResult()), query),
+    ] {
+      #expect(throws: TurnFault.self) { try AnswerCheck.run(answer, of: request) }
+    }
   }
 
   @Test func askedInAnEarlierTurn() throws {

@@ -51,7 +51,10 @@ import Testing
       kinds(commit.events) == ["activityCompleted", "activityCompleted", "workCancelled", "workCancelled"])
     #expect(commit.finished.map { $0.action } == [1, 2])
     #expect(commit.cancelled == [2])
-    #expect(commit.messages == [OutgoingMessage(to: "kid", kind: .cancel(reason: "the parent gave it up"))])
+    #expect(
+      commit.messages == [
+        OutgoingMessage(to: "kid", kind: .cancel(reason: "the parent gave it up", graceMS: nil))
+      ])
     #expect(story.state.open.isEmpty)
     try story.turn([.raised(1, "go on")])
   }

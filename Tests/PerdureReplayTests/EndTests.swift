@@ -60,7 +60,7 @@ import Testing
         to: link.instance,
         kind: .subOrchestrationEnded(execution: link.execution, action: link.action, outcome: $0))
     }
-    let cancelChild = OutgoingMessage(to: "kid", kind: .cancel(reason: "the parent ended"))
+    let cancelChild = OutgoingMessage(to: "kid", kind: .cancel(reason: "the parent ended", graceMS: nil))
     #expect(commit.messages == [cancelChild] + (told.map { [$0] } ?? []))
     #expect(commit.cancelled == [1], "the running activity; the one of this turn is never there")
     #expect(commit.scheduled.isEmpty)

@@ -7,9 +7,11 @@ import Testing
     name: "order", version: "1.0.0", input: .null, parent: Story.parent)
   static let completed = EventKind.activityCompleted(action: 1, result: .null)
 
+  static let sent = SentMessage(to: "x", content: .cancel(reason: "r"))
+
   static func at(_ action: ActionID, after: EventID = 1) -> Origin { Origin(action: action, after: after) }
   static func activity(_ action: ActionID, after: EventID = 1) -> EventKind {
-    .activityScheduled(at(action, after: after), name: "work", input: .null)
+    .activityScheduled(at(action, after: after), name: "work", input: .null, options: ActivityOptions())
   }
   static func history(_ kinds: [EventKind]) -> [Event] {
     kinds.enumerated().map { Event(id: Int64($0.offset) + 1, at: 10, kind: $0.element) }
@@ -71,6 +73,32 @@ import Testing
     Case(
       "cancels nothing", [started, .workCancelled(at(1), target: 4, work: .activity)], at: 2, "no such work"),
     Case(
+      "an answer to a request that is none",
+      [started, activity(1), .requestCompleted(action: 1, result: .null)], at: 3, "no such work"),
+    Case(
+      "a request answered twice",
+      [
+        started, .kvReadRequested(at(1), instance: "x", key: "k"),
+        .requestCompleted(action: 1, result: .null),
+        .requestFailed(action: 1, failure: Failure(type: "T", message: "m")),
+      ], at: 4, "a second time"),
+    Case(
+      "a message to an instance is no activity",
+      [started, .messageSendRequested(at(1), sent), completed], at: 3, "no such work"),
+    Case(
+      "a wait for a topic cancelled as one for a call",
+      [
+        started, .subscribed(at(1), channel: .topic, name: "t"),
+        .workCancelled(at(2), target: 1, work: .callWait),
+      ], at: 3, "no such work"),
+    Case("a patch is numbered", [started, .patchRecorded(at(2), patch: "p")], at: 2, "action 1 is missing"),
+    Case(
+      "a key set after an event that was not seen",
+      [started, .kvChanged(at(1, after: 3), .clearAll)], at: 2, "after event 3"),
+    Case(
+      "events after a termination", [started, .orchestrationTerminated(reason: "r"), activity(1)], at: 2,
+      "follow the end"),
+    Case(
       "events after the end", [started, .orchestrationCompleted(output: .null), activity(1)], at: 2,
       "follow the end"),
   ]
@@ -90,16 +118,64 @@ import Testing
         Self.started, Self.activity(1), .timerCreated(Self.at(2), fireAt: 70),
         .timerCreated(Self.at(3), fireAt: 50),
         .subscribed(Self.at(4), channel: .event, name: "go"),
-        .subOrchestrationScheduled(Self.at(5), name: "c", version: nil, instance: "kid", input: .null),
-        Self.completed, .cancellationRequested(reason: "enough"), .cancellationRequested(reason: "again"),
+        .subOrchestrationScheduled(
+          Self.at(5), name: "c", version: nil, instance: "kid", input: .null,
+          closePolicy: .terminate),
+        Self.completed, .cancellationRequested(reason: "enough", deadline: nil),
+        .cancellationRequested(reason: "again", deadline: nil),
       ]), instance: "i", execution: 2)
     #expect(Set(state.open.keys) == [2, 3, 4, 5])
     #expect(state.nextTimer == 50)
-    #expect(state.open[5] == .subOrchestration("kid"))
+    #expect(state.open[5] == .subOrchestration("kid", .terminate))
     #expect(state.cancellationReason == "enough")
     #expect(state.parent == Story.parent)
     #expect([state.lastEvent, state.lastDelivered, state.lastAction, state.execution] == [9, 9, 5, 2])
     #expect(!state.isEnded && !state.isFresh)
+  }
+
+  @Test func everyKindHasItsPlace() throws {
+    let events: [EventKind] = [
+      Self.started,
+      .messageSendRequested(Self.at(1), Self.sent), .kvReadRequested(Self.at(2), instance: "x", key: "k"),
+      .subscribed(Self.at(3), channel: .topic, name: "t"), .subscribed(Self.at(4), channel: .call, name: "c"),
+      .kvChanged(Self.at(5), .set(key: "a", value: .null)), .kvChanged(Self.at(6), .clear(key: "old")),
+      .topicSubscribed(Self.at(7), topic: "t"), .topicUnsubscribed(Self.at(8), topic: "t"),
+      .published(Self.at(9), topic: "t", data: .null), .patchRecorded(Self.at(10), patch: "p"),
+      .requestCompleted(action: 1, result: .null),
+      .requestFailed(action: 2, failure: Failure(type: "T", message: "m")),
+      .messageReceived(channel: .topic, name: "t", data: .null),
+      .callReceived(call: "c-1", name: "c", input: .null),
+      .callReceived(call: "c-2", name: "c", input: .null),
+      .callAnswered(Self.at(11, after: 15), call: "c-1", outcome: .completed(.null)),
+      .subscribed(Self.at(12, after: 16), channel: .call, name: "c"),
+      .cancellationRequested(reason: "r", deadline: 700),
+    ]
+    let entries = [KVEntry(key: "old", value: .null, at: 1), KVEntry(key: "older", value: .null, at: 1)]
+    let state = try ExecutionState.folding(
+      Self.history(events), instance: "i", execution: 1, kv: entries)
+    #expect(state.open.isEmpty && state.mailbox.untaken.isEmpty)
+    #expect(state.kvKeys == [ExactText("a"), ExactText("older")])
+    #expect(state.openCalls == ["c-2"], "taken, and not answered")
+    #expect(state.endBy == 700 && state.nextTimer == 700)
+    #expect(state.lastAction == 12)
+  }
+
+  @Test func theEarliestOfTimersAndTheEndIsNext() throws {
+    for (fireAt, deadline, next) in [(50, 70, 50), (90, 70, 70), (90, nil, 90)] as [(Int64, Int64?, Int64)] {
+      let state = try ExecutionState.folding(
+        Self.history([
+          Self.started, .timerCreated(Self.at(1), fireAt: fireAt),
+          .cancellationRequested(reason: "r", deadline: deadline),
+        ]), instance: "i", execution: 1)
+      #expect(state.nextTimer == next)
+    }
+  }
+
+  @Test func aDeadlineThatNoCodeSawCountsAllTheSame() throws {
+    let state = try ExecutionState.folding(
+      Self.history([Self.started, .cancellationRequested(reason: "r", deadline: 70)]), instance: "i",
+      execution: 2)
+    #expect(state.isFresh && state.endBy == 70 && state.nextTimer == 70)
   }
 
   /// Rows come "events, then actions"; the wait of event 2 was there before message 3 came.
@@ -119,7 +195,7 @@ import Testing
   @Test func historyThatNoCodeSawIsHeldBack() throws {
     let events = Self.history([
       Self.started, .messageReceived(channel: .queue, name: "q", data: .null),
-      .cancellationRequested(reason: "r"),
+      .cancellationRequested(reason: "r", deadline: nil),
     ])
     let state = try ExecutionState.folding(events, instance: "i", execution: 2)
     #expect(state.isFresh)

@@ -25,13 +25,13 @@ import Testing
     init(_ seed: UInt64) { random = Random(state: seed) }
 
     mutating func see(_ event: Event) -> [ActionKind] {
-      if case .messageReceived(_, _, let data) = event.kind {
+      if let data = event.kind.data {
         for byte in data.bytes { random.state ^= UInt64(byte) }
       }
       let count = event.id == 1 ? 3 : Int.random(in: 0...2, using: &random)
       return (0..<count).map { _ in
         actionCount += 1
-        switch Int.random(in: 0...7, using: &random) {
+        switch Int.random(in: 0...13, using: &random) {
         case 0: return .activity("work", String(actionCount))
         case 1: return .createTimer(fireAt: actionCount)
         case 2: return .wait("a")
@@ -40,6 +40,12 @@ import Testing
         case 5: return .setCustomStatus(nil)
         case 6 where actionCount > 1:
           return .cancel(target: Int64.random(in: 1..<actionCount, using: &random))
+        case 7: return .raise("x", to: "other")
+        case 8: return .read("k", of: "other")
+        case 9: return .waitForTopic("a")
+        case 10: return .nextCall("a")
+        case 11: return .set("k\(actionCount % 5)")
+        case 12: return .clear("k\(actionCount % 3)")
         default: return .wait("b")
         }
       }
@@ -51,6 +57,8 @@ import Testing
     var lines: [String] = []
     var open: [ActionID] = []
     var untaken: [Payload] = []
+    var calls: Set<String> = []
+    var keys: [String] = []
   }
 
   @Test(arguments: UInt64(1)...60)
@@ -100,6 +108,9 @@ import Testing
   private func finish(_ story: Story, _ trace: inout Trace) {
     trace.open = story.state.open.keys.sorted()
     trace.untaken = story.state.mailbox.untaken.map { $0.data }
+    trace.calls = story.state.openCalls
+    trace.keys = story.state.kvKeys.map { $0.text }.sorted()
+    #expect(trace.keys == story.kv.map { $0.key }.sorted(), "what the store has")
   }
 
   /// A message, or an answer to something that is open.
@@ -113,12 +124,15 @@ import Testing
       case .activity: return .ran(action)
       case .timer: return .timerDue(action)
       case .subOrchestration: return .child(sequence, action)
+      case .request: return .request(sequence, action)
       case .wait: break
       }
     }
-    switch Int.random(in: 0...3, using: &random) {
+    switch Int.random(in: 0...5, using: &random) {
     case 0: return .raised(sequence, "a", String(sequence))
     case 1: return .raised(sequence, "b", String(sequence))
+    case 2: return .published(sequence, "a", String(sequence))
+    case 3: return .called(sequence, "a", id: "c\(sequence)", String(sequence))
     default: return .queued(sequence, "a", String(sequence))
     }
   }
@@ -144,7 +158,19 @@ extension Incoming {
     case .timerDue(let action): action
     case .activity(let finished, _, _): finished.action
     case .message(let message):
-      if case .subOrchestrationEnded(_, let action, _) = message.kind { action } else { nil }
+      switch message.kind {
+      case .subOrchestrationEnded(_, let action, _), .requestEnded(_, let action, _): action
+      default: nil
+      }
+    }
+  }
+}
+
+extension EventKind {
+  fileprivate var data: Payload? {
+    switch self {
+    case .messageReceived(_, _, let data), .callReceived(_, _, let data): data
+    default: nil
     }
   }
 }

@@ -47,6 +47,12 @@ import Testing
       untaken: [5]),
     Case("channels are apart", [.wait(1, "a", .event), .message(5, "a", .queue)], [0, 0], untaken: [5]),
     Case(
+      "topics and calls are apart from both",
+      [
+        .wait(1, "a", .event), .wait(2, "a", .queue), .message(5, "a", .topic), .message(6, "a", .call),
+        .wait(3, "a", .call),
+      ], [0, 0, 0, 0, 1], untaken: [5]),
+    Case(
       "what is left comes in the order of arrival, whatever its name",
       [.message(2, "b"), .message(3, "a", .queue), .message(4, "b"), .message(5, "a")], [0, 0, 0, 0],
       untaken: [2, 3, 4, 5]),
@@ -62,7 +68,7 @@ import Testing
         let kept = Mailbox.Kept(event: event, channel: channel, name: name, data: .null)
         answers.append(mailbox.receive(kept) ?? 0)
       case .wait(let action, let name, let channel):
-        answers.append(mailbox.subscribe(action, channel: channel, name: name) ? 1 : 0)
+        answers.append(mailbox.subscribe(action, channel: channel, name: name) == nil ? 0 : 1)
       case .cancel(let action, let name, let channel):
         mailbox.cancel(action, channel: channel, name: name)
       }
@@ -77,8 +83,8 @@ import Testing
       _ = mailbox.receive(Mailbox.Kept(event: event, channel: .queue, name: "q", data: .null))
     }
     for action in 1...Int64(400) {
-      let isServed = mailbox.subscribe(action, channel: .queue, name: "q")
-      #expect(isServed)
+      let taken = mailbox.subscribe(action, channel: .queue, name: "q")
+      #expect(taken?.event == action)
     }
     #expect(mailbox.untaken.map { $0.event } == Array(401...500))
   }

@@ -12,6 +12,10 @@ struct Story {
   var now: TimestampMS = 1_000
   var start: InstanceStart?
   var latestVersion = "1.0.0"
+  var limits = LimitSettings()
+  /// The key-value state that the execution began with, and as it is.
+  var kvAtBegin: [KVEntry] = []
+  var kv: [KVEntry] = []
 
   static let parent = ParentLink(instance: "parent", execution: 3, action: 7)
 
@@ -33,7 +37,7 @@ struct Story {
   mutating func turn(
     _ incoming: [Incoming] = [], actions kinds: [ActionKind] = [], end: TurnEndKind? = nil
   ) throws -> TurnConclusion {
-    let prepared = state.prepare(incoming, start: start, now: now)
+    let prepared = state.prepare(incoming, start: start, now: now, limits: limits)
     let last = try #require(prepared.events.last?.id)
     return try turn(
       incoming, actions: kinds.map { (last, $0) }, end: end.map { TurnEnd(after: last, kind: $0) })
@@ -43,7 +47,7 @@ struct Story {
   mutating func turn(
     _ incoming: [Incoming] = [], actions placed: [(after: EventID, kind: ActionKind)], end: TurnEnd? = nil
   ) throws -> TurnConclusion {
-    let prepared = state.prepare(incoming, start: start, now: now)
+    let prepared = state.prepare(incoming, start: start, now: now, limits: limits)
     let new = placed.enumerated().map { index, action in
       Action(id: state.lastAction + Int64(index) + 1, after: action.after, kind: action.kind)
     }
@@ -52,7 +56,8 @@ struct Story {
     let result = TurnResult(actions: new, end: end, retained: true)
     try AnswerCheck.run(.ran(result), of: request)
     let warm = try state.conclude(
-      prepared, result: result, recorded: nil, revision: revision, latestVersion: latestVersion, now: now)
+      prepared, result: result, recorded: nil, revision: revision, latestVersion: latestVersion, now: now,
+      limits: limits)
     if let cold { #expect(cold == warm) }
     land(warm, new)
     return warm
@@ -63,13 +68,15 @@ struct Story {
     -> TurnConclusion?
   {
     guard !state.isFresh else { return nil }
-    var cold = try ExecutionState.folding(history, instance: state.instance, execution: state.execution)
+    var cold = try ExecutionState.folding(
+      history, instance: state.instance, execution: state.execution, kv: kvAtBegin)
     #expect(cold == state)
-    let prepared = cold.prepare(incoming, start: start, now: now)
+    let prepared = cold.prepare(incoming, start: start, now: now, limits: limits)
     let result = TurnResult(actions: actions + new, end: end, retained: true)
     try AnswerCheck.run(.ran(result), of: request(prepared, isCold: true))
     return try cold.conclude(
-      prepared, result: result, recorded: history, revision: revision, latestVersion: latestVersion, now: now)
+      prepared, result: result, recorded: history, revision: revision, latestVersion: latestVersion, now: now,
+      limits: limits)
   }
 
   /// As the dispatcher asks a host.
@@ -89,10 +96,25 @@ struct Story {
     revision += 1
     now += 10
     start = nil
+    for change in conclusion.commit.kvChanges { kv.apply(change) }
     if let next = conclusion.next {
       state = next
+      kvAtBegin = kv
       history = conclusion.commit.nextExecution ?? []
       actions = []
+    }
+  }
+}
+
+extension [KVEntry] {
+  /// As a store does.
+  mutating func apply(_ timed: TimedKVChange) {
+    switch timed.change {
+    case .set(let key, let value):
+      removeAll { $0.key == key }
+      append(KVEntry(key: key, value: value, at: timed.at))
+    case .clear(let key): removeAll { $0.key == key }
+    case .clearAll: self = []
     }
   }
 }
@@ -110,8 +132,30 @@ extension Incoming {
       InboxMessage(sequence: sequence, kind: .raised(channel: .queue, name: name, data: Payload(data))))
   }
 
-  static func cancel(_ sequence: MessageSequence, _ reason: String = "why") -> Incoming {
-    .message(InboxMessage(sequence: sequence, kind: .cancel(reason: reason)))
+  static func cancel(
+    _ sequence: MessageSequence, _ reason: String = "why", graceMS: Int64? = nil
+  ) -> Incoming {
+    .message(InboxMessage(sequence: sequence, kind: .cancel(reason: reason, graceMS: graceMS)))
+  }
+
+  static func published(_ sequence: MessageSequence, _ topic: String, _ data: String = "0") -> Incoming {
+    .message(
+      InboxMessage(sequence: sequence, kind: .raised(channel: .topic, name: topic, data: Payload(data))))
+  }
+
+  static func called(
+    _ sequence: MessageSequence, _ name: String, id: String, _ input: String = "0"
+  ) -> Incoming {
+    .message(InboxMessage(sequence: sequence, kind: .call(id: id, name: name, input: Payload(input))))
+  }
+
+  /// What became of a message to, or a look at, another instance.
+  static func request(
+    _ sequence: MessageSequence, _ action: ActionID, execution: ExecutionID = 1,
+    _ outcome: Outcome = .completed(.null)
+  ) -> Incoming {
+    let kind = MessageKind.requestEnded(execution: execution, action: action, outcome: outcome)
+    return .message(InboxMessage(sequence: sequence, kind: kind))
   }
 
   static func ran(_ action: ActionID, execution: ExecutionID = 1, _ result: String = "0") -> Incoming {
@@ -139,11 +183,14 @@ extension Incoming {
 
 extension ActionKind {
   static func activity(_ name: String = "work", _ input: String = "1") -> ActionKind {
-    .scheduleActivity(name: name, input: Payload(input))
+    .scheduleActivity(name: name, input: Payload(input), options: ActivityOptions())
   }
 
-  static func child(_ name: String = "part", as instance: InstanceID? = nil) -> ActionKind {
-    .scheduleSubOrchestration(name: name, version: nil, instance: instance, input: .null)
+  static func child(
+    _ name: String = "part", as instance: InstanceID? = nil, _ policy: ParentClosePolicy = .cancel
+  ) -> ActionKind {
+    .scheduleSubOrchestration(
+      name: name, version: nil, instance: instance, input: .null, closePolicy: policy)
   }
 
   static func detached(_ name: String = "mail", as instance: InstanceID? = nil) -> ActionKind {
@@ -152,6 +199,30 @@ extension ActionKind {
 
   static func wait(_ name: String) -> ActionKind { .subscribe(channel: .event, name: name) }
   static func dequeue(_ name: String) -> ActionKind { .subscribe(channel: .queue, name: name) }
+  static func waitForTopic(_ name: String) -> ActionKind { .subscribe(channel: .topic, name: name) }
+  static func nextCall(_ name: String) -> ActionKind { .subscribe(channel: .call, name: name) }
+  static func set(_ key: String, _ value: String = "1") -> ActionKind {
+    .changeKV(.set(key: key, value: Payload(value)))
+  }
+  static func clear(_ key: String) -> ActionKind { .changeKV(.clear(key: key)) }
+  static let clearAll = ActionKind.changeKV(.clearAll)
+  static func raise(
+    _ name: String, to instance: InstanceID, _ data: String = "0", _ channel: Channel = .event,
+    keep: Bool = false
+  ) -> ActionKind {
+    .send(
+      SentMessage(
+        to: instance, content: .raised(channel: channel, name: name, data: Payload(data)), isKept: keep))
+  }
+  static func cancelInstance(_ instance: InstanceID, _ reason: String = "why") -> ActionKind {
+    .send(SentMessage(to: instance, content: .cancel(reason: reason)))
+  }
+  static func read(_ key: String, of instance: InstanceID) -> ActionKind {
+    .readKV(instance: instance, key: key)
+  }
+  static func answer(_ call: String, _ result: String = "1") -> ActionKind {
+    .answerCall(call: call, outcome: .completed(Payload(result)))
+  }
 }
 
 extension TurnEndKind {

@@ -27,6 +27,21 @@ import Testing
     }
   }
 
+  static func control(
+    _ client: Client, _ instance: InstanceID, _ verb: ControlVerb, _ reason: String = ""
+  ) throws -> InstanceStatus {
+    try client.control(ControlRequest(instance: instance, operation: .control(verb), reason: reason))
+  }
+
+  static func call(_ client: Client, _ request: CallRequest) throws -> Bool {
+    try client.call(request, timeoutMS: 0) { _, _ in }
+  }
+
+  static func ask(_ client: Client, _ instance: InstanceID, _ name: String = "q") throws -> Bool {
+    let query = InstanceQuery(instance: instance, query: QueryRequest(name: name, input: .null))
+    return try client.query(query, timeoutMS: 0) { _ in }
+  }
+
   /// `ended` is an instance that has ended, `kid` a child of `open`.
   static let refused = [
     Case("start without a name", "invalidArgument", "name is empty") {
@@ -51,19 +66,19 @@ import Testing
       _ = try $0.start(StartRequest(orchestration: "o", instance: "open"))
     },
     Case("send to nobody", "notFound", "'nobody' does not exist") {
-      try $0.send(.event, "e", to: "nobody", .null)
+      try $0.send(SendRequest(instance: "nobody", channel: .event, name: "e"))
     },
     Case("send to the ended", "wrongStatus", "'ended' is Completed") {
-      try $0.send(.queue, "q", to: "ended", .null)
+      try $0.send(SendRequest(instance: "ended", channel: .queue, name: "q"))
     },
     Case("send without a name", "invalidArgument", "event name is empty") {
-      try $0.send(.event, "", to: "open", .null)
+      try $0.send(SendRequest(instance: "open", channel: .event, name: ""))
     },
     Case("send with a long name", "limitExceeded", "queue name") {
-      try $0.send(.queue, longName, to: "open", .null)
+      try $0.send(SendRequest(instance: "open", channel: .queue, name: longName))
     },
     Case("send what is large", "limitExceeded", "the payload") {
-      try $0.send(.event, "e", to: "open", large)
+      try $0.send(SendRequest(instance: "open", channel: .event, name: "e", data: large))
     },
     Case("cancel nobody", "notFound", "'nobody'") { try $0.cancel("nobody", reason: "") },
     Case("cancel the ended", "wrongStatus", "'ended'") { try $0.cancel("ended", reason: "") },
@@ -78,6 +93,80 @@ import Testing
     Case("history of an execution that is not", "notFound", "execution 9") {
       _ = try $0.history(HistoryQuery(instance: "open", execution: 9))
     },
+    Case("start with long attributes", "limitExceeded", "attributes") {
+      var options = StartOptions()
+      options.attributes = Payload(
+        "{\"k\":\"" + String(repeating: "x", count: Limits.attributesBytes) + "\"}")
+      _ = try $0.start(StartRequest(orchestration: "o", options: options))
+    },
+    Case("start with a large memo", "limitExceeded", "the memo") {
+      var options = StartOptions()
+      options.memo = large
+      _ = try $0.start(StartRequest(orchestration: "o", options: options))
+    },
+    Case("start with an empty key", "invalidArgument", "deduplication key") {
+      var options = StartOptions()
+      options.dedupKey = ""
+      _ = try $0.start(StartRequest(orchestration: "o", options: options))
+    },
+    Case("restart what runs", "alreadyExists", "'open'") {
+      var options = StartOptions()
+      options.policy = .restartIfFinished
+      _ = try $0.start(StartRequest(orchestration: "o", instance: "open", options: options))
+    },
+    Case("restart a child", "wrongStatus", "child of 'open'") {
+      var options = StartOptions()
+      options.policy = .terminateAndRestart
+      _ = try $0.start(StartRequest(orchestration: "o", instance: "kid", options: options))
+    },
+    Case("keep for the ended", "wrongStatus", "'ended' is Completed") {
+      try $0.send(SendRequest(instance: "ended", channel: .event, name: "e", isKept: true))
+    },
+    Case("publish to nothing", "invalidArgument", "topic name is empty") { _ = try $0.publish("", .null) },
+    Case("publish what is large", "limitExceeded", "the payload") { _ = try $0.publish("t", large) },
+    Case("suspend nobody", "notFound", "'nobody'") { _ = try control($0, "nobody", .suspend) },
+    Case("suspend the ended", "wrongStatus", "be suspended") { _ = try control($0, "ended", .suspend) },
+    Case("resume what runs", "wrongStatus", "be resumed") { _ = try control($0, "open", .resume) },
+    Case("retry what runs", "wrongStatus", "for quarantined ones") { _ = try control($0, "open", .retry) },
+    Case("terminate the ended", "wrongStatus", "be terminated") { _ = try control($0, "ended", .terminate) },
+    Case("control with a long reason", "limitExceeded", "the reason") {
+      _ = try control($0, "open", .suspend, String(repeating: "r", count: Limits.reasonBytes + 1))
+    },
+    Case("call nobody", "notFound", "'nobody'") {
+      _ = try call($0, CallRequest(instance: "nobody", name: "c"))
+    },
+    Case("call the ended", "wrongStatus", "be called") {
+      _ = try call($0, CallRequest(instance: "ended", name: "c"))
+    },
+    Case("call nothing", "invalidArgument", "call name is empty") {
+      _ = try call($0, CallRequest(instance: "open", name: ""))
+    },
+    Case("call with a large input", "limitExceeded", "the input") {
+      _ = try call($0, CallRequest(instance: "open", name: "c", input: large))
+    },
+    Case("call under an empty id", "invalidArgument", "call's own name is empty") {
+      _ = try call($0, CallRequest(instance: "open", name: "c", call: ""))
+    },
+    Case("query nobody", "notFound", "'nobody'") { _ = try ask($0, "nobody") },
+    Case("query what has not begun", "wrongStatus", "has not begun") { _ = try ask($0, "kid") },
+    Case("query nothing", "invalidArgument", "query name is empty") { _ = try ask($0, "open", "") },
+    Case("complete by no token", "invalidArgument", "no completion token") {
+      try $0.completeActivity("1.2", .completed(.null))
+    },
+    Case("complete by the token of nobody", "notFound", "'nobody'") {
+      try $0.completeActivity("1.1.1.nobody", .completed(.null))
+    },
+    Case("complete by an old token", "stale", "'open' is over") {
+      try $0.completeActivity("1.1.9.open", .failed(Failure(type: "T", message: "m")))
+    },
+    Case("complete with a large result", "limitExceeded", "the result") {
+      try $0.completeActivity("1.1.9.open", .completed(large))
+    },
+    Case("beat by an old token", "stale", "'open' is over") { try $0.heartbeatActivity("1.1.9.open", .null) },
+    Case("beat with large details", "limitExceeded", "the details") {
+      try $0.heartbeatActivity("1.1.9.open", large)
+    },
+    Case("values of nobody", "notFound", "'nobody'") { _ = try $0.keyValues(KVQuery(instance: "nobody")) },
     Case("delete nobody", "notFound", "'nobody'") { _ = try $0.delete("nobody", force: true) },
     Case("delete what runs", "wrongStatus", "force") { _ = try $0.delete("open", force: false) },
     Case("delete a child", "wrongStatus", "child of 'open'") { _ = try $0.delete("kid", force: true) },
@@ -91,7 +180,8 @@ import Testing
     try bed.start("open")
     let child = Action(
       id: 1, after: 1,
-      kind: .scheduleSubOrchestration(name: "far", version: nil, instance: "kid", input: .null))
+      kind: .scheduleSubOrchestration(
+        name: "far", version: nil, instance: "kid", input: .null, closePolicy: .cancel))
     let ended = Collected<Void>()
     _ = try client.wait(for: "ended", timeoutMS: 30_000) { _ in ended.add(()) }
     ended.wait(for: 1)
@@ -108,12 +198,12 @@ import Testing
     let before = bed.store.groups.all.count
     let requests = ["a", "taken", "", "b"].map { StartRequest(orchestration: "o", instance: $0) }
     let results = client.start(requests)
-    #expect(results.map { (try? $0.get()) } == ["a", nil, nil, "b"])
+    #expect(results.map { (try? $0.get())?.instance } == ["a", nil, nil, "b"])
     #expect(bed.store.groups.all.dropFirst(before) == [3])
   }
 
   @Test func idsAreMadeWhenNoneIsGiven() throws {
-    let ids = try (0..<50).map { _ in try client.start(StartRequest(orchestration: "o")) }
+    let ids = try (0..<50).map { _ in try client.start(StartRequest(orchestration: "o")).instance }
     #expect(Set(ids).count == 50)
     for id in ids {
       #expect(

@@ -75,7 +75,18 @@ final class HeldStore: Store, @unchecked Sendable {
   func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS? { try memory.nextDue(after: now) }
   func list(_ query: ListQuery) throws(StoreError) -> ListPage { try memory.list(query) }
   func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage? { try memory.history(query) }
-  func join() throws(StoreError) -> NodeID { try memory.join() }
+  func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? { try memory.keyValues(query) }
+  func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
+    try memory.callState(of: instance, call: call)
+  }
+  func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
+    try memory.activities(of: instance)
+  }
+  func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
+    try memory.lostClaims(of: claims)
+  }
+  func join(serving service: NodeService) throws(StoreError) -> NodeID { try memory.join(serving: service) }
+  func services() throws(StoreError) -> [NodeService] { try memory.services() }
   func leave(_ node: NodeID) throws(StoreError) { try memory.leave(node) }
   func reapNodes() throws(StoreError) -> Int { try memory.reapNodes() }
   func observeForeignWrites(_ changed: (@Sendable () -> Void)?) {}
@@ -117,6 +128,36 @@ final class Bed {
     _ = try client.start(StartRequest(orchestration: orchestration, instance: instance))
   }
 
+  func send(_ channel: Channel, _ name: String, to instance: InstanceID, _ data: Payload) throws {
+    try client.send(SendRequest(instance: instance, channel: channel, name: name, data: data))
+  }
+
+  /// Answers the next turn: these actions after its last event. Its request.
+  @discardableResult
+  func runs(_ runtime: Runtime, _ kinds: [ActionKind] = [], end: TurnEndKind? = nil) throws -> TurnRequest {
+    let ticket = try turn(runtime)
+    let last = ticket.request.events.last?.id ?? 0
+    let actions = kinds.enumerated().map { offset, kind in
+      Action(id: ticket.request.firstAction + Int64(offset), after: last, kind: kind)
+    }
+    let end = end.map { TurnEnd(after: last, kind: $0) }
+    guard case .taken = ticket.answer(.ran(TurnResult(actions: actions, end: end, retained: true))) else {
+      throw Surprise("not taken")
+    }
+    return ticket.request
+  }
+
+  /// The next activity of a runtime; fails after half a minute.
+  func activity(_ runtime: Runtime) throws -> ActivityTicket {
+    try #require(runtime.poll(turnsMax: 0, activitiesMax: 1, timeoutMS: 30_000).activities.first)
+  }
+
+  /// Until it is so, or half a minute has passed.
+  func wait(until isSo: () throws -> Bool) throws {
+    let deadline = monotonicNowNS() + 30_000_000_000
+    while try !isSo(), monotonicNowNS() < deadline {}
+  }
+
   /// The next turn of a runtime; fails after half a minute.
   func turn(_ runtime: Runtime) throws -> TurnTicket {
     try #require(runtime.poll(turnsMax: 1, activitiesMax: 0, timeoutMS: 30_000).turns.first)
@@ -127,6 +168,17 @@ final class Bed {
     let ticket = try turn(runtime)
     let end = TurnEnd(after: ticket.request.events.last?.id ?? 0, kind: .completed(output: Payload("42")))
     guard case .taken = ticket.answer(.ran(TurnResult(end: end))) else { throw Surprise("not taken") }
+  }
+}
+
+extension ActionKind {
+  static func work(_ change: (inout ActivityOptions) -> Void = { _ in }) -> ActionKind {
+    var options = ActivityOptions()
+    change(&options)
+    return .scheduleActivity(name: "work", input: Payload("3"), options: options)
+  }
+  static func wait(_ name: String, _ channel: Channel = .event) -> ActionKind {
+    .subscribe(channel: channel, name: name)
   }
 }
 

@@ -27,7 +27,7 @@ import Testing
     let ticket = try bed.turn(holder)
     let wait = Action(id: 1, after: 1, kind: .subscribe(channel: .event, name: "go"))
     _ = ticket.answer(.ran(TurnResult(actions: [wait], retained: true)))
-    try bed.client.send(.event, "go", to: "a", Payload("7"))
+    try bed.send(.event, "go", to: "a", Payload("7"))
     let second = try bed.turn(holder)
     #expect(second.request.from == 1)
     #expect(
@@ -38,7 +38,7 @@ import Testing
 
   @Test func whatNobodyHeldIsTakenByARuntimeThatStarts() throws {
     try bed.start("a")
-    try bed.client.send(.queue, "q", to: "a", .null)
+    try bed.send(.queue, "q", to: "a", .null)
     let runtime = try bed.runtime()
     #expect(try bed.turn(runtime).request.events.count == 2)
   }
@@ -49,7 +49,8 @@ import Testing
     try bed.start("a")
     let child = Action(
       id: 1, after: 1,
-      kind: .scheduleSubOrchestration(name: "mail", version: nil, instance: nil, input: .null))
+      kind: .scheduleSubOrchestration(
+        name: "mail", version: nil, instance: nil, input: .null, closePolicy: .cancel))
     _ = try bed.turn(runtime).answer(.ran(TurnResult(actions: [child])))
     let ticket = try bed.turn(mail)
     #expect(ticket.request.instance == "a.1.1")
@@ -65,7 +66,7 @@ import Testing
     try orders.start()
     let worker = try bed.runtime([])
     try bed.start("a")
-    let work = Action(id: 1, after: 1, kind: .scheduleActivity(name: "work", input: Payload("3")))
+    let work = Action(id: 1, after: 1, kind: .work())
     _ = try bed.turn(orders).answer(.ran(TurnResult(actions: [work], retained: true)))
     let task = try #require(worker.poll(turnsMax: 0, activitiesMax: 1, timeoutMS: 30_000).activities.first)
     #expect(task.task.input == Payload("3"))
@@ -90,7 +91,7 @@ import Testing
     try one.stop(graceMS: 1_000) { stopped.add(()) }
     #expect(stopped.wait(for: 2).count == 2)
     #expect(one.poll(turnsMax: 1, activitiesMax: 1, timeoutMS: 30_000).isStopped)
-    try bed.client.send(.event, "go", to: "a", .null)
+    try bed.send(.event, "go", to: "a", .null)
     #expect(try bed.turn(other).request.from == 0, "built anew")
   }
 

@@ -10,7 +10,10 @@ import Testing
 
   static func name(_ answer: WaitDesk.Answer) -> String {
     switch answer {
-    case .ended(let description): "ended \(description.status.rawValue)"
+    case .reached(let description):
+      "\(description.status.rawValue), status \(description.customStatusVersion)"
+    case .answered(.completed(let result)): "answered \(result.text)"
+    case .answered(.failed(let failure)): "failed with \(failure.type)"
     case .timedOut: "timed out"
     case .notFound: "not found"
     case .closed: "closed"
@@ -22,12 +25,16 @@ import Testing
   let answers = Collected<String>()
   let group = Group()
 
-  func wait(_ instance: InstanceID, forMS timeout: Int64? = nil, group: Group? = nil) -> Bool {
+  func wait(
+    _ instance: InstanceID, _ condition: WaitDesk.Condition = .ended, forMS timeout: Int64? = nil,
+    group: Group? = nil
+  ) -> Bool {
     let deadline = timeout.map { monotonicNowNS() + $0 * 1_000_000 }
     let answers = answers
-    return bed.hub.waits.wait(for: instance, untilMonotonicNS: deadline, group: group ?? self.group) {
-      answers.add(Self.name($0))
-    }
+    let wait = bed.hub.waits.wait(
+      for: instance, condition, untilMonotonicNS: deadline, group: group ?? self.group
+    ) { answers.add(Self.name($0)) }
+    return wait != nil
   }
 
   @Test func endedBefore() throws {
@@ -35,9 +42,9 @@ import Testing
     try bed.start("a")
     try bed.complete(runtime)
     #expect(wait("a"))
-    #expect(answers.wait(for: 1) == ["ended Completed"])
+    #expect(answers.wait(for: 1) == ["Completed, status 0"])
     #expect(wait("a", forMS: 30_000))
-    #expect(answers.wait(for: 2) == ["ended Completed", "ended Completed"])
+    #expect(answers.wait(for: 2) == ["Completed, status 0", "Completed, status 0"])
   }
 
   @Test func endedAfter() throws {
@@ -45,7 +52,7 @@ import Testing
     try bed.start("a")
     for _ in 0..<3 { #expect(wait("a", forMS: 30_000)) }
     try bed.complete(runtime)
-    #expect(answers.wait(for: 3) == Array(repeating: "ended Completed", count: 3))
+    #expect(answers.wait(for: 3) == Array(repeating: "Completed, status 0", count: 3))
     bed.hub.waits.abandon(group)
     #expect(answers.all.count == 3)
   }
@@ -106,6 +113,6 @@ import Testing
     for _ in 0..<20 { try bed.complete(runtime) }
     answers.wait(for: 200)
     bed.hub.close()
-    #expect(answers.all.count == 200 && Set(answers.all) == ["ended Completed"])
+    #expect(answers.all.count == 200 && Set(answers.all) == ["Completed, status 0"])
   }
 }

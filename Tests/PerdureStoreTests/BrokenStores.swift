@@ -8,7 +8,11 @@ final class BrokenStore: Store {
   enum Defect: String, CaseIterable, Sendable {
     case skipsTheRevisionCheck, acceptsStaleClaims, losesTheLastMessage, deliversTwice, reordersTheInbox,
       dropsRefusedNeighbours, answersOutOfPlace, forgetsTimers, claimsWhatOthersOwn, hidesTheLastRow,
-      mangledPayloads, foldsCase, forgetsOldExecutions, tearsReads, ignoresClose, reusesNodes, startsTwice
+      mangledPayloads, foldsCase, forgetsOldExecutions, tearsReads, ignoresClose, reusesNodes, startsTwice,
+      ignoresPolicies, ignoresDedupKeys, startsAtOnce, dropsWhatIsKept, repeatsCalls, forgetsAnswers,
+      losesPublications, mistakesTheBase, forgetsTimesOfKeys, leavesRequestsUnanswered, losesReasons,
+      orphansChildren, sparesChildren, countsReleases, ignoresTags, ignoresPriorities, ignoresSessions,
+      neverExpires, retriesAtOnce, losesDeferrals, losesHeartbeats, hidesServices, believesAllClaims
   }
 
   private let inner = MemoryStore()
@@ -36,6 +40,8 @@ final class BrokenStore: Store {
       return try inner.commit(changed).map {
         if case .failure(.alreadyExists) = $0 { .success(.done) } else { $0 }
       }
+    case .dropsWhatIsKept:
+      return try inner.commit(changed).map { if $0 == .success(.kept) { .failure(.notFound) } else { $0 } }
     case .deliversTwice:
       let posts = changed.filter { if case .post = $0 { true } else { false } }
       let outcomes = try inner.commit(changed)
@@ -46,12 +52,78 @@ final class BrokenStore: Store {
   }
 
   private func change(_ entry: StoreEntry) throws(StoreError) -> StoreEntry {
-    switch (defect, entry) {
-    case (.skipsTheRevisionCheck, .turn(var commit)):
+    switch entry {
+    case .turn(let commit): try change(commit)
+    case .start(let start, let owner, let now): .start(change(start), owner: owner, now: now)
+    case .claimActivities, .releaseActivities, .activityRetry, .activityHeartbeat, .deferActivity,
+      .expireActivities:
+      changeActivity(entry)
+    default: try changeOther(entry)
+    }
+  }
+
+  private func change(_ given: InstanceStart) -> InstanceStart {
+    var start = given
+    switch defect {
+    case .mangledPayloads: start.input = Payload(start.input.text.filter { $0 != " " } + " ")
+    case .foldsCase: start.instance = start.instance.lowercased()
+    case .ignoresPolicies: start.options.policy = .fail
+    case .ignoresDedupKeys: start.options.dedupKey = nil
+    case .startsAtOnce: start.options.startAt = 0
+    case .ignoresPriorities: start.options.priority = 0
+    default: break
+    }
+    return start
+  }
+
+  private func change(_ given: TurnCommit) throws(StoreError) -> StoreEntry {
+    var commit = given
+    switch defect {
+    case .skipsTheRevisionCheck:
       commit.revision = try inner.describe(commit.instance)?.revision ?? 0
       let last = try inner.describe(commit.instance)?.eventCount ?? 0
       for index in commit.events.indices { commit.events[index].id = last + EventID(index) + 1 }
-      return .turn(commit)
+    case .losesTheLastMessage: if !commit.messages.isEmpty { commit.messages.removeLast() }
+    case .forgetsTimers: commit.wakeAt = nil
+    case .forgetsAnswers: commit.callAnswers = []
+    case .losesPublications: commit.publications = []
+    case .forgetsTimesOfKeys: for index in commit.kvChanges.indices { commit.kvChanges[index].at = 0 }
+    case .leavesRequestsUnanswered:
+      for index in commit.messages.indices { commit.messages[index].action = nil }
+    case .orphansChildren:
+      for index in commit.starts.indices { commit.starts[index].start.options.closePolicy = .abandon }
+    case .sparesChildren: commit.terminations = []
+    case .ignoresPriorities:
+      for index in commit.scheduled.indices { commit.scheduled[index].options.priority = 0 }
+    case .ignoresSessions:
+      for index in commit.scheduled.indices { commit.scheduled[index].options.session = nil }
+    default: break
+    }
+    return .turn(commit)
+  }
+
+  private func changeActivity(_ entry: StoreEntry) -> StoreEntry {
+    let nothing = StoreEntry.releaseActivities([])
+    switch (defect, entry) {
+    case (.ignoresTags, .claimActivities(let node, var filter, let limit, let now)):
+      filter.tags = nil
+      return .claimActivities(node: node, filter: filter, limit: limit, now: now)
+    case (.countsReleases, .releaseActivities(let activities)):
+      guard let first = activities.first else { return entry }
+      let failure = Failure(type: "", message: "")
+      return .activityRetry(first.key, claim: first.claim, failure: failure, retryAt: 0, heartbeat: nil)
+    case (.retriesAtOnce, .activityRetry(let key, let claim, let failure, _, let heartbeat)):
+      return .activityRetry(key, claim: claim, failure: failure, retryAt: 0, heartbeat: heartbeat)
+    case (.losesHeartbeats, .activityHeartbeat): return nothing
+    case (.losesDeferrals, .deferActivity(let key, let claim, _, _)):
+      return .releaseActivities([ClaimedActivity(key: key, claim: claim)])
+    case (.neverExpires, .expireActivities(_, let now)): return .expireActivities(limit: 0, now: now)
+    default: return entry
+    }
+  }
+
+  private func changeOther(_ entry: StoreEntry) throws(StoreError) -> StoreEntry {
+    switch (defect, entry) {
     case (.acceptsStaleClaims, .activityEnded(let key, var claim, let outcome, let now)):
       for token in 1...9 as ClosedRange<Int64> {
         claim.token = token
@@ -59,23 +131,17 @@ final class BrokenStore: Store {
         if case .success? = outcomes.first { break }
       }
       return .releaseActivities([])
-    case (.losesTheLastMessage, .turn(var commit)):
-      if !commit.messages.isEmpty { commit.messages.removeLast() }
-      return .turn(commit)
-    case (.forgetsTimers, .turn(var commit)):
-      commit.wakeAt = nil
-      return .turn(commit)
     case (.claimsWhatOthersOwn, .claimInstance(let node, let instance)):
       if let owner = try inner.load(instance)?.owner {
         _ = try inner.commit([.releaseInstances(node: owner, instances: [instance])])
       }
       return .claimInstance(node: node, instance: instance)
-    case (.mangledPayloads, .start(var start, let owner, let now)):
-      start.input = Payload(start.input.text.filter { $0 != " " } + " ")
-      return .start(start, owner: owner, now: now)
-    case (.foldsCase, .start(var start, let owner, let now)):
-      start.instance = start.instance.lowercased()
-      return .start(start, owner: owner, now: now)
+    case (.repeatsCalls, .post(let message, let now)):
+      guard case .call(_, let name, let input) = message.kind else { return entry }
+      let kind = MessageKind.raised(channel: .call, name: name, data: input)
+      return .post(OutgoingMessage(to: message.to, kind: kind), now: now)
+    case (.losesReasons, .control(let instance, let verb, _, let now)):
+      return .control(instance, verb, reason: "", now: now)
     default: return entry
     }
   }
@@ -86,6 +152,7 @@ final class BrokenStore: Store {
       snapshot?.description = description
       if snapshot?.history.isEmpty == false { snapshot?.history.removeLast() }
     }
+    if defect == .mistakesTheBase { snapshot?.kv = try inner.keyValues(KVQuery(instance: instance)) ?? [] }
     return snapshot
   }
 
@@ -118,8 +185,26 @@ final class BrokenStore: Store {
     return page
   }
 
-  func join() throws(StoreError) -> NodeID {
-    let node = try inner.join()
+  func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? { try inner.keyValues(query) }
+
+  func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
+    try inner.callState(of: instance, call: call)
+  }
+
+  func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
+    try inner.activities(of: instance)
+  }
+
+  func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
+    defect == .believesAllClaims ? [] : try inner.lostClaims(of: claims)
+  }
+
+  func services() throws(StoreError) -> [NodeService] {
+    defect == .hidesServices ? [] : try inner.services()
+  }
+
+  func join(serving service: NodeService) throws(StoreError) -> NodeID {
+    let node = try inner.join(serving: service)
     return defect == .reusesNodes ? 1 : node
   }
 

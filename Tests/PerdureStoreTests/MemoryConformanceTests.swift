@@ -7,6 +7,8 @@ import Testing
 struct MemoryFixture: StoreFixture {
   func makeStore() -> any Store { MemoryStore() }
 
+  func makeStore(inboxLimit: Int) -> (any Store)? { MemoryStore(inboxLimit: inboxLimit) }
+
   func kill(_ node: NodeID, in store: any Store) throws -> Bool {
     guard let memory = store as? MemoryStore else { return false }
     try memory.kill(node)
@@ -28,7 +30,7 @@ struct MemoryFixture: StoreFixture {
   @Test func sameEntriesGiveTheSameAnswers() {
     func run() -> [StoreOutcome] {
       var state = MemoryState()
-      let node = state.join()
+      let node = state.join(serving: NodeService())
       var answers: [StoreOutcome] = []
       for index in 0..<200 {
         let start = InstanceStart(instance: "i\(index)", orchestration: "o\(index % 7)", input: .null)
@@ -51,7 +53,7 @@ struct MemoryFixture: StoreFixture {
     let start = InstanceStart(instance: "a", orchestration: "order", input: .null)
     _ = state.apply(.start(start, owner: nil, now: 0))
     let before = state
-    _ = state.apply(.post(OutgoingMessage(to: "a", kind: .cancel(reason: "")), now: 1))
+    _ = state.apply(.post(OutgoingMessage(to: "a", kind: .cancel(reason: "", graceMS: nil)), now: 1))
     _ = state.apply(.delete("a", force: true))
     #expect(state.load("a") == nil)
     #expect(before.load("a")?.inbox == [])
@@ -60,7 +62,7 @@ struct MemoryFixture: StoreFixture {
   /// Far more entries than one chunk of an index holds, inserted and claimed in unlike orders.
   @Test func claimsComeInOrderAlsoFromLargeIndexes() throws {
     var state = MemoryState()
-    let node = state.join()
+    let node = state.join(serving: NodeService())
     let count = 5_000
     for index in 0..<count {
       let start = InstanceStart(instance: "i\(index)", orchestration: "o\(index % 3)", input: .null)

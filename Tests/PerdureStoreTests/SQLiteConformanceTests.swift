@@ -16,6 +16,12 @@ private final class SQLiteStores: StoreFixture {
 
   func makeStore() throws -> any Store { try open(files.directory + "/\(UUID().uuidString).db") }
 
+  func makeStore(inboxLimit: Int) throws -> (any Store)? {
+    var settings = StoreSettings()
+    settings.limits.inboxMessages = inboxLimit
+    return try open(files.directory + "/\(UUID().uuidString).db", settings)
+  }
+
   func reopen(_ store: any Store) throws -> (any Store)? {
     let image = files.directory + "/\(UUID().uuidString).db"
     for suffix in ["", "-wal"] {
@@ -41,8 +47,8 @@ private final class SQLiteStores: StoreFixture {
     return true
   }
 
-  private func open(_ path: String) throws -> SQLiteStore {
-    let store = try SQLiteStore.open(path: path)
+  private func open(_ path: String, _ settings: StoreSettings = StoreSettings()) throws -> SQLiteStore {
+    let store = try SQLiteStore.open(path: path, settings: settings)
     paths.withLock { $0[ObjectIdentifier(store)] = path }
     return store
   }

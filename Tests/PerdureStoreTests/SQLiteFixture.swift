@@ -59,7 +59,8 @@ final class SQLiteFixture: Sendable {
       events.append(
         Event(
           id: Int64(offset) + 2, at: now,
-          kind: .activityScheduled(Origin(action: action, after: 1), name: "Charge", input: .null)))
+          kind: .activityScheduled(
+            Origin(action: action, after: 1), name: "Charge", input: .null, options: ActivityOptions())))
     }
     var commit = TurnCommit(
       instance: instance, revision: 0, now: now, execution: 1, events: events, status: .running,

@@ -15,11 +15,11 @@ struct SQLiteNodeTests {
     import fcntl, sqlite3, sys
     connection = sqlite3.connect(sys.argv[1], isolation_level=None)
     connection.execute('BEGIN IMMEDIATE')
-    node = connection.execute('INSERT INTO nodes DEFAULT VALUES').lastrowid
+    node = connection.execute('INSERT INTO nodes(service) VALUES(?)', ('{}',)).lastrowid
     locks = open(sys.argv[1] + '-dxlock', 'r+b')
     fcntl.lockf(locks, fcntl.LOCK_EX, 1, node)
     connection.execute('UPDATE instances SET owner = ?', (node,))
-    connection.execute('UPDATE activities SET node = ?, token = 1', (node,))
+    connection.execute('UPDATE activities SET node = ?, token = 1, phase = 1', (node,))
     connection.execute('COMMIT')
     print(node, flush=True)
     sys.stdin.read()
@@ -28,7 +28,7 @@ struct SQLiteNodeTests {
   private func claims(_ node: NodeID) -> [StoreEntry] {
     [
       .claimInstances(node: node, orchestrations: ["Other", "Order"], limit: 10, now: fixture.now),
-      .claimActivities(node: node, activities: ["Charge"], limit: 10, now: fixture.now),
+      .claimActivities(node: node, filter: ActivityFilter(names: ["Charge"]), limit: 10, now: fixture.now),
     ]
   }
 
@@ -39,7 +39,7 @@ struct SQLiteNodeTests {
     _ = try store.commit([fixture.start("new"), fixture.start("a"), fixture.firstTurn("a")])
     let other = try OtherProcess(python: Self.joining, [fixture.path])
     let theirs = try #require(NodeID(other.line()))
-    let ours = try store.join()
+    let ours = try store.join(serving: NodeService())
     #expect(ours > theirs)
     #expect(try store.reapNodes() == 0)
     #expect(try store.commit(claims(ours)) == [.success(.instances([])), .success(.activities([]))])
@@ -61,11 +61,11 @@ struct SQLiteNodeTests {
   func openingReaps() throws {
     let first = try fixture.open()
     _ = try first.commit([fixture.start("a")])
-    let node = try first.join()
+    let node = try first.join(serving: NodeService())
     _ = try first.commit(claims(node))
     first.close()
     let gone = try fixture.open()
-    let other = try gone.join()
+    let other = try gone.join(serving: NodeService())
     #expect(other > node)
     #expect(try gone.load("a")?.owner == nil)
     gone.close()
@@ -75,8 +75,8 @@ struct SQLiteNodeTests {
   func twoHandles() throws {
     let one = try fixture.open()
     let two = try fixture.open()
-    let first = try one.join()
-    let second = try two.join()
+    let first = try one.join(serving: NodeService())
+    let second = try two.join(serving: NodeService())
     #expect(try one.reapNodes() + two.reapNodes() == 0)
     #expect(
       try one.commit([fixture.start("a", owner: first), .claimInstance(node: second, instance: "a")]).last

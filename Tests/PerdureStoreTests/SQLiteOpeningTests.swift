@@ -217,7 +217,7 @@ struct SQLiteOpeningTests {
         group.addTask {
           let store = try SQLiteStore.open(path: path)
           defer { store.close() }
-          return try store.join()
+          return try store.join(serving: NodeService())
         }
       }
       return try await group.reduce(into: []) { $0.append($1) }

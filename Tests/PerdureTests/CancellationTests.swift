@@ -7,7 +7,7 @@ import Testing
   @Test func codeThatLetsItPassEndsAsCancelled() {
     let rig = Rig { context in try await context.waitForEvent("never") }
     rig.start()
-    let last = rig.deliver(.cancellationRequested(reason: "enough"))
+    let last = rig.deliver(.cancellationRequested(reason: "enough", deadline: nil))
     #expect(last?.actions.map(\.short) == ["2@3 cancel(1)"])
     #expect(last?.end == TurnEnd(after: 3, kind: .cancelled))
   }
@@ -25,7 +25,7 @@ import Testing
     }
     rig.start()
     #expect(
-      rig.deliver(.cancellationRequested(reason: ""))?.actions.map(\.short)
+      rig.deliver(.cancellationRequested(reason: "", deadline: nil))?.actions.map(\.short)
         == ["2@3 cancel(1)", "3@3 undo(null)"])
     rig.deliver(.activityCompleted(action: 3, result: Payload("1")))
     rig.deliver(.timerFired(action: 4))
@@ -47,9 +47,9 @@ import Testing
       return try await one + two
     }
     rig.start()
-    let turn = rig.deliver(.cancellationRequested(reason: ""))
+    let turn = rig.deliver(.cancellationRequested(reason: "", deadline: nil))
     #expect(turn?.actions.map(\.short) == ["3@3 cancel(1)", "4@3 cancel(2)", "5@3 undo(1)", "6@3 undo(2)"])
-    rig.deliver(.cancellationRequested(reason: "again"))
+    rig.deliver(.cancellationRequested(reason: "again", deadline: nil))
     rig.deliver(.activityCompleted(action: 5, result: Payload(#""a""#)))
     rig.deliver(.activityCompleted(action: 6, result: Payload(#""b""#)))
     #expect(rig.output == #""ab""#)
@@ -108,7 +108,7 @@ import Testing
       try await context.sleep(for: .seconds(1))
     }
     rig.start()
-    #expect(rig.deliver(.cancellationRequested(reason: ""))?.actions == [])
+    #expect(rig.deliver(.cancellationRequested(reason: "", deadline: nil))?.actions == [])
     let last = rig.deliver(.activityCompleted(action: 1, result: Payload("5")))
     #expect(last?.actions.map(\.short) == ["2@5 status(5)"])
     #expect(last?.end?.kind == .cancelled)
@@ -121,7 +121,8 @@ import Testing
     }
     rig.start()
     rig.deliver(
-      .cancellationRequested(reason: ""), .messageReceived(channel: .event, name: "go", data: Payload("4")))
+      .cancellationRequested(reason: "", deadline: nil),
+      .messageReceived(channel: .event, name: "go", data: Payload("4")))
     #expect(rig.output == "4")
   }
 

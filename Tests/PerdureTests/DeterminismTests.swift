@@ -12,6 +12,10 @@ import Testing
     case event(Int)
     case status(Int)
     case unique
+    case key(Int)
+    case topic(Int)
+    case send(Int)
+    case patch(Int)
     case sequence([Program])
     case group([Program])
     case pair(Program, Program)
@@ -21,7 +25,7 @@ import Testing
     case caught(Program)
 
     static func random(depth: Int, _ numbers: inout Seeded) -> Program {
-      let pick = Int.random(in: 0..<(depth == 0 ? 5 : 12), using: &numbers)
+      let pick = Int.random(in: 0..<(depth == 0 ? 9 : 16), using: &numbers)
       func inner() -> Program { random(depth: depth - 1, &numbers) }
       func several() -> [Program] { (0..<Int.random(in: 1...4, using: &numbers)).map { _ in inner() } }
       switch pick {
@@ -30,12 +34,16 @@ import Testing
       case 2: return .event(Int.random(in: 0..<3, using: &numbers))
       case 3: return .status(Int.random(in: 0..<100, using: &numbers))
       case 4: return .unique
-      case 5: return .sequence(several())
-      case 6: return .group(several())
-      case 7: return .pair(inner(), inner())
-      case 8: return .race(several())
-      case 9: return .timeout(inner())
-      case 10: return .onActor(inner())
+      case 5: return .key(Int.random(in: 0..<3, using: &numbers))
+      case 6: return .topic(Int.random(in: 0..<2, using: &numbers))
+      case 7: return .send(Int.random(in: 0..<100, using: &numbers))
+      case 8: return .patch(Int.random(in: 0..<5, using: &numbers))
+      case 9: return .sequence(several())
+      case 10: return .group(several())
+      case 11: return .pair(inner(), inner())
+      case 12: return .race(several())
+      case 13: return .timeout(inner())
+      case 14: return .onActor(inner())
       default: return .caught(inner())
       }
     }
@@ -54,6 +62,19 @@ import Testing
         return "s"
       case .unique:
         return "\(context.newGUID())\(context.random())"
+      case .key(let number):
+        let old = try context.kv.get("k\(number)", default: 0)
+        try context.kv.set("k\(number)", old + 1)
+        let pruned = number == 0 ? try context.kv.prune(before: context.now) : 0
+        return "\(old) \(pruned) \(try context.kv.keys)"
+      case .topic(let number):
+        try context.subscribe("t\(number)")
+        return try await context.waitForTopic("t\(number)", as: String.self)
+      case .send(let number):
+        try await context.enqueue("q", to: "i\(number)", data: number)
+        return "sent"
+      case .patch(let number):
+        return try context.patched("p\(number)") ? "new" : "old"
       case .sequence(let parts):
         var all = ""
         for part in parts { all += try await part.run(context) + ";" }
@@ -98,18 +119,30 @@ import Testing
   func anyProgram(seed: UInt64) {
     var numbers = Seeded(seed)
     let program = Program.sequence((0..<3).map { _ in Program.random(depth: 3, &numbers) })
-    let rig = Rig { context in try await program.run(context) }
+    let handler = Program.random(depth: 1, &numbers)
+    let rig = Rig { context in
+      try context.onCall("c") { (number: Int) in "\(number) \(try await handler.run(context))" }
+      return try await program.run(context)
+    }
     rig.start()
+    var calls = 0
     var cancelAt = Bool.random(using: &numbers) ? Int.random(in: 0..<20, using: &numbers) : -1
     var steps = 0
     while rig.end == nil, steps < 2_000 {
       steps += 1
       cancelAt -= 1
       if cancelAt == 0 {
-        rig.deliver(.cancellationRequested(reason: "test"))
+        rig.deliver(.cancellationRequested(reason: "test", deadline: nil))
         continue
       }
-      guard let action = rig.open.randomElement(using: &numbers) else { break }
+      if calls < 4, Int.random(in: 0..<10, using: &numbers) == 0 {
+        calls += 1
+        rig.deliver(.callReceived(call: "c\(calls)", name: "c", input: Payload("\(calls)")))
+        continue
+      }
+      // The handler waits for calls as long as the program runs.
+      let open = rig.open.filter { $0.kind != .subscribe(channel: .call, name: "c") }
+      guard let action = open.randomElement(using: &numbers) else { break }
       rig.deliver(answer(to: action, &numbers))
     }
     #expect(rig.end != nil, "seed \(seed): the program did not end")
@@ -118,6 +151,11 @@ import Testing
   }
 
   private func check(_ rig: Rig, _ seed: UInt64, _ numbers: inout Seeded) {
+    // What the code decided about patches is in the history of those who come later.
+    rig.patches = rig.actions.compactMap { action in
+      if case .recordPatch(let patch) = action.kind { return patch }
+      return nil
+    }
     let cold = rig.replay()
     #expect(cold?.actions.map(\.short) == rig.actions.map(\.short), "seed \(seed), cold")
     #expect(cold?.end == rig.end, "seed \(seed), cold")
@@ -132,6 +170,10 @@ import Testing
     case .createTimer: return .timerFired(action: action.id)
     case .subscribe(let channel, let name):
       return .messageReceived(channel: channel, name: name, data: Payload(#""m\#(action.id)""#))
+    case .send:
+      return Bool.random(using: &numbers)
+        ? .requestCompleted(action: action.id, result: .null)
+        : .requestFailed(action: action.id, failure: .unknownReceiver("gone"))
     default:
       if Int.random(in: 0..<10, using: &numbers) == 0 {
         return .activityFailed(action: action.id, failure: PerdureModel.Failure(type: "T", message: "m"))

@@ -41,6 +41,22 @@ import Testing
     }
   }
 
+  /// The engine gave turn 5 up and sent turn 7, which ended first.
+  @Test func aCoroutineOfAnEarlierTurnDoesNotTakeThePlaceOfALaterOne() {
+    let cache = LiveCache(capacity: 10)
+    func coroutine(_ turn: Int64) -> LiveOrchestration {
+      let request = TurnRequest(
+        turn: turn, instance: "i", execution: 1, orchestration: "o", version: "1.0.0", from: 0, replayed: 0,
+        events: [])
+      return LiveOrchestration(request, limits: TurnLimits(), body: { _, _ in .null })
+    }
+    let (earlier, later) = (coroutine(5), coroutine(7))
+    #expect(cache.put(later).isEmpty)
+    #expect(cache.put(earlier).map(\.turn) == [5])
+    #expect(cache.put(coroutine(9)).map(\.turn) == [7])
+    #expect(cache.take("i")?.turn == 9)
+  }
+
   @Test func nothingIsLeftOfEvictedCoroutines() {
     let alive = AliveCount()
     let driver = TurnDriver(cachedInstances: 1_000)

@@ -10,7 +10,7 @@ import Testing
   typealias Code = @Sendable (OrchestrationContext) async throws -> Void
 
   static let cases: [(name: String, code: Code)] = [
-    ("Task.sleep", { _ in try await Task.sleep(for: .milliseconds(1)) }),
+    ("Task.sleep", { _ in try await Task.sleep(for: .milliseconds(50)) }),
     ("Task.sleep for long", { _ in try await Task.sleep(for: .seconds(3_600)) }),
     ("Task { }", { _ in await Task { await Task.yield() }.value }),
     ("Task.detached", { _ in await Task.detached { await Task.yield() }.value }),

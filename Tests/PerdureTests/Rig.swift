@@ -10,8 +10,12 @@ final class Rig {
   private(set) var events: [Event] = []
   private(set) var actions: [Action] = []
   private(set) var logs: [LogLine] = []
+  private(set) var metrics: [MetricLine] = []
   private(set) var end: TurnEnd?
   private(set) var turns: [TurnAnswer] = []
+  /// What the execution began with.
+  var kv: [KVEntry] = []
+  var patches: [String] = []
   private var consumed: EventID = 0
   private var clock: TimestampMS = 1_760_000_000_000
 
@@ -50,13 +54,13 @@ final class Rig {
   func deliver(_ kinds: EventKind...) -> TurnResult? { deliver(all: kinds) }
 
   @discardableResult
-  func deliver(all kinds: [EventKind]) -> TurnResult? {
+  func deliver(all kinds: [EventKind], isLate: Bool = false) -> TurnResult? {
     let before = events.last?.id ?? 0
     for kind in kinds {
       clock += 7
       // Ids have gaps where the engine has written what actions made.
       let id = events.isEmpty ? 1 : (events.last?.id ?? 0) + 2
-      events.append(Event(id: id, at: clock, kind: kind))
+      events.append(Event(id: id, at: clock, kind: kind, isLate: isLate))
     }
     var request = self.request(from: consumed, replayed: before)
     var answer = driver.run(request, body: body)
@@ -70,6 +74,7 @@ final class Rig {
     guard case .ran(let result) = answer else { return nil }
     actions += result.actions
     logs += result.logs
+    metrics += result.metrics
     end = result.end ?? end
     consumed = result.retained ? (events.last?.id ?? 0) : 0
     if !result.retained, result.end == nil { actions = [] }
@@ -103,9 +108,22 @@ final class Rig {
   }
 
   func request(from: EventID, replayed: EventID) -> TurnRequest {
-    TurnRequest(
+    var request = TurnRequest(
       turn: Int64(turns.count) + 1, instance: instance, execution: 1, orchestration: "test", version: "1.0.0",
       from: from, replayed: replayed, events: events.filter { $0.id > from })
+    if from == 0 {
+      request.kv = kv
+      request.patches = patches
+    }
+    return request
+  }
+
+  /// A question to the code as it stands.
+  func query(_ name: String, _ input: Payload = .null) -> Outcome? {
+    var request = self.request(from: 0, replayed: events.last?.id ?? 0)
+    request.query = QueryRequest(name: name, input: input)
+    guard case .query(let outcome) = driver.run(request, body: body) else { return nil }
+    return outcome
   }
 
   /// The numbers of actions that nothing has answered or cancelled, in order.
@@ -114,14 +132,16 @@ final class Rig {
     for action in actions {
       switch action.kind {
       case .cancel(let target): open[target] = nil
-      case .startDetached, .setCustomStatus: break
-      default: open[action.id] = action
+      case .scheduleActivity, .createTimer, .subscribe, .scheduleSubOrchestration, .send, .readKV:
+        open[action.id] = action
+      default: break
       }
     }
     for event in events {
       switch event.kind {
       case .activityCompleted(let action, _), .activityFailed(let action, _), .timerFired(let action),
-        .subOrchestrationCompleted(let action, _), .subOrchestrationFailed(let action, _):
+        .subOrchestrationCompleted(let action, _), .subOrchestrationFailed(let action, _),
+        .requestCompleted(let action, _), .requestFailed(let action, _):
         open[action] = nil
       default: break
       }
@@ -143,18 +163,42 @@ final class Rig {
 
 extension Action {
   /// Short form for comparisons: `2@5 timer(…)`.
+  var short: String { "\(id)@\(after) \(kind.short)" }
+}
+
+extension ActionKind {
+  var short: String {
+    switch self {
+    case .scheduleActivity(let name, let input, _): "\(name)(\(input.text))"
+    case .createTimer(let fireAt): "timer(\(fireAt))"
+    case .subscribe(let channel, let name): "\(channel)(\(name))"
+    case .scheduleSubOrchestration(let name, _, _, let input, _): "child \(name)(\(input.text))"
+    case .startDetached(let name, _, _, let input): "start \(name)(\(input.text))"
+    case .cancel(let target): "cancel(\(target))"
+    case .setCustomStatus(let status): "status(\(status?.text ?? "-"))"
+    case .changeKV(.set(let key, let value)): "set(\(key)=\(value.text))"
+    case .changeKV(.clear(let key)): "clear(\(key))"
+    case .changeKV(.clearAll): "clearAll"
+    case .readKV(let instance, let key): "read(\(instance) \(key))"
+    case .send(let message): "send(\(message.short))"
+    case .subscribeTopic(let topic): "subscribe(\(topic))"
+    case .unsubscribeTopic(let topic): "unsubscribe(\(topic))"
+    case .publish(let topic, let data): "publish(\(topic) \(data.text))"
+    case .answerCall(let call, .completed(let result)): "answer(\(call) \(result.text))"
+    case .answerCall(let call, .failed(let failure)): "refuse(\(call) \(failure.type): \(failure.message))"
+    case .recordPatch(let patch): "patch(\(patch))"
+    }
+  }
+}
+
+extension SentMessage {
   var short: String {
     let what =
-      switch kind {
-      case .scheduleActivity(let name, let input): "\(name)(\(input.text))"
-      case .createTimer(let fireAt): "timer(\(fireAt))"
-      case .subscribe(let channel, let name): "\(channel)(\(name))"
-      case .scheduleSubOrchestration(let name, _, _, let input): "child \(name)(\(input.text))"
-      case .startDetached(let name, _, _, let input): "start \(name)(\(input.text))"
-      case .cancel(let target): "cancel(\(target))"
-      case .setCustomStatus(let status): "status(\(status?.text ?? "-"))"
+      switch content {
+      case .raised(let channel, let name, let data): "\(channel) \(name) \(data.text)"
+      case .cancel(let reason): "cancel \(reason)"
       }
-    return "\(id)@\(after) \(what)"
+    return "\(to) \(what)\(isKept ? " kept" : "")"
   }
 }
 

@@ -4,7 +4,9 @@ import PerdureModel
 
 /// The sample orchestrations of docs/wire-format.md, which every language has.
 enum Samples {
-  static let all: [String: OrchestrationBody] = [
+  static let all = basic.merging(others) { one, _ in one }
+
+  private static let basic: [String: OrchestrationBody] = [
     "sequence": text("sequence") { context, input in
       let first = try await context.activity("A", with: input, returning: AnyJSON.self)
       return try await context.activity("B", with: first, returning: AnyJSON.self)
@@ -69,7 +71,7 @@ enum Samples {
     },
   ]
 
-  private static func text(
+  static func text(
     _ name: String, _ run: @escaping @Sendable (OrchestrationContext, AnyJSON) async throws -> AnyJSON
   ) -> OrchestrationBody {
     OrchestrationDefinition(name, run: run).body

@@ -43,8 +43,8 @@ import Testing
       + "}}]}"
     let answers = try json.json.read(PollWire.decodeAnswers)
     #expect(answers.activities.map(\.token) == [1, 2, 3])
-    #expect(answers.activities[0].value == .success(.completed(Payload("true"))))
-    #expect(answers.activities[2].value == .success(.failed(Failure(type: "E", message: "m"))))
+    #expect(answers.activities[0].value == .success(.ended(.completed(Payload("true")))))
+    #expect(answers.activities[2].value == .success(.ended(.failed(Failure(type: "E", message: "m")))))
     let error = #expect(throws: WireError.self) { try answers.activities[1].value.get() }
     #expect(error?.message.hasPrefix("activities[1].result") == true)
     #expect(answers.turns.map(\.token) == [4, 5])
@@ -58,6 +58,16 @@ import Testing
       #"{"token":1,"result":1,"failure":{"type":"E","message":""}}"#,
       "activities[0] must have either a result or a failure."
     ),
+    (#"{"token":1,"deferred":false}"#, "activities[0] must have either a result or a failure."),
+    (
+      #"{"token":1,"deferred":true,"result":null}"#,
+      "activities[0] must be deferred or have an outcome, not both."
+    ),
+    (
+      #"{"token":1,"deferred":true,"failure":{"type":"E","message":""}}"#,
+      "activities[0] must be deferred or have an outcome, not both."
+    ),
+    (#"{"token":1,"deferred":1}"#, "activities[0].deferred must be a boolean, not a number."),
     (#"{"token":1,"failure":{"type":"E"}}"#, "activities[0].failure.message is missing."),
     (#"{"token":1,"failure":5}"#, "activities[0].failure must be an object, not a number."),
   ])
@@ -89,8 +99,9 @@ import Testing
         PollWire.Reply(token: Int64(index), value: .success(.answer(answer)))
       } + [PollWire.Reply(token: 99, value: .success(.failure(Samples.failure)))],
       activities: [
-        PollWire.Reply(token: 1, value: .success(.completed(.null))),
-        PollWire.Reply(token: 2, value: .success(.failed(Samples.failure))),
+        PollWire.Reply(token: 1, value: .success(.ended(.completed(.null)))),
+        PollWire.Reply(token: 2, value: .success(.ended(.failed(Samples.failure)))),
+        PollWire.Reply(token: 3, value: .success(.deferred)),
       ])
     #expect(try PollWire.encode(answers).read(PollWire.decodeAnswers) == answers)
   }
@@ -98,13 +109,14 @@ import Testing
   @Test func workRoundTrips() throws {
     let work = PollWire.Work(
       isStopped: true, turns: [PollWire.Handed(token: 1, input: .request(Samples.request))],
-      activities: [PollWire.Handed(token: 2, input: .task(Samples.task))],
+      activities: [PollWire.Handed(token: 2, input: .task(Samples.attempts[1]))], cancelled: [7, 8],
       refused: [PollWire.Refused(token: 3, code: 11, message: "stale")])
     #expect(try PollWire.encode(work).read(PollWire.decodeWork) == work)
     let encoded = PollWire.Work(
       isStopped: true,
       turns: [PollWire.Handed(token: 1, input: .encoded(TurnWire.encode(Samples.request)))],
-      activities: [PollWire.Handed(token: 2, input: .encoded(ActivityWire.encode(Samples.task)))],
+      activities: [PollWire.Handed(token: 2, input: .encoded(ActivityWire.encode(Samples.attempts[1])))],
+      cancelled: work.cancelled,
       refused: work.refused)
     #expect(PollWire.encode(encoded) == PollWire.encode(work))
   }

@@ -21,6 +21,9 @@ struct Codec: Sendable {
   static let payload = Codec("payload", PayloadWire.decode, { $0.bytes })
   static let message = Codec("message", StoreWire.decodeMessage, { StoreWire.encode($0) })
   static let start = Codec("start", StoreWire.decodeStart, { StoreWire.encode($0) })
+  static let service = Codec("node service", StoreWire.decodeService, { StoreWire.encode($0) })
+  static let options = Codec(
+    "activity options", ActivityOptionsWire.decode, { ActivityOptionsWire.encode($0) })
   static let turnRequest = Codec("turn request", TurnWire.decodeRequest, { TurnWire.encode($0) })
   static let turnAnswer = Codec("turn answer", TurnWire.decodeAnswer, { TurnWire.encode($0) })
   static let activity = Codec("activity task", ActivityWire.decode, ActivityWire.encode)
@@ -39,11 +42,26 @@ struct Codec: Sendable {
     { page in
       ClientWire.encode(ListPage(instances: page.instances.map(\.description), next: page.next))
     })
+  static let control = Codec("control request", ClientWire.decodeControl, { ClientWire.encode($0) })
+  static let controlled = Codec(
+    "control answer", ClientWire.decodeControlled, ClientWire.encodeControlled)
+  static let send = Codec("send request", ClientWire.decodeSend, { ClientWire.encode($0) })
+  static let sent = Codec("send answer", ClientWire.decodeSent, { ClientWire.encodeSent(isKept: $0) })
+  static let published = Codec("published", ClientWire.decodePublished, ClientWire.encodePublished)
+  static let call = Codec("call request", ClientWire.decodeCall, { ClientWire.encode($0) })
+  static let callAnswer = Codec("call answer", ClientWire.decodeCallAnswer, { ClientWire.encode($0) })
+  static let query = Codec("query request", ClientWire.decodeQuery, { ClientWire.encode($0) })
+  static let queryAnswer = Codec(
+    "query answer", ClientWire.decodeQueryAnswer, ClientWire.encodeQueryAnswer)
+  static let kvQuery = Codec("KV query", ClientWire.decodeKV, { ClientWire.encode($0) })
+  static let kvPage = Codec("KV page", ClientWire.decodeKVPage, ClientWire.encodeKVPage)
   static let started = Codec("started", ClientWire.decodeStarted, { ClientWire.encodeStarted($0) })
   static let startedList = Codec(
     "started list", ClientWire.decodeStartedList, { ClientWire.encodeStarted($0) })
   static let deleted = Codec("deleted", ClientWire.decodeDeleted, ClientWire.encodeDeleted)
   static let runtime = Codec("runtime options", OptionsWire.decodeRuntime, { OptionsWire.encode($0) })
+  static let activityLimits = Codec(
+    "activity limits", OptionsWire.decodeActivityLimits, { OptionsWire.encode($0) })
   static let store = Codec("store config", OptionsWire.decodeStore, { OptionsWire.encode($0) })
   static let logLevel = Codec("log config", OptionsWire.decodeLog, { OptionsWire.encode($0) })
   static let pollWork = Codec("poll work", PollWire.decodeWork, { PollWire.encode($0) })

@@ -152,7 +152,7 @@ import Testing
     Case(.payload, String(repeating: #"{"a":"#, count: 100_000), "The JSON nests deeper than 512 levels."),
   ]
 
-  @Test(arguments: messages + options + payloads)
+  @Test(arguments: messages + semantics + options + requests + payloads)
   func says(_ bad: Case) {
     let error = #expect(throws: WireError.self) { _ = try bad.codec.canonical(bad.json.json) }
     #expect(error?.message == bad.message)
@@ -214,5 +214,13 @@ import Testing
     #expect(error?.message == "actions has more than \(Limits.actionsPerTurn) elements.")
     let starts = "[" + Array(repeating: "1", count: Limits.batchRequests + 1).joined(separator: ",") + "]"
     #expect(throws: WireError.self) { try starts.json.read(ClientWire.decodeStarts) }
+  }
+
+  /// The pages are never touched.
+  @Test func textsBeyondTheScannerAreRefused() {
+    let text = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.jsonBytes + 1, alignment: 1)
+    defer { text.deallocate() }
+    let error = #expect(throws: WireError.self) { try EventWire.decode(UnsafeRawBufferPointer(text)) }
+    #expect(error?.message == "The JSON has more than 2147483647 bytes.")
   }
 }

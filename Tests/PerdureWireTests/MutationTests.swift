@@ -13,19 +13,30 @@ import Testing
     + Samples.messages.map { (.message, StoreWire.encode($0)) }
     + Samples.starts.map { (.start, StoreWire.encode($0)) }
     + Samples.answers.map { (.turnAnswer, TurnWire.encode($0)) }
+    + Samples.requests.map { (.turnRequest, TurnWire.encode($0)) }
+    + Samples.attempts.map { (.activity, ActivityWire.encode($0)) }
+    + Samples.options.map { (.options, ActivityOptionsWire.encode($0)) }
+    + Samples.services.map { (.service, StoreWire.encode($0)) }
+    + Samples.startRequests.map { (.startRequest, ClientWire.encode($0)) }
+    + Samples.controls.map { (.control, ClientWire.encode($0)) }
+    + Samples.sends.map { (.send, ClientWire.encode($0)) }
+    + Samples.calls.map { (.call, ClientWire.encode($0)) }
+    + Samples.queries.map { (.query, ClientWire.encode($0)) }
+    + Samples.activityLimits.map { (.activityLimits, OptionsWire.encode($0)) }
+    + Samples.outcomes.map { (.queryAnswer, ClientWire.encodeQueryAnswer($0)) }
+    + Samples.outcomes.map { (.callAnswer, ClientWire.encode(CallAnswer(call: "c-1", outcome: $0))) }
     + Samples.descriptions.map {
       (.description, ClientWire.encode(ClientWire.Described($0, pendingReason: "x")))
     }
     + [
       (.failure, FailureWire.encode(Samples.failure)),
       (.payload, Samples.payload.bytes),
-      (.turnRequest, TurnWire.encode(Samples.request)),
-      (.activity, ActivityWire.encode(Samples.task)),
-      (.log, LogWire.encode(LogRecord(at: 1, level: .warn, message: "m", instance: "i", node: 3))),
-      (
-        .startRequest,
-        ClientWire.encode(StartRequest(orchestration: "o", instance: "i", input: Samples.payload))
-      ),
+      (.log, LogWire.encode(Samples.fullLog)),
+      (.controlled, ClientWire.encodeControlled(.suspended)),
+      (.sent, ClientWire.encodeSent(isKept: true)),
+      (.published, ClientWire.encodePublished(3)),
+      (.kvQuery, ClientWire.encode(KVQuery(instance: "i", key: "total"))),
+      (.kvPage, ClientWire.encodeKVPage([KVEntry(key: "total", value: Samples.payload, at: 5)])),
       (
         .startRequests,
         ClientWire.encode([StartRequest(orchestration: "o"), StartRequest(orchestration: "p")])
@@ -38,27 +49,35 @@ import Testing
         .historyPage,
         ClientWire.encode(
           HistoryPage(
-            instance: "i", execution: 1, currentExecution: 1, events: Samples.events, hasMore: false))
+            instance: "i", execution: 1, currentExecution: 1, events: Array(Samples.events.suffix(5)),
+            hasMore: false))
       ),
-      (.startedList, ClientWire.encodeStarted([.success("i"), .failure(.init(code: 5, message: "m"))])),
+      (.started, ClientWire.encodeStarted(.init("i", isExisting: true))),
+      (
+        .startedList,
+        ClientWire.encodeStarted([.success(.init("i")), .failure(.init(code: 5, message: "m"))])
+      ),
       (.deleted, ClientWire.encodeDeleted(["a", "b"])),
-      (.runtime, OptionsWire.encode(RuntimeSettings())),
-      (.store, OptionsWire.encode(StoreSettings())),
+      (.runtime, OptionsWire.encode(Samples.runtime)),
+      (.store, OptionsWire.encode(Samples.store)),
       (.logLevel, OptionsWire.encode(LogLevel.warn)),
       (
         .pollWork,
         PollWire.encode(
           PollWire.Work(
-            turns: [.init(token: 1, input: .request(Samples.request))],
-            activities: [.init(token: 2, input: .task(Samples.task))],
+            turns: [.init(token: 1, input: .request(Samples.requests[1]))],
+            activities: [.init(token: 2, input: .task(Samples.attempts[1]))], cancelled: [4],
             refused: [.init(token: 3, code: 1, message: "m")]))
       ),
       (
         .pollAnswers,
         PollWire.encode(
           PollWire.Answers(
-            turns: Samples.answers.map { .init(token: 1, value: .success(.answer($0))) },
-            activities: [.init(token: 2, value: .success(.failed(Samples.failure)))]))
+            turns: Samples.answers.suffix(8).map { .init(token: 1, value: .success(.answer($0))) },
+            activities: [
+              .init(token: 2, value: .success(.ended(.failed(Samples.failure)))),
+              .init(token: 3, value: .success(.deferred)),
+            ]))
       ),
     ]
 

@@ -28,116 +28,53 @@ import Testing
     #expect(try TurnWire.encode(answer).read(TurnWire.decodeAnswer) == answer)
   }
 
-  @Test func request() throws {
-    #expect(try TurnWire.encode(Samples.request).read(TurnWire.decodeRequest) == Samples.request)
+  @Test(arguments: Samples.requests)
+  func request(_ request: TurnRequest) throws {
+    #expect(try TurnWire.encode(request).read(TurnWire.decodeRequest) == request)
   }
 
   @Test func failure() throws {
     #expect(try FailureWire.encode(Samples.failure).read(FailureWire.decode) == Samples.failure)
   }
 
-  @Test func activityTaskHasItsIdempotencyKey() throws {
-    let json = ActivityWire.encode(Samples.task)
-    #expect(try json.read(ActivityWire.decode) == Samples.task)
-    #expect(text(json).contains(#""attempt":2,"key":"order-7/2/3","input":"#))
+  @Test(arguments: Samples.attempts)
+  func activityTask(_ attempt: ActivityWire.Attempt) throws {
+    #expect(try ActivityWire.encode(attempt).read(ActivityWire.decode) == attempt)
+  }
+
+  @Test func activityTaskHasItsKeyAndToken() throws {
+    var task = Samples.task
+    task.claim = ActivityClaim(node: 5, token: 77)
+    let json = ActivityWire.encode(ActivityWire.Attempt(task, deadline: 9))
+    let expected = #""attempt":2,"key":"order-7/2/3","token":"77.2.3.order-7","deadline":9,"input":"#
+    #expect(text(json).contains(expected))
+    let decoded = try json.read(ActivityWire.decode)
+    #expect(CompletionToken(text: decoded.token) == CompletionToken(key: task.key, token: 77))
+  }
+
+  @Test(arguments: Samples.options)
+  func activityOptions(_ options: ActivityOptions) throws {
+    #expect(try ActivityOptionsWire.encode(options).read(ActivityOptionsWire.decode) == options)
+  }
+
+  @Test func optionsWithTheirDefaultAreNotWritten() {
+    #expect(text(ActivityOptionsWire.encode(ActivityOptions())) == "{}")
+    var options = ActivityOptions()
+    options.retry = RetryPolicy()
+    #expect(text(ActivityOptionsWire.encode(options)) == #"{"retry":{}}"#)
+  }
+
+  @Test(arguments: Samples.services)
+  func service(_ service: NodeService) throws {
+    #expect(try StoreWire.encode(service).read(StoreWire.decodeService) == service)
   }
 
   @Test(arguments: [
     LogRecord(at: 1, level: .warn, message: "m"),
-    LogRecord(
-      at: 1, level: .error, message: "m", instance: "i", execution: 2, orchestration: "o", activity: "a",
-      node: 3),
+    Samples.fullLog,
   ])
   func log(_ record: LogRecord) throws {
     #expect(try LogWire.encode(record).read(LogWire.decode) == record)
-  }
-
-  @Test(arguments: Samples.descriptions)
-  func description(_ description: InstanceDescription) throws {
-    for reason in [nil, "no runtime serves order 2.0.0"] {
-      let described = ClientWire.Described(description, pendingReason: reason)
-      #expect(try ClientWire.encode(described).read(ClientWire.decodeDescription) == described)
-    }
-  }
-
-  @Test func listPage() throws {
-    let page = ListPage(instances: Samples.descriptions, next: 77)
-    let json = ClientWire.encode(page, pendingReasons: [Samples.descriptions[0].instance: "why"])
-    let decoded = try json.read(ClientWire.decodeListPage)
-    #expect(decoded.instances.map(\.description) == page.instances)
-    #expect(decoded.instances.map(\.pendingReason).prefix(2) == ["why", nil])
-    #expect(decoded.next == 77)
-    let last = try ClientWire.encode(ListPage(instances: [], next: nil)).read(ClientWire.decodeListPage)
-    #expect(last.instances.isEmpty && last.next == nil)
-  }
-
-  @Test func historyPage() throws {
-    let page = HistoryPage(
-      instance: "i", execution: 1, currentExecution: 2, events: Samples.events, hasMore: true)
-    #expect(try ClientWire.encode(page).read(ClientWire.decodeHistoryPage) == page)
-  }
-
-  @Test func queries() throws {
-    let list = ListQuery(
-      orchestration: "order", status: .quarantined, instancePrefix: "o-", parent: "p", cursor: 5, limit: 1_000
-    )
-    #expect(try ClientWire.encode(list).read(ClientWire.decodeList) == list)
-    let history = HistoryQuery(instance: "i", execution: 3, after: 9, limit: 10)
-    #expect(try ClientWire.encode(history).read(ClientWire.decodeHistory) == history)
-    for force in [true, false] {
-      let delete = DeleteQuery(instance: "i", force: force)
-      #expect(try ClientWire.encode(delete).read(ClientWire.decodeDelete) == delete)
-    }
-  }
-
-  @Test func startRequests() throws {
-    let requests = [
-      StartRequest(orchestration: "order"),
-      StartRequest(orchestration: "order", instance: "i", version: "1.0.0", input: Samples.payload),
-    ]
-    for request in requests {
-      #expect(try ClientWire.encode(request).read(ClientWire.decodeStart) == request)
-    }
-    #expect(try ClientWire.encode(requests).read(ClientWire.decodeStarts).map { try $0.get() } == requests)
-  }
-
-  @Test func answersOfStartAndDelete() throws {
-    #expect(text(ClientWire.encodeStarted("i")) == #"{"instance":"i"}"#)
-    #expect(try ClientWire.encodeStarted("i").read(ClientWire.decodeStarted) == "i")
-    let results: [Result<InstanceID, ClientWire.Refusal>] = [
-      .success("i"), .failure(ClientWire.Refusal(code: 5, message: "taken", details: Payload(#"{"a":1}"#))),
-    ]
-    #expect(try ClientWire.encodeStarted(results).read(ClientWire.decodeStartedList) == results)
-    #expect(try ClientWire.encodeDeleted(["a", "b"]).read(ClientWire.decodeDeleted) == ["a", "b"])
-  }
-
-  @Test func settings() throws {
-    var runtime = RuntimeSettings()
-    runtime.activitySlots = 10_000
-    runtime.turnThreads = 64
-    runtime.isCaching = false
-    runtime.cachedInstances = 0
-    #expect(try OptionsWire.encode(runtime).read(OptionsWire.decodeRuntime) == runtime)
-    var store = StoreSettings()
-    store.busyTimeoutMS = 600_000
-    #expect(try OptionsWire.encode(store).read(OptionsWire.decodeStore) == store)
-    for level in LogLevel.allCases {
-      #expect(try OptionsWire.encode(level).read(OptionsWire.decodeLog) == level)
-    }
-  }
-
-  @Test(arguments: ["", " \n", "{}", #"{"activitySlots":null,"cache":null,"level":null}"#])
-  func absentOptionsHaveDefaults(_ json: String) throws {
-    if !json.contains("level") {
-      #expect(try json.json.read(OptionsWire.decodeStore) == StoreSettings())
-      #expect(try json.json.read(OptionsWire.decodeLog) == .info)
-      #expect(try json.json.read(OptionsWire.decodeRuntime) == RuntimeSettings())
-      #expect(try json.json.read(ClientWire.decodeList) == ListQuery())
-    } else {
-      #expect(try #"{"level":null}"#.json.read(OptionsWire.decodeLog) == .info)
-      #expect(
-        try #"{"cache":null,"activitySlots":null}"#.json.read(OptionsWire.decodeRuntime) == RuntimeSettings())
-    }
   }
 
   /// The writer has an upper bound for nothing: every size of string crosses its growth somewhere.

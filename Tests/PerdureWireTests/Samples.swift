@@ -6,9 +6,64 @@ enum Samples {
   static let parent = ParentLink(instance: "order-7", execution: 2, action: 4)
   static let failure = Failure(
     type: "PaymentDeclined", message: "no \"money\"\n", details: Payload(#"{"code":51}"#), stack: "a\nb\tc",
-    isNonRetryable: true,
+    isNonRetryable: true, retryAfterMS: 1_500,
     cause: Failure(type: "IOError", message: "ünïcödé 🚀", cause: Failure(type: "", message: "")))
   static let payload = Payload(#"{"a":[1,-2.5e3,{"b":null}],"text":"ä\u00e4\\"}"#)
+
+  /// With nothing that has its default.
+  static let fullOptions = {
+    var options = ActivityOptions()
+    options.retry = fullRetry
+    options.scheduleToStartMS = 1
+    options.startToCloseMS = 2
+    options.scheduleToCloseMS = 1 << 40
+    options.heartbeatMS = 4
+    options.tag = "gpu"
+    options.session = "s \"1\""
+    options.priority = -1_000
+    return options
+  }()
+
+  static let fullRetry = {
+    var retry = RetryPolicy()
+    retry.maxAttempts = 0
+    retry.backoff = .linear
+    retry.initialIntervalMS = 1
+    retry.coefficientPercent = 100_000
+    retry.maxIntervalMS = 1 << 40
+    retry.jitterPercent = 100
+    retry.nonRetryableTypes = ["CardStolen", "ünïcödé"]
+    return retry
+  }()
+
+  /// The defaults, one default policy, each back-off, and everything.
+  static let options: [ActivityOptions] =
+    [ActivityOptions(), fullOptions]
+    + ([RetryPolicy()]
+    + RetryPolicy.Backoff.allCases.map { backoff in
+      var retry = RetryPolicy()
+      retry.backoff = backoff
+      return retry
+    }).map { retry in
+      var options = ActivityOptions()
+      options.retry = retry
+      return options
+    }
+
+  static let outcomes: [Outcome] = [.completed(payload), .completed(.null), .failed(failure)]
+  static let changes: [KVChange] = [
+    .set(key: "total", value: payload), .set(key: "", value: .null), .clear(key: "total"), .clearAll,
+  ]
+  static let sent: [SentMessage] = [
+    SentMessage(to: "order-9", content: .raised(channel: .event, name: "go", data: payload)),
+    SentMessage(to: "order-9", content: .raised(channel: .event, name: "go", data: .null), isKept: true),
+    SentMessage(to: "order-9", content: .raised(channel: .queue, name: "q", data: payload)),
+    SentMessage(to: "order-9", content: .raised(channel: .queue, name: "q", data: .null), isKept: true),
+    SentMessage(to: "order-9", content: .cancel(reason: "enough")),
+  ]
+
+  /// Calls have events and messages of their own.
+  static let channels: [Channel] = [.event, .queue, .topic]
 
   static let eventKinds: [EventKind] =
     [
@@ -19,95 +74,74 @@ enum Samples {
       .timerFired(action: 3),
       .subOrchestrationCompleted(action: 3, result: payload),
       .subOrchestrationFailed(action: 3, failure: failure),
-      .cancellationRequested(reason: "enough"),
-      .activityScheduled(origin, name: "charge", input: payload),
+      .requestCompleted(action: 3, result: .null),
+      .requestFailed(action: 3, failure: failure),
+      .callReceived(call: "c-1", name: "approve", input: payload),
+      .cancellationRequested(reason: "enough", deadline: nil),
+      .cancellationRequested(reason: "enough", deadline: 1_760_000_005_000),
       .timerCreated(origin, fireAt: 1_760_000_000_000),
-      .subOrchestrationScheduled(origin, name: "kid", version: nil, instance: "order-7.1.3", input: payload),
-      .subOrchestrationScheduled(origin, name: "kid", version: "2.0.0", instance: "k", input: .null),
       .detachedOrchestrationScheduled(origin, name: "kid", version: nil, instance: "k", input: payload),
       .detachedOrchestrationScheduled(origin, name: "kid", version: "2.0.0", instance: "k", input: .null),
       .cancelIgnored(origin, target: 2),
       .customStatusUpdated(origin, status: payload),
       .customStatusUpdated(origin, status: nil),
+      .kvReadRequested(origin, instance: "order-9", key: "total"),
+      .topicSubscribed(origin, topic: "prices"),
+      .topicUnsubscribed(origin, topic: "prices"),
+      .published(origin, topic: "prices", data: payload),
+      .patchRecorded(origin, patch: "charge-in-cents"),
       .orchestrationCompleted(output: payload),
       .orchestrationFailed(failure: failure),
       .orchestrationCancelled(reason: "enough", output: payload),
       .orchestrationCancelled(reason: "", output: nil),
       .orchestrationContinuedAsNew(version: "2.0.0", input: payload),
       .orchestrationContinuedAsNew(version: nil, input: .null),
+      .orchestrationTerminated(reason: "operator"),
     ]
-    + Channel.allCases.flatMap { channel -> [EventKind] in
-      [
-        .messageReceived(channel: channel, name: "go", data: payload),
-        .subscribed(origin, channel: channel, name: "go"),
-      ]
+    + channels.map { .messageReceived(channel: $0, name: "go", data: payload) }
+    + Channel.allCases.map { .subscribed(origin, channel: $0, name: "go") }
+    + options.map { .activityScheduled(origin, name: "charge", input: payload, options: $0) }
+    + changes.map { .kvChanged(origin, $0) }
+    + sent.map { .messageSendRequested(origin, $0) }
+    + outcomes.map { .callAnswered(origin, call: "c-1", outcome: $0) }
+    + ParentClosePolicy.allCases.map { policy in
+      .subOrchestrationScheduled(
+        origin, name: "kid", version: policy == .cancel ? nil : "2.0.0", instance: "k", input: payload,
+        closePolicy: policy)
     }
     + WorkKind.allCases.flatMap { work -> [EventKind] in
       [.workCancelled(origin, target: 2, work: work), .workCancelled(nil, target: 2, work: work)]
     }
 
   static let events = eventKinds.enumerated().map { index, kind in
-    Event(id: Int64(index + 1), at: 1_760_000_000_000 + Int64(index), kind: kind)
+    Event(
+      id: Int64(index + 1), at: 1_760_000_000_000 + Int64(index), kind: kind, isLate: index.isMultiple(of: 7))
   }
 
-  static let actions: [Action] = [
-    .scheduleActivity(name: "charge", input: payload),
-    .createTimer(fireAt: 1_760_000_000_000),
-    .subscribe(channel: .event, name: "go"),
-    .subscribe(channel: .queue, name: "q"),
-    .scheduleSubOrchestration(name: "kid", version: nil, instance: nil, input: payload),
-    .scheduleSubOrchestration(name: "kid", version: "1.0.0", instance: "k", input: .null),
-    .startDetached(name: "kid", version: nil, instance: nil, input: payload),
-    .startDetached(name: "kid", version: "1.0.0", instance: "k", input: .null),
-    .cancel(target: 1),
-    .setCustomStatus(payload),
-    .setCustomStatus(nil),
-  ].enumerated().map { Action(id: Int64($0 + 1), after: 1, kind: $1) }
-
-  static let messages: [MessageKind] = [
-    .raised(channel: .event, name: "go", data: payload),
-    .raised(channel: .queue, name: "q", data: .null),
-    .cancel(reason: "enough"),
-    .subOrchestrationEnded(execution: 2, action: 4, outcome: .completed(payload)),
-    .subOrchestrationEnded(execution: 2, action: 4, outcome: .failed(failure)),
-    .activityEnded(execution: 2, action: 4, outcome: .completed(payload)),
-    .activityEnded(execution: 2, action: 4, outcome: .failed(failure)),
-  ]
-
-  static let starts: [InstanceStart] = [
-    InstanceStart(instance: "i", orchestration: "order", input: payload),
-    InstanceStart(instance: "i", orchestration: "order", version: "1.0.0", input: .null, parent: parent),
-  ]
-
-  static let ends: [TurnEndKind] = [
-    .completed(output: payload), .failed(failure), .cancelled, .continuedAsNew(version: nil, input: payload),
-    .continuedAsNew(version: "2.0.0", input: .null),
-  ]
-
-  static let answers: [TurnAnswer] =
+  static let actionKinds: [ActionKind] =
     [
-      .miss, .ran(TurnResult()),
-      .ran(
-        TurnResult(
-          actions: actions, logs: LogLevel.allCases.map { LogLine(level: $0, message: "said \($0)") },
-          retained: true)),
-    ] + ends.map { .ran(TurnResult(actions: [actions[0]], end: TurnEnd(after: 5, kind: $0))) }
-
-  static let request = TurnRequest(
-    turn: 9, instance: "order \"7\"", execution: 2, orchestration: "order", version: "1.0.0", from: 0,
-    replayed: 3, events: events)
-
-  static let task = ActivityTask(
-    key: ActivityKey(instance: "order-7", execution: 2, action: 3), orchestration: "order", name: "charge",
-    input: payload, attempt: 2, visibleAt: 0, claim: nil)
-
-  static let descriptions: [InstanceDescription] = InstanceStatus.allCases.filter { $0 != .continuedAsNew }
-    .map { status in
-      let isFull = status.isTerminal
-      return InstanceDescription(
-        instance: "i-\(status)", orchestration: "order", version: isFull ? "1.0.0" : nil, status: status,
-        execution: 2, revision: 0, parent: isFull ? parent : nil, customStatus: isFull ? payload : nil,
-        customStatusVersion: 3, output: isFull ? payload : nil, failure: isFull ? failure : nil, createdAt: 1,
-        updatedAt: 2, endedAt: isFull ? 3 : nil, eventCount: 4)
+      .createTimer(fireAt: 1_760_000_000_000),
+      .startDetached(name: "kid", version: nil, instance: nil, input: payload),
+      .startDetached(name: "kid", version: "1.0.0", instance: "k", input: .null),
+      .cancel(target: 1),
+      .setCustomStatus(payload),
+      .setCustomStatus(nil),
+      .readKV(instance: "order-9", key: "total"),
+      .subscribeTopic("prices"),
+      .unsubscribeTopic("prices"),
+      .publish(topic: "prices", data: payload),
+      .recordPatch("charge-in-cents"),
+    ]
+    + options.map { .scheduleActivity(name: "charge", input: payload, options: $0) }
+    + Channel.allCases.map { .subscribe(channel: $0, name: "go") }
+    + ParentClosePolicy.allCases.map { policy in
+      .scheduleSubOrchestration(
+        name: "kid", version: policy == .cancel ? nil : "2.0.0", instance: policy == .cancel ? nil : "k",
+        input: payload, closePolicy: policy)
     }
+    + changes.map { .changeKV($0) }
+    + sent.map { .send($0) }
+    + outcomes.map { .answerCall(call: "c-1", outcome: $0) }
+
+  static let actions = actionKinds.enumerated().map { Action(id: Int64($0 + 1), after: 1, kind: $1) }
 }

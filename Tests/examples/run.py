@@ -2,7 +2,8 @@
 
     Tests/examples/run.py FOLDER-OF-SWIFT-PROGRAMS
 
-examples/hello/hello.c is built and run by Tests/C/run, the Python order by the suite `demo`.
+All of examples/scenarios are among them, in Swift and in Python. examples/hello/hello.c is built and run by
+Tests/C/run, the Python order by the suite `demo`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SCENARIOS = ROOT / "examples" / "scenarios"
+SCENARIOS_AT_ONCE = 3
+Test = Callable[[Path], None]
 ORDER_ENDS = {
     1: "shipped: parcel 1", 2: "refused: unicorn", 3: "failed with TooHeavy", 4: "given up",
     5: "failed with Rejected", 6: "shipped: parcel 6",
@@ -27,7 +32,7 @@ ORDER_ENDS = {
 
 def said(command: list[str], environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"status {done.returncode}: {done.stderr[-500:]}"
+    assert done.returncode == 0, f"status {done.returncode}: {(done.stdout + done.stderr)[-500:]}"
     return done.stdout
 
 
@@ -74,19 +79,41 @@ def order_swift(programs: Path) -> None:
         assert end in lines[0], f"order {number} should have {end}: {lines[0]}"
 
 
+def scenario(language: str, name: str) -> Test:
+    def play(programs: Path) -> None:
+        python = [sys.executable, str(SCENARIOS / name / f"{name}.py")]
+        swift = [str(programs / "scenarios"), name]
+        lines = said(swift if language == "swift" else python).splitlines()
+        assert lines and lines[-1] == f"ok {name}", lines[-3:]
+
+    play.__name__ = f"scenario_{language} {name}"
+    return play
+
+
+def scenarios() -> list[Test]:
+    """Two in each folder of examples/scenarios. A folder without one is a test that fails."""
+    folders = sorted(path for path in SCENARIOS.iterdir() if path.is_dir() and path.name != "__pycache__")
+    return [scenario(language, folder.name) for language in ("python", "swift") for folder in folders]
+
+
+def passes(test: Test, programs: Path) -> bool:
+    try:
+        test(programs)
+        print(f"ok {test.__name__}", flush=True)
+        return True
+    except (AssertionError, OSError, subprocess.SubprocessError) as why:
+        print(f"FAIL {test.__name__}: {why}", flush=True)
+        return False
+
+
 def main() -> int:
     programs = Path(sys.argv[1])
-    tests: list[Callable[[Path], None]] = [hello_swift, hello_python, wheel_python, order_swift]
-    failed = 0
-    for test in tests:
-        try:
-            test(programs)
-            print(f"ok {test.__name__}", flush=True)
-        except (AssertionError, OSError, subprocess.SubprocessError) as why:
-            failed += 1
-            print(f"FAIL {test.__name__}: {why}", flush=True)
-    print(f"{len(tests) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    passed = [passes(test, programs) for test in (hello_swift, hello_python, wheel_python, order_swift)]
+    # Scenarios mostly wait, and share nothing.
+    with ThreadPoolExecutor(SCENARIOS_AT_ONCE) as pool:
+        passed += pool.map(lambda test: passes(test, programs), scenarios())
+    print(f"{passed.count(True)} passed, {passed.count(False)} failed")
+    return 0 if all(passed) else 1
 
 
 if __name__ == "__main__":

@@ -10,10 +10,13 @@ enum CallLanes {
   static func perform<Result: Sendable>(
     _ call: @escaping @Sendable () throws -> Result
   ) async throws -> Result {
-    let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
-    let lane = lanes[abs(turn % lanes.count)]
-    return try await withUnsafeThrowingContinuation { continuation in
-      lane.async { continuation.resume(with: Swift.Result { try call() }) }
+    try await withUnsafeThrowingContinuation { continuation in
+      run { continuation.resume(with: Swift.Result { try call() }) }
     }
+  }
+
+  static func run(_ call: @escaping @Sendable () -> Void) {
+    let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
+    lanes[abs(turn % lanes.count)].async(execute: call)
   }
 }

@@ -6,12 +6,20 @@ import PerdureWire
 struct EngineClient: Sendable {
   let handle: EngineHandle
 
-  func start(_ request: StartRequest) throws -> InstanceID {
+  func start(_ request: StartRequest) throws -> ClientWire.Started {
     try ask(dx_client_start, ClientWire.encode(request)) { try ClientWire.decodeStarted($0) }
   }
 
-  func start(_ requests: [StartRequest]) throws -> [Result<InstanceID, ClientWire.Refusal>] {
+  func start(_ requests: [StartRequest]) throws -> [Result<ClientWire.Started, ClientWire.Refusal>] {
     try ask(dx_client_start_many, ClientWire.encode(requests)) { try ClientWire.decodeStartedList($0) }
+  }
+
+  func send(_ request: SendRequest) throws -> Bool {
+    try ask(dx_client_send, ClientWire.encode(request)) { try ClientWire.decodeSent($0) }
+  }
+
+  func control(_ request: ControlRequest) throws -> PerdureModel.InstanceStatus {
+    try ask(dx_client_control, ClientWire.encode(request)) { try ClientWire.decodeControlled($0) }
   }
 
   func describe(_ instance: InstanceID) throws -> ClientWire.Described {
@@ -30,24 +38,34 @@ struct EngineClient: Sendable {
     try ask(dx_client_delete, ClientWire.encode(query)) { try ClientWire.decodeDeleted($0) }
   }
 
-  func send(_ channel: Channel, _ name: String, _ data: Payload, to instance: InstanceID) throws {
-    try Text.with(instance) { instance in
-      try Text.with(name) { name in
-        try Text.with(data.bytes) { data in
-          let error =
-            switch channel {
-            case .event: dx_client_raise_event(handle.pointer, instance, name, data)
-            case .queue: dx_client_enqueue(handle.pointer, instance, name, data)
-            }
-          try DXError.check(error)
-        }
-      }
+  func kv(_ query: KVQuery) throws -> [KVEntry] {
+    try ask(dx_client_kv, ClientWire.encode(query)) { try ClientWire.decodeKVPage($0) }
+  }
+
+  func publish(_ topic: String, _ data: Payload) throws -> Int64 {
+    try Text.with(data.bytes) { data in
+      try ask(
+        { dx_client_publish($0, $1, data, $2) }, Array(topic.utf8)
+      ) { try ClientWire.decodePublished($0) }
     }
   }
 
-  func cancel(_ instance: InstanceID, reason: String) throws {
-    try Text.with(instance) { instance in
-      try Text.with(reason) { try DXError.check(dx_client_cancel(handle.pointer, instance, $0)) }
+  func complete(_ token: String, _ outcome: Outcome) throws {
+    switch outcome {
+    case .completed(let result): try tell(dx_client_complete_activity, token, result.bytes)
+    case .failed(let failure): try tell(dx_client_fail_activity, token, FailureWire.encode(failure))
+    }
+  }
+
+  func heartbeat(_ token: String, _ details: Payload) throws {
+    try tell(dx_client_heartbeat_activity, token, details.bytes)
+  }
+
+  private func tell(
+    _ call: (OpaquePointer?, dx_text, dx_text) -> OpaquePointer?, _ token: String, _ json: [UInt8]
+  ) throws {
+    try Text.with(token) { token in
+      try Text.with(json) { try DXError.check(call(handle.pointer, token, $0)) }
     }
   }
 

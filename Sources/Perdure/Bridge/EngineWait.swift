@@ -3,40 +3,92 @@ import PerdureModel
 import PerdureWire
 import Synchronization
 
-/// One wait for the end of an instance: answered by the engine, or given up by the task that waits.
+/// One answer that takes its time: given by the engine, or given up by the task that waits.
 final class EngineWait: Sendable {
-  typealias Answer = Result<ClientWire.Described, any Error>
+  typealias Answer = Result<[UInt8], any Error>
 
   private enum State {
     case new
-    case waiting(CheckedContinuation<ClientWire.Described, any Error>)
+    case waiting(CheckedContinuation<[UInt8], any Error>)
     case answered(Answer)
   }
 
   private let state = Mutex(State.new)
 
+  /// Waits for the end of an instance.
+  ///
   /// - Parameter timeout: milliseconds; negative for no limit.
   static func end(
     of instance: InstanceID, client: EngineHandle, timeout: Int64
   ) async throws -> ClientWire.Described {
+    let answer = try await answer { done, wait in
+      Text.with(instance) { dx_client_wait(client.pointer, $0, timeout, done, wait.pointer) }
+    }
+    return try read(answer) { try ClientWire.decodeDescription($0) }
+  }
+
+  /// Waits for a custom status with a higher version, or the end.
+  static func status(
+    of instance: InstanceID, after version: Int64, client: EngineHandle, timeout: Int64
+  ) async throws -> ClientWire.Described {
+    let answer = try await answer { done, wait in
+      Text.with(instance) {
+        dx_client_wait_status(client.pointer, $0, version, timeout, done, wait.pointer)
+      }
+    }
+    return try read(answer) { try ClientWire.decodeDescription($0) }
+  }
+
+  static func call(
+    _ request: CallRequest, client: EngineHandle, timeout: Int64
+  ) async throws -> PerdureModel.CallAnswer {
+    let request = ClientWire.encode(request)
+    let answer = try await answer(onLane: true) { done, wait in
+      Text.with(request) { dx_client_call(client.pointer, $0, timeout, done, wait.pointer) }
+    }
+    return try read(answer) { try ClientWire.decodeCallAnswer($0) }
+  }
+
+  static func query(
+    _ request: InstanceQuery, client: EngineHandle, timeout: Int64
+  ) async throws -> Outcome {
+    let request = ClientWire.encode(request)
+    let answer = try await answer(onLane: true) { done, wait in
+      Text.with(request) { dx_client_query(client.pointer, $0, timeout, done, wait.pointer) }
+    }
+    return try read(answer) { try ClientWire.decodeQueryAnswer($0) }
+  }
+
+  /// The reference that the engine carries to `done`.
+  struct UserData: @unchecked Sendable {
+    let pointer: UnsafeMutableRawPointer
+  }
+
+  /// - onLane: the call itself waits for the store, and is kept off the pool of all tasks.
+  private static func answer(
+    onLane: Bool = false, _ call: @escaping @Sendable (dx_wait_fn, UserData) -> OpaquePointer?
+  ) async throws -> [UInt8] {
     let wait = EngineWait()
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         if let answer = wait.begin(continuation) {
           continuation.resume(with: answer)
-          return
-        }
-        let retained = Unmanaged.passRetained(wait)
-        let error = Text.with(instance) {
-          dx_client_wait(client.pointer, $0, timeout, EngineWait.done, retained.toOpaque())
-        }
-        if let error {
-          retained.release()
-          wait.answer(.failure(DXError(taking: error)))
+        } else if onLane {
+          CallLanes.run { wait.make(call) }
+        } else {
+          wait.make(call)
         }
       }
     } onCancel: {
       wait.answer(.failure(CancellationError()))
+    }
+  }
+
+  private func make(_ call: (dx_wait_fn, UserData) -> OpaquePointer?) {
+    let retained = Unmanaged.passRetained(self)
+    if let error = call(Self.done, UserData(pointer: retained.toOpaque())) {
+      retained.release()
+      answer(.failure(DXError(taking: error)))
     }
   }
 
@@ -46,17 +98,18 @@ final class EngineWait: Sendable {
     if let error {
       waiting.answer(.failure(DXError(taking: error)))
     } else {
-      waiting.answer(
-        Answer {
-          do { return try ClientWire.decodeDescription(result.bytes) } catch {
-            throw DXError.unreadable("A description", error)
-          }
-        })
+      waiting.answer(.success(Array(result.bytes)))
     }
   }
 
+  private static func read<Value>(
+    _ answer: [UInt8], _ body: (UnsafeRawBufferPointer) throws -> Value
+  ) throws -> Value {
+    do { return try answer.withUnsafeBytes(body) } catch { throw DXError.unreadable("An answer", error) }
+  }
+
   /// Returns the answer if it is there already: the task was cancelled before it waited.
-  private func begin(_ continuation: CheckedContinuation<ClientWire.Described, any Error>) -> Answer? {
+  private func begin(_ continuation: CheckedContinuation<[UInt8], any Error>) -> Answer? {
     state.withLock { state in
       if case .answered(let answer) = state { return answer }
       state = .waiting(continuation)
@@ -65,7 +118,7 @@ final class EngineWait: Sendable {
   }
 
   private func answer(_ answer: Answer) {
-    let continuation = state.withLock { state -> CheckedContinuation<ClientWire.Described, any Error>? in
+    let continuation = state.withLock { state -> CheckedContinuation<[UInt8], any Error>? in
       defer {
         if case .answered = state {} else { state = .answered(answer) }
       }

@@ -30,13 +30,14 @@ final class LiveCache: Sendable {
     state.withLock { $0.entries.removeValue(forKey: ExactText(instance))?.live }
   }
 
-  /// Puts a coroutine in. Returns what has to be evicted for it: an older one of the same instance (another
-  /// runtime of this process may have run it), the least recently used one, or itself when nothing is kept at
-  /// all.
+  /// Puts a coroutine in. Returns what has to be evicted for it: one of an earlier turn of the same instance,
+  /// the least recently used one, or itself: when nothing is kept at all, and when the turn that it comes
+  /// from was given up by the engine and a later one has ended before it.
   func put(_ live: LiveOrchestration) -> [LiveOrchestration] {
     guard capacity > 0 else { return [live] }
     return state.withLock { state in
       let instance = ExactText(live.instance)
+      if let other = state.entries[instance]?.live, other.turn > live.turn { return [live] }
       var dropped: [LiveOrchestration] = []
       state.stamp &+= 1
       let entry = Entry(live: live, stamp: state.stamp)

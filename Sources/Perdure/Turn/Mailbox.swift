@@ -1,7 +1,6 @@
 import PerdureModel
 
-/// Matches events and queue messages with the waits for them: by name, first come first served, early or
-/// late.
+/// Matches messages of all channels with the waits for them: by name, first come first served, early or late.
 struct Mailbox {
   private struct Key: Hashable {
     var channel: Channel
@@ -11,25 +10,25 @@ struct Mailbox {
   /// At most one of the two is non-empty.
   private struct Line {
     var waiting = FIFO<ActionID>()
-    var kept = FIFO<Payload>()
+    var kept = FIFO<Received>()
     var isEmpty: Bool { waiting.isEmpty && kept.isEmpty }
   }
 
   private var lines: [Key: Line] = [:]
 
   /// A message came in: the wait that takes it, or nil when it is kept for a later one.
-  mutating func receive(_ data: Payload, on channel: Channel, name: String) -> ActionID? {
+  mutating func receive(_ message: Received, on channel: Channel, name: String) -> ActionID? {
     update(channel, name) { line in
       if let action = line.waiting.popFirst() { return action }
-      line.kept.append(data)
+      line.kept.append(message)
       return nil
     }
   }
 
   /// A wait began: the kept message that it takes at once, or nil when it has to wait.
-  mutating func wait(_ action: ActionID, on channel: Channel, name: String) -> Payload? {
+  mutating func wait(_ action: ActionID, on channel: Channel, name: String) -> Received? {
     update(channel, name) { line in
-      if let data = line.kept.popFirst() { return data }
+      if let message = line.kept.popFirst() { return message }
       line.waiting.append(action)
       return nil
     }

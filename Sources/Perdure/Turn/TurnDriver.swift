@@ -3,9 +3,15 @@ import PerdureModel
 /// Runs turns: docs/wire-format.md, "How to run a turn". Called by several threads at once.
 final class TurnDriver: Sendable {
   private let cache: LiveCache
+  private let limits: TurnLimits
 
-  /// - Parameter cachedInstances: coroutines kept between turns; 0 keeps none, so that every turn replays.
-  init(cachedInstances: Int) { cache = LiveCache(capacity: cachedInstances) }
+  /// - Parameters:
+  ///   - cachedInstances: coroutines kept between turns; 0 keeps none, so that every turn replays.
+  ///   - limits: those of the store.
+  init(cachedInstances: Int, limits: LimitSettings = LimitSettings()) {
+    cache = LiveCache(capacity: cachedInstances)
+    self.limits = TurnLimits(settings: limits)
+  }
 
   deinit { evictAll() }
 
@@ -13,34 +19,30 @@ final class TurnDriver: Sendable {
   var retained: Int { cache.count }
 
   func run(_ request: TurnRequest, body: @escaping OrchestrationBody) -> TurnAnswer {
+    if let query = request.query { return .query(ask(query, request, body: body)) }
     let kept = cache.take(request.instance)
     let live: LiveOrchestration
     if request.from == 0 {
       kept?.evict()
-      live = LiveOrchestration(request, body: body)
+      live = LiveOrchestration(request, limits: limits, body: body)
     } else if let kept, kept.execution == request.execution, kept.lastEvent == request.from {
       live = kept
+      live.turn = request.turn
     } else {
       kept?.evict()
       return .miss
     }
 
-    for event in request.events where event.id > live.lastEvent {
-      live.deliver(event, isReplaying: event.id <= request.replayed)
-      if let violation = live.violation {
-        return .ran(fail(live, violation))
-      }
-      if live.end != nil { break }
+    if let violation = deliver(request, to: live, replayed: request.replayed) {
+      let failure = PerdureModel.Failure(type: FailureType.nondeterminism, message: violation)
+      return drop(live, end: TurnEnd(after: live.lastEvent, kind: .failed(failure)))
     }
-    let (actions, logs) = live.takeOutput()
-    if let end = live.end {
-      return .ran(TurnResult(actions: actions, logs: logs, end: end, retained: false))
-    }
+    if let end = live.end { return drop(live, end: end) }
+    let output = live.takeOutput()
     let dropped = cache.put(live)
     // Eviction runs user code, so it stays outside the lock of the cache.
     for other in dropped { other.evict() }
-    return .ran(
-      TurnResult(actions: actions, logs: logs, end: nil, retained: !dropped.contains { $0 === live }))
+    return .ran(TurnResult(output, end: nil, retained: !dropped.contains { $0 === live }))
   }
 
   /// Drops every coroutine. Turns that come later are answered with a miss.
@@ -48,11 +50,39 @@ final class TurnDriver: Sendable {
     for live in cache.takeAll() { live.evict() }
   }
 
-  private func fail(_ live: LiveOrchestration, _ violation: String) -> TurnResult {
-    let (actions, logs) = live.takeOutput()
+  /// Asks a copy of the code that is made for the question; the live one knows nothing of it.
+  private func ask(
+    _ query: QueryRequest, _ request: TurnRequest, body: @escaping OrchestrationBody
+  ) -> Outcome {
+    let live = LiveOrchestration(request, limits: limits, body: body)
+    defer { live.evict() }
+    if let violation = deliver(request, to: live, replayed: .max) {
+      return .failed(PerdureModel.Failure(type: FailureType.nondeterminism, message: violation))
+    }
+    return live.ask(query)
+  }
+
+  /// Returns what code did that no history can repeat, if it did.
+  private func deliver(_ request: TurnRequest, to live: LiveOrchestration, replayed: EventID) -> String? {
+    for event in request.events where event.id > live.lastEvent {
+      live.deliver(event, isReplaying: event.id <= replayed)
+      if let violation = live.violation { return violation }
+      if live.end != nil { break }
+    }
+    return nil
+  }
+
+  /// The code has ended; tasks beside it (handlers of calls) end with it.
+  private func drop(_ live: LiveOrchestration, end: TurnEnd) -> TurnAnswer {
+    let output = live.takeOutput()
     live.evict()
-    let failure = PerdureModel.Failure(type: FailureType.nondeterminism, message: violation)
-    let end = TurnEnd(after: live.lastEvent, kind: .failed(failure))
-    return TurnResult(actions: actions, logs: logs, end: end, retained: false)
+    return .ran(TurnResult(output, end: end, retained: false))
+  }
+}
+
+extension TurnResult {
+  fileprivate init(_ output: LiveOrchestration.Output, end: TurnEnd?, retained: Bool) {
+    self.init(actions: output.actions, logs: output.logs, end: end, retained: retained)
+    metrics = output.metrics
   }
 }

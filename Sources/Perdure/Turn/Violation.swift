@@ -32,8 +32,3 @@ enum Violation {
 struct CoroutineDropped: Error, CustomStringConvertible {
   var description: String { "this copy of the orchestration is being dropped from memory" }
 }
-
-/// Marks tasks whose durable calls no cancellation reaches.
-enum CancellationShield {
-  @TaskLocal static var isActive = false
-}

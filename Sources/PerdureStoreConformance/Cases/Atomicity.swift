@@ -76,11 +76,11 @@ extension StoreConformance {
       try expect(claims.count, 2, "claims")
       var commit = try trial.draft("a")
       commit.finished = [
-        FinishedActivity(action: 1, claim: ActivityClaim(node: node, token: 1)),
-        FinishedActivity(action: 2, claim: ActivityClaim(node: node, token: 2)),
+        FinishedActivity(action: 1, claim: ActivityClaim(node: node, token: .sample(1))),
+        FinishedActivity(action: 2, claim: ActivityClaim(node: node, token: .sample(2))),
       ]
       try trial.refuse(.turn(commit), .conflict, "the turn")
-      commit.finished[1].claim.token = 1
+      commit.finished[1].claim.token = .sample(1)
       try trial.land(commit)
     },
     ConformanceCase("atomicity: a turn whose events leave a gap is refused and changes nothing") { trial in

@@ -158,9 +158,11 @@ extension StoreConformance {
       try trial.run("p")
       try trial.turn("p") {
         $0.starts = [.child("c", of: "p")]
-        $0.messages = [OutgoingMessage(to: "c", kind: .cancel(reason: "at once"))]
+        $0.messages = [OutgoingMessage(to: "c", kind: .cancel(reason: "at once", graceMS: nil))]
       }
-      try expect(try trial.inbox("c").map(\.kind), [.cancel(reason: "at once")], "the inbox of the child")
+      try expect(
+        try trial.inbox("c").map(\.kind), [.cancel(reason: "at once", graceMS: nil)], "the inbox of the child"
+      )
     },
   ]
 }

@@ -6,7 +6,7 @@ extension StoreConformance {
     ConformanceCase("history: events come back as they were written, of every kind") { trial in
       try trial.start("a")
       let events = everyKind.enumerated().map { index, kind in
-        Event(id: EventID(index) + 1, at: 5_000 + EventID(index), kind: kind)
+        Event(id: EventID(index) + 1, at: 5_000 + EventID(index), kind: kind, isLate: index % 3 == 1)
       }
       try trial.turn("a", events: 0) { $0.events = events }
       try expect(try trial.snapshot("a").history, events, "load")
@@ -81,23 +81,49 @@ extension StoreConformance {
     .activityCompleted(action: 1, result: Payload("\"r\"")), .activityFailed(action: 1, failure: .sample),
     .timerFired(action: 2), .messageReceived(channel: .event, name: "e", data: Payload("{}")),
     .messageReceived(channel: .queue, name: "q", data: Payload("0")),
+    .messageReceived(channel: .topic, name: "t", data: Payload("\"news\"")),
+    .callReceived(call: "c-1", name: "total", input: Payload("5")),
+    .requestCompleted(action: 3, result: Payload("{\"value\":1}")),
+    .requestFailed(action: 3, failure: .sample),
     .subOrchestrationCompleted(action: 3, result: .null),
-    .subOrchestrationFailed(action: 3, failure: .sample), .cancellationRequested(reason: "why \"not\""),
-    .activityScheduled(origin, name: "pay", input: Payload("1")), .timerCreated(origin, fireAt: 99_000),
+    .subOrchestrationFailed(action: 3, failure: .sample),
+    .cancellationRequested(reason: "why \"not\"", deadline: nil),
+    .cancellationRequested(reason: "", deadline: 77_000),
+    .activityScheduled(origin, name: "pay", input: Payload("1"), options: ActivityOptions()),
+    .activityScheduled(origin, name: "pay", input: Payload("1"), options: .sample),
+    .timerCreated(origin, fireAt: 99_000),
     .subscribed(origin, channel: .event, name: "e"), .subscribed(origin, channel: .queue, name: "q"),
     .subOrchestrationScheduled(
-      origin, name: "ship", version: "2.0.0", instance: "a::4", input: Payload("2")),
-    .subOrchestrationScheduled(origin, name: "ship", version: nil, instance: "a::5", input: Payload("2")),
+      origin, name: "ship", version: "2.0.0", instance: "a::4", input: Payload("2"),
+      closePolicy: .cancel),
+    .subOrchestrationScheduled(
+      origin, name: "ship", version: nil, instance: "a::5", input: Payload("2"),
+      closePolicy: .abandon),
     .detachedOrchestrationScheduled(
       origin, name: "audit", version: nil, instance: "log", input: Payload("3")),
     .workCancelled(origin, target: 1, work: .activity), .workCancelled(nil, target: 2, work: .timer),
     .workCancelled(origin, target: 3, work: .eventWait), .workCancelled(nil, target: 4, work: .queueWait),
     .workCancelled(nil, target: 5, work: .subOrchestration), .cancelIgnored(origin, target: 6),
+    .workCancelled(nil, target: 6, work: .topicWait), .workCancelled(origin, target: 7, work: .callWait),
+    .workCancelled(origin, target: 8, work: .request), .subscribed(origin, channel: .topic, name: "t"),
+    .subscribed(origin, channel: .call, name: "total"),
+    .kvChanged(origin, .set(key: "k", value: Payload("1.0"))), .kvChanged(origin, .clear(key: "k")),
+    .kvChanged(origin, .clearAll), .kvReadRequested(origin, instance: "b", key: "k"),
+    .messageSendRequested(
+      origin, SentMessage(to: "b", content: .raised(channel: .event, name: "e", data: .null), isKept: true)),
+    .messageSendRequested(
+      origin, SentMessage(to: "b", content: .raised(channel: .queue, name: "q", data: Payload("1")))),
+    .messageSendRequested(origin, SentMessage(to: "b", content: .cancel(reason: "r"))),
+    .topicSubscribed(origin, topic: "t"), .topicUnsubscribed(origin, topic: "t"),
+    .published(origin, topic: "t", data: Payload("1")),
+    .callAnswered(origin, call: "c-1", outcome: .completed(Payload("15"))),
+    .callAnswered(origin, call: "c-2", outcome: .failed(.sample)), .patchRecorded(origin, patch: "p"),
     .customStatusUpdated(origin, status: Payload("\"s\"")), .customStatusUpdated(origin, status: nil),
     .orchestrationCompleted(output: Payload("1.50")), .orchestrationFailed(failure: .sample),
     .orchestrationCancelled(reason: "r", output: nil),
     .orchestrationCancelled(reason: "r", output: Payload("1")),
     .orchestrationContinuedAsNew(version: "2.0.0", input: Payload("1")),
     .orchestrationContinuedAsNew(version: nil, input: Payload("1")),
+    .orchestrationTerminated(reason: "r"),
   ]
 }

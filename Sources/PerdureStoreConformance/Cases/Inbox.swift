@@ -67,30 +67,31 @@ extension StoreConformance {
       try trial.run("a")
       let kinds: [MessageKind] = [
         .raised(channel: .event, name: "paid", data: Payload("{\"a\": [1, 2]}")),
-        .raised(channel: .queue, name: "paid", data: .null), .cancel(reason: "no longer wanted"),
+        .raised(channel: .queue, name: "paid", data: .null),
+        .cancel(reason: "no longer wanted", graceMS: nil),
+        .cancel(reason: "", graceMS: 5_000), .raised(channel: .topic, name: "news", data: Payload("[]")),
+        .call(id: "c-1", name: "total", input: Payload("{\"x\": 1}")),
         .subOrchestrationEnded(execution: 3, action: 7, outcome: .completed(Payload("\"ok\""))),
         .subOrchestrationEnded(execution: 1, action: 2, outcome: .failed(.sample)),
         .activityEnded(execution: 2, action: 9, outcome: .completed(Payload("0.1"))),
         .activityEnded(execution: 2, action: 10, outcome: .failed(.sample)),
+        .requestEnded(execution: 2, action: 11, outcome: .completed(Payload("{\"value\":1.0}"))),
+        .requestEnded(execution: 2, action: 12, outcome: .failed(.sample)),
       ]
       for kind in kinds { try trial.land(.post(OutgoingMessage(to: "a", kind: kind), now: 1)) }
       try expect(try trial.inbox("a").map(\.kind), kinds, "the inbox")
     },
     ConformanceCase("inbox: a full inbox refuses, and takes messages again when one was consumed") { trial in
-      try trial.run("a")
-      let message = StoreEntry.post(OutgoingMessage(to: "a", kind: .cancel(reason: "")), now: 1)
-      var missing = Limits.inboxMessages
-      while missing > 0 {
-        let count = min(missing, Limits.entriesPerCommit)
-        let outcomes = try trial.store.commit(Array(repeating: message, count: count))
-        try expect(outcomes.allSatisfy(\.isSuccess), "messages up to the limit land")
-        missing -= count
+      try trial.withFullInboxes { trial, limit in
+        try trial.run("a")
+        try trial.fill("a", upTo: limit)
+        let message = StoreEntry.post(OutgoingMessage(to: "a", kind: .named("m")), now: 1)
+        try trial.refuse(message, .inboxFull(limit: limit), "one more")
+        let first = try trial.inbox("a").prefix(1).map(\.sequence)
+        try trial.turn("a") { $0.consumed = first }
+        try trial.land(message)
+        try trial.refuse(message, .inboxFull(limit: limit), "one more again")
       }
-      try trial.refuse(message, .inboxFull(limit: Limits.inboxMessages), "one more")
-      let first = try trial.inbox("a").prefix(1).map(\.sequence)
-      try trial.turn("a") { $0.consumed = first }
-      try trial.land(message)
-      try trial.refuse(message, .inboxFull(limit: Limits.inboxMessages), "one more again")
     },
   ]
 

@@ -66,6 +66,70 @@ extension StoreConformance {
       let listed = try again.store.list(ListQuery()).instances.map(\.instance)
       try expect(listed, ["b", "c"], "the order")
     },
+    ConformanceCase("reopening: key values, calls, subscriptions and kept messages are there after a crash") {
+      trial in
+      try trial.subscribed("a", "news")
+      try trial.change("a", [.set(key: "x", value: Payload("1"))]) {
+        $0.nextExecution = numbered(1, after: 0)
+      }
+      try trial.change("a", [.set(key: "x", value: Payload("2"))])
+      for call in ["c", "d"] { try trial.land(trial.calling("a", call)) }
+      try trial.turn("a") { $0.callAnswers = [CallAnswer(call: "c", outcome: .failed(.sample))] }
+      for name in ["1", "2"] { try trial.land(trial.keeping(name, for: "later")) }
+      let again = try reopened(trial)
+      defer { again.store.close() }
+      try expect(try again.values("a"), ["x=2"], "the values")
+      try expect(try again.base("a"), ["x=1"], "what the execution began with")
+      try expect(
+        try again.store.callState(of: "a", call: "c"), .answered(.failed(.sample)), "an answered call")
+      try expect(try again.store.callState(of: "a", call: "d"), .waiting, "a waiting call")
+      try expect(try again.publish("news").map(\.instance), ["a"], "subscribers")
+      try again.start("later")
+      try expect(try again.waiting("later"), ["1", "2"], "what was kept")
+    },
+    ConformanceCase("reopening: start options, suspension and termination are there after a crash") { trial in
+      try trial.land(
+        trial.starting("a") {
+          $0.startAt = 50_000
+          $0.priority = 3
+          $0.memo = Payload("1")
+          $0.dedupKey = "k"
+        })
+      try trial.run("p")
+      try trial.turn("p") { $0.starts = [.child("c", of: "p") { $0.closePolicy = .terminate }] }
+      try trial.bring("s", to: .suspended)
+      let before = try ["a", "p", "c", "s"].map { try trial.snapshot($0) }
+      let again = try reopened(trial)
+      defer { again.store.close() }
+      try expect(try ["a", "p", "c", "s"].map { try again.snapshot($0) }, before, "the instances")
+      let second = again.starting("b") { $0.dedupKey = "k" }
+      try expect(try again.land(second), .existing("a", .pending), "a start with the same key")
+      try expect(try again.store.nextDue(after: 1_000), 50_000, "the next wake-up")
+      try expect(try again.control("p", .terminate).terminated, ["p", "c"], "terminated")
+      try expect(try again.control("s", .resume).status, .running, "the status after resume")
+    },
+    ConformanceCase("reopening: attempts, deferrals and time limits are there after a crash") { trial in
+      let node = try trial.store.join()
+      try trial.start("a")
+      try trial.turn("a") {
+        $0.scheduled = [
+          .sample("a", 1), .sample("a", 2) { $0.heartbeatMS = 5_000 }, .sample("a", 3) { $0 = .sample },
+        ]
+      }
+      let claims = try trial.claimTasks(node).compactMap(\.claim)
+      guard claims.count == 2 else { throw ConformanceFailure("claims", expected: "2", found: "\(claims)") }
+      try trial.land(
+        .activityRetry(
+          trial.key("a"), claim: claims[0], failure: .sample, retryAt: 4_000, heartbeat: Payload("1")))
+      try trial.land(.deferActivity(trial.key("a", 2), claim: claims[1], heartbeat: nil, now: 3_000))
+      let before = try trial.store.activities(of: "a")
+      let again = try reopened(trial)
+      defer { again.store.close() }
+      try expect(try again.store.activities(of: "a"), before, "activities")
+      try expect(try again.store.nextDue(after: 4_000), 8_000, "the next wake-up")
+      try expect(try again.claimTasks(try again.store.join(), now: 4_000).map(\.attempt), [2], "attempts")
+      try again.land(again.completing(again.key("a", 2), token: claims[1].token, .completed(.null)))
+    },
     ConformanceCase("reopening: timers are still set") { trial in
       try trial.start("a")
       try trial.turn("a") { $0.wakeAt = 77_000 }
@@ -109,6 +173,39 @@ extension StoreConformance {
       try expect(try trial.store.reapNodes(), 0, "the dead")
       try expect(try trial.claim(mine), [], "claimed")
       try trial.refuse(.claimInstance(node: mine, instance: "a"), .owned(node), "the claim by name")
+    },
+    ConformanceCase("second handle: suspends, terminates and answers what the first runs") { trial in
+      let other = try second(trial)
+      defer { other.store.close() }
+      try trial.run("a")
+      let late = try trial.draft("a")
+      try other.control("a", .suspend)
+      try trial.refuse(.turn(late), .conflict, "the turn that was under way")
+      try trial.control("a", .resume)
+      try other.land(other.calling("a", "c"))
+      try trial.turn("a") { $0.callAnswers = [CallAnswer(call: "c", outcome: .completed(.null))] }
+      try expect(try other.store.callState(of: "a", call: "c"), .answered(.completed(.null)), "the call")
+      try other.control("a", .terminate)
+      try expect(try trial.row("a").status, .terminated, "status")
+    },
+    ConformanceCase("second handle: serves, holds sessions and completes by token") { trial in
+      let other = try second(trial)
+      defer { other.store.close() }
+      let mine = try trial.store.join()
+      let service = NodeService(activities: ["pay"], tags: ["gpu"])
+      let theirs = try other.store.join(serving: service)
+      try expect(try trial.store.services(), [NodeService(), service], "services")
+      try trial.start("a")
+      try trial.turn("a") { $0.scheduled = [1, 2].map { .sample("a", $0) { $0.session = "s" } } }
+      let first = try other.claimTasks(theirs, limit: 1).compactMap(\.claim)
+      try expect(try trial.claimTasks(mine), [], "tasks of the session")
+      for claim in first {
+        let claimed = ClaimedActivity(key: trial.key("a"), claim: claim)
+        try expect(try trial.store.lostClaims(of: [claimed]), [], "lost claims")
+        try trial.land(trial.completing(trial.key("a"), token: claim.token, .completed(.null)))
+        try expect(try other.store.lostClaims(of: [claimed]), [claimed], "lost claims after the completion")
+      }
+      try expect(try trial.inbox("a").count, 1, "messages")
     },
     ConformanceCase("second handle: competing turns of both add up") { trial in
       let other = try second(trial)
@@ -155,6 +252,15 @@ extension StoreConformance {
       try expect(try trial.row("a").status, .running, "the status of the broken one")
       try expect(try trial.store.list(ListQuery()).instances.count, 3, "rows")
     },
+    ConformanceCase("corruption: a broken instance can be terminated") { trial in
+      try trial.run("p")
+      try trial.turn("p") { $0.starts = [.child("a", of: "p") { $0.closePolicy = .terminate }] }
+      try trial.turn("a", events: 3)
+      try damage(event: 3, of: "a", trial)
+      try expect(try trial.control("p", .terminate).terminated, ["p", "a"], "terminated")
+      try expect(try trial.row("a").status, .terminated, "status")
+      try expect(try trial.row("a").eventCount, 4, "event count")
+    },
     ConformanceCase("corruption: a broken instance can be quarantined and deleted") { trial in
       try trial.start("a")
       try trial.turn("a", events: 3)
@@ -185,6 +291,10 @@ extension StoreConformance {
         ("nextDue", { _ = try store.nextDue(after: 0) }), ("describe", { _ = try store.describe("a") }),
         ("list", { _ = try store.list(ListQuery()) }),
         ("history", { _ = try store.history(HistoryQuery(instance: "a")) }),
+        ("keyValues", { _ = try store.keyValues(KVQuery(instance: "a")) }),
+        ("callState", { _ = try store.callState(of: "a", call: "c") }),
+        ("activities", { _ = try store.activities(of: "a") }),
+        ("lostClaims", { _ = try store.lostClaims(of: []) }), ("services", { _ = try store.services() }),
         ("join", { _ = try store.join() }), ("leave", { try store.leave(node) }),
         ("reapNodes", { _ = try store.reapNodes() }),
       ]

@@ -70,5 +70,22 @@ extension StoreConformance {
       try trial.store.leave(987_654)
       try expect(try trial.store.reapNodes(), 0, "the dead")
     },
+    ConformanceCase("nodes: what the living ones serve can be read") { trial in
+      let full = NodeService(
+        orchestrations: [
+          ServedOrchestration(name: "order", versions: ["1.0.0", "2.0.0-beta.1"]),
+          ServedOrchestration(name: "é'\"", versions: nil), ServedOrchestration(name: "none", versions: []),
+        ], activities: ["pay", "mail"], tags: ["gpu"], takesUntagged: false)
+      let all = NodeService(tags: nil)
+      try expect(try trial.store.services(), [], "before anybody joined")
+      let first = try trial.store.join(serving: full)
+      _ = try trial.store.join(serving: all)
+      let third = try trial.store.join(serving: NodeService(activities: ["log"]))
+      try expect(
+        try trial.store.services(), [full, all, NodeService(activities: ["log"])], "the services of three")
+      try trial.store.leave(first)
+      try trial.kill(third)
+      try expect(try trial.store.services(), [all], "the services of the one that is left")
+    },
   ]
 }

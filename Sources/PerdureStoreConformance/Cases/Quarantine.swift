@@ -71,20 +71,11 @@ extension StoreConformance {
       try trial.refuse(.turn(try trial.draft("a")), .conflict, "a turn from the new revision")
       try expect(try trial.row("a").status, .quarantined, "status")
     },
-    ConformanceCase("quarantine: a suspended instance keeps its messages and is not due") { trial in
-      let node = try trial.store.join()
-      try trial.start("a")
-      try trial.turn("a") {
-        $0.status = .suspended
-        $0.wakeAt = 1
-      }
-      try trial.post("m", to: "a")
-      try expect(try trial.waiting("a"), ["m"], "the inbox")
-      try expect(try trial.claim(node, now: .max), [], "due")
-      try expect(try trial.store.nextDue(after: -1), nil, "the next wake-up")
-      let sequences = try trial.inbox("a").map(\.sequence)
-      try trial.turn("a") { $0.consumed = sequences }
-      try expect(try trial.row("a").status, .running, "status after the turn that resumes it")
+    ConformanceCase("quarantine: a suspended instance is not quarantined") { trial in
+      try trial.bring("a", to: .suspended)
+      let row = try trial.row("a")
+      try trial.refuse(quarantine("a", row.revision), .conflict, "the quarantine")
+      try expect(try trial.row("a"), row, "the row")
     },
   ]
 }

@@ -106,14 +106,16 @@ extension StoreConformance {
       let odd = "a'b\"c\\d\n\r\t\u{1}\u{7F}\u{2028}é e\u{301} 😀 \u{FFFF}\u{10FFFF}"
       try trial.run("a")
       let kinds: [MessageKind] = [
-        .cancel(reason: odd), .raised(channel: .event, name: odd, data: .null),
+        .cancel(reason: odd, graceMS: nil), .raised(channel: .event, name: odd, data: .null),
         .activityEnded(
           execution: 1, action: 1, outcome: .failed(Failure(type: odd, message: odd, stack: odd))),
       ]
       for kind in kinds { try trial.land(.post(OutgoingMessage(to: "a", kind: kind), now: 1)) }
       let found = try trial.inbox("a").map(\.kind)
       try expect(found, kinds, "the messages")
-      for case .cancel(let reason) in found { try expect(Array(reason.utf8), Array(odd.utf8), "the bytes") }
+      for case .cancel(let reason, _) in found {
+        try expect(Array(reason.utf8), Array(odd.utf8), "the bytes")
+      }
     },
     ConformanceCase("text: times and numbers as large as they get") { trial in
       // The largest integer that every JSON reader keeps.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -36,3 +36,19 @@ def store(tmp_path: Path) -> Iterator[object]:
 
     with perdure.Store(f"sqlite:{tmp_path / 'test.sqlite'}") as store:
         yield store
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Makes a `Rig` of definitions and runtime options; stopped at the end."""
+    from rig import Rig
+
+    made: list[Rig] = []
+
+    def make(*definitions: Any, **options: Any) -> Rig:
+        made.append(Rig(tmp_path, definitions, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()

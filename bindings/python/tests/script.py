@@ -5,7 +5,7 @@ the library.
 from __future__ import annotations
 
 import json
-from typing import Any, Awaitable, Callable, Dict, List, Optional
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence
 
 import perdure
 from perdure._turn import TurnHost
@@ -17,24 +17,40 @@ Event = Dict[str, Any]
 class Script:
     """One instance. `start` and `deliver` run warm turns; `cold` replays everything in a host of its own."""
 
-    def __init__(self, function: Callable[..., Awaitable[Any]], cached: int = 100) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Awaitable[Any]],
+        cached: int = 100,
+        limits: Optional[perdure.Limits] = None,
+        kv: Sequence[Dict[str, Any]] = (),
+    ) -> None:
+        """`kv`: the entries with which the execution begins."""
         self.definition = perdure.orchestration(name="test")(function)
+        self.limits = limits
+        self.kv = list(kv)
         self.host = self.new_host(cached)
         self.events: List[Event] = []
         self.actions: List[Dict[str, Any]] = []
         self.end: Optional[Dict[str, Any]] = None
         self.logs: List[Dict[str, str]] = []
+        self.metrics: List[Dict[str, Any]] = []
         self.now = START
         self._id = 0
 
     def new_host(self, cached: int = 100) -> TurnHost:
-        return TurnHost({("test", "1.0.0"): self.definition}, cached)
+        return TurnHost({("test", "1.0.0"): self.definition}, cached, self.limits)
 
     def request(self, events: List[Event], after: int, replayed: int) -> Dict[str, Any]:
-        return {
+        request = {
             "v": 1, "turn": 1, "instance": "test-1", "execution": 1, "orchestration": "test", "version":
             "1.0.0", "from": after, "replayed": replayed, "events": events,
         }  # fmt: skip
+        if after == 0:
+            # What an engine would have read from the history so far.
+            recorded = [each for each in self.actions if each["kind"] == "RecordPatch"]
+            request["patches"] = [each["patch"] for each in recorded if each["after"] <= replayed]
+            request["kv"] = self.kv
+        return request
 
     def event(self, kind: str, later: int = 1, **members: Any) -> Event:
         """The next event of the history, `later` milliseconds after the one before."""
@@ -54,6 +70,7 @@ class Script:
         self.events += events
         self.actions += answer["actions"]
         self.logs += answer.get("logs", [])
+        self.metrics += answer.get("metrics", [])
         self.end = answer.get("end")
         assert answer["retained"] is (self.end is None)
         return list(answer["actions"])
@@ -76,6 +93,21 @@ class Script:
 
     def enqueue(self, name: str, data: Any = None) -> List[Dict[str, Any]]:
         return self.deliver(self.event("QueueMessageReceived", name=name, data=data))
+
+    def publish(self, topic: str, data: Any = None) -> List[Dict[str, Any]]:
+        return self.deliver(self.event("TopicMessageReceived", name=topic, data=data))
+
+    def call(self, call: str, name: str, data: Any = None) -> List[Dict[str, Any]]:
+        return self.deliver(self.event("CallReceived", call=call, name=name, data=data))
+
+    def query(self, name: str, value: Any = None) -> Dict[str, Any]:
+        """The answer of a host that is asked beside the live code."""
+        replayed = self.events[-1]["id"] if self.events else 0
+        request = self.request(self.events, 0, replayed)
+        answer = json.loads(self.host.run({**request, "query": {"name": name, "input": value}}))
+        assert set(answer) == {"v", "query"}
+        query: Dict[str, Any] = answer["query"]
+        return query
 
     def cancel(self, reason: str = "stop") -> List[Dict[str, Any]]:
         return self.deliver(self.event("CancellationRequested", reason=reason))
@@ -110,6 +142,7 @@ class Script:
         assert answer["actions"] == self.actions
         assert without_stack(answer.get("end")) == without_stack(self.end)
         assert "logs" not in answer, "a replay must not log again"
+        assert "metrics" not in answer, "a replay must not measure again"
 
 
 def without_stack(value: Any) -> Any:
@@ -120,9 +153,15 @@ def without_stack(value: Any) -> Any:
 
 def kinds(actions: List[Dict[str, Any]]) -> List[str]:
     """Short forms of actions, for comparing: `Activity:a`, `Timer`, `Cancel:2`."""
-    short = {"ScheduleActivity": "Activity", "CreateTimer": "Timer", "WaitForEvent": "Event"}
+    short = {
+        "ScheduleActivity": "Activity", "CreateTimer": "Timer", "WaitForEvent": "Event",
+        "WaitForTopic": "Topic", "WaitForCall": "Call", "AnswerCall": "Answer", "RecordPatch": "Patch",
+    }  # fmt: skip
     return [
         short.get(each["kind"], each["kind"])
-        + (f":{each['name']}" if "name" in each else f":{each['target']}" if "target" in each else "")
+        + next(
+            (f":{each[key]}" for key in ("name", "target", "call", "key", "patch", "topic") if key in each),
+            "",
+        )
         for each in actions
     ]

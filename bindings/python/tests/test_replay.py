@@ -9,7 +9,8 @@ import json
 import os
 import random
 import sys
-from typing import Any, Callable, Dict, List, Optional
+from datetime import timedelta
+from typing import Any, Awaitable, Callable, Dict, List, Optional
 
 import pytest
 from script import Event, Script, without_stack
@@ -24,7 +25,8 @@ Program = List[Any]
 
 def random_program(chance: random.Random, depth: int = 0) -> Program:
     """A tree of operations, run by `execute`."""
-    leaves = ["activity", "sleep", "event", "dequeue", "yield", "status", "fail", "chance"]
+    leaves = ["activity", "sleep", "event", "dequeue", "yield", "status", "fail", "chance", "kv"]
+    leaves += ["patch", "topic", "call", "send", "prune"]
     nodes = [
         "sequence",
         "gather",
@@ -68,6 +70,8 @@ async def execute(ctx: perdure.OrchestrationContext, program: Program, lock: asy
         raise ValueError(f"failed {number}")
     if kind == "chance":
         return await ctx.activity("chance", [str(ctx.new_guid()), ctx.random()])
+    if kind in EXTRAS:
+        return await EXTRAS[kind](ctx, number, parts[0])
     if kind == "sequence":
         return [await run(part) for part in parts]
     if kind == "gather":
@@ -103,6 +107,36 @@ async def execute(ctx: perdure.OrchestrationContext, program: Program, lock: asy
     return await execute_new(ctx, kind, number, parts, run)
 
 
+async def patch(ctx: perdure.OrchestrationContext, number: int, name: str) -> Any:
+    return await ctx.activity("new" if ctx.patched(name) else "old", number)
+
+
+async def key_value(ctx: perdure.OrchestrationContext, number: int, name: str) -> Any:
+    ctx.kv.set(f"{name}{number}", ctx.kv.get(name))
+    ctx.kv.set(name, ctx.now_ms)
+    return ctx.kv.all()
+
+
+async def prune(ctx: perdure.OrchestrationContext, number: int, name: str) -> Any:
+    return ctx.kv.prune_before(ctx.now() - timedelta(milliseconds=number * 100))
+
+
+async def call(ctx: perdure.OrchestrationContext, number: int, name: str) -> Any:
+    received = await ctx.next_call(name)
+    received.answer(await ctx.activity("answer", received.input))
+    return received.id
+
+
+EXTRAS: Dict[str, Callable[[perdure.OrchestrationContext, int, str], Awaitable[Any]]] = {
+    "patch": patch,
+    "kv": key_value,
+    "prune": prune,
+    "call": call,
+    "topic": lambda ctx, number, name: ctx.wait_for_topic(name),
+    "send": lambda ctx, number, name: ctx.raise_event(f"other-{number}", name, number),
+}
+
+
 async def execute_new(ctx: Any, kind: str, number: int, parts: List[Program], run: Callable[..., Any]) -> Any:
     if kind == "queue":
         queue: asyncio.Queue[Any] = asyncio.Queue()
@@ -133,7 +167,9 @@ async def race(tasks: List[Any]) -> Any:
 
 def code(program: Program) -> Any:
     async def run(ctx: perdure.OrchestrationContext) -> Any:
-        return json.dumps(await execute(ctx, program, asyncio.Lock()), default=repr)
+        lock = asyncio.Lock()
+        ctx.on_call("served", lambda value: execute(ctx, ["activity", 1, "x"], lock))
+        return json.dumps(await execute(ctx, program, lock), default=repr)
 
     return run
 
@@ -145,12 +181,18 @@ def next_event(script: Script, chance: random.Random, open_: Dict[int, str]) -> 
     if what < 0.02:
         return script.event("CancellationRequested", reason="enough")
     if what < 0.3 or not answers:
-        kind = chance.choice(["EventRaised", "QueueMessageReceived"])
-        return script.event(kind, name=chance.choice(NAMES), data=chance.randint(0, 99))
+        kind = chance.choice(["EventRaised", "QueueMessageReceived", "TopicMessageReceived", "CallReceived"])
+        data = chance.randint(0, 99)
+        if kind == "CallReceived":
+            name = chance.choice((*NAMES, "served"))
+            return script.event(kind, name=name, data=data, call=f"call-{len(script.events)}")
+        return script.event(kind, name=chance.choice(NAMES), data=data)
     action = chance.choice(answers)
     kind = open_.pop(action)
     if kind == "timer":
         return script.event("TimerFired", chance.randint(0, 500), action=action)
+    if kind == "request":
+        return script.event("RequestCompleted", action=action, result=None)
     if chance.random() < 0.2:
         return script.event("ActivityFailed", action=action, failure={"type": "E", "message": f"no {action}"})
     return script.event("ActivityCompleted", action=action, result=chance.randint(0, 99))
@@ -162,6 +204,9 @@ def note(open_: Dict[int, str], actions: List[Dict[str, Any]]) -> None:
         "CreateTimer": "timer",
         "WaitForEvent": "wait",
         "Dequeue": "wait",
+        "WaitForTopic": "wait",
+        "WaitForCall": "wait",
+        "RaiseEvent": "request",
     }
     for each in actions:
         if each["kind"] in short:
@@ -200,6 +245,7 @@ def test_a_random_program_replays(seed: int) -> None:
         event = next_event(script, chance, open_)
         note(open_, script.deliver(event))
     assert [each["id"] for each in script.actions] == list(range(1, len(script.actions) + 1))
+    script.host.close()
     script.check_replay()
     for cached in (10, 0):
         again = in_batches(script, random.Random(seed), cached)
@@ -222,6 +268,7 @@ def test_random_programs_reach_all_ends() -> None:
         ends[script.end["kind"] if script.end else "open"] = (
             ends.get(script.end["kind"] if script.end else "open", 0) + 1
         )
+        script.host.close()
         actions += len(script.actions)
     assert {"Completed", "Failed"} <= set(ends), ends
     assert actions / PROGRAMS > 5, actions

@@ -1,11 +1,17 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
-from .client import AsyncClient, Client, Description, StartRequest
-from .context import ActivityContext, Handle, OrchestrationContext, Parent
+from ._limits import Limits
+from .activity_context import ActivityContext
+from .async_client import AsyncClient
+from .client import Client
+from .context import OrchestrationContext
 from .definitions import Activity, Orchestration, activity, orchestration
+from .descriptions import Description, StartRequest
 from .errors import (
     ActivityFailed,
     AlreadyExists,
+    CallFailed,
+    CallRejected,
     Closed,
     Failure,
     Forked,
@@ -13,26 +19,39 @@ from .errors import (
     InvalidHandle,
     LibraryNotLoaded,
     LimitExceeded,
+    MessageRefused,
     NonDurableAwait,
     NotFound,
     OrchestrationCancelled,
     OrchestrationFailed,
     PerdureError,
+    ProtocolViolation,
+    QueryFailed,
+    Stale,
     StoreError,
     SubOrchestrationFailed,
     TimedOut,
+    Unsupported,
+    WorkFailed,
     WrongStatus,
 )
+from .handles import Call, Handle, Parent
 from .logs import log_to
+from .options import ActivityOptions, RetryPolicy
 from .runtime import Runtime
+from .state import KeyValue
 from .store import Store
 
 __all__ = [
     "Activity",
     "ActivityContext",
     "ActivityFailed",
+    "ActivityOptions",
     "AlreadyExists",
     "AsyncClient",
+    "Call",
+    "CallFailed",
+    "CallRejected",
     "Client",
     "Closed",
     "Description",
@@ -41,8 +60,11 @@ __all__ = [
     "Handle",
     "InvalidArgument",
     "InvalidHandle",
+    "KeyValue",
     "LibraryNotLoaded",
     "LimitExceeded",
+    "Limits",
+    "MessageRefused",
     "NonDurableAwait",
     "NotFound",
     "Orchestration",
@@ -51,12 +73,18 @@ __all__ = [
     "OrchestrationFailed",
     "Parent",
     "PerdureError",
+    "ProtocolViolation",
+    "QueryFailed",
+    "RetryPolicy",
     "Runtime",
+    "Stale",
     "StartRequest",
     "Store",
     "StoreError",
     "SubOrchestrationFailed",
     "TimedOut",
+    "Unsupported",
+    "WorkFailed",
     "WrongStatus",
     "activity",
     "library_version",

@@ -18,7 +18,7 @@ from ctypes import (
 from typing import Any, List, Tuple
 
 ABI_MAJOR = 1
-ABI_MINOR = 0
+ABI_MINOR = 1
 
 
 class Text(Structure):
@@ -87,15 +87,26 @@ DECLARATIONS: List[Declaration] = [
     ("dx_client_raise_event", Error, [Handle, Text, Text, Text]),
     ("dx_client_enqueue", Error, [Handle, Text, Text, Text]),
     ("dx_client_cancel", Error, [Handle, Text, Text]),
+    ("dx_client_send", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_publish", Error, [Handle, Text, Text, OutBuffer]),
+    ("dx_client_control", Error, [Handle, Text, OutBuffer]),
     ("dx_client_describe", Error, [Handle, Text, OutBuffer]),
     ("dx_client_history", Error, [Handle, Text, OutBuffer]),
     ("dx_client_list", Error, [Handle, Text, OutBuffer]),
     ("dx_client_delete", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_kv", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_complete_activity", Error, [Handle, Text, Text]),
+    ("dx_client_fail_activity", Error, [Handle, Text, Text]),
+    ("dx_client_heartbeat_activity", Error, [Handle, Text, Text]),
     ("dx_client_wait", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
+    ("dx_client_wait_status", Error, [Handle, Text, c_int64, c_int64, WaitFn, c_void_p]),
+    ("dx_client_call", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
+    ("dx_client_query", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     # Runtime
     ("dx_runtime_new", Error, [Handle, POINTER(RuntimeOptions), Out]),
     ("dx_register_orchestration", Error, [Handle, Text, Text, TurnFn, c_void_p, ReleaseFn]),
     ("dx_register_activity", Error, [Handle, Text, ActivityFn, c_void_p, ReleaseFn]),
+    ("dx_runtime_limit_activity", Error, [Handle, Text, Text]),
     ("dx_runtime_start", Error, [Handle]),
     ("dx_runtime_stop", Error, [Handle, c_int64, StopFn, c_void_p]),
     ("dx_runtime_free", None, [Handle]),
@@ -106,6 +117,9 @@ DECLARATIONS: List[Declaration] = [
     # Activity
     ("dx_activity_input", Error, [Handle, POINTER(Borrowed)]),
     ("dx_activity_is_cancelled", c_bool, [Handle]),
+    ("dx_activity_on_cancel", Error, [Handle, StopFn, c_void_p, ReleaseFn]),
+    ("dx_activity_heartbeat", Error, [Handle, Text]),
+    ("dx_activity_defer", Error, [Handle]),
     ("dx_activity_complete", Error, [Handle, Text]),
     ("dx_activity_fail", Error, [Handle, Text]),
     # Pull mode

@@ -9,17 +9,30 @@ Actions are kept as JSON text, made when the code calls: a value that it changes
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 from collections import deque
 from contextvars import Context
-from typing import Any, Deque, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple, Union
 
-from . import _failures, _json
+from . import _cancellation, _failures, _json, _limits
 from ._chance import Chance
+from ._limits import Limits
 from ._loop import DurableTask, DurableTimer, Host, OrchestrationLoop, describe_wait
-from .context import ContinueAsNew, Handle, OrchestrationContext, Parent
+from .context import OrchestrationContext
 from .definitions import Orchestration
-from .errors import ActivityFailed, InvalidArgument, NonDurableAwait, SubOrchestrationFailed
+from .errors import (
+    ActivityFailed,
+    Failure,
+    InvalidArgument,
+    LimitExceeded,
+    MessageRefused,
+    NonDurableAwait,
+    NotFound,
+    SubOrchestrationFailed,
+)
+from .handles import Call, ContinueAsNew, Handle, Parent
+from .state import KeyValue
 
 #: The largest number that the wire takes: timers beyond it stay there, a quarter of a million years ahead.
 _NEVER = 2**53 - 1
@@ -30,28 +43,43 @@ Work = Tuple[Union[Handle[Any], DurableTimer], str, Optional[_json.Decoder]]
 class Execution(Host):
     """The coroutine of one execution, its loop, and the actions that it has emitted."""
 
-    def __init__(self, definition: Orchestration[Any, Any], instance: str, number: int) -> None:
+    def __init__(
+        self, definition: Orchestration[Any, Any], request: Mapping[str, Any], limits: Limits
+    ) -> None:
+        """`request`: a turn request from event 0."""
         self.definition = definition
-        self.instance = instance
-        self.number = number
+        self.instance: str = request["instance"]
+        self.number: int = request["execution"]
+        self.limits = limits
         self.loop = OrchestrationLoop(self)  # type: ignore[abstract]
-        self.chance = Chance(instance, number)
+        self.chance = Chance(self.instance, self.number)
+        self.kv = KeyValue(self, request.get("kv") or ())
         self.context = OrchestrationContext(self)
         self.main: Optional[DurableTask[Any]] = None
         #: The id of the last event delivered: the `after` of actions, and the `from` of the next turn.
         self.after = 0
         self.replaying = False
+        #: The history has passed 80 % of a limit.
+        self.late = False
         #: The end as JSON text, once there is one.
         self.end: Optional[str] = None
+        #: Plain functions by the name of the query that they answer.
+        self.queries: Dict[str, Callable[[Any], Any]] = {}
         self._next_action = 1
         self._actions: List[str] = []
         self._logs: List[Dict[str, str]] = []
+        self._metrics: List[Dict[str, Any]] = []
+        # Patches that the history has recorded, and what the code was told of those that it asked about.
+        self._recorded = frozenset(request.get("patches") or ())
+        self._patches: Dict[str, bool] = {}
         # Open actions by number: what they answer to, a name for messages, how to decode their result.
         self._open: Dict[int, Work] = {}
         # Waits and kept messages by (kind of action, name). Numbers of cancelled waits are skipped when met.
         self._waits: Dict[Tuple[str, str], Deque[int]] = {}
         self._kept: Dict[Tuple[str, str], Deque[Any]] = {}
         self._cancel_requested = False
+        # While a cancellation spreads: the actions that it gives up, to be listed in their order.
+        self._given_up: Optional[List[int]] = None
 
     # ---- What the code does ----------------------------------------------------------------------
 
@@ -63,14 +91,25 @@ class Execution(Host):
         self._actions.append(f'{{"id":{action},"after":{self.after},{members}}}')
         return action
 
+    def child_id(self, action: Optional[int] = None) -> str:
+        """The id that the engine makes for a child without one; of the next action by default."""
+        return f"{self.instance}.{self.number}.{action or self._next_action}"
+
     def schedule(self, members: str, name: str, decode: Optional[_json.Decoder], what: str) -> Handle[Any]:
         """Emits an action that is answered with a result or a failure."""
+        self._check_pending()
         action = self.emit(members)
         handle: Handle[Any] = Handle(self, action, what)
         self._open[action] = (handle, name, decode)
         return handle
 
+    def _check_pending(self) -> None:
+        most = self.limits.pending_actions
+        if len(self._open) >= most:
+            raise _limits.exceeded(f"{len(self._open)} actions are pending; the limit is {most} per instance")
+
     def create_timer(self, fire_at: int, timer: DurableTimer) -> int:
+        self._check_pending()
         action = self.emit(f'"kind":"CreateTimer","fireAt":{min(fire_at, _NEVER)}')
         self._open[action] = (timer, "timer", None)
         return action
@@ -86,11 +125,10 @@ class Execution(Host):
             f'"kind":"CreateTimer","fireAt":{min(max(fire_at, 0), _NEVER)}', "timer", None, "timer"
         )
 
-    def wait_for(self, kind: str, name: str) -> Handle[Any]:
-        """Emits WaitForEvent or Dequeue; a message that was kept answers it at once."""
-        handle = self.schedule(
-            f'"kind":"{kind}","name":{_json.quote(name, "The name")}', name, None, f"{kind} '{name}'"
-        )
+    def wait_for(self, kind: str, name: str, what: str) -> Handle[Any]:
+        """Emits a wait for messages of that name; one that was kept answers it at once."""
+        quoted = _limits.name(name, f"The name of the {what}")
+        handle = self.schedule(f'"kind":"{kind}","name":{quoted}', name, None, f"{what} '{name}'")
         key = (kind, name)
         kept = self._kept.get(key)
         if kept:
@@ -103,10 +141,35 @@ class Execution(Host):
     def cancel_action(self, action: int) -> None:
         """Emits Cancel for an action that is still open."""
         if not self.loop.is_closing and self._open.pop(action, None) is not None:
-            self.emit(f'"kind":"Cancel","target":{action}')
+            if self._given_up is not None:
+                self._given_up.append(action)
+            else:
+                self.emit(f'"kind":"Cancel","target":{action}')
+
+    def patched(self, patch: str) -> bool:
+        """Whether the code takes the new path of a change: decided once, and then remembered."""
+        quoted = _limits.name(patch, "The id of the patch")
+        taken = self._patches.get(patch)
+        if taken is None:
+            taken = patch in self._recorded or not self.replaying
+            if taken:
+                self.emit(f'"kind":"RecordPatch","patch":{quoted}')
+            self._patches[patch] = taken
+        return taken
+
+    def deprecate_patch(self, patch: str) -> None:
+        """Repeats what older code recorded, if it did."""
+        quoted = _limits.name(patch, "The id of the patch")
+        if patch not in self._patches:
+            self._patches[patch] = True
+            if patch in self._recorded:
+                self.emit(f'"kind":"RecordPatch","patch":{quoted}')
 
     def log(self, level: str, message: str) -> None:
         self._logs.append({"level": level, "message": _failures.clean(message)})
+
+    def metric(self, metric: Dict[str, Any]) -> None:
+        self._metrics.append(metric)
 
     def report(self, message: str) -> None:
         if not self.replaying:
@@ -121,6 +184,7 @@ class Execution(Host):
         try:
             for event in events:
                 self.after = event["id"]
+                self.late = self.late or bool(event.get("late"))
                 self.loop.now_ms = event["at"]
                 self.replaying = self.after <= replayed
                 if self._deliver(event):
@@ -152,9 +216,32 @@ class Execution(Host):
         actions, self._actions = self._actions, []
         return actions
 
+    def query(self, name: str, value: Any) -> str:
+        """Asks the handler of that name, which cannot do durable work. The answer's member as JSON text."""
+        self.loop.freeze("A query handler")
+        previous = asyncio._get_running_loop()
+        asyncio._set_running_loop(self.loop)
+        try:
+            handler = self.queries.get(name)
+            if handler is None:
+                raise NotFound(f"Orchestration '{self.definition.name}' has no handler for query '{name}'.")
+            result = handler(value)
+            if inspect.iscoroutine(result):
+                result.close()
+                raise InvalidArgument(f"The handler for query '{name}' must be a plain function.")
+            return f'"result":{self.limits.payload(result, f"The result of query {name!r}")}'
+        except BaseException as error:
+            return f'"failure":{_json.encode(_failures.of_exception(error), "The failure")}'
+        finally:
+            asyncio._set_running_loop(previous)
+
     def take_logs(self) -> List[Dict[str, str]]:
         logs, self._logs = self._logs, []
         return logs
+
+    def take_metrics(self) -> List[Dict[str, Any]]:
+        metrics, self._metrics = self._metrics, []
+        return metrics
 
     def close(self) -> None:
         """Closes the coroutine, with no effect whatever its `finally` blocks do."""
@@ -204,28 +291,34 @@ class Execution(Host):
         work = self._open.pop(event["action"], None)
         if work is None or isinstance(work[0], DurableTimer):
             return False
-        of_activity = event["kind"] == "ActivityFailed"
         failure = _failures.from_wire(event.get("failure"))
-        _raise_in(work[0], (ActivityFailed if of_activity else SubOrchestrationFailed)(work[1], failure))
+        _raise_in(work[0], _FAILURES[event["kind"]](work[1], failure))
         return True
 
     def _message(self, event: Dict[str, Any]) -> bool:
-        kind = "WaitForEvent" if event["kind"] == "EventRaised" else "Dequeue"
-        key = (kind, event["name"])
+        key = (_MESSAGES[event["kind"]], event["name"])
+        data = event.get("data")
+        if "call" in event:
+            data = Call(self, event["call"], event["name"], data)
         waits = self._waits.get(key)
         while waits:
             work = self._open.pop(waits.popleft(), None)
             if work is not None and isinstance(work[0], Handle):
-                work[0].set_result(event.get("data"))
+                work[0].set_result(data)
                 return True
-        self._kept.setdefault(key, deque()).append(event.get("data"))
+        self._kept.setdefault(key, deque()).append(data)
         return False
 
     def _cancellation(self, event: Dict[str, Any]) -> bool:
         if self._cancel_requested or self.main is None:
             return False
         self._cancel_requested = True
-        self.main.cancel(event.get("reason") or None)
+        self._given_up = []
+        work = [each[0] for _, each in sorted(self._open.items())]
+        _cancellation.spread(self.loop, self.main, work, event.get("reason") or None)
+        given_up, self._given_up = sorted(self._given_up), None
+        for action in given_up:
+            self.emit(f'"kind":"Cancel","target":{action}')
         return True
 
     # ---- Ends ------------------------------------------------------------------------------------
@@ -242,9 +335,11 @@ class Execution(Host):
         error = main.exception()
         if error is None:
             try:
-                output = _json.encode(main.result(), f"The result of orchestration '{self.definition.name}'")
+                output = self.limits.payload(
+                    main.result(), f"The result of orchestration '{self.definition.name}'"
+                )
                 self.end = f'{{"after":{self.after},"kind":"Completed","output":{output}}}'
-            except InvalidArgument as wrong:
+            except (InvalidArgument, LimitExceeded) as wrong:
                 self._fail(wrong)
         elif isinstance(error, ContinueAsNew):
             version = (
@@ -255,7 +350,10 @@ class Execution(Host):
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        failure = _json.encode(_failures.of_exception(error), "The failure")
+        try:
+            failure = self.limits.payload(_failures.of_exception(error), "The failure of the orchestration")
+        except LimitExceeded as too_large:
+            failure = _json.encode(_failures.of_exception(too_large))
         self.end = f'{{"after":{self.after},"kind":"Failed","failure":{failure}}}'
 
 
@@ -270,14 +368,26 @@ def _raise_in(handle: Handle[Any], error: Exception) -> None:
     handle._log_traceback = False
 
 
+_MESSAGES = {
+    "EventRaised": "WaitForEvent",
+    "QueueMessageReceived": "Dequeue",
+    "TopicMessageReceived": "WaitForTopic",
+    "CallReceived": "WaitForCall",
+}
+
+_FAILURES: Dict[str, Callable[[str, Failure], Exception]] = {
+    "ActivityFailed": ActivityFailed,
+    "SubOrchestrationFailed": SubOrchestrationFailed,
+    "RequestFailed": MessageRefused,
+}
+
 _DELIVERIES = {
     "OrchestrationStarted": Execution._started,
     "ActivityCompleted": Execution._completed,
-    "ActivityFailed": Execution._failed,
     "TimerFired": Execution._completed,
     "SubOrchestrationCompleted": Execution._completed,
-    "SubOrchestrationFailed": Execution._failed,
-    "EventRaised": Execution._message,
-    "QueueMessageReceived": Execution._message,
+    "RequestCompleted": Execution._completed,
+    **dict.fromkeys(_FAILURES, Execution._failed),
+    **dict.fromkeys(_MESSAGES, Execution._message),
     "CancellationRequested": Execution._cancellation,
 }

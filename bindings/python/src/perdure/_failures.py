@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import traceback
+from datetime import timedelta
 from typing import Any, Dict, Optional
 
 from . import _json
-from .errors import Failure, InvalidArgument, WorkFailed
+from .errors import Failure, InvalidArgument, PerdureError, WorkFailed
 
 #: Links of a chain of causes that are kept.
 CAUSES = 16
 #: Characters of a message, and of a stack (its end).
 TEXT = 16_384
+#: The longest pause that the engine takes, about 35 years.
+LONGEST_MS = 1 << 40
 
 
 def clean(text: str, limit: int = TEXT) -> str:
@@ -24,11 +28,13 @@ def of_exception(error: BaseException, depth: int = 0) -> Dict[str, Any]:
     """The failure for an exception; an `ActivityFailed` that was let pass becomes the failure that it
     carries.
 
-    Attributes `details` and `non_retryable` are taken along; the cause is what `raise ... from` named.
+    Attributes `details`, `non_retryable` and `retry_after` (seconds or a timedelta) are taken along; the
+    cause is what `raise ... from` named.
     """
     if isinstance(error, WorkFailed):
         return to_wire(error.failure)
-    failure: Dict[str, Any] = {"type": clean(type(error).__name__), "message": clean(str(error))}
+    kind = getattr(error, "failure_type", None) if isinstance(error, PerdureError) else None
+    failure: Dict[str, Any] = {"type": kind or clean(type(error).__name__), "message": clean(str(error))}
     details = getattr(error, "details", None)
     if details:
         try:
@@ -40,9 +46,20 @@ def of_exception(error: BaseException, depth: int = 0) -> Dict[str, Any]:
         failure["stack"] = clean("".join(traceback.format_tb(error.__traceback__, limit=-50)))
     if getattr(error, "non_retryable", False) is True:
         failure["nonRetryable"] = True
+    retry_after = _milliseconds(getattr(error, "retry_after", None))
+    if retry_after is not None:
+        failure["retryAfterMS"] = retry_after
     if depth < CAUSES and error.__cause__ is not None:
         failure["cause"] = of_exception(error.__cause__, depth + 1)
     return failure
+
+
+def _milliseconds(pause: Any) -> Optional[int]:
+    """An attribute that we did not write: what is no duration says nothing."""
+    seconds = pause.total_seconds() if isinstance(pause, timedelta) else pause
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
+        return None
+    return min(max(math.ceil(seconds * 1000 - 1e-6), 0), LONGEST_MS)
 
 
 def to_wire(failure: Failure) -> Dict[str, Any]:
@@ -54,6 +71,9 @@ def to_wire(failure: Failure) -> Dict[str, Any]:
         wire["stack"] = failure.stack
     if failure.non_retryable:
         wire["nonRetryable"] = True
+    retry_after = _milliseconds(failure.retry_after)
+    if retry_after is not None:
+        wire["retryAfterMS"] = retry_after
     if failure.cause is not None:
         wire["cause"] = to_wire(failure.cause)
     return wire
@@ -63,7 +83,7 @@ def from_wire(wire: Optional[Dict[str, Any]]) -> Failure:
     """A failure as users see it. None becomes one of type `Error` that says nothing."""
     if not wire:
         return Failure("Error", "")
-    cause = wire.get("cause")
+    cause, retry_after = wire.get("cause"), wire.get("retryAfterMS")
     return Failure(
         type=wire.get("type", "Error"),
         message=wire.get("message", ""),
@@ -71,4 +91,5 @@ def from_wire(wire: Optional[Dict[str, Any]]) -> Failure:
         stack=wire.get("stack"),
         non_retryable=bool(wire.get("nonRetryable")),
         cause=from_wire(cause) if cause else None,
+        retry_after=None if retry_after is None else retry_after / 1000,
     )

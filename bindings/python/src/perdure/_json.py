@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 import json
 import typing
 from typing import Any, Callable, Dict, Optional, Tuple, Union
@@ -126,6 +127,17 @@ def decoder(hint: Any) -> Optional[Decoder]:
     _decoders[hint] = lambda value: _decode_later(hint, value)
     _decoders[hint] = _make_decoder(hint)
     return _decoders[hint]
+
+
+def parameter_decoder(function: Callable[..., Any]) -> Optional[Decoder]:
+    """For the first parameter of a function, None where the JSON value is already right."""
+    try:
+        hints = typing.get_type_hints(function)
+        names = list(inspect.signature(function).parameters)
+    except Exception:
+        # Names that exist for the type checker only, or no function that tells: the value stays as it is.
+        return None
+    return decoder(hints.get(names[0])) if names else None
 
 
 def _decode_later(hint: Any, value: Any) -> Any:

@@ -15,13 +15,17 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+import weakref
 from collections import deque
 from contextvars import Context
 from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, TypeVar
 
-from .errors import NonDurableAwait
+from .errors import NonDurableAwait, WrongStatus
 
 T = TypeVar("T")
+
+# What `asyncio.sleep` has called later.
+_WAKE_SLEEPER = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]
 
 #: Callbacks that one event may set off before the orchestration is taken to spin.
 STEPS_PER_EVENT = 1_000_000
@@ -49,6 +53,8 @@ class DurableTask(asyncio.Task[T]):
 
     def __init__(self, coro: Any, *, loop: OrchestrationLoop, name: Optional[str], **options: Any) -> None:
         self._order = loop.next_order()
+        creator = asyncio.current_task(loop)
+        self._creator = None if creator is None else weakref.ref(creator)
         super().__init__(coro, loop=loop, name=name or f"Task-{self._order}", **options)
 
     def __hash__(self) -> int:
@@ -58,9 +64,11 @@ class DurableTask(asyncio.Task[T]):
 class DurableTimer(asyncio.TimerHandle):
     """What `call_later` returns. `action` is the number of its CreateTimer, 0 if it needed none."""
 
-    __slots__ = ("action",)
+    __slots__ = ("action", "sleeper")
 
     action: int
+    #: The future that `asyncio.sleep` awaits; None for a timer that is not awaited, such as a timeout's.
+    sleeper: Optional[asyncio.Future[Any]]
 
     def run_soon(self, loop: OrchestrationLoop) -> None:
         self._scheduled = False
@@ -92,6 +100,10 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         self._closing = False
         self._closing_calls = 0
         self._foreign: Optional[str] = None
+        self._frozen: Optional[str] = None
+        # Tasks and handles that a cancellation of the orchestration does not reach: those under a shield,
+        # and those that answer calls. Most loops need no set.
+        self._spared: Optional[weakref.WeakSet[Any]] = None
         self.now_ms = 0
 
     # ---- What asyncio needs ----------------------------------------------------------------------
@@ -134,6 +146,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         self.check_open()
         timer = DurableTimer(fire_at / 1000, callback, args, self, context)
         timer.action = 0
+        timer.sleeper = args[0] if callback is _WAKE_SLEEPER else None
         if fire_at <= self.now_ms:
             self._ready.append(timer)
         else:
@@ -147,9 +160,20 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
             self._host.cancel_action(handle.action)
 
     def create_future(self) -> DurableFuture[Any]:
-        if sys._getframe(1).f_code is asyncio.wrap_future.__code__:
+        caller = sys._getframe(1)
+        if caller.f_code is asyncio.wrap_future.__code__:
             raise refusal("a future of a thread pool (asyncio.wrap_future)")
+        if caller.f_code is asyncio.shield.__code__:
+            self.spare(caller.f_locals["inner"])
         return DurableFuture(loop=self)
+
+    def spare(self, work: Any) -> None:
+        """Keeps a cancellation of the orchestration from work, and from what it gathers."""
+        if self._spared is None:
+            self._spared = weakref.WeakSet()
+        self._spared.add(work)
+        for child in getattr(work, "_children", ()):
+            self.spare(child)
 
     def create_task(self, coro: Any, *, name: Optional[str] = None, **options: Any) -> DurableTask[Any]:
         try:
@@ -224,12 +248,31 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
 
     # ---- What runs it ----------------------------------------------------------------------------
 
+    def is_spared(self, work: Any) -> bool:
+        """Whether it, or a task that made it, is left alone."""
+        while work is not None and self._spared is not None:
+            if work in self._spared:
+                return True
+            creator = work._creator
+            work = None if creator is None else creator()
+        return False
+
+    def live_tasks(self) -> List[DurableTask[Any]]:
+        """Those that are not done, in the order in which they were made."""
+        return [task for task in self._tasks if not task.done()]
+
+    def freeze(self, what: str) -> None:
+        """From now on durable calls are refused: `what` cannot make them."""
+        self._frozen = what
+
     @property
     def is_closing(self) -> bool:
         return self._closing
 
     def check_open(self) -> None:
-        """Raises while the coroutine is being closed."""
+        """Raises while the coroutine is being closed, or asked a query."""
+        if self._frozen is not None and not self._closing:
+            raise WrongStatus(f"{self._frozen} is a plain function: it cannot do durable work.")
         if self._closing:
             self._closing_calls += 1
             if self._closing_calls <= CLOSING_CALLS:

@@ -7,6 +7,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from . import _json
 from ._execution import Execution
+from ._limits import Limits
 from .definitions import Orchestration
 from .errors import NotFound
 
@@ -17,15 +18,21 @@ class TurnHost:
     """Runs the turns of many instances, one after the other, on the caller's thread."""
 
     def __init__(
-        self, orchestrations: Mapping[Tuple[str, str], Orchestration[Any, Any]], cached: int
+        self,
+        orchestrations: Mapping[Tuple[str, str], Orchestration[Any, Any]],
+        cached: int,
+        limits: Optional[Limits] = None,
     ) -> None:
-        """`cached`: live coroutines kept at most, those used last; 0 keeps none."""
+        """`cached`: live coroutines kept at most, those used last; 0 keeps none. `limits`: of the store."""
         self._orchestrations = orchestrations
         self._cached = cached
+        self._limits = limits or Limits()
         self._live: OrderedDict[str, Execution] = OrderedDict()
 
     def run(self, request: Dict[str, Any]) -> str:
         """The turn answer as JSON text. Raises NotFound for an orchestration that is not registered here."""
+        if request.get("query"):
+            return self._query(request, request["query"])
         instance: str = request["instance"]
         live = self._live.pop(instance, None)
         execution: Optional[Execution]
@@ -47,13 +54,23 @@ class TurnHost:
         definition = self._orchestrations.get(key)
         if definition is None:
             raise NotFound(f"No orchestration '{key[0]}' version {key[1]} is registered in this process.")
-        return Execution(definition, request["instance"], request["execution"])
+        return Execution(definition, request, self._limits)
+
+    def _query(self, request: Dict[str, Any], query: Dict[str, Any]) -> str:
+        """Beside a live coroutine: builds the code anew, asks it, and drops everything."""
+        execution = self._begin(request)
+        try:
+            events = request["events"]
+            execution.run(events, events[-1]["id"] if events else 0)
+            return f'{{"v":1,"query":{{{execution.query(query["name"], query.get("input"))}}}}}'
+        finally:
+            execution.close()
 
     def _answer(self, execution: Execution) -> str:
         answer = f'{{"v":1,"actions":[{",".join(execution.take_actions())}]'
-        logs = execution.take_logs()
-        if logs:
-            answer += f',"logs":{_json.encode(logs)}'
+        for name, lines in (("logs", execution.take_logs()), ("metrics", execution.take_metrics())):
+            if lines:
+                answer += f',"{name}":{_json.encode(lines)}'
         if execution.end is not None:
             answer += f',"end":{execution.end}'
         retained = execution.end is None and self._cached > 0

@@ -2,101 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-import functools
-import itertools
-import json
-import threading
-from dataclasses import dataclass
+import uuid
+from datetime import datetime
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type, TypeVar, Union, overload
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Type,
+    TypeVar,
+    Union,
+    overload,
+)
 
-from . import _abi, _failures, _json, _library
+from . import _abi, _failures, _json, _library, options
 from ._library import Handle, library, text
+from ._waiting import Waiting, milliseconds
 from .definitions import Orchestration
-from .errors import Failure, OrchestrationCancelled, OrchestrationFailed, PerdureError, from_code
+from .descriptions import Description, StartPolicy, StartRequest, Target, target_name
+from .errors import CallFailed, CallRejected, Failure, InvalidArgument, PerdureError, QueryFailed, from_code
+from .handles import REJECTED
+from .options import Seconds
 from .store import Store, opened
 
 In = TypeVar("In")
-Out = TypeVar("Out")
-Target = Union[str, Orchestration[Any, Any]]
-
-
-@dataclass(frozen=True)
-class StartRequest:
-    """One element of `start_many`."""
-
-    orchestration: Target
-    input: Any = None
-    instance: Optional[str] = None
-    version: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class Description:
-    """What is known of an instance. Times in milliseconds since 1970."""
-
-    instance: str
-    orchestration: str
-    version: Optional[str]
-    #: Pending, Running, Suspended, Completed, Failed, Cancelled, Terminated or Quarantined.
-    status: str
-    execution: int
-    parent: Optional[Dict[str, Any]]
-    custom_status: Any
-    custom_status_version: int
-    output: Any
-    failure: Optional[Failure]
-    #: Why it waits for something that is not work: no runtime serves its name, its code and history differ...
-    pending_reason: Optional[str]
-    created_at: int
-    updated_at: int
-    ended_at: Optional[int]
-    event_count: int
-
-    @property
-    def is_ended(self) -> bool:
-        return self.status in ("Completed", "Failed", "Cancelled", "Terminated")
-
-    @staticmethod
-    def of_wire(wire: Dict[str, Any]) -> Description:
-        failure = wire.get("failure")
-        return Description(
-            instance=wire["instance"],
-            orchestration=wire["orchestration"],
-            version=wire.get("version"),
-            status=wire["status"],
-            execution=wire["execution"],
-            parent=wire.get("parent"),
-            custom_status=wire.get("customStatus"),
-            custom_status_version=wire.get("customStatusVersion", 0),
-            output=wire.get("output"),
-            failure=_failures.from_wire(failure) if failure else None,
-            pending_reason=wire.get("pendingReason"),
-            created_at=wire["createdAt"],
-            updated_at=wire["updatedAt"],
-            ended_at=wire.get("endedAt"),
-            event_count=wire.get("eventCount", 0),
-        )
-
-
-Done = Callable[[Optional[PerdureError], bytes], None]
-_numbers = itertools.count(1)
-
-
-@_abi.WaitFn  # type: ignore[untyped-decorator]
-def _on_wait(error: Optional[int], result: _abi.Borrowed, number: int) -> None:
-    # On a thread of the engine. One object for all waits, which lives as long as the process.
-    done = _library.waits.pop(number, None)
-    failure = library().error(error) if error else None
-    data = ctypes.string_at(result.data, result.size) if result.data else b""
-    if done is not None:
-        done(failure, data)
 
 
 class Client:
-    """Blocking client; every call but `wait` and `result` is one round trip to the store."""
+    """Blocking client. What changes something is on disk when the call returns."""
 
     def __init__(self, store: Union[Store, str]) -> None:
         """`store`: a `Store`, or a URL to open one."""
@@ -107,58 +45,199 @@ class Client:
         self._handle = Handle(lib.dx.dx_client_free, out.value or 0, "client")
         _library.clients.add(self)
 
+    # ---- Starting --------------------------------------------------------------------------------
+
     @overload
     def start(
         self, orchestration: Orchestration[In, Any], input: In, *, instance: Optional[str] = None,
-        version: Optional[str] = None,
+        version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
+        delay: Optional[Seconds] = None, priority: Optional[int] = None,
+        attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     @overload
     def start(
         self, orchestration: Orchestration[None, Any], *, instance: Optional[str] = None,
-        version: Optional[str] = None,
+        version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
+        delay: Optional[Seconds] = None, priority: Optional[int] = None,
+        attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     @overload
     def start(
         self, orchestration: str, input: Any = None, *, instance: Optional[str] = None,
-        version: Optional[str] = None,
+        version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
+        delay: Optional[Seconds] = None, priority: Optional[int] = None,
+        attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     def start(
         self, orchestration: Any, input: Any = None, *, instance: Optional[str] = None,
-        version: Optional[str] = None,
+        version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
+        delay: Optional[Seconds] = None, priority: Optional[int] = None,
+        attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
     ) -> str:  # fmt: skip
-        """Starts an instance, durable on return. Returns its id: `instance`, or a random one.
+        """Starts an instance, durable on return. Returns its id: `instance`, a random one, or that of the
+        instance that `policy` or `dedup_key` found. The options are those of `StartRequest`.
 
-        Raises AlreadyExists for an id that is taken.
+        Raises AlreadyExists for an id that is taken, if `policy` does not say otherwise.
         """
-        request = _request(StartRequest(orchestration, input, instance, version))
-        answer = self._lib.json_of(self._lib.dx.dx_client_start, self._handle.value, text(request))
-        return str(answer["instance"])
+        request = StartRequest(
+            orchestration, input, instance, version, policy, start_at, delay, priority, attributes, memo,
+            dedup_key,
+        )  # fmt: skip
+        return self._start(request)
+
+    def _start(self, request: StartRequest) -> str:
+        return str(self._ask(self._lib.dx.dx_client_start, request.to_json())["instance"])
 
     def start_many(self, requests: Sequence[StartRequest]) -> List[Union[str, PerdureError]]:
         """Starts up to 10,000 instances, made durable together. Each one's id, or why it was not started."""
-        array = f"[{','.join(_request(request) for request in requests)}]"
-        answers = self._lib.json_of(self._lib.dx.dx_client_start_many, self._handle.value, text(array))
+        array = f"[{','.join(request.to_json() for request in requests)}]"
+        answers = self._ask(self._lib.dx.dx_client_start_many, array)
         return [
             answer["instance"] if "instance" in answer else _refused(answer["error"]) for answer in answers
         ]
 
-    def raise_event(self, instance: str, name: str, data: Any = None) -> None:
-        """Sends an event, durable on return and kept until the instance waits for it."""
-        self._message(self._lib.dx.dx_client_raise_event, instance, name, data, "event")
+    # ---- Messages --------------------------------------------------------------------------------
 
-    def enqueue(self, instance: str, queue: str, message: Any = None) -> None:
-        """Sends a message to a queue of the instance."""
-        self._message(self._lib.dx.dx_client_enqueue, instance, queue, message, "queue")
+    def raise_event(self, instance: str, name: str, data: Any = None, keep: bool = False) -> bool:
+        """Sends an event, durable on return and kept until the instance waits for it.
 
-    def _message(self, send: Any, instance: str, name: str, data: Any, what: str) -> None:
-        payload = _json.encode(data, f"The data of {what} '{name}'")
-        arguments = (_id(instance), text(_json.text(name, f"The name of the {what}")), text(payload))
-        self._lib.check(send(self._handle.value, *arguments))
+        `keep`: if there is no such instance, keep it for a later start. Returns whether it is kept so.
+        Raises NotFound, or WrongStatus for an instance that has ended.
+        """
+        return self._send(instance, "event", name, data, keep)
 
-    def cancel(self, instance: str, reason: str = "") -> None:
-        """Asks the instance to end: its code receives `asyncio.CancelledError` and may clean up."""
-        why = text(_json.text(reason, "The reason"))
-        self._lib.check(self._lib.dx.dx_client_cancel(self._handle.value, _id(instance), why))
+    def enqueue(self, instance: str, queue: str, message: Any = None, keep: bool = False) -> bool:
+        """Sends a message to a queue of the instance, as `raise_event` does."""
+        return self._send(instance, "queue", queue, message, keep)
+
+    def _send(self, instance: str, channel: str, name: str, data: Any, keep: bool) -> bool:
+        payload = _json.encode(data, f"The data of {channel} '{name}'")
+        members = f'"instance":{_instance(instance)},"channel":"{channel}"'
+        members += f',"name":{_json.quote(name, f"The name of the {channel}")},"data":{payload}'
+        if keep:
+            members += ',"keep":true'
+        return bool(self._ask(self._lib.dx.dx_client_send, f"{{{members}}}")["kept"])
+
+    def publish(self, topic: str, data: Any = None) -> int:
+        """To all instances that are subscribed to the topic, once each. Returns how many."""
+        payload = text(_json.encode(data, f"The data of topic '{topic}'"))
+        name = text(_json.text(topic, "The name of the topic"))
+        answer = self._lib.json_of(self._lib.dx.dx_client_publish, self._handle.value, name, payload)
+        return int(answer["delivered"])
+
+    def call(
+        self, instance: str, name: str, input: Any = None, timeout: Optional[float] = None,
+        call_id: Optional[str] = None,
+    ) -> Any:  # fmt: skip
+        """Calls a handler of the orchestration (`on_call`) and returns its result.
+
+        The call is durable at once and goes on after TimedOut, whose `details["call"]` is its id: call again
+        with that `call_id` to wait for the same answer. Raises CallRejected, CallFailed, or WrongStatus when
+        the instance ends without an answer.
+        """
+        return self._wait(self._calling(instance, name, input, timeout, call_id))
+
+    def _calling(
+        self, instance: str, name: str, value: Any, timeout: Optional[float], call_id: Optional[str]
+    ) -> Waiting:
+        number = str(uuid.uuid4()) if call_id is None else call_id
+        members = f'"instance":{_instance(instance)},"name":{_json.quote(name, "The name of the call")}'
+        members += f',"input":{_json.encode(value, f"The input of call {name!r}")}'
+        members += f',"call":{_json.quote(number, "The id of the call")}'
+
+        def answered(answer: Any) -> Any:
+            if answer.get("failure") is None:
+                return answer.get("result")
+            failure = _failures.from_wire(answer["failure"])
+            raise (CallRejected if failure.type == REJECTED else CallFailed)(instance, name, failure)
+
+        arguments = (text(f"{{{members}}}"), milliseconds(timeout))
+        return Waiting(self._lib.dx.dx_client_call, arguments, answered, {"call": number})
+
+    def query(self, instance: str, name: str, input: Any = None, timeout: Optional[float] = None) -> Any:
+        """Asks a query handler of the orchestration (`on_query`), also after its end. Changes nothing.
+
+        Answered by a runtime of this process: raises Unsupported when none serves the orchestration.
+        Raises QueryFailed with what the handler raised.
+        """
+        return self._wait(self._querying(instance, name, input, timeout))
+
+    def _querying(self, instance: str, name: str, value: Any, timeout: Optional[float]) -> Waiting:
+        members = f'"instance":{_instance(instance)},"name":{_json.quote(name, "The name of the query")}'
+        members += f',"input":{_json.encode(value, f"The input of query {name!r}")}'
+
+        def answered(answer: Any) -> Any:
+            if answer.get("failure") is None:
+                return answer.get("result")
+            raise QueryFailed(instance, name, _failures.from_wire(answer["failure"]))
+
+        arguments = (text(f"{{{members}}}"), milliseconds(timeout))
+        return Waiting(self._lib.dx.dx_client_query, arguments, answered)
+
+    # ---- Control ---------------------------------------------------------------------------------
+
+    def cancel(self, instance: str, reason: str = "", grace: Optional[Seconds] = None) -> str:
+        """Asks the instance to end: its code receives `asyncio.CancelledError` and may clean up, for at most
+        `grace` if that is given. This and its like return the status of the instance, and raise NotFound, or
+        WrongStatus when it does not fit.
+        """
+        return self._control("cancel", instance, reason, grace)
+
+    def suspend(self, instance: str, reason: str = "") -> str:
+        """Stops the turns of the instance. Messages are kept, activities that run come to their end."""
+        return self._control("suspend", instance, reason)
+
+    def resume(self, instance: str, reason: str = "") -> str:
+        """Lets a suspended instance go on."""
+        return self._control("resume", instance, reason)
+
+    def terminate(self, instance: str, reason: str = "") -> str:
+        """Ends the instance at once: its code hears nothing of it."""
+        return self._control("terminate", instance, reason)
+
+    def retry(self, instance: str, reason: str = "") -> str:
+        """Lets a quarantined instance try again, after its cause was removed."""
+        return self._control("retry", instance, reason)
+
+    def _control(self, operation: str, instance: str, reason: str, grace: Optional[Seconds] = None) -> str:
+        members = f'"instance":{_instance(instance)},"operation":"{operation}"'
+        if _json.text(reason, "The reason"):
+            members += f',"reason":{_json.encode(reason)}'
+        if grace is not None:
+            members += f',"graceMS":{options.milliseconds(grace, "grace", 0)}'
+        return str(self._ask(self._lib.dx.dx_client_control, f"{{{members}}}")["status"])
+
+    def delete(self, instance: str, *, force: bool = False) -> List[str]:
+        """Removes a finished root instance (any with `force`) and its descendants; returns their ids."""
+        query = {"instance": _json.text(instance, "The instance id"), "force": force}
+        return [*self._query(self._lib.dx.dx_client_delete, query)["deleted"]]
+
+    # ---- Deferred activities ---------------------------------------------------------------------
+
+    def complete_activity(self, token: str, result: Any = None) -> None:
+        """Ends an attempt that was deferred (`ActivityContext.defer`), by its token. Raises Stale when the
+        attempt is over, or was cancelled."""
+        self._deferred(self._lib.dx.dx_client_complete_activity, token, _json.encode(result, "The result"))
+
+    def fail_activity(self, token: str, failure: Union[Failure, BaseException]) -> None:
+        """The same with a failure: the retry policy of the activity decides what follows."""
+        if isinstance(failure, Failure):
+            wire = _failures.to_wire(failure)
+        elif isinstance(failure, BaseException):
+            wire = _failures.of_exception(failure)
+        else:
+            raise InvalidArgument(f"A failure is a Failure or an exception, not {failure!r}.")
+        self._deferred(self._lib.dx.dx_client_fail_activity, token, _json.encode(wire, "The failure"))
+
+    def heartbeat_activity(self, token: str, details: Any = None) -> None:
+        """A heartbeat of a deferred attempt."""
+        self._deferred(self._lib.dx.dx_client_heartbeat_activity, token, _json.encode(details, "The details"))
+
+    def _deferred(self, function: Any, token: str, payload: str) -> None:
+        named = text(_json.text(token, "The token"))
+        self._lib.check(function(self._handle.value, named, text(payload)))
+
+    # ---- Observing -------------------------------------------------------------------------------
 
     def describe(self, instance: str) -> Description:
         """Raises NotFound for an unknown instance."""
@@ -171,36 +250,42 @@ class Client:
 
     def wait(self, instance: str, timeout: Optional[float] = None) -> Description:
         """Blocks until the instance has ended, or raises TimedOut after `timeout` seconds."""
-        ended = threading.Event()
-        outcome: List[Any] = []
+        description: Description = self._wait(self._ending(instance, timeout))
+        return description
 
-        def done(error: Optional[PerdureError], data: bytes) -> None:
-            outcome.extend((error, data))
-            ended.set()
+    def _ending(self, instance: str, timeout: Optional[float]) -> Waiting:
+        arguments = (_id(instance), milliseconds(timeout))
+        return Waiting(self._lib.dx.dx_client_wait, arguments, Description.of_wire)
 
-        self._begin_wait(instance, timeout, done)
-        ended.wait()
-        error, data = outcome
-        if error is not None:
-            raise error
-        return Description.of_wire(json.loads(data))
+    def wait_for_status(
+        self, instance: str, after_version: int = 0, timeout: Optional[float] = None
+    ) -> Description:
+        """Blocks until the custom status has a version above `after_version`, or the instance has ended."""
+        description: Description = self._wait(self._status_change(instance, after_version, timeout))
+        return description
 
-    def _begin_wait(self, instance: str, timeout: Optional[float], done: Done) -> None:
-        milliseconds = -1 if timeout is None else min(int(max(timeout, 0) * 1000), 2**53)
-        number = next(_numbers)
-        _library.waits[number] = done
-        try:
-            self._lib.check(
-                self._lib.dx.dx_client_wait(self._handle.value, _id(instance), milliseconds, _on_wait, number)
-            )
-        except BaseException:
-            _library.waits.pop(number, None)
-            raise
+    def _status_change(self, instance: str, after_version: int, timeout: Optional[float]) -> Waiting:
+        arguments = (_id(instance), after_version, milliseconds(timeout))
+        return Waiting(self._lib.dx.dx_client_wait_status, arguments, Description.of_wire)
+
+    def _wait(self, waiting: Waiting) -> Any:
+        return waiting.block(self._handle.value)
 
     def result(self, instance: str, timeout: Optional[float] = None) -> Any:
         """The output of the instance, once it has completed. Raises OrchestrationFailed with its failure,
         OrchestrationCancelled, or TimedOut."""
-        return _result(self.wait(instance, timeout))
+        return self.wait(instance, timeout).result()
+
+    def kv(self, instance: str) -> Dict[str, Any]:
+        """The key-value state of an instance, in the order of its keys; also of one that has ended."""
+        page = self._query(self._lib.dx.dx_client_kv, {"instance": _json.text(instance, "The instance id")})
+        return {entry["key"]: entry.get("value") for entry in page["entries"]}
+
+    def get_kv(self, instance: str, key: str, default: Any = None) -> Any:
+        """One value of it, or `default`."""
+        query = {"instance": _json.text(instance, "The instance id"), "key": _json.text(key, "The key")}
+        entries = self._query(self._lib.dx.dx_client_kv, query)["entries"]
+        return entries[0].get("value") if entries else default
 
     def history(self, instance: str, execution: Optional[int] = None) -> List[Dict[str, Any]]:
         """All events of an execution (the current one), as docs/wire-format.md describes them."""
@@ -222,7 +307,7 @@ class Client:
     ) -> Iterator[Description]:  # fmt: skip
         """All instances that match, fetched page by page while you iterate. `prefix`: of the instance id."""
         query: Dict[str, Any] = {
-            "orchestration": None if orchestration is None else _name(orchestration),
+            "orchestration": None if orchestration is None else target_name(orchestration),
             "status": status,
             "instancePrefix": prefix,
             "parent": parent,
@@ -235,14 +320,14 @@ class Client:
             if query["cursor"] is None:
                 return
 
-    def delete(self, instance: str, *, force: bool = False) -> List[str]:
-        """Removes a finished root instance (any with `force`) and its descendants; returns their ids."""
-        query = {"instance": _json.text(instance, "The instance id"), "force": force}
-        return list(self._query(self._lib.dx.dx_client_delete, query)["deleted"])
-
     def _query(self, function: Any, query: Dict[str, Any]) -> Any:
         given = {key: value for key, value in query.items() if value is not None}
-        return self._lib.json_of(function, self._handle.value, text(_json.encode(given, "The query")))
+        return self._ask(function, _json.encode(given, "The query"))
+
+    def _ask(self, function: Any, request: str) -> Any:
+        return self._lib.json_of(function, self._handle.value, text(request))
+
+    # ---- Life ------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Waits that are still open raise Closed. The store stays open."""
@@ -264,112 +349,9 @@ def _id(instance: str) -> _abi.Text:
     return text(_json.text(instance, "The instance id"))
 
 
-def _name(orchestration: Target) -> str:
-    name = orchestration.name if isinstance(orchestration, Orchestration) else orchestration
-    return _json.text(name, "The name of the orchestration")
-
-
-def _request(request: StartRequest) -> str:
-    name = _name(request.orchestration)
-    members = f'"orchestration":{_json.encode(name)}'
-    if request.instance is not None:
-        members += f',"instance":{_json.quote(request.instance, "The instance id")}'
-    if request.version is not None:
-        members += f',"version":{_json.quote(request.version, "The version")}'
-    return f'{{{members},"input":{_json.encode(request.input, f"The input of orchestration {name!r}")}}}'
+def _instance(instance: str) -> str:
+    return _json.quote(instance, "The instance id")
 
 
 def _refused(error: Dict[str, Any]) -> PerdureError:
     return from_code(error["code"], error["message"], False, error.get("details") or {})
-
-
-def _result(description: Description) -> Any:
-    if description.status == "Completed":
-        return description.output
-    if description.status == "Failed":
-        raise OrchestrationFailed(description.instance, description.failure or _failures.from_wire(None))
-    raise OrchestrationCancelled(description.instance, description.status)
-
-
-class AsyncClient:
-    """The same for asyncio programs: store calls run on the loop's thread pool, waiting costs no thread."""
-
-    def __init__(self, store: Union[Store, str, Client]) -> None:
-        self.sync = store if isinstance(store, Client) else Client(store)
-
-    async def _run(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, functools.partial(call, *arguments, **options))
-
-    async def start(
-        self, orchestration: Target, input: Any = None, *, instance: Optional[str] = None,
-        version: Optional[str] = None,
-    ) -> str:  # fmt: skip
-        return str(await self._run(self.sync.start, orchestration, input, instance=instance, version=version))
-
-    async def start_many(self, requests: Sequence[StartRequest]) -> List[Union[str, PerdureError]]:
-        return list(await self._run(self.sync.start_many, requests))
-
-    async def raise_event(self, instance: str, name: str, data: Any = None) -> None:
-        await self._run(self.sync.raise_event, instance, name, data)
-
-    async def enqueue(self, instance: str, queue: str, message: Any = None) -> None:
-        await self._run(self.sync.enqueue, instance, queue, message)
-
-    async def cancel(self, instance: str, reason: str = "") -> None:
-        await self._run(self.sync.cancel, instance, reason)
-
-    async def describe(self, instance: str) -> Description:
-        description: Description = await self._run(self.sync.describe, instance)
-        return description
-
-    async def status(self, instance: str) -> str:
-        return (await self.describe(instance)).status
-
-    async def wait(self, instance: str, timeout: Optional[float] = None) -> Description:
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[bytes] = loop.create_future()
-
-        def settle(error: Optional[PerdureError], data: bytes) -> None:
-            if ended.done():
-                return
-            if error is not None:
-                ended.set_exception(error)
-            else:
-                ended.set_result(data)
-
-        def done(error: Optional[PerdureError], data: bytes) -> None:
-            try:
-                loop.call_soon_threadsafe(settle, error, data)
-            except RuntimeError:
-                pass  # The loop is closed: nobody waits any more.
-
-        self.sync._begin_wait(instance, timeout, done)
-        return Description.of_wire(json.loads(await ended))
-
-    async def result(self, instance: str, timeout: Optional[float] = None) -> Any:
-        return _result(await self.wait(instance, timeout))
-
-    async def history(self, instance: str, execution: Optional[int] = None) -> List[Dict[str, Any]]:
-        return list(await self._run(self.sync.history, instance, execution))
-
-    async def list(self, **filters: Any) -> List[Description]:
-        """All instances that match; the filters of `Client.list`."""
-        return list(await self._run(lambda: [*self.sync.list(**filters)]))
-
-    async def delete(self, instance: str, *, force: bool = False) -> List[str]:
-        return list(await self._run(self.sync.delete, instance, force=force))
-
-    def close(self) -> None:
-        self.sync.close()
-
-    async def __aenter__(self) -> AsyncClient:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.close()

@@ -1,17 +1,28 @@
-"""What orchestrations and activities receive as their first argument."""
+"""What orchestrations receive as their first argument."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import math
 import uuid
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar, Union, overload
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Dict, NoReturn, Optional, Tuple, TypeVar, Union, overload
 
-from . import _json
-from ._loop import DurableFuture
+from . import _json, _limits
+from ._messaging import Messaging
 from .errors import InvalidArgument
+from .handles import ContinueAsNew, Handle, Parent
+from .options import (
+    CLOSE_POLICIES,
+    EPOCH,
+    METRIC_KINDS,
+    ActivityOptions,
+    ClosePolicy,
+    MetricKind,
+    RetryPolicy,
+    Seconds,
+    epoch_ms,
+)
 
 if TYPE_CHECKING:
     from ._execution import Execution
@@ -19,48 +30,8 @@ if TYPE_CHECKING:
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-T = TypeVar("T")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-class Handle(DurableFuture[T]):
-    """Durable work that has been started: await it, give it to asyncio's functions, or `cancel()` it."""
-
-    def __init__(self, execution: Execution, action: int, what: str) -> None:
-        super().__init__(loop=execution.loop)
-        #: The number of the action in the history.
-        self.action = action
-        self._execution = execution
-        self._what = what
-
-    def cancel(self, msg: Any = None) -> bool:
-        """Gives the work up. An activity is told so; its result no longer counts."""
-        if self.done():
-            return False
-        self._execution.cancel_action(self.action)
-        return super().cancel(msg)
-
-    def __repr__(self) -> str:
-        return f"<{self._what} #{self.action} {'done' if self.done() else 'open'}>"
-
-
-class ContinueAsNew(BaseException):
-    """How `continue_as_new` leaves the code. Not an Exception, so that `except Exception` lets it pass."""
-
-    def __init__(self, value: str, version: Optional[str]) -> None:
-        super().__init__("continue_as_new")
-        self.input = value
-        self.version = version
-
-
-@dataclass(frozen=True)
-class Parent:
-    """Where a sub-orchestration was scheduled."""
-
-    instance: str
-    execution: int
-    action: int
+_NO_OPTIONS = (None,) * 8
 
 
 class OrchestrationLog:
@@ -87,7 +58,7 @@ class OrchestrationLog:
         self._write("error", message, arguments)
 
 
-class OrchestrationContext:
+class OrchestrationContext(Messaging):
     """The durable side of an orchestration. asyncio's functions (`sleep`, `timeout`...) are durable, too."""
 
     def __init__(self, execution: Execution) -> None:
@@ -98,6 +69,8 @@ class OrchestrationContext:
         self.name: str = execution.definition.name
         self.version: str = execution.definition.version
         self.parent: Optional[Parent] = None
+        #: The key-value state of the instance.
+        self.kv = execution.kv
         self.log = OrchestrationLog(execution)
 
     @property
@@ -108,44 +81,82 @@ class OrchestrationContext:
     # ---- Work ------------------------------------------------------------------------------------
 
     @overload
-    def activity(self, activity: Activity[In, Out], input: In) -> Handle[Out]: ...
+    def activity(
+        self, activity: Activity[In, Out], input: In, *, retry: Optional[RetryPolicy] = None,
+        schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
+        schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
+        tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
+    ) -> Handle[Out]: ...  # fmt: skip
     @overload
-    def activity(self, activity: Activity[None, Out]) -> Handle[Out]: ...
+    def activity(
+        self, activity: Activity[None, Out], *, retry: Optional[RetryPolicy] = None,
+        schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
+        schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
+        tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
+    ) -> Handle[Out]: ...  # fmt: skip
     @overload
-    def activity(self, activity: str, input: Any = None) -> Handle[Any]: ...
-    def activity(self, activity: Any, input: Any = None) -> Handle[Any]:
-        """Schedules an activity. It runs at least once; its failure is raised as `ActivityFailed`."""
+    def activity(
+        self, activity: str, input: Any = None, *, retry: Optional[RetryPolicy] = None,
+        schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
+        schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
+        tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
+    ) -> Handle[Any]: ...  # fmt: skip
+    def activity(
+        self, activity: Any, input: Any = None, *, retry: Optional[RetryPolicy] = None,
+        schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
+        schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
+        tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
+    ) -> Handle[Any]:  # fmt: skip
+        """Schedules an activity. It runs at least once; its failure is raised as `ActivityFailed`.
+
+        The options are those of `ActivityOptions`; what is not given here is as the definition says, if the
+        activity is given by its function.
+        """
         name, decode = _target(activity)
-        value = _json.encode(input, f"The input of activity '{name}'")
-        members = f'"kind":"ScheduleActivity","name":{_json.quote(name, "The name")},"input":{value}'
+        given = (
+            retry, schedule_to_start, start_to_close, schedule_to_close, heartbeat, tag, session, priority,
+        )  # fmt: skip
+        if given == _NO_OPTIONS:
+            options: str = getattr(activity, "options_json", "")
+        else:
+            options = ActivityOptions(*given).over(getattr(activity, "options", ActivityOptions())).to_json()
+        quoted = _limits.name(name, "The name of the activity")
+        value = self._execution.limits.payload(input, f"The input of activity '{name}'")
+        members = f'"kind":"ScheduleActivity","name":{quoted},"input":{value}{options}'
         return self._execution.schedule(members, name, decode, f"activity '{name}'")
 
     @overload
     def sub_orchestration(
         self, orchestration: Orchestration[In, Out], input: In, *, version: Optional[str] = None,
-        instance: Optional[str] = None,
+        instance: Optional[str] = None, close_policy: Optional[ClosePolicy] = None,
     ) -> Handle[Out]: ...  # fmt: skip
     @overload
     def sub_orchestration(
         self, orchestration: Orchestration[None, Out], *, version: Optional[str] = None,
-        instance: Optional[str] = None,
+        instance: Optional[str] = None, close_policy: Optional[ClosePolicy] = None,
     ) -> Handle[Out]: ...  # fmt: skip
     @overload
     def sub_orchestration(
         self, orchestration: str, input: Any = None, *, version: Optional[str] = None,
-        instance: Optional[str] = None,
+        instance: Optional[str] = None, close_policy: Optional[ClosePolicy] = None,
     ) -> Handle[Any]: ...  # fmt: skip
     def sub_orchestration(
         self, orchestration: Any, input: Any = None, *, version: Optional[str] = None,
-        instance: Optional[str] = None,
+        instance: Optional[str] = None, close_policy: Optional[ClosePolicy] = None,
     ) -> Handle[Any]:  # fmt: skip
         """Runs another orchestration as a child. Its failure or end is raised as `SubOrchestrationFailed`.
 
         Without `version` it takes the highest that is registered, without `instance` an id made from the
-        parent's.
+        parent's. `close_policy`: what becomes of it if it is still open when this one ends.
         """
         name, decode = _target(orchestration)
-        members = _start("ScheduleSubOrchestration", name, input, version, instance)
+        members = self._start("ScheduleSubOrchestration", name, input, version, instance)
+        if close_policy is not None:
+            if close_policy not in CLOSE_POLICIES:
+                raise InvalidArgument(
+                    f"close_policy is one of {', '.join(CLOSE_POLICIES)}, not {close_policy!r}."
+                )
+            members += f',"closePolicy":"{close_policy}"'
         return self._execution.schedule(members, name, decode, f"sub-orchestration '{name}'")
 
     def start_detached(
@@ -154,30 +165,30 @@ class OrchestrationContext:
     ) -> str:  # fmt: skip
         """Starts an orchestration that goes its own way, is not cancelled with this one. Returns its id."""
         name, _ = _target(orchestration)
-        action = self._execution.emit(_start("StartDetached", name, input, version, instance))
-        return instance or f"{self.instance_id}.{self.execution_id}.{action}"
+        action = self._execution.emit(self._start("StartDetached", name, input, version, instance))
+        return instance or self._execution.child_id(action)
 
-    def timer(self, delay: Union[float, timedelta]) -> Handle[None]:
+    def _start(
+        self, kind: str, name: str, value: Any, version: Optional[str], instance: Optional[str]
+    ) -> str:
+        members = f'"kind":"{kind}","name":{_limits.name(name, "The name of the orchestration")}'
+        if version is not None:
+            members += f',"version":{_json.quote(version, "The version")}'
+        if instance is not None:
+            members += f',"instance":{_limits.instance(instance)}'
+        else:
+            _limits.instance(self._execution.child_id(), "The id that the child would have")
+        payload = self._execution.limits.payload(value, f"The input of orchestration '{name}'")
+        return f'{members},"input":{payload}'
+
+    def timer(self, delay: Seconds) -> Handle[None]:
         """A durable timer in seconds, as a handle; `asyncio.sleep` is the same as a coroutine."""
         seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
         return self._execution.timer_after(seconds)
 
     def sleep_until(self, when: datetime) -> Handle[None]:
         """A durable timer at a time, which must have a time zone."""
-        if when.tzinfo is None:
-            raise InvalidArgument("sleep_until needs a datetime with a time zone, such as ctx.now() gives.")
-        # Never early: a part of a millisecond counts as a whole one.
-        return self._execution.timer_at(-((_EPOCH - when) // timedelta(milliseconds=1)))
-
-    # ---- Messages --------------------------------------------------------------------------------
-
-    def wait_for_event(self, name: str) -> Handle[Any]:
-        """The next event of that name, which may have come before. Cancelled, it takes none."""
-        return self._execution.wait_for("WaitForEvent", name)
-
-    def dequeue(self, name: str) -> Handle[Any]:
-        """The next message of the queue, in the order of sending."""
-        return self._execution.wait_for("Dequeue", name)
+        return self._execution.timer_at(epoch_ms(when, "sleep_until"))
 
     # ---- State and end ---------------------------------------------------------------------------
 
@@ -185,8 +196,15 @@ class OrchestrationContext:
         """What `Client.describe` shows as `custom_status`; None clears it."""
         members = '"kind":"SetCustomStatus"'
         if value is not None:
-            members += f',"status":{_json.encode(value, "The custom status")}'
+            status = _json.encode(value, "The custom status")
+            _limits.check(status, self._execution.limits.custom_status_bytes, "The custom status")
+            members += f',"status":{status}'
         self._execution.emit(members)
+
+    @property
+    def should_continue_as_new(self) -> bool:
+        """The history has passed 80 % of a limit: time for `continue_as_new`."""
+        return self._execution.late
 
     def continue_as_new(self, input: Any = None, *, version: Optional[str] = None) -> NoReturn:
         """Ends this execution and begins the next with an empty history. Does not return.
@@ -200,13 +218,53 @@ class OrchestrationContext:
             )
         if version is not None:
             _json.text(version, "The version")
-        raise ContinueAsNew(_json.encode(input, "The input of continue_as_new"), version)
+        value = self._execution.limits.payload(input, "The input of continue_as_new")
+        raise ContinueAsNew(value, version)
+
+    def patched(self, patch: str) -> bool:
+        """Guards a change of the code: true for instances that have not come here before the change.
+
+            if ctx.patched("2024-06-ship-twice"):
+                ...  # the new way
+            else:
+                ...  # the old way, for instances that went it
+
+        Decided once for each id, and recorded. When no instance goes the old way any more, `deprecate_patch`
+        takes its place; when none is left that has recorded it, that goes, too.
+        """
+        return self._execution.patched(patch)
+
+    def deprecate_patch(self, patch: str) -> None:
+        """Stands where `patched` stood, once the old way is gone."""
+        self._execution.deprecate_patch(patch)
+
+    def metric(
+        self, name: str, value: float, kind: MetricKind = "counter",
+        attributes: Optional[Dict[str, str]] = None,
+    ) -> None:  # fmt: skip
+        """A measurement for the log of the runtime, emitted once and not again by a replay.
+
+        `kind`: "counter", "gauge" or "histogram". `attributes`: text by name.
+        """
+        _limits.name(name, "The name of the metric")
+        if kind not in METRIC_KINDS:
+            raise InvalidArgument(f"The kind of a metric is one of {', '.join(METRIC_KINDS)}, not {kind!r}.")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise InvalidArgument(f"The value of metric '{name}' must be a finite number, not {value!r}.")
+        metric: Dict[str, Any] = {"name": name, "kind": kind, "value": value}
+        if attributes:
+            for key, text in attributes.items():
+                _json.text(key, "The name of an attribute")
+                _json.text(text, f"The attribute '{key}' of metric '{name}'")
+            metric["attributes"] = dict(attributes)
+        if not self._execution.replaying:
+            self._execution.metric(metric)
 
     # ---- Time and chance -------------------------------------------------------------------------
 
     def now(self) -> datetime:
         """The time of the event that woke the code, in UTC: the same in every replay."""
-        return _EPOCH + timedelta(milliseconds=self._execution.loop.now_ms)
+        return EPOCH + timedelta(milliseconds=self._execution.loop.now_ms)
 
     @property
     def now_ms(self) -> int:
@@ -222,7 +280,7 @@ class OrchestrationContext:
         return self._execution.chance.number()
 
 
-def _target(definition: Any) -> tuple[str, Optional[_json.Decoder]]:
+def _target(definition: Any) -> Tuple[str, Optional[_json.Decoder]]:
     """The name, and the decoder of the result if the function is known."""
     if isinstance(definition, str):
         return definition, None
@@ -232,35 +290,3 @@ def _target(definition: Any) -> tuple[str, Optional[_json.Decoder]]:
         raise InvalidArgument(
             f"{definition!r} is no name, nor decorated with @perdure.activity or @perdure.orchestration."
         ) from None
-
-
-def _start(kind: str, name: str, value: Any, version: Optional[str], instance: Optional[str]) -> str:
-    members = f'"kind":"{kind}","name":{_json.quote(name, "The name")}'
-    if version is not None:
-        members += f',"version":{_json.quote(version, "The version")}'
-    if instance is not None:
-        members += f',"instance":{_json.quote(instance, "The instance id")}'
-    return f'{members},"input":{_json.encode(value, f"The input of orchestration {name!r}")}'
-
-
-class ActivityContext:
-    """One attempt of an activity."""
-
-    def __init__(self, task: dict[str, Any], is_cancelled: Callable[[], bool]) -> None:
-        self.instance_id: str = task["instance"]
-        self.execution_id: int = task["execution"]
-        self.orchestration: str = task["orchestration"]
-        self.name: str = task["name"]
-        #: Counts from 1.
-        self.attempt: int = task["attempt"]
-        #: The same for each attempt: what to give to a service that must not do the work twice.
-        self.idempotency_key: str = task["key"]
-        self._is_cancelled = is_cancelled
-
-    def is_cancelled(self) -> bool:
-        """The result is no longer wanted. An async activity is cancelled as a task as well."""
-        return self._is_cancelled()
-
-    @property
-    def log(self) -> logging.Logger:
-        return logging.getLogger(f"perdure.activity.{self.name}")

@@ -30,8 +30,10 @@ from typing import (
 )  # fmt: skip
 
 from . import _json
-from .context import ActivityContext, OrchestrationContext
+from .activity_context import ActivityContext
+from .context import OrchestrationContext
 from .errors import InvalidArgument
+from .options import ActivityOptions, RetryPolicy, Seconds, activity_limits
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -97,9 +99,20 @@ class Activity(Definition[In, Out]):
 
     _what = "activity"
 
-    def __init__(self, function: Callable[..., Any], name: Optional[str]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: Optional[str],
+        options: ActivityOptions = ActivityOptions(),  # noqa: B008 (frozen)
+        limits: Optional[str] = None,
+    ) -> None:
+        """`limits`: the JSON of "Activity limits"."""
         super().__init__(function, name)
         self.is_async = inspect.iscoroutinefunction(function)
+        #: Used where the activity is scheduled by its function.
+        self.options = options
+        self.options_json = options.to_json()
+        self.limits = limits
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self.function(*arguments, **named)
@@ -158,16 +171,34 @@ def activity(function: Callable[[ActivityContext, In], Out]) -> Activity[In, Out
 @overload
 def activity(function: Callable[[ActivityContext], Out]) -> Activity[None, Out]: ...
 @overload
-def activity(*, name: Optional[str] = None) -> _ActivityDecorator: ...
-def activity(function: Any = None, *, name: Optional[str] = None) -> Any:
+def activity(
+    *, name: Optional[str] = None, retry: Optional[RetryPolicy] = None,
+    schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
+    schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
+    tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
+    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None,
+) -> _ActivityDecorator: ...  # fmt: skip
+def activity(
+    function: Any = None, *, name: Optional[str] = None, retry: Optional[RetryPolicy] = None,
+    schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
+    schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
+    tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
+    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None,
+) -> Any:  # fmt: skip
     """Makes an activity of a function: one that may do anything, and runs at least once.
 
     `name` defaults to that of the function. A plain function runs on a worker thread, an `async def` on one
-    shared event loop.
+    shared event loop. The options are those of `ActivityOptions`, used where the activity is scheduled by
+    this function; `ctx.activity` may say otherwise. `concurrency` (attempts at once) and `rate` (attempts
+    begun, in that many seconds) bound what one runtime does of it.
     """
+    options = ActivityOptions(
+        retry, schedule_to_start, start_to_close, schedule_to_close, heartbeat, tag, session, priority
+    )
+    limits = activity_limits(concurrency, rate)
     if function is not None:
-        return Activity(function, name)
-    return lambda function: Activity(function, name)
+        return Activity(function, name, options, limits)
+    return lambda function: Activity(function, name, options, limits)
 
 
 @overload

@@ -62,9 +62,12 @@ class WrongStatus(PerdureError):
 
 
 class LimitExceeded(PerdureError):
-    """Over a named limit; nothing was stored."""
+    """Over a named limit; nothing was stored. Orchestration code meets it at the call, and may catch it."""
 
     code = 7
+    #: The type of the failure that it becomes.
+    failure_type = "perdure.LimitExceeded"
+    non_retryable = True
 
 
 class TimedOut(PerdureError, TimeoutError):
@@ -180,6 +183,8 @@ class Failure:
     #: Retrying cannot help.
     non_retryable: bool = False
     cause: Optional[Failure] = field(default=None)
+    #: Seconds that the next attempt should wait, in place of the pause of its retry policy.
+    retry_after: Optional[float] = None
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}" if self.message else self.type
@@ -211,6 +216,36 @@ class SubOrchestrationFailed(WorkFailed):
 
     def __init__(self, name: str, failure: Failure) -> None:
         super().__init__(f"Sub-orchestration '{name}'", failure)
+        self.name = name
+
+
+class MessageRefused(WorkFailed):
+    """A request to another instance was refused: it is unknown (`perdure.NotFound`), it has ended..."""
+
+    def __init__(self, what: str, failure: Failure) -> None:
+        super().__init__(what, failure)
+        self.what = what
+
+
+class CallFailed(WorkFailed):
+    """Raised by `Client.call`: the handler in the orchestration failed."""
+
+    def __init__(self, instance: str, name: str, failure: Failure) -> None:
+        super().__init__(f"Call '{name}' of instance '{instance}'", failure)
+        self.instance = instance
+        self.name = name
+
+
+class CallRejected(CallFailed):
+    """The call was refused before it had an effect: its type is `perdure.CallRejected`."""
+
+
+class QueryFailed(WorkFailed):
+    """Raised by `Client.query`: the handler failed, or there is none of that name."""
+
+    def __init__(self, instance: str, name: str, failure: Failure) -> None:
+        super().__init__(f"Query '{name}' of instance '{instance}'", failure)
+        self.instance = instance
         self.name = name
 
 

@@ -7,14 +7,16 @@ import json
 import logging
 import threading
 from types import TracebackType
-from typing import Any, Dict, List, Optional, Sequence, Type, Union
+from typing import Any, Dict, List, Literal, Optional, Sequence, Type, Union
 
 from . import _abi, _failures, _json, _library
 from ._library import Handle, library, text
 from ._turn import TurnHost
-from ._workers import ActivityWorkers, report_refusals
-from .definitions import AnyDefinition, Orchestration, Registry
-from .errors import PerdureError, Stale, WrongStatus
+from ._workers import ActivityWorkers, Attempts, WorkSource, report_refusals
+from .client import Client
+from .definitions import Activity, AnyDefinition, Orchestration, Registry
+from .errors import InvalidArgument, PerdureError, Stale, WrongStatus
+from .options import Seconds, milliseconds
 from .store import Store, opened
 
 logger = logging.getLogger("perdure")
@@ -38,27 +40,44 @@ class Runtime:
     def __init__(
         self, store: Union[Store, str], definitions: Sequence[AnyDefinition] = (), *,
         activity_slots: int = 16, cached_instances: int = 10_000, cache: bool = True,
+        activity_tags: Union[Sequence[str], Literal["any"]] = (), untagged_activities: bool = True,
+        sessions: int = 10, session_idle: Seconds = 300, activity_grace: Seconds = 10,
+        nondeterminism: Literal["quarantine", "fail"] = "quarantine",
     ) -> None:  # fmt: skip
         """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
         `cache=False` replays at every turn, to find code that is not deterministic.
+
+        `activity_tags`: of the activities with a tag those that are taken, or "any"; `untagged_activities`:
+        those without. `sessions` are held at one time, and given up when unused for `session_idle`. An
+        activity that was told to end keeps its slot for `activity_grace`. `nondeterminism`: what becomes of
+        an instance whose code and history differ.
         """
         lib = self._lib = library()
         self.store = opened(store)
-        self._slots = activity_slots
+        if isinstance(activity_tags, str) and activity_tags != "any":
+            raise InvalidArgument(f"activity_tags are a list of tags or 'any', not {activity_tags!r}.")
         config = {
             "activitySlots": activity_slots,
             "cache": "on" if cache else "off",
             "cachedInstances": cached_instances,
+            "activityTags": "any" if activity_tags == "any" else list(activity_tags),
+            "untaggedActivities": untagged_activities,
+            "sessions": sessions,
+            "sessionIdleMS": milliseconds(session_idle, "session_idle"),
+            "activityGraceMS": milliseconds(activity_grace, "activity_grace", 0),
+            "nondeterminism": nondeterminism,
         }
         options = _abi.RuntimeOptions(ctypes.sizeof(_abi.RuntimeOptions), text(_json.encode(config)))
         out = ctypes.c_void_p()
         lib.check(lib.dx.dx_runtime_new(self.store._handle.value, ctypes.byref(options), ctypes.byref(out)))
         self._handle = Handle(lib.dx.dx_runtime_free, out.value or 0, "runtime")
         self._registry = Registry()
-        self._turns = TurnHost(self._registry.orchestrations, cached_instances if cache else 0)
-        self._workers = ActivityWorkers(
-            self._registry.activities, activity_slots, self._poll_activities, self._is_cancelled
-        )
+        limits = self.store.limits
+        self._turns = TurnHost(self._registry.orchestrations, cached_instances if cache else 0, limits)
+        self._attempts = Attempts(_Source(self), self._registry.activities, limits)
+        self._workers = ActivityWorkers(self._attempts, activity_slots)
+        self._client: Optional[Client] = None
+        self._client_lock = threading.Lock()
         self._turn_thread: Optional[threading.Thread] = None
         self._started = False
         _library.runtimes.add(self)
@@ -80,6 +99,8 @@ class Runtime:
             else:
                 refused = dx.dx_register_activity(runtime, name, _abi.ActivityFn(), None, _abi.ReleaseFn())
             self._lib.check(refused)
+            if isinstance(definition, Activity) and definition.limits is not None:
+                self._lib.check(dx.dx_runtime_limit_activity(runtime, name, text(definition.limits)))
 
     # ---- Life ------------------------------------------------------------------------------------
 
@@ -113,6 +134,9 @@ class Runtime:
             if self._turn_thread is not None and self._turn_thread is not threading.current_thread():
                 self._turn_thread.join(grace + 10)
             self._workers.stop(1)
+        with self._client_lock:
+            if self._client is not None:
+                self._client.close()
         self._handle.close()
 
     def close(self) -> None:
@@ -151,6 +175,7 @@ class Runtime:
                     continue
                 work = json.loads(data)
                 report_refusals(work, Stale.code)
+                self._attempts.cancel(work["cancelled"])
                 if work["stopped"]:
                     return
                 answers = [self._run_turn(turn["token"], turn["request"]) for turn in work["turns"]]
@@ -166,22 +191,41 @@ class Runtime:
             failure = _json.encode(_failures.of_exception(error), "The failure")
             return f'{{"token":{token},"failure":{failure}}}'
 
-    # ---- Activities ------------------------------------------------------------------------------
 
-    def _poll_activities(self, answers: List[str], most: int, wait: bool) -> bytes:
-        lib = self._lib
+class _Source(WorkSource):
+    """The runtime as its activities see it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lib = runtime._lib
+
+    def poll_activities(self, answers: List[str], most: int, wait: bool) -> Dict[str, Any]:
+        lib, runtime = self._lib, self._runtime
         handed = f'{{"v":1,"activities":[{",".join(answers)}]}}' if answers else ""
         try:
             data = lib.bytes_of(
-                lib.dx.dx_runtime_poll, self._handle.value, text(handed), 0, most, POLL_MS if wait else 0
+                lib.dx.dx_runtime_poll, runtime._handle.value, text(handed), 0, most, POLL_MS if wait else 0
             )
         except PerdureError as error:
             # The runtime was closed while this thread was in user code: nobody wants the result.
             logger.debug("Activities end: %s", error)
-            return b'{"v":1,"stopped":true,"turns":[],"activities":[],"refused":[]}'
-        if b'"refused":[]' not in data:
-            report_refusals(json.loads(data), Stale.code)
-        return data
+            return {"stopped": True, "activities": []}
+        work: Dict[str, Any] = json.loads(data)
+        report_refusals(work, Stale.code)
+        runtime._attempts.cancel(work["cancelled"])
+        return work
 
-    def _is_cancelled(self, token: int) -> bool:
+    def is_cancelled(self, token: int) -> bool:
         return bool(self._lib.dx.dx_activity_is_cancelled(token))
+
+    def heartbeat(self, token: int, details: Any) -> None:
+        payload = self._runtime.store.limits.payload(details, "The details of the heartbeat")
+        self._lib.check(self._lib.dx.dx_activity_heartbeat(token, text(payload)))
+
+    @property
+    def client(self) -> Client:
+        runtime = self._runtime
+        with runtime._client_lock:
+            if runtime._client is None:
+                runtime._client = Client(runtime.store)
+            return runtime._client

@@ -8,6 +8,8 @@ from typing import Any, Mapping, Optional, Type, Union
 
 from . import _abi, _json
 from ._library import Handle, library, text
+from ._limits import Limits, of_store
+from .options import Seconds, milliseconds
 
 
 class Store:
@@ -15,14 +17,25 @@ class Store:
 
         with Store("sqlite:app.db") as store: ...
 
-    `url`: "sqlite:PATH", made if it does not exist, or "memory:". `config`: settings of the store, such as
-    `{"busyTimeoutMS": 5000}`. Raises a `StoreError` that names the file and the cause.
+    `url`: "sqlite:PATH", made if it does not exist, or "memory:". `busy_timeout`: how long a call waits for
+    another process's write lock. `limits`: what the store takes, when the defaults do not fit; the same in
+    every process. `config`: further settings, as docs/wire-format.md has them. Raises a `StoreError` that
+    names the file and the cause.
     """
 
-    def __init__(self, url: str, config: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(
+        self, url: str, config: Optional[Mapping[str, Any]] = None, *,
+        busy_timeout: Optional[Seconds] = None, limits: Optional[Limits] = None,
+    ) -> None:  # fmt: skip
         lib = library()
         self.url = _json.text(url, "The URL of the store")
-        settings = _json.encode(dict(config), "The config of the store") if config else ""
+        wire = dict(config or {})
+        if busy_timeout is not None:
+            wire["busyTimeoutMS"] = milliseconds(busy_timeout, "busy_timeout", 0)
+        self.limits = of_store(limits, wire)
+        if limits is not None:
+            wire["limits"] = self.limits.to_wire()
+        settings = _json.encode(wire, "The config of the store") if wire else ""
         options = _abi.StoreOptions(ctypes.sizeof(_abi.StoreOptions), text(url), text(settings))
         out = ctypes.c_void_p()
         lib.check(lib.dx.dx_store_open(ctypes.byref(options), ctypes.byref(out)))

@@ -1,0 +1,61 @@
+import PerdureModel
+
+/// What a start says beside name, version and input.
+public struct StartOptions: Sendable {
+  /// What a start does when its id is taken.
+  public enum Policy: String, Hashable, Sendable, CaseIterable {
+    /// It is refused: `DXError` (`alreadyExists`).
+    case fail
+    /// The instance that is there is as good.
+    case useExisting
+    /// A finished instance gives way, with its descendants; another one is a refusal.
+    case restartIfFinished
+    /// Whatever is there is terminated and gives way.
+    case terminateAndRestart
+  }
+
+  public var policy: Policy
+  /// It does not begin before this moment. At most one of `startAt` and `delay`.
+  public var startAt: Timestamp?
+  /// It begins so long after now.
+  public var delay: Duration?
+  /// -1,000...1,000; instances with a higher one go first.
+  public var priority: Int
+  /// Labels, at most 16 KiB as JSON.
+  public var attributes: [String: String]
+  /// A note of any type.
+  public var memo: (any Encodable & Sendable)?
+  /// A start with the key of an instance that exists comes to that instance, whatever its id.
+  public var dedupKey: String?
+
+  public init(
+    policy: Policy = .fail, startAt: Timestamp? = nil, delay: Duration? = nil, priority: Int = 0,
+    attributes: [String: String] = [:], memo: (any Encodable & Sendable)? = nil, dedupKey: String? = nil
+  ) {
+    self.policy = policy
+    self.startAt = startAt
+    self.delay = delay
+    self.priority = priority
+    self.attributes = attributes
+    self.memo = memo
+    self.dedupKey = dedupKey
+  }
+
+  /// The engine checks the ranges.
+  var model: PerdureModel.StartOptions {
+    get throws {
+      var options = PerdureModel.StartOptions()
+      options.policy = StartPolicy(rawValue: policy.rawValue) ?? .fail
+      options.startAt = max(0, startAt?.millisecondsSince1970 ?? 0)
+      options.priority = Int64(priority)
+      if !attributes.isEmpty {
+        options.attributes = try PayloadCoding.encode(attributes, "the attributes of the start")
+      }
+      options.memo = try memo.map { try PayloadCoding.encode($0, "the memo of the start") }
+      options.dedupKey = dedupKey
+      return options
+    }
+  }
+
+  var delayMS: Int64? { delay.map { max(0, $0.millisecondsRoundedUp) } }
+}

@@ -1,0 +1,84 @@
+package import PerdureModel
+import PerdureRuntime
+import PerdureStore
+
+extension Client {
+  /// Answers whether the message waits for an instance that is yet to be started.
+  @discardableResult
+  package func send(_ request: SendRequest) throws(ClientError) -> Bool {
+    try Check.name(request.name, request.channel == .event ? "event" : "queue")
+    try Check.instance(request.instance)
+    try Check.payload(request.data, "the payload", limit: hub.limits.payloadBytes)
+    let kind = MessageKind.raised(channel: request.channel, name: request.name, data: request.data)
+    return try post(OutgoingMessage(to: request.instance, kind: kind, isKept: request.isKept)) == .kept
+  }
+
+  /// To all instances that are subscribed; their number.
+  package func publish(_ topic: String, _ data: Payload) throws(ClientError) -> Int {
+    try Check.name(topic, "topic")
+    try Check.payload(data, "the payload", limit: hub.limits.payloadBytes)
+    let publication = Publication(topic: topic, data: data)
+    let receipt = try write(.publish(publication, now: hub.clock.now()), "", "be published to")
+    guard case .delivered(let deliveries) = receipt else { return 0 }
+    return deliveries.count
+  }
+
+  /// - graceMS: how long the code may clean up; nil: as long as it takes.
+  package func cancel(_ instance: InstanceID, reason: String, graceMS: Int64? = nil) throws(ClientError) {
+    try Check.instance(instance)
+    try Check.reason(reason)
+    try post(OutgoingMessage(to: instance, kind: .cancel(reason: reason, graceMS: graceMS)))
+  }
+
+  @discardableResult
+  private func post(_ message: OutgoingMessage) throws(ClientError) -> StoreReceipt {
+    try write(.post(message, now: hub.clock.now()), message.to, "receive messages")
+  }
+
+  /// Cancel, suspend, resume, terminate, retry. Answers the status afterwards.
+  package func control(_ request: ControlRequest) throws(ClientError) -> InstanceStatus {
+    try Check.instance(request.instance)
+    try Check.reason(request.reason)
+    switch request.operation {
+    case .cancel(let graceMS):
+      try cancel(request.instance, reason: request.reason, graceMS: graceMS)
+      let row = try read { () throws(StoreError) in try hub.store.describe(request.instance) }
+      return row?.status ?? .cancelled
+    case .control(let verb):
+      let entry = StoreEntry.control(
+        request.instance, verb, reason: request.reason, now: hub.clock.now())
+      let words = ["suspend": "be suspended", "resume": "be resumed", "terminate": "be terminated"]
+      let receipt = try write(
+        entry, request.instance, words[verb.rawValue] ?? "be retried; that is for quarantined ones")
+      guard case .controlled(let control) = receipt else { return .running }
+      return control.status
+    }
+  }
+
+  // MARK: Activities that end elsewhere
+
+  /// - token: of the attempt ("Activity task").
+  package func completeActivity(_ token: String, _ outcome: Outcome) throws(ClientError) {
+    let token = try parse(token)
+    switch outcome {
+    case .completed(let result): try Check.payload(result, "the result", limit: hub.limits.payloadBytes)
+    case .failed: break
+    }
+    try write(
+      .completeActivity(token, outcome: outcome, now: hub.clock.now()), token.key.instance, "take results")
+  }
+
+  package func heartbeatActivity(_ token: String, _ details: Payload) throws(ClientError) {
+    let token = try parse(token)
+    try Check.payload(details, "the details", limit: hub.limits.payloadBytes)
+    try write(
+      .heartbeatByToken(token, details: details, now: hub.clock.now()), token.key.instance, "take heartbeats")
+  }
+
+  private func parse(_ token: String) throws(ClientError) -> CompletionToken {
+    guard let parsed = CompletionToken(text: token) else {
+      throw .invalidArgument("'\(token.prefix(100))' is no completion token of an activity")
+    }
+    return parsed
+  }
+}

@@ -1,0 +1,50 @@
+import PerdureDispatch
+import PerdureModel
+import PerdureStore
+
+/// Reads for the engine thread, on the reader thread.
+struct RuntimeReader: Sendable {
+  let hub: Hub
+
+  private var store: any Store { hub.store }
+
+  func load(_ instance: InstanceID) -> RuntimeInput {
+    do throws(StoreError) {
+      guard let snapshot = try store.load(instance) else { return .loaded(instance, .missing) }
+      return .loaded(instance, .snapshot(snapshot))
+    } catch {
+      guard error.code == .corrupt else { return .loaded(instance, .failed(error.message)) }
+      // The row may be sound where the history is not.
+      do throws(StoreError) {
+        let revision = try store.describe(instance)?.revision
+        return .loaded(instance, revision.map { .unreadable(error.message, $0) } ?? .missing)
+      } catch { return .loaded(instance, .failed(error.message)) }
+    }
+  }
+
+  func inbox(_ instance: InstanceID, _ after: MessageSequence) -> RuntimeInput {
+    do throws(StoreError) {
+      return .foundMessages(instance, try store.inbox(of: instance, after: after))
+    } catch { return .loaded(instance, .failed(error.message)) }
+  }
+
+  func due(_ node: NodeID, _ now: TimestampMS) -> RuntimeInput {
+    // Whoever reaps a node must say so: the next one to look finds nothing to reap.
+    if let reaped = try? store.reapNodes(), reaped > 0 { hub.tellUnheldWork() }
+    let instances = (try? store.dueInstances(ownedBy: node, now: now, limit: Limits.pageRows)) ?? []
+    return .foundDue(instances)
+  }
+
+  func lost(_ claims: [ActivityKey: ActivityClaim]) -> RuntimeInput {
+    let asked = claims.map { ClaimedActivity(key: $0.key, claim: $0.value) }
+    // What cannot be read now is read after the next write of others.
+    let lost = (try? store.lostClaims(of: asked)) ?? []
+    return .claimsLost(Dictionary(lost.map { ($0.key, $0.claim) }, uniquingKeysWith: { one, _ in one }))
+  }
+
+  func nextDue(_ now: TimestampMS) -> RuntimeInput {
+    do throws(StoreError) {
+      return .nextDueFound(try store.nextDue(after: now))
+    } catch { return .nextDueFound(now + 1_000) }
+  }
+}

@@ -1,0 +1,63 @@
+import PerdureDispatch
+import PerdureModel
+import PerdureStore
+
+/// The reader thread of a node, as RuntimeReader is.
+extension World {
+  enum Read {
+    case load(InstanceID)
+    case inbox(InstanceID, after: MessageSequence)
+    case claims([ActivityKey: ActivityClaim])
+    case due
+    case nextDue
+  }
+
+  func read(_ read: Read, _ node: SimNode) {
+    let at = max(now, node.readerIsFreeAt) + random.delay(0...4)
+    node.readerIsFreeAt = at + 1
+    heap.add(.readTaken(node, read), at: at)
+  }
+
+  /// What was read is told a moment later; by then it may be old.
+  func take(_ read: Read, _ node: SimNode) {
+    let input = answer(read, node, isFailed: fails(.failedRead))
+    let at = max(now + random.delay(0...4), node.readerIsFreeAt)
+    node.readerIsFreeAt = at + 1
+    heap.add(.answered(node, input), at: at)
+  }
+
+  private func answer(_ read: Read, _ node: SimNode, isFailed: Bool) -> NodeInput {
+    switch read {
+    case .load(let instance):
+      trace.note(now, "read", instance, node.id)
+      if isFailed { return .loaded(instance, .failed("the disk is slow")) }
+      let snapshot = store.load(instance)
+      if let snapshot { watch.read(snapshot) }
+      return .loaded(instance, snapshot.map { .snapshot($0) } ?? .missing)
+    case .inbox(let instance, let after):
+      trace.note(now, "read", instance, node.id)
+      if isFailed { return .loaded(instance, .failed("the disk is slow")) }
+      return .foundMessages(instance, store.inbox(of: instance, after: after))
+    case .claims(let claims):
+      let asked = claims.map { ClaimedActivity(key: $0.key, claim: $0.value) }
+      let lost = isFailed ? [] : store.lostClaims(of: asked)
+      return .claimsLost(Dictionary(lost.map { ($0.key, $0.claim) }, uniquingKeysWith: { one, _ in one }))
+    case .due:
+      if reap() > 0 {
+        for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
+      }
+      return .foundDue(isFailed ? [] : store.dueInstances(ownedBy: node.id, now: clock(node)))
+    case .nextDue:
+      let lookedAt = min(node.dispatcher.lookedAt, clock(node))
+      return .nextDueFound(isFailed ? clock(node) + 1_000 : store.nextDue(after: lookedAt))
+    }
+  }
+
+  /// Forgets nodes whose process is gone.
+  @discardableResult
+  func reap() -> Int {
+    let gone = store.reap()
+    for node in gone.nodes { watch.nodeIsGone(node) }
+    return gone.count
+  }
+}

@@ -1,0 +1,26 @@
+import PerdureModel
+
+/// The key-value state of one instance.
+struct KeyValues: Sendable {
+  private var current: [ExactText: KVEntry] = [:]
+  /// As the current execution began, by key.
+  private(set) var base: [KVEntry] = []
+
+  /// As it is now, by the bytes of the keys.
+  var entries: [KVEntry] {
+    current.values.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+  }
+
+  subscript(key: String) -> KVEntry? { current[ExactText(key)] }
+
+  mutating func apply(_ change: TimedKVChange) {
+    switch change.change {
+    case .set(let key, let value): current[ExactText(key)] = KVEntry(key: key, value: value, at: change.at)
+    case .clear(let key): current.removeValue(forKey: ExactText(key))
+    case .clearAll: current = [:]
+    }
+  }
+
+  /// Another execution begins with what is there now.
+  mutating func beginExecution() { base = entries }
+}

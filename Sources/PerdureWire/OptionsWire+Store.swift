@@ -1,0 +1,83 @@
+package import PerdureModel
+
+/// The config of a store.
+extension OptionsWire {
+  /// Of each limit.
+  private static let limitRange = 1...1_000_000_000
+
+  package static func encode(_ settings: StoreSettings) -> [UInt8] {
+    let limits = settings.limits
+    var writer = JSONWriter(capacity: 256)
+    writer.beginObject()
+    writer.member("busyTimeoutMS", Int64(settings.busyTimeoutMS))
+    writer.key("limits")
+    writer.beginObject()
+    writer.member("payloadBytes", Int64(limits.payloadBytes))
+    writer.member("customStatusBytes", Int64(limits.customStatusBytes))
+    writer.member("kvKeys", Int64(limits.kvKeys))
+    writer.member("kvValueBytes", Int64(limits.kvValueBytes))
+    writer.member("historyEvents", limits.historyEvents)
+    writer.member("historyBytes", limits.historyBytes)
+    writer.member("pendingActions", Int64(limits.pendingActions))
+    writer.member("inboxMessages", Int64(limits.inboxMessages))
+    writer.endObject()
+    writer.endObject()
+    return writer.finish()
+  }
+
+  package static func decodeStore(_ json: UnsafeRawBufferPointer) throws(WireError) -> StoreSettings {
+    var settings = StoreSettings()
+    if json.isBlank { return settings }
+    return try decodeWhole(json) { reader throws(JSONFault) in
+      var busyTimeout = JSONSlice.absent
+      var limits = JSONSlice.absent
+      _ = try reader.beginObject()
+      var first = true
+      while let key = try reader.nextKey(&first) {
+        if key.matches("busyTimeoutMS") {
+          try reader.take(&busyTimeout, key)
+        } else if key.matches("limits") {
+          try reader.take(&limits, key)
+        } else {
+          throw reader.unknown(key)
+        }
+      }
+      settings.busyTimeoutMS = try reader.int(
+        busyTimeout, in: StoreSettings.busyTimeoutRange, default: settings.busyTimeoutMS)
+      if reader.hasValue(limits) {
+        var part = JSONReader(limits, of: reader)
+        settings.limits = try readLimits(&part)
+      }
+      return settings
+    }
+  }
+
+  private static func readLimits(_ reader: inout JSONReader) throws(JSONFault) -> LimitSettings {
+    var slots = [8 of JSONSlice](repeating: .absent)
+    let names: [8 of StaticString] = [
+      "payloadBytes", "customStatusBytes", "kvKeys", "kvValueBytes", "historyEvents", "historyBytes",
+      "pendingActions", "inboxMessages",
+    ]
+    _ = try reader.beginObject()
+    var first = true
+    while let key = try reader.nextKey(&first) {
+      guard let index = names.indices.first(where: { key.matches(names[$0]) }) else {
+        throw reader.unknown(key)
+      }
+      try reader.take(&slots[index], key)
+    }
+    let standard = LimitSettings()
+    var limits = standard
+    limits.payloadBytes = try reader.int(slots[0], in: limitRange, default: standard.payloadBytes)
+    limits.customStatusBytes = try reader.int(slots[1], in: limitRange, default: standard.customStatusBytes)
+    limits.kvKeys = try reader.int(slots[2], in: limitRange, default: standard.kvKeys)
+    limits.kvValueBytes = try reader.int(slots[3], in: limitRange, default: standard.kvValueBytes)
+    limits.historyEvents = Int64(
+      try reader.int(slots[4], in: limitRange, default: Int(standard.historyEvents)))
+    limits.historyBytes = Int64(
+      try reader.int(slots[5], in: limitRange, default: Int(standard.historyBytes)))
+    limits.pendingActions = try reader.int(slots[6], in: limitRange, default: standard.pendingActions)
+    limits.inboxMessages = try reader.int(slots[7], in: limitRange, default: standard.inboxMessages)
+    return limits
+  }
+}

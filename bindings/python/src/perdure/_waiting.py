@@ -1,0 +1,74 @@
+"""Calls of the library that answer later, on a thread of the engine."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from . import _abi, _library
+from ._library import library
+from .errors import PerdureError
+
+Done = Callable[[Optional[PerdureError], bytes], None]
+_numbers = itertools.count(1)
+
+
+@_abi.WaitFn  # type: ignore[untyped-decorator]
+def _on_wait(error: Optional[int], result: _abi.Borrowed, number: int) -> None:
+    # On a thread of the engine. One object for all waits, which lives as long as the process.
+    done = _library.waits.pop(number, None)
+    failure = library().error(error) if error else None
+    data = ctypes.string_at(result.data, result.size) if result.data else b""
+    if done is not None:
+        done(failure, data)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A call that is yet to be made, and what becomes of its answer."""
+
+    function: Any
+    #: Without the client in front, and the callback behind.
+    arguments: Tuple[Any, ...]
+    decode: Callable[[Any], Any]
+    #: Added to the details of an error.
+    details: Dict[str, Any] = field(default_factory=dict)
+
+    def begin(self, client: int, done: Done) -> None:
+        """Raises what the call itself returns; `done` is not called then."""
+        number = next(_numbers)
+        _library.waits[number] = done
+        try:
+            library().check(self.function(client, *self.arguments, _on_wait, number))
+        except BaseException:
+            _library.waits.pop(number, None)
+            raise
+
+    def block(self, client: int) -> Any:
+        """Makes the call and waits on this thread."""
+        ended = threading.Event()
+        outcome: List[Any] = []
+
+        def done(error: Optional[PerdureError], data: bytes) -> None:
+            outcome.extend((error, data))
+            ended.set()
+
+        self.begin(client, done)
+        ended.wait()
+        return self.settle(*outcome)
+
+    def settle(self, error: Optional[PerdureError], data: bytes) -> Any:
+        """The decoded answer, or the error raised."""
+        if error is None:
+            return self.decode(json.loads(data))
+        error.details.update(self.details)
+        raise error
+
+
+def milliseconds(timeout: Optional[float]) -> int:
+    """A timeout in seconds on the wire; none is -1."""
+    return -1 if timeout is None else min(int(max(timeout, 0) * 1000), 2**53)

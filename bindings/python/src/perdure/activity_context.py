@@ -1,0 +1,104 @@
+"""What activities receive as their first argument."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Protocol
+
+from .options import EPOCH
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+class Deferred:
+    """What `ActivityContext.defer` returns."""
+
+    def __repr__(self) -> str:
+        return "<deferred>"
+
+
+DEFERRED = Deferred()
+
+
+class AttemptHost(Protocol):
+    """What an attempt needs of the runtime that runs it."""
+
+    def heartbeat(self, token: int, details: Any) -> None:
+        """Raises Stale when the result is no longer wanted."""
+
+    @property
+    def client(self) -> Client: ...
+
+
+class ActivityContext:
+    """One attempt of an activity."""
+
+    def __init__(self, task: Dict[str, Any], number: int, host: AttemptHost) -> None:
+        """`number`: the runtime's token for the attempt."""
+        self.instance_id: str = task["instance"]
+        self.execution_id: int = task["execution"]
+        self.orchestration: str = task["orchestration"]
+        self.name: str = task["name"]
+        #: Counts from 1.
+        self.attempt: int = task["attempt"]
+        #: The same for each attempt: what to give to a service that must not do the work twice.
+        self.idempotency_key: str = task["key"]
+        #: Names this attempt for `Client.complete_activity`, from any process. See `defer`.
+        self.token: str = task.get("token") or ""
+        deadline: Optional[int] = task.get("deadline")
+        #: When the first of its time limits ends the attempt.
+        self.deadline: Optional[datetime] = (
+            None if deadline is None else EPOCH + timedelta(milliseconds=deadline)
+        )
+        #: The details of the last heartbeat of an earlier attempt.
+        self.last_heartbeat: Any = task.get("heartbeat")
+        options = task.get("options") or {}
+        self.tag: Optional[str] = options.get("tag")
+        self.session: Optional[str] = options.get("session")
+        self.priority: int = options.get("priority") or 0
+        self._number = number
+        self._host = host
+        self._cancelled = threading.Event()
+        # Called once, whoever hears of the cancellation first.
+        self._hooks: List[Callable[[], None]] = []
+
+    def heartbeat(self, details: Any = None) -> None:
+        """Tells that the attempt is alive, and how far it is: what the next one finds in `last_heartbeat`.
+
+        Cheap: it does not wait for the store. Raises Stale when the result is no longer wanted.
+        """
+        self._host.heartbeat(self._number, details)
+
+    def defer(self) -> Any:
+        """`return ctx.defer()`: the work goes on elsewhere, and `Client.complete_activity(token, result)` or
+        `fail_activity` ends the attempt. Its time limits hold; the slot is free at once.
+        """
+        return DEFERRED
+
+    def is_cancelled(self) -> bool:
+        """The result is no longer wanted. An async activity is cancelled as a task as well."""
+        return self._cancelled.is_set()
+
+    def wait_cancelled(self, timeout: Optional[float] = None) -> bool:
+        """Blocks until the result is no longer wanted, at most `timeout` seconds. For plain functions."""
+        return self._cancelled.wait(timeout)
+
+    @property
+    def client(self) -> Client:
+        """A client on the store of the runtime, shared. For async code: `AsyncClient(ctx.client)`."""
+        return self._host.client
+
+    @property
+    def log(self) -> logging.Logger:
+        return logging.getLogger(f"perdure.activity.{self.name}")
+
+    def _cancel(self) -> None:
+        # From whichever thread hears of it.
+        self._cancelled.set()
+        try:
+            self._hooks.pop()()
+        except IndexError:
+            pass

@@ -1,0 +1,64 @@
+"""A store on SQLite with one runtime, which a test can restart in the middle."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Callable, Sequence
+
+import perdure
+
+#: Seconds that anything may take before a test gives up on it.
+WAIT = 20.0
+
+
+class Rig:
+    """`client` and `runtime` change with each restart."""
+
+    def __init__(self, path: Path, definitions: Sequence[Any], **options: Any) -> None:
+        self.url = f"sqlite:{path / 'test.sqlite'}"
+        self.limits = options.pop("limits", None)
+        self.options = options
+        self.start(definitions)
+
+    def start(self, definitions: Sequence[Any]) -> None:
+        self.definitions = definitions
+        self.store = perdure.Store(self.url, limits=self.limits)
+        self.runtime = perdure.Runtime(self.store, definitions, **self.options).start()
+        self.client = perdure.Client(self.store)
+
+    def stop(self) -> None:
+        self.client.close()
+        self.runtime.stop(0)
+        self.store.close()
+
+    def restart(self, *definitions: Any) -> None:
+        """Stops without grace and begins again on the file; with other code, if given."""
+        self.stop()
+        self.start(definitions or self.definitions)
+
+    def run(self, orchestration: Any, *arguments: Any, **options: Any) -> Any:
+        """Starts an instance and returns its result."""
+        return self.client.result(self.client.start(orchestration, *arguments, **options), WAIT)
+
+    def until(self, condition: Callable[[], Any]) -> Any:
+        """Waits for something that nothing announces. Returns what came true."""
+        deadline = time.monotonic() + WAIT
+        while True:
+            found = condition()
+            if found or time.monotonic() > deadline:
+                assert found, "it did not come true"
+                return found
+            time.sleep(0.005)
+
+    def until_history(self, instance: str, kind: str) -> dict[str, Any]:
+        """Waits until the history has an event of that kind; returns it."""
+
+        def find() -> Any:
+            return next((each for each in self.client.history(instance) if each["kind"] == kind), None)
+
+        event: dict[str, Any] = self.until(find)
+        return event
+
+    def kinds(self, instance: str) -> list[str]:
+        return [event["kind"] for event in self.client.history(instance)]
