@@ -22,6 +22,9 @@ class Deferred:
 
 DEFERRED = Deferred()
 
+#: Between those who wait for a cancellation and those who tell of one; held for a moment.
+_LOCK = threading.Lock()
+
 
 class AttemptHost(Protocol):
     """What an attempt needs of the runtime that runs it."""
@@ -61,7 +64,9 @@ class ActivityContext:
         self.priority: int = options.get("priority") or 0
         self._number = number
         self._host = host
-        self._cancelled = threading.Event()
+        self._is_cancelled = False
+        # Made when somebody waits: most attempts do not, and it is the dearest part of a context.
+        self._cancellation: Optional[threading.Event] = None
         # Called once, whoever hears of the cancellation first.
         self._hooks: List[Callable[[], None]] = []
 
@@ -80,11 +85,15 @@ class ActivityContext:
 
     def is_cancelled(self) -> bool:
         """The result is no longer wanted. An async activity is cancelled as a task as well."""
-        return self._cancelled.is_set()
+        return self._is_cancelled
 
     def wait_cancelled(self, timeout: Optional[float] = None) -> bool:
         """Blocks until the result is no longer wanted, at most `timeout` seconds. For plain functions."""
-        return self._cancelled.wait(timeout)
+        with _LOCK:
+            if self._is_cancelled:
+                return True
+            event = self._cancellation = self._cancellation or threading.Event()
+        return event.wait(timeout)
 
     @property
     def client(self) -> Client:
@@ -97,7 +106,11 @@ class ActivityContext:
 
     def _cancel(self) -> None:
         # From whichever thread hears of it.
-        self._cancelled.set()
+        with _LOCK:
+            self._is_cancelled = True
+            event = self._cancellation
+        if event is not None:
+            event.set()
         try:
             self._hooks.pop()()
         except IndexError:
