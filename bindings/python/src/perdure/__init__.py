@@ -37,6 +37,7 @@ from .errors import (
 )
 from .handles import Call, Handle, Parent
 from .logs import log_to
+from .management import Management
 from .options import ActivityOptions, RetryPolicy
 from .runtime import Runtime
 from .state import KeyValue
@@ -64,6 +65,7 @@ __all__ = [
     "LibraryNotLoaded",
     "LimitExceeded",
     "Limits",
+    "Management",
     "MessageRefused",
     "NonDurableAwait",
     "NotFound",
