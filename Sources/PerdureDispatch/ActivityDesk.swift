@@ -61,6 +61,8 @@ struct ActivityDesk {
     self.limits = limits
   }
 
+  /// Wait for a slot.
+  var queuedCount: Int { max(0, entries.count - slotsTaken) }
   /// Queued, running, ended and lingering.
   var count: Int { entries.count }
   var held: [ActivityKey: ActivityClaim] {

@@ -60,6 +60,10 @@ extension Dispatcher {
       awaitIdleSessions(now)
     }
     if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
+      log(
+        .warn,
+        "attempt \(ended.task.attempt) of activity '\(ended.task.name)' failed and is followed by another: "
+          + "\(failure.type): \(failure.message)", now, ended.task)
       desk.forward(key)
       settle(
         key, ended.claim,
@@ -144,6 +148,7 @@ extension Dispatcher {
     guard task.losses >= Limits.activityLosses, let claim = task.claim else { return desk.enqueue(task) }
     let message =
       "activity '\(task.name)' was begun \(task.attempt - 1) times, and \(task.losses) times its process died"
+    log(.error, message, now, task)
     _ = report(
       task.key, claim, .failed(Failure(type: FailureType.poison, message: message, isNonRetryable: true)))
   }

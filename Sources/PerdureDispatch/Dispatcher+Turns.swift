@@ -124,6 +124,7 @@ extension Dispatcher {
       events: stored + held.prepared.events,
       firstAction: held.history == nil ? state.lastAction + 1 : 1,
       isCancelling: state.cancellationReason != nil)
+    request.trace = state.trace
     if request.from == 0 {
       request.patches = (held.history ?? []).compactMap { event in
         if case .patchRecorded(_, let patch) = event.kind { patch } else { nil }

@@ -12,6 +12,8 @@ package struct ExecutionState: Hashable, Sendable {
   package let orchestration: String
   package let version: String
   package let parent: ParentLink?
+  /// The span of this execution.
+  package let trace: TraceContext?
 
   package internal(set) var lastEvent: EventID = 0
   package internal(set) var lastEventAt: TimestampMS
@@ -35,15 +37,17 @@ package struct ExecutionState: Hashable, Sendable {
   package internal(set) var timers: [ActionID: TimestampMS] = [:]
   package internal(set) var mailbox = Mailbox()
 
+  /// - trace: of whoever started the execution.
   package init(
     instance: InstanceID, execution: ExecutionID, orchestration: String, version: String, parent: ParentLink?,
-    at: TimestampMS
+    trace: TraceContext? = nil, at: TimestampMS
   ) {
     self.instance = instance
     self.execution = execution
     self.orchestration = orchestration
     self.version = version
     self.parent = parent
+    self.trace = trace?.span(of: instance, execution)
     lastEventAt = at
   }
 
@@ -169,7 +173,7 @@ extension EventKind {
   var sizeEstimate: Int64 {
     let bytes: Int =
       switch self {
-      case .orchestrationStarted(_, _, let input, _): input.bytes.count
+      case .orchestrationStarted(_, _, let input, _, _): input.bytes.count
       case .activityCompleted(_, let result), .subOrchestrationCompleted(_, let result),
         .requestCompleted(_, let result):
         result.bytes.count

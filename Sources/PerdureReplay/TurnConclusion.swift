@@ -96,6 +96,7 @@ struct TurnWriter {
       commit: TurnCommit(
         instance: state.instance, revision: revision, now: now, execution: state.execution, events: [],
         status: .running, orchestrationVersion: state.version, owner: nil))
+    conclusion.commit.orchestration = state.orchestration
     nextID = state.lastEvent + 1
     self.state = state
     self.latestVersion = latestVersion
@@ -112,6 +113,7 @@ struct TurnWriter {
     let stored = prepared.lines.filter { $0.isStored }
     nextID = max(seen.last?.event.id ?? state.lastEvent, stored.last?.event.id ?? 0) + 1
     for line in seen {
+      note(line.event.kind)
       state.apply(line.event)
       eventAt = line.event.at
       while breach == nil, next < actions.count, actions[next].after <= line.event.id {
@@ -124,6 +126,7 @@ struct TurnWriter {
         let row = makeEvent(eventKind(of: action))
         made.append(row)
         effects(of: row.kind)
+        note(row.kind)
         state.apply(row)
       }
     }
@@ -172,7 +175,23 @@ struct TurnWriter {
   mutating func add(_ kind: EventKind) {
     let event = makeEvent(kind)
     events.append(event)
+    note(kind)
     state.apply(event)
+  }
+
+  /// What ends an activity, before the state forgets its name.
+  private mutating func note(_ kind: EventKind) {
+    switch kind {
+    case .activityCompleted(let action, _): note(action, .completed)
+    case .activityFailed(let action, _): note(action, .failed)
+    case .workCancelled(_, let action, .activity): note(action, .cancelled)
+    default: break
+    }
+  }
+
+  private mutating func note(_ action: ActionID, _ kind: ActivityEnd.Kind) {
+    guard case .activity(let name) = state.open[action] else { return }
+    conclusion.commit.activityEnds.append(ActivityEnd(name: name, kind: kind))
   }
 
   private mutating func makeEvent(_ kind: EventKind) -> Event {

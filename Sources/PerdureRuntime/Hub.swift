@@ -12,20 +12,28 @@ package final class Hub: @unchecked Sendable {
   package let clock = EngineClock()
   package let limits: LimitSettings
   package let log: @Sendable (LogRecord) -> Void
+  /// Whether anybody wants records of this level: asked before one is made for nobody.
+  package let logs: @Sendable (LogLevel) -> Bool
+  package let metrics: Metrics
   private let committerBox = Mutex<Committer?>(nil)
   private let runtimes = Mutex<[Runtime]>([])
   private let isClosed = Atomic(false)
   package let waits: WaitDesk
 
   package init(
-    store: any Store, limits: LimitSettings = LimitSettings(), log: @escaping @Sendable (LogRecord) -> Void
+    store: any Store, limits: LimitSettings = LimitSettings(),
+    logs: @escaping @Sendable (LogLevel) -> Bool = { $0 > .debug },
+    log: @escaping @Sendable (LogRecord) -> Void
   ) throws(StoreError) {
     self.store = store
     self.limits = limits
     self.log = log
+    self.logs = logs
+    metrics = Metrics(since: clock.now())
     waits = WaitDesk(store: store)
     let committer = Committer(
-      store: store, committed: { [weak self] in self?.tell($0) }, finished: { [weak self] in self?.wake() })
+      store: store, metrics: metrics,
+      committed: { [weak self] in self?.tell($0) }, finished: { [weak self] in self?.wake() })
     guard committer.start() else { throw StoreError(.internalError, "the system gives no more threads") }
     committerBox.withLock { $0 = committer }
     store.observeForeignWrites { [weak self] in self?.foreignWrite() }
@@ -53,6 +61,17 @@ package final class Hub: @unchecked Sendable {
         Committer.Job(entry) { gathered.set($0, at: index) }
       })
     return gathered.wait()
+  }
+
+  /// The counts of this store so far, and what its runtimes hold now.
+  package func measure() -> MetricsSnapshot {
+    var gauges = Gauges()
+    for runtime in runtimes.withLock({ $0 }) { gauges.add(runtime.gauges) }
+    if let backlog = committerBox.withLock({ $0 })?.backlog {
+      gauges.writesWaiting = backlog.count
+      gauges.oldestWriteNS = backlog.oldestNS
+    }
+    return metrics.snapshot(gauges, now: clock.now())
   }
 
   // MARK: Runtimes

@@ -13,8 +13,9 @@ package enum RuntimeInput: Sendable {
   case checkClaims
   case messageStored(InstanceID, InboxMessage)
   case storeChanged(byOthers: Bool)
-  case turnAnswered(TurnRequest, TurnAnswer)
-  case turnFailed(TurnRequest, Failure)
+  /// - tookNS: since it was handed out.
+  case turnAnswered(TurnRequest, TurnAnswer, tookNS: Int64)
+  case turnFailed(TurnRequest, Failure, tookNS: Int64)
   case activityEnded(ActivityTicket, Outcome)
   case activityDeferred(ActivityTicket)
   case activityBeat(ActivityTicket, Payload)
@@ -66,6 +67,7 @@ package final class Runtime: @unchecked Sendable {
   private let registered = Mutex(Registered())
   /// Instances in memory and how many more are welcome: read by clients that start instances.
   private let hasRoom = Atomic(true)
+  private let gaugesNow = Mutex(Gauges())
 
   package init(hub: Hub, settings: RuntimeSettings) {
     self.hub = hub
@@ -229,6 +231,10 @@ package final class Runtime: @unchecked Sendable {
     registered.withLock { $0.stage == .running && $0.registry.resolve(orchestration, version) != nil }
   }
 
+  /// What it holds, as of its last step.
+  var gauges: Gauges { gaugesNow.withLock { $0 } }
+  func setGauges(_ gauges: Gauges) { gaugesNow.withLock { $0 = gauges } }
+
   func setHasRoom(_ value: Bool) { hasRoom.store(value, ordering: .relaxed) }
 
   package struct Polled: Sendable {
@@ -264,6 +270,9 @@ package final class Runtime: @unchecked Sendable {
       if case .patchRecorded(_, let patch) = event.kind { patch } else { nil }
     }
     request.kv = snapshot.kv
+    if case .orchestrationStarted(_, _, _, _, let trace)? = events.first?.kind {
+      request.trace = trace?.span(of: row.instance, row.execution)
+    }
     request.query = query
     guard let function = function(for: request) else { return false }
     hosts.add(TurnTicket(request, self, asker: asker), function)

@@ -10,6 +10,7 @@ final class RuntimeEngine: @unchecked Sendable {
   private var dispatcher: Dispatcher
   private var running: [ActivityKey: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
+  private var samples: [HostSample] = []
   private var isDone = false
 
   init(runtime: Runtime, node: NodeID, registry: Registry) {
@@ -42,7 +43,12 @@ final class RuntimeEngine: @unchecked Sendable {
         hub.submit(writes)
         writes = []
       }
+      if !samples.isEmpty {
+        hub.metrics.add(samples)
+        samples.removeAll(keepingCapacity: true)
+      }
       runtime.setHasRoom(dispatcher.hasRoom)
+      runtime.setGauges(dispatcher.gauges)
     }
     runtime.ended(node: node)
   }
@@ -55,12 +61,16 @@ final class RuntimeEngine: @unchecked Sendable {
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
     case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)
-    case .turnAnswered(let request, let answer):
+    case .turnAnswered(let request, let answer, let tookNS):
+      samples.append(.turn(request.orchestration, tookNS: tookNS))
       dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
-    case .turnFailed(let request, let failure):
+    case .turnFailed(let request, let failure, let tookNS):
+      samples.append(.turn(request.orchestration, tookNS: tookNS))
       dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
+      if let tookNS = ticket.tookNS { samples.append(.attemptEnded(ticket.task.name, tookNS: tookNS)) }
+      if hub.logs(.debug) { hub.log(.attempt("ended", ticket.task, node: node, now: now)) }
       // Another ticket: the instance was deleted and started anew while this one ran.
       guard takeBack(ticket) else { return }
       _ = dispatcher.activityEnded(ticket.task.key, token: ticket.token, outcome, now: now)
@@ -73,7 +83,11 @@ final class RuntimeEngine: @unchecked Sendable {
     case .claimsLost(let claims): dispatcher.claimsLost(claims, now: now)
     case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: dispatcher.checkClaims()
-    case .wrote(let write, let outcome): dispatcher.wrote(write, outcome, now: now)
+    case .wrote(let write, let outcome):
+      if case .turn(let commit) = write, case .turned = outcome, hub.logs(.debug) {
+        hub.log(.turn(commit, node: node, now: now))
+      }
+      dispatcher.wrote(write, outcome, now: now)
     case .loaded(let instance, let result): dispatcher.loaded(instance, result, now: now)
     case .foundMessages(let instance, let messages):
       dispatcher.foundMessages(instance, messages, now: now)
@@ -102,7 +116,9 @@ final class RuntimeEngine: @unchecked Sendable {
     case .findNextDue:
       let lookedAt = min(dispatcher.lookedAt, now)
       read { $0.nextDue(lookedAt) }
-    case .log(let record): hub.log(record)
+    case .log(let record):
+      if let metric = record.metric { samples.append(.metric(metric)) }
+      hub.log(record)
     case .stopped: isDone = true
     }
   }
@@ -111,7 +127,7 @@ final class RuntimeEngine: @unchecked Sendable {
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
       runtime.post(
-        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message)))
+        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message), tookNS: 0))
       return
     }
     runtime.hosts.add(TurnTicket(request, runtime), function)
@@ -120,6 +136,9 @@ final class RuntimeEngine: @unchecked Sendable {
   private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
     let ticket = ActivityTicket(task, runtime, now: now)
     running[task.key] = ticket
+    samples.append(
+      .attemptStarted(task.name, waitedMS: task.attempt == 1 ? max(0, now - task.scheduledAt) : nil))
+    if hub.logs(.debug) { hub.log(.attempt("started", task, node: node, now: now)) }
     guard let function = runtime.function(for: task) else {
       let failure = Failure(
         type: FailureType.protocolViolation, message: "no function is registered for activity '\(task.name)'")
@@ -142,6 +161,38 @@ final class RuntimeEngine: @unchecked Sendable {
   private func read(_ body: @escaping @Sendable (RuntimeReader) -> RuntimeInput) {
     let reader = RuntimeReader(hub: hub)
     runtime.reads.add { [runtime] in runtime.post(body(reader)) }
+  }
+}
+
+extension Dispatcher {
+  fileprivate var gauges: Gauges {
+    var gauges = Gauges()
+    gauges.instancesHeld = heldCount
+    gauges.turnsAtHosts = turnsAtHosts
+    gauges.activitiesRunning = activitiesRunning
+    gauges.activitiesQueued = activitiesQueued
+    return gauges
+  }
+}
+
+extension LogRecord {
+  fileprivate static func attempt(
+    _ what: String, _ task: ActivityTask, node: NodeID, now: TimestampMS
+  ) -> LogRecord {
+    var record = LogRecord(
+      at: now, level: .debug, message: "attempt \(task.attempt) of activity '\(task.name)' \(what)",
+      instance: task.key.instance, execution: task.key.execution, orchestration: task.orchestration,
+      activity: task.name, node: node)
+    record.attempt = task.attempt
+    record.trace = task.trace?.span(of: task.key, attempt: task.attempt)
+    return record
+  }
+
+  fileprivate static func turn(_ commit: TurnCommit, node: NodeID, now: TimestampMS) -> LogRecord {
+    LogRecord(
+      at: now, level: .debug,
+      message: "a turn is on disk: \(commit.events.count) events, \(commit.status.rawValue)",
+      instance: commit.instance, execution: commit.execution, orchestration: commit.orchestration, node: node)
   }
 }
 

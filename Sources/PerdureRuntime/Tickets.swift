@@ -18,6 +18,7 @@ package final class TurnTicket: Sendable {
   package let request: TurnRequest
   private let runtime: Runtime
   private let isDone = Atomic(false)
+  private let handedOutNS = monotonicNowNS()
   /// Of a query: who asks.
   private let asker: (@Sendable (Outcome) -> Void)?
 
@@ -35,15 +36,17 @@ package final class TurnTicket: Sendable {
       let failed = fail(Failure(type: FailureType.protocolViolation, message: message))
       return if case .taken = failed { .refused(message) } else { failed }
     }
-    guard let asker else { return post(.turnAnswered(request, answer)) }
+    guard let asker else { return post(.turnAnswered(request, answer, tookNS: tookNS)) }
     guard case .query(let outcome) = answer else { return .stale }
     return tell(asker, outcome)
   }
 
   package func fail(_ failure: Failure) -> TicketAnswer {
-    guard let asker else { return post(.turnFailed(request, failure)) }
+    guard let asker else { return post(.turnFailed(request, failure, tookNS: tookNS)) }
     return tell(asker, .failed(failure))
   }
+
+  private var tookNS: Int64 { monotonicNowNS() - handedOutNS }
 
   private func tell(_ asker: @Sendable (Outcome) -> Void, _ outcome: Outcome) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
@@ -65,6 +68,8 @@ package final class ActivityTicket: Sendable {
   private let runtime: Runtime
   private let isDone = Atomic(false)
   private let cancelled = Atomic(false)
+  private let handedOutNS = monotonicNowNS()
+  private let answeredNS = Atomic<Int64>(0)
   private let listener = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(_ task: ActivityTask, _ runtime: Runtime, now: TimestampMS) {
@@ -74,6 +79,12 @@ package final class ActivityTicket: Sendable {
   }
 
   package var limits: LimitSettings { runtime.limits }
+
+  /// From handing it out to the answer; nil: there is none yet.
+  var tookNS: Int64? {
+    let answered = answeredNS.load(ordering: .relaxed)
+    return answered == 0 ? nil : answered - handedOutNS
+  }
 
   /// The result is no longer wanted.
   package var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
@@ -116,6 +127,7 @@ package final class ActivityTicket: Sendable {
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .acquiringAndReleasing) else { return .isGone }
+    answeredNS.store(monotonicNowNS(), ordering: .relaxed)
     _ = take()
     let isWanted = !isCancelled
     return runtime.post(input) && isWanted ? .taken : .stale

@@ -25,6 +25,7 @@ package enum TurnWire {
       writer.key("kv")
       writer.list(request.kv) { entry, writer in KVWire.write(entry, to: &writer) }
     }
+    writer.members(request.trace)
     if let query = request.query {
       writer.key("query")
       writer.beginObject()
@@ -93,8 +94,12 @@ package enum TurnWire {
     private var patches = JSONSlice.absent
     private var kv = JSONSlice.absent
     private var query = JSONSlice.absent
+    private var traceparent = JSONSlice.absent
+    private var tracestate = JSONSlice.absent
 
-    var isPresent: Bool { patches.isPresent || kv.isPresent || query.isPresent }
+    var isPresent: Bool {
+      patches.isPresent || kv.isPresent || query.isPresent || traceparent.isPresent || tracestate.isPresent
+    }
 
     mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) {
       if key.matches("patches") {
@@ -103,12 +108,17 @@ package enum TurnWire {
         try reader.take(&kv, key)
       } else if key.matches("query") {
         try reader.take(&query, key)
+      } else if key.matches("traceparent") {
+        try reader.take(&traceparent, key)
+      } else if key.matches("tracestate") {
+        try reader.take(&tracestate, key)
       } else {
         _ = try reader.skipValue()
       }
     }
 
     func read(into request: inout TurnRequest, _ reader: JSONReader) throws(JSONFault) {
+      request.trace = try reader.optionalTrace(traceparent, tracestate)
       request.patches = try reader.optionalStrings(patches) ?? []
       if reader.hasValue(kv) {
         var part = JSONReader(kv, of: reader)

@@ -38,6 +38,7 @@ from .errors import (
 from .handles import Call, Handle, Parent
 from .logs import log_to
 from .management import Management
+from .metrics import Metrics
 from .options import ActivityOptions, RetryPolicy
 from .runtime import Runtime
 from .state import KeyValue
@@ -67,6 +68,7 @@ __all__ = [
     "Limits",
     "Management",
     "MessageRefused",
+    "Metrics",
     "NonDurableAwait",
     "NotFound",
     "Orchestration",
