@@ -47,7 +47,7 @@ import Testing
     let write = try #require(node.takeWrites().first { if case .turn = $0 { true } else { false } })
     #expect(try Self.end(write).terminations == ["kid"])
     try node.lands(write)
-    #expect(node.effects.contains(.cancelActivity(task.key)))
+    #expect(node.effects.contains(.cancelActivity(task.ticket)))
   }
 
   @Test func codeThatEndsInTimeEndsByItself() throws {
