@@ -62,6 +62,7 @@ extension Dispatcher {
   mutating func becameReady(_ held: Held) {
     guard held.phase == .idle, held.hasWork else { return }
     held.phase = .ready
+    held.isDueForNothing = false
     ready.append(held, priority: held.priority)
   }
 
