@@ -81,16 +81,6 @@ package enum StoreEntry: Hashable, Sendable {
   case expireActivities(limit: Int, now: TimestampMS)
 }
 
-package struct ClaimedActivity: Hashable, Sendable {
-  package var key: ActivityKey
-  package var claim: ActivityClaim
-
-  package init(key: ActivityKey, claim: ActivityClaim) {
-    self.key = key
-    self.claim = claim
-  }
-}
-
 /// What became of an entry.
 package typealias StoreOutcome = Result<StoreReceipt, StoreRefusal>
 
