@@ -47,8 +47,8 @@ extension Management {
   }
 
   /// Puts an instance back to where it stood after an event of its current execution. Messages and results
-  /// that it had later come again; what failed later is tried again; what its code did later is forgotten, not
-  /// undone.
+  /// that it had later come again; what failed later is tried again; what its code did later is forgotten,
+  /// not undone.
   ///
   /// - Parameters:
   ///   - event: its id; 0: to the beginning of the execution.

@@ -38,7 +38,7 @@ extension Client {
     while let (each, point) = next.popLast() {
       guard plan.resets.count < Limits.resetInstances else {
         throw .limitExceeded(
-          "more than \(Limits.resetInstances) failed descendants of instance '\(instance)' would be rewound with it"
+          "more than \(Limits.resetInstances) failed descendants of instance '\(instance)' would be rewound"
         )
       }
       let snapshot = try read { () throws(StoreError) in try hub.store.load(each) }

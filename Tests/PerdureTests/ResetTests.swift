@@ -24,11 +24,11 @@ import Testing
     }
     let chain = OrchestrationDefinition("chain") { (context, names: [String]) -> [String] in
       var done: [String] = []
-      for name in names { done.append(try await context.call(work, name)) }
+      for name in names { done.append(try await context.call(work, with: name)) }
       return done
     }
     let family = OrchestrationDefinition("family") { (context, names: [String]) -> [String] in
-      try await context.call(chain, names, instance: "kid")
+      try await context.call(chain, with: names, instance: "kid")
     }
     return (chain, family, work)
   }
@@ -45,7 +45,7 @@ import Testing
       let handle = try await site.client.start(made.family, input: ["a", "b", "c"], instance: "p")
       await #expect(throws: (any Error).self) { try await handle.result(timeout: .seconds(20)) }
       try await site.restart()
-      let management = try site.client.management(actor: "ana")
+      let management = site.client.management(actor: "ana")
       await #expect(throws: DXError.self) { try await management.rewind("kid") }
       let plan = try await management.rewind("p", dryRun: true)
       #expect(plan.map(\.instance) == ["p", "kid"])

@@ -19,9 +19,9 @@ class ResetReport:
     reopened: List[str]
     #: Activities that were scheduled later: the code may ask for them a second time.
     repeated: List[str]
-    #: What becomes of children, by id: "goesOn"; "rewound": it had failed, and is itself put back to before its
-    #: failed step; "restarted": it had been cancelled, terminated or deleted, and begins anew; "deleted": it was
-    #: started later than the point; "ended": its parent is told so.
+    #: What becomes of children, by id: "goesOn"; "rewound": it had failed, and is itself put back to before
+    #: its failed step; "restarted": it had been cancelled, terminated or deleted, and begins anew; "deleted":
+    #: it was started later than the point; "ended": its parent is told so.
     children: Dict[str, str]
 
     @classmethod
