@@ -8,7 +8,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private let hub: Hub
   private let node: NodeID
   private var dispatcher: Dispatcher
-  private var running: [ActivityKey: ActivityTicket] = [:]
+  /// At hosts, also those that nobody waits for any more.
+  private var running: [ClaimedActivity: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
   private var samples: [HostSample] = []
   private var isDone = false
@@ -71,15 +72,16 @@ final class RuntimeEngine: @unchecked Sendable {
     case .activityEnded(let ticket, let outcome):
       if let tookNS = ticket.tookNS { samples.append(.attemptEnded(ticket.task.name, tookNS: tookNS)) }
       if hub.logs(.debug) { hub.log(.attempt("ended", ticket.task, node: node, now: now)) }
-      // Another ticket: the instance was deleted and started anew while this one ran.
-      guard takeBack(ticket) else { return }
-      _ = dispatcher.activityEnded(ticket.task.key, token: ticket.token, outcome, now: now)
+      guard let attempt = attempt(of: ticket) else { return }
+      running[attempt] = nil
+      _ = dispatcher.activityEnded(attempt, outcome, now: now)
     case .activityDeferred(let ticket):
-      guard takeBack(ticket) else { return }
-      _ = dispatcher.activityDeferred(ticket.task.key, token: ticket.token, now: now)
+      guard let attempt = attempt(of: ticket) else { return }
+      running[attempt] = nil
+      _ = dispatcher.activityDeferred(attempt, now: now)
     case .activityBeat(let ticket, let details):
-      guard running[ticket.task.key] === ticket else { return ticket.cancel() }
-      if !dispatcher.activityBeat(ticket.task.key, token: ticket.token, details, now: now) { ticket.cancel() }
+      guard let attempt = attempt(of: ticket) else { return ticket.cancel() }
+      if !dispatcher.activityBeat(attempt, details, now: now) { ticket.cancel() }
     case .claimsLost(let claims): dispatcher.claimsLost(claims, now: now)
     case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: dispatcher.checkClaims()
@@ -97,17 +99,18 @@ final class RuntimeEngine: @unchecked Sendable {
     }
   }
 
-  private func takeBack(_ ticket: ActivityTicket) -> Bool {
-    guard running[ticket.task.key] === ticket else { return false }
-    running[ticket.task.key] = nil
-    return true
+  /// nil: another ticket has its claim. An id that is deleted and started within a millisecond gives one
+  /// twice.
+  private func attempt(of ticket: ActivityTicket) -> ClaimedActivity? {
+    guard let attempt = ticket.task.claimed, running[attempt] === ticket else { return nil }
+    return attempt
   }
 
   private func perform(_ effect: Effect, _ now: TimestampMS) {
     switch effect {
     case .runTurn(let request): runTurn(request)
     case .runActivity(let task): runActivity(task, now)
-    case .cancelActivity(let key): running[key]?.cancel()
+    case .cancelActivity(let attempt): running[attempt]?.cancel()
     case .write(let write): enqueue(write, now)
     case .load(let instance): read { $0.load(instance) }
     case .loadInbox(let instance, let after): read { $0.inbox(instance, after) }
@@ -134,8 +137,9 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 
   private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
+    guard let attempt = task.claimed else { return }
     let ticket = ActivityTicket(task, runtime, now: now)
-    running[task.key] = ticket
+    running[attempt] = ticket
     samples.append(
       .attemptStarted(task.name, waitedMS: task.attempt == 1 ? max(0, now - task.scheduledAt) : nil))
     if hub.logs(.debug) { hub.log(.attempt("started", task, node: node, now: now)) }
@@ -194,8 +198,4 @@ extension LogRecord {
       message: "a turn is on disk: \(commit.events.count) events, \(commit.status.rawValue)",
       instance: commit.instance, execution: commit.execution, orchestration: commit.orchestration, node: node)
   }
-}
-
-extension ActivityTicket {
-  fileprivate var token: Int64 { task.claim?.token ?? 0 }
 }

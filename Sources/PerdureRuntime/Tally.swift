@@ -34,6 +34,7 @@ struct Tally {
   var quarantined: Int64 = 0
   var terminated: Int64 = 0
   var deleted: Int64 = 0
+  var reset: Int64 = 0
   var commits: Int64 = 0
   var entries: Int64 = 0
   var refusals: [String: Int64] = [:]
@@ -59,6 +60,13 @@ struct Tally {
       add(control.deliveries)
       ended(control.terminated)
     case (.quarantine, .done): quarantined &+= 1
+    case (.reset(let resets), .reset(let gone)):
+      deleted &+= Int64(gone.count)
+      for one in resets {
+        reset &+= 1
+        count(one.appended)
+        for start in one.starts { started(start.orchestration) }
+      }
     case (_, .deleted(let gone)): deleted &+= Int64(gone.count)
     case (_, .posted(let delivery)): add(delivery)
     case (_, .delivered(let deliveries)): add(deliveries)
