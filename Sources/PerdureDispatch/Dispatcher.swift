@@ -125,11 +125,24 @@ package struct Dispatcher {
     return next
   }
 
+  /// What is held at the moment.
+  package struct Figures: Hashable, Sendable {
+    package var instancesHeld: Int
+    package var turnsAtHosts: Int
+    package var activitiesRunning: Int
+    package var activitiesQueued: Int
+    package var hasRoom: Bool
+  }
+
+  /// Mutating for the sake of the caller, who would copy all of this to read it.
+  package mutating func figures() -> Figures {
+    Figures(
+      instancesHeld: held.count, turnsAtHosts: turnsOut.count, activitiesRunning: desk.runningCount,
+      activitiesQueued: desk.queuedCount, hasRoom: hasRoom)
+  }
+
   /// Instances in memory. For tests and figures.
   package var heldCount: Int { held.count }
-  package var turnsAtHosts: Int { turnsOut.count }
-  package var activitiesRunning: Int { desk.runningCount }
-  package var activitiesQueued: Int { desk.queuedCount }
   package var isStopped: Bool { stage == .stopped }
 
   /// More instances may be taken into memory.

@@ -66,6 +66,11 @@ package struct ExecutionState: Hashable, Sendable {
   /// The next moment a timer is due, or the time to clean up is over.
   package var nextTimer: TimestampMS? { [endBy, timers.values.min()].compactMap { $0 }.min() }
 
+  /// Of an activity that is open.
+  func activityName(_ action: ActionID) -> String? {
+    if case .activity(let name) = open[action] { name } else { nil }
+  }
+
   /// The instance of a child that the code gave no id.
   func childID(of action: ActionID) -> InstanceID { Self.childID(instance, execution, action) }
 

@@ -92,11 +92,11 @@ struct TurnWriter {
     state: consuming ExecutionState, revision: Revision, latestVersion: String, now: TimestampMS,
     limits: LimitSettings = LimitSettings()
   ) {
-    conclusion = TurnConclusion(
-      commit: TurnCommit(
-        instance: state.instance, revision: revision, now: now, execution: state.execution, events: [],
-        status: .running, orchestrationVersion: state.version, owner: nil))
-    conclusion.commit.orchestration = state.orchestration
+    var commit = TurnCommit(
+      instance: state.instance, revision: revision, now: now, execution: state.execution, events: [],
+      status: .running, orchestrationVersion: state.version, owner: nil)
+    commit.orchestration = state.orchestration
+    conclusion = TurnConclusion(commit: commit)
     nextID = state.lastEvent + 1
     self.state = state
     self.latestVersion = latestVersion
@@ -180,18 +180,16 @@ struct TurnWriter {
   }
 
   /// What ends an activity, before the state forgets its name.
-  private mutating func note(_ kind: EventKind) {
+  private mutating func note(_ kind: borrowing EventKind) {
+    let end: (action: ActionID, kind: ActivityEnd.Kind)
     switch kind {
-    case .activityCompleted(let action, _): note(action, .completed)
-    case .activityFailed(let action, _): note(action, .failed)
-    case .workCancelled(_, let action, .activity): note(action, .cancelled)
-    default: break
+    case .activityCompleted(let action, _): end = (action, .completed)
+    case .activityFailed(let action, _): end = (action, .failed)
+    case .workCancelled(_, let action, .activity): end = (action, .cancelled)
+    default: return
     }
-  }
-
-  private mutating func note(_ action: ActionID, _ kind: ActivityEnd.Kind) {
-    guard case .activity(let name) = state.open[action] else { return }
-    conclusion.commit.activityEnds.append(ActivityEnd(name: name, kind: kind))
+    guard let name = state.activityName(end.action) else { return }
+    conclusion.commit.activityEnds.append(ActivityEnd(name: name, kind: end.kind))
   }
 
   private mutating func makeEvent(_ kind: EventKind) -> Event {

@@ -92,13 +92,13 @@ package final class Committer: @unchecked Sendable {
       landed.reserveCapacity(jobs.count)
       var refusals: [StoreRefusal] = []
       for (job, outcome) in zip(jobs, outcomes) {
-        switch outcome {
-        case .success(let receipt): landed.append((job.entry, receipt))
-        case .failure(let refusal): refusals.append(refusal)
+        if case .success(let receipt) = outcome {
+          landed.append((job.entry, receipt))
+        } else if case .failure(let refusal) = outcome {
+          refusals.append(refusal)
         }
       }
-      // Before anybody hears of it: whoever does finds it counted.
-      metrics?.committed(landed, refusals: refusals, tookNS: tookNS)
+      metrics?.committed(landed.count, refusals: refusals, tookNS: tookNS)
       committed(landed)
       for (job, outcome) in zip(jobs, outcomes) { job.done(.answered(outcome)) }
     } catch {

@@ -119,7 +119,13 @@ package final class Hub: @unchecked Sendable {
   /// Routes what a commit did to those in this process who hold the instances.
   private func tell(_ landed: [(StoreEntry, StoreReceipt)]) {
     var news = News(runtimes: runtimes.withLock { $0 })
-    for (entry, receipt) in landed { news.add(entry, receipt) }
+    // Counted before anybody hears of it.
+    metrics.counting { tally in
+      for (entry, receipt) in landed {
+        tally.add(entry, receipt)
+        news.add(entry, receipt)
+      }
+    }
     news.send()
     for instance in news.watched { waits.changed(instance) }
   }

@@ -10,20 +10,22 @@ package final class Metrics: Sendable {
 
   init(since: TimestampMS) { self.since = since }
 
-  /// A group came back. One lock for all of it; before anybody is told of it.
+  /// A group came back.
   ///
-  /// - refusals: entries of it that did not land.
-  func committed(
-    _ landed: [(StoreEntry, StoreReceipt)], refusals: [StoreRefusal], tookNS: Int64
-  ) {
+  /// - landed: how many entries did.
+  /// - refusals: of the others.
+  func committed(_ landed: Int, refusals: [StoreRefusal], tookNS: Int64) {
     tally.withLock { tally in
       tally.commits &+= 1
       tally.commitTime.add(tookNS, .moments)
-      tally.commitSize.add(Int64(landed.count &+ refusals.count), .numbers)
-      for (entry, receipt) in landed { tally.add(entry, receipt) }
+      tally.commitSize.add(Int64(landed &+ refusals.count), .numbers)
       for refusal in refusals { tally.refusals[refusal.metricLabel, default: 0] &+= 1 }
     }
   }
+
+  /// Counts what landed, under one lock. Whoever walks through a group for another reason does both at once:
+  /// an entry is dear to copy.
+  func counting(_ walk: (inout Tally) -> Void) { tally.withLock { walk(&$0) } }
 
   /// A group failed as a whole.
   func failed(_ error: StoreError) {

@@ -48,8 +48,9 @@ final class RuntimeEngine: @unchecked Sendable {
         hub.metrics.add(samples)
         samples.removeAll(keepingCapacity: true)
       }
-      runtime.setHasRoom(dispatcher.hasRoom)
-      runtime.setGauges(dispatcher.gauges)
+      let figures = dispatcher.figures()
+      runtime.setHasRoom(figures.hasRoom)
+      runtime.setGauges(Gauges(figures))
     }
     runtime.ended(node: node)
   }
@@ -168,14 +169,12 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 }
 
-extension Dispatcher {
-  fileprivate var gauges: Gauges {
-    var gauges = Gauges()
-    gauges.instancesHeld = heldCount
-    gauges.turnsAtHosts = turnsAtHosts
-    gauges.activitiesRunning = activitiesRunning
-    gauges.activitiesQueued = activitiesQueued
-    return gauges
+extension Gauges {
+  fileprivate init(_ figures: Dispatcher.Figures) {
+    instancesHeld = figures.instancesHeld
+    turnsAtHosts = figures.turnsAtHosts
+    activitiesRunning = figures.activitiesRunning
+    activitiesQueued = figures.activitiesQueued
   }
 }
 

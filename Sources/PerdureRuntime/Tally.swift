@@ -45,48 +45,72 @@ struct Tally {
 
   // MARK: What landed
 
-  mutating func add(_ entry: StoreEntry, _ receipt: StoreReceipt) {
+  mutating func add(_ entry: borrowing StoreEntry, _ receipt: borrowing StoreReceipt) {
     entries &+= 1
-    switch (entry, receipt) {
-    case (.turn(let commit), .turned(let turn)): add(commit, turn)
-    case (.start(let start, _, _), .done): started(start.orchestration)
-    case (.start(let start, _, _), .restarted(let gone, let deliveries)):
-      started(start.orchestration)
-      deleted &+= Int64(gone.count)
-      add(deliveries)
-    case (.activityRetry(_, _, let failure, _, _), .done): retried(failure)
-    case (.completeActivity(_, .failed(let failure), _), .done): retried(failure)
-    case (.control, .controlled(let control)):
-      add(control.deliveries)
-      ended(control.terminated)
-    case (.quarantine, .done): quarantined &+= 1
-    case (.reset(let resets), .reset(let gone)):
-      deleted &+= Int64(gone.count)
+    switch entry {
+    case .turn(let commit): add(commit)
+    case .start(let start, _, _):
+      switch receipt {
+      case .done, .restarted: started(start.orchestration)
+      default: break
+      }
+    case .activityRetry(_, _, let failure, _, _): retried(failure)
+    case .completeActivity(_, .failed(let failure), _):
+      switch receipt {
+      case .done: retried(failure)
+      default: break
+      }
+    case .quarantine: quarantined &+= 1
+    case .reset(let resets):
       for one in resets {
         reset &+= 1
         count(one.appended)
         for start in one.starts { started(start.orchestration) }
       }
-    case (_, .deleted(let gone)): deleted &+= Int64(gone.count)
-    case (_, .posted(let delivery)): add(delivery)
-    case (_, .delivered(let deliveries)): add(deliveries)
     default: break
+    }
+    add(entry, followed: receipt)
+  }
+
+  /// What the store made of it.
+  private mutating func add(_ entry: borrowing StoreEntry, followed receipt: borrowing StoreReceipt) {
+    switch receipt {
+    case .turned(let turn):
+      if !turn.deliveries.isEmpty { add(turn.deliveries) }
+      if !turn.terminated.isEmpty { ended(turn.terminated) }
+      if turn.started.isEmpty { return }
+      switch entry {
+      case .turn(let commit): started(commit.starts, turn.started)
+      default: break
+      }
+    case .restarted(let gone, let deliveries):
+      deleted &+= Int64(gone.count)
+      add(deliveries)
+    case .controlled(let control):
+      add(control.deliveries)
+      ended(control.terminated)
+    case .deleted(let gone), .reset(let gone): deleted &+= Int64(gone.count)
+    case .posted(let delivery): add(delivery)
+    case .delivered(let deliveries): add(deliveries)
+    case .done, .existing, .kept, .known, .instances, .activities: break
     }
   }
 
-  private mutating func add(_ commit: TurnCommit, _ receipt: TurnReceipt) {
+  private mutating func add(_ commit: borrowing TurnCommit) {
     count(commit.events)
     if let next = commit.nextExecution { count(next) }
+    let isContinued = commit.nextExecution != nil
+    let (status, createdAt, now) = (commit.status, commit.createdAt, commit.now)
     orchestrations.change(commit.orchestration) { tally in
       tally.turns &+= 1
-      if commit.nextExecution != nil { tally.continued &+= 1 }
-      guard commit.status.isTerminal else { return }
-      switch commit.status {
+      if isContinued { tally.continued &+= 1 }
+      guard status.isTerminal else { return }
+      switch status {
       case .completed: tally.completed &+= 1
       case .failed: tally.failed &+= 1
       default: tally.cancelled &+= 1
       }
-      if let createdAt = commit.createdAt { tally.lifeTime.addMS(commit.now &- createdAt) }
+      if let createdAt { tally.lifeTime.addMS(now &- createdAt) }
     }
     for end in commit.activityEnds {
       activities.change(end.name) { tally in
@@ -97,19 +121,20 @@ struct Tally {
         }
       }
     }
-    if !receipt.deliveries.isEmpty { add(receipt.deliveries) }
-    if !receipt.started.isEmpty { started(commit.starts, receipt.started) }
-    if !receipt.terminated.isEmpty { ended(receipt.terminated) }
   }
 
   private mutating func count(_ list: [Event]) {
-    for event in list {
-      events[event.kind.name.rawValue] &+= 1
-      switch event.kind {
-      case .activityScheduled(_, let name, _, _): activities.change(name) { $0.scheduled &+= 1 }
-      case .activityFailed(_, let failure) where failure.type == FailureType.timeout: timeouts &+= 1
-      default: break
-      }
+    list.withUnsafeBufferPointer { list in
+      for index in list.indices { count(list[index].kind) }
+    }
+  }
+
+  private mutating func count(_ kind: borrowing EventKind) {
+    events[kind.name.rawValue] &+= 1
+    switch kind {
+    case .activityScheduled(_, let name, _, _): activities.change(name) { $0.scheduled &+= 1 }
+    case .activityFailed(_, let failure): if failure.type == FailureType.timeout { timeouts &+= 1 }
+    default: break
     }
   }
 

@@ -36,10 +36,10 @@ def _on_record(record: _abi.Borrowed, _: Optional[int]) -> None:
 def log_to(logger: Optional[logging.Logger] = None, level: str = "info") -> None:
     """Sends the log of the engine and of orchestrations to `logger`, by default "perdure".
 
-    `level`: "debug", "info", "warn" or "error". The fields of a record are its attribute `perdure`, and those that say
-    where it comes from are attributes of their own, None where they do not apply: `perdure_instance`,
-    `perdure_execution`, `perdure_orchestration`, `perdure_activity`, `perdure_attempt`, `perdure_node` and
-    `perdure_traceparent`.
+    `level`: "debug", "info", "warn" or "error". The fields of a record are its attribute `perdure`, and
+    those that say where it comes from are attributes of their own, None where they do not apply:
+    `perdure_instance`, `perdure_execution`, `perdure_orchestration`, `perdure_activity`, `perdure_attempt`,
+    `perdure_node` and `perdure_traceparent`.
     """
     global _logger
     if level not in _LEVELS:
