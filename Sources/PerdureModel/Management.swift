@@ -10,9 +10,13 @@ package struct ManageRequest: Hashable, Sendable {
     self.actor = actor
     self.reason = reason
   }
+
+  package var requester: Requester { Requester(actor: actor, reason: reason) }
 }
 
 package enum ManageOperation: Hashable, Sendable {
   /// The living runtimes, and what each serves.
   case nodes
+  /// What was done by whom, the newest first.
+  case audit(AuditQuery)
 }

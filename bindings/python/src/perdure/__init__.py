@@ -1,5 +1,6 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
+from ._audit import AuditRecord
 from ._limits import Limits
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
@@ -50,6 +51,7 @@ __all__ = [
     "ActivityOptions",
     "AlreadyExists",
     "AsyncClient",
+    "AuditRecord",
     "Call",
     "CallFailed",
     "CallRejected",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
+from ._audit import AuditOperations
 
 if TYPE_CHECKING:
     from .client import Client
@@ -29,7 +30,7 @@ class Node:
         return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
 
 
-class Management:
+class Management(AuditOperations):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:
