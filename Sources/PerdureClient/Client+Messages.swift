@@ -50,9 +50,7 @@ extension Client {
       let entry = try noted(
         .control(request.instance, verb, reason: request.reason, now: hub.clock.now()), verb.rawValue,
         request.instance, by: request.requester)
-      let words = ["suspend": "be suspended", "resume": "be resumed", "terminate": "be terminated"]
-      let receipt = try write(
-        entry, request.instance, words[verb.rawValue] ?? "be retried; that is for quarantined ones")
+      let receipt = try write(entry, request.instance, verb.phrase)
       guard case .controlled(let control) = receipt else { return .running }
       return control.status
     }

@@ -90,9 +90,11 @@ struct ActivityDesk {
 
   // MARK: In and out
 
-  mutating func enqueue(_ task: ActivityTask) {
+  mutating func enqueue(_ task: ActivityTask, into effects: inout [Effect]) {
     guard let claim = task.claim else { return }
-    // Of an earlier attempt that lingers, or of an instance that was deleted and started anew.
+    // Of an earlier attempt that lingers or that somebody gave up, or of an instance that was deleted and
+    // started anew.
+    if entries[task.key]?.stage == .running { effects.append(.cancelActivity(task.key)) }
     give(up: task.key)
     entries[task.key] = Entry(task: task, claim: claim)
     queue.append(task, limits[ExactText(task.name)])

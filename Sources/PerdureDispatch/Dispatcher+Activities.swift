@@ -141,7 +141,9 @@ extension Dispatcher {
   /// An activity under which process after process died is not tried for ever.
   private mutating func take(_ task: ActivityTask, _ now: TimestampMS) {
     if task.options.session != nil { backlog.sessionUsedAt = now }
-    guard task.losses >= Limits.activityLosses, let claim = task.claim else { return desk.enqueue(task) }
+    guard task.losses >= Limits.activityLosses, let claim = task.claim else {
+      return desk.enqueue(task, into: &effects)
+    }
     let message =
       "activity '\(task.name)' was begun \(task.attempt - 1) times, and \(task.losses) times its process died"
     _ = report(

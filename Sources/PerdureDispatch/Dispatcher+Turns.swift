@@ -278,7 +278,7 @@ extension Dispatcher {
       if task.claim == nil {
         backlog.mayHaveActivities = true
       } else {
-        desk.enqueue(task)
+        desk.enqueue(task, into: &effects)
       }
     }
   }

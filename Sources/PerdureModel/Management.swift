@@ -19,4 +19,14 @@ package enum ManageOperation: Hashable, Sendable {
   case nodes
   /// What was done by whom, the newest first.
   case audit(AuditQuery)
+  /// Cancel, suspend, resume, terminate, retry, requeue of one instance.
+  case control(InstanceID, ControlRequest.Operation)
+  case bulk(BulkRequest)
+  case prune(PruneRequest)
+  /// The retention rules.
+  case retention
+  case setRetention(RetentionRule)
+  case removeRetention(String)
+  case sweep(isDryRun: Bool, limit: Int)
+  case activity(ActivityRequest)
 }

@@ -29,6 +29,11 @@ struct News {
       controlled(instance, verb, control)
     case (.delete, .deleted(let instances)): gone(instances)
     case (.noted(let entry, _), _): add(entry, receipt)
+    case (.setRetention, .done): toAll(.sweep)
+    case (_, .swept(let deleted, _)): if !deleted.isEmpty { gone(deleted) }
+    case (.actOnActivity(let key, _, _), .activityChanged(let lost, let delivery)):
+      if let lost { toAll(.claimsLost([key: lost])) }
+      if let delivery { delivered(delivery) } else { hasUnheldWork = true }
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }
@@ -56,7 +61,7 @@ struct News {
     switch verb {
     case .terminate: gone(control.terminated)
     case .suspend: toAll(.instanceChanged(instance))
-    case .resume, .retry:
+    case .resume, .retry, .requeue:
       toAll(.instanceChanged(instance))
       hasUnheldWork = true
     }

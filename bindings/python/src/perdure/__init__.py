@@ -1,7 +1,10 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
 from ._audit import AuditRecord
+from ._changes import Change, ChangeReport
+from ._filters import InstanceFilter
 from ._limits import Limits
+from ._retention import RetentionRule, SweepReport
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
 from .client import Client
@@ -55,12 +58,15 @@ __all__ = [
     "Call",
     "CallFailed",
     "CallRejected",
+    "Change",
+    "ChangeReport",
     "Client",
     "Closed",
     "Description",
     "Failure",
     "Forked",
     "Handle",
+    "InstanceFilter",
     "InvalidArgument",
     "InvalidHandle",
     "KeyValue",
@@ -79,6 +85,7 @@ __all__ = [
     "PerdureError",
     "ProtocolViolation",
     "QueryFailed",
+    "RetentionRule",
     "RetryPolicy",
     "Runtime",
     "Stale",
@@ -86,6 +93,7 @@ __all__ = [
     "Store",
     "StoreError",
     "SubOrchestrationFailed",
+    "SweepReport",
     "TimedOut",
     "Unsupported",
     "WorkFailed",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
 from ._audit import AuditOperations
+from ._changes import ChangeOperations
+from ._retention import RetentionOperations
 
 if TYPE_CHECKING:
     from .client import Client
@@ -30,7 +32,7 @@ class Node:
         return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
 
 
-class Management(AuditOperations):
+class Management(AuditOperations, ChangeOperations, RetentionOperations):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:
