@@ -43,6 +43,8 @@ extension Client {
     case .sweep(let isDryRun, let limit):
       return ManageWire.encode(try sweep(isDryRun: isDryRun, limit: limit, by: requester))
     case .activity(let activity): try act(activity, by: requester)
+    case .reset(let instance, let point, let isDryRun):
+      return ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun, by: requester))
     }
     return ManageWire.encodeDone()
   }

@@ -29,4 +29,6 @@ package enum ManageOperation: Hashable, Sendable {
   case removeRetention(String)
   case sweep(isDryRun: Bool, limit: Int)
   case activity(ActivityRequest)
+  /// Puts an instance back to an earlier point; a dry run only says what that would do.
+  case reset(InstanceID, to: ResetPoint, isDryRun: Bool)
 }

@@ -34,6 +34,14 @@ struct News {
     case (.actOnActivity(let key, _, _), .activityChanged(let lost, let delivery)):
       if let lost { toAll(.claimsLost([key: lost])) }
       if let delivery { delivered(delivery) } else { hasUnheldWork = true }
+    case (.reset(let resets), .reset(let deleted)):
+      gone(deleted)
+      for reset in resets {
+        toAll(.instanceChanged(reset.instance))
+        watched.append(reset.instance)
+      }
+      if runtimes.count > 0 { toAll(.checkClaims) }
+      hasUnheldWork = true
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }

@@ -46,7 +46,7 @@ extension WriteOutcome {
       case .activities(let tasks): self = .activities(tasks)
       case .delivered(let deliveries): self = .expired(deliveries.count)
       case .swept(_, let next): self = .swept(next: next)
-      case .done, .posted, .deleted, .existing, .restarted, .kept, .known, .controlled, .pruned,
+      case .done, .posted, .deleted, .existing, .restarted, .reset, .kept, .known, .controlled, .pruned,
         .activityChanged:
         self = .done
       }

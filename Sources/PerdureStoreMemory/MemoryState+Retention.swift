@@ -7,6 +7,23 @@ struct EndedLane: Hashable, Sendable {
   var status: InstanceStatus
 }
 
+/// Where an instance stands among those that have ended.
+struct EndPlace: Equatable, Sendable {
+  var lane: EndedLane
+  var due: Due
+}
+
+extension InstanceRecord {
+  /// nil: it has not ended, or goes with its parent.
+  var endPlace: EndPlace? {
+    guard description.status.isTerminal, description.parent == nil, let endedAt = description.endedAt else {
+      return nil
+    }
+    let lane = EndedLane(orchestration: ExactText(description.orchestration), status: description.status)
+    return EndPlace(lane: lane, due: Due(at: endedAt, order: order))
+  }
+}
+
 extension MemoryState {
   mutating func setRetention(_ rule: RetentionRule) -> StoreOutcome {
     retention[ExactText(rule.orchestration)] = rule
@@ -22,15 +39,12 @@ extension MemoryState {
     retention.values.sorted { $0.orchestration.utf8.lexicographicallyPrecedes($1.orchestration.utf8) }
   }
 
-  /// The record has just ended, or is about to go.
-  mutating func noteEnd(of record: InstanceRecord, isGone: Bool = false) {
-    let row = record.description
-    guard row.parent == nil, row.status.isTerminal, let endedAt = row.endedAt else { return }
-    let lane = EndedLane(orchestration: ExactText(row.orchestration), status: row.status)
-    let due = Due(at: endedAt, order: record.order)
-    if !isGone { return ended[lane, default: SortedSet()].insert(due) }
-    ended[lane]?.remove(due)
-    if ended[lane]?.isEmpty == true { ended.removeValue(forKey: lane) }
+  mutating func moveEnd(_ old: EndPlace?, to new: EndPlace?) {
+    if let old {
+      ended[old.lane]?.remove(old.due)
+      if ended[old.lane]?.isEmpty == true { ended.removeValue(forKey: old.lane) }
+    }
+    if let new { ended[new.lane, default: SortedSet()].insert(new.due) }
   }
 
   mutating func sweep(limit: Int, now: TimestampMS) -> StoreOutcome {

@@ -64,6 +64,7 @@ package struct MemoryState: Sendable {
       return control(instance, verb, reason: reason, now: now)
     case .quarantine(let instance, let revision, let failure, let now):
       return quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): return reset(resets)
     case .delete(let instance, let force): return delete(instance, force: force)
     case .pruneExecutions(let instance, let keep, let limit):
       return pruneExecutions(instance, keep: keep, limit: limit)
@@ -150,9 +151,9 @@ package struct MemoryState: Sendable {
   mutating func update(_ order: Int64, _ change: (inout InstanceRecord) -> Void) {
     guard let index = records.index(forKey: order) else { return }
     let before = records.values[index].placement
-    let hadEnded = records.values[index].description.status.isTerminal
+    let end = records.values[index].endPlace
     change(&records.values[index])
-    if !hadEnded, records.values[index].description.status.isTerminal { noteEnd(of: records.values[index]) }
+    if end != records.values[index].endPlace { moveEnd(end, to: records.values[index].endPlace) }
     let after = records.values[index].placement
     guard before != after else { return }
     if let before { withdraw(before) }

@@ -112,6 +112,7 @@ final class Writer: @unchecked Sendable {
       try control(instance, verb, reason: reason, now: now)
     case .quarantine(let instance, let revision, let failure, let now):
       try quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): try reset(resets)
     case .delete(let instance, let force): try delete(instance, force: force)
     case .pruneExecutions(let instance, let keep, let limit):
       try pruneExecutions(instance, keep: keep, limit: limit)

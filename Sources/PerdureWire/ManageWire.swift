@@ -8,6 +8,7 @@ package enum ManageWire {
     case cancel, suspend, resume, terminate, retry, requeue, delete, bulk, prune
     case retryActivity, completeActivity, failActivity
     case setRetention, removeRetention, retention, sweep
+    case nodes, reset, rewind
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -46,6 +47,8 @@ package enum ManageWire {
     case .removeRetention: .removeRetention(try orchestration(&members, reader))
     case .retention: .retention
     case .sweep: try sweep(&members, reader)
+    case .reset: try reset(&members, reader)
+    case .rewind: try rewind(&members, reader)
     }
   }
 }

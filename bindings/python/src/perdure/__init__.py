@@ -4,6 +4,7 @@ from ._audit import AuditRecord
 from ._changes import Change, ChangeReport
 from ._filters import InstanceFilter
 from ._limits import Limits
+from ._resets import ResetReport
 from ._retention import RetentionRule, SweepReport
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
@@ -85,6 +86,7 @@ __all__ = [
     "PerdureError",
     "ProtocolViolation",
     "QueryFailed",
+    "ResetReport",
     "RetentionRule",
     "RetryPolicy",
     "Runtime",
