@@ -17,6 +17,8 @@ struct SimClient {
     case cancel(Target, graceMS: Int64?)
     case control(Target, ControlVerb)
     case retain(RetentionRule)
+    /// The next attempt of whatever activity is pending when the call is made.
+    case retryActivity
   }
 
   var calls: [Call]
@@ -54,6 +56,7 @@ extension World {
         if random.chance(600) { add(.control(target, .resume)) }
       case 4..<6: add(.control(target, .terminate))
       case 6: add(.control(target, .retry))
+      case 7 where random.chance(300): add(.retryActivity)
       case 7: add(.control(target, random.chance(500) ? .resume : .requeue))
       default: add(.cancel(target, graceMS: grace()))
       }
@@ -133,6 +136,12 @@ extension World {
       let entry = StoreEntry.control(instance(target), verb, reason: "a client said so", now: now)
       return noted(entry, verb.rawValue, client)
     case .retain(let rule): return noted(.setRetention(rule), "setRetention", client)
+    case .retryActivity:
+      let pending = watch.rows.keys.sorted {
+        ($0.instance, $0.execution, $0.action) < ($1.instance, $1.execution, $1.action)
+      }
+      guard let key = random.pick(pending) else { return .releaseActivities([]) }
+      return noted(.actOnActivity(key, .retry, now: now), "retryActivity", client)
     }
   }
 
@@ -143,6 +152,7 @@ extension World {
       case .post(let message, _): message.to
       case .control(let instance, _, _, _): instance
       case .setRetention(let rule): rule.orchestration
+      case .actOnActivity(let key, _, _): key.instance
       default: ""
       }
     let note = AuditNote(

@@ -8,7 +8,7 @@ package enum ManageWire {
     case cancel, suspend, resume, terminate, retry, requeue, delete, bulk, prune
     case retryActivity, completeActivity, failActivity
     case setRetention, removeRetention, retention, sweep
-    case nodes, reset, rewind
+    case reset, rewind
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
