@@ -124,11 +124,12 @@ class ActivityWorkers:
             if self._idle > 0:
                 self._calls.put(None)
             elif len(self._threads) <= self._slots:
+                name = f"perdure-activity-{len(self._threads)}"
+                thread = threading.Thread(target=self._work, name=name, daemon=True)
+                thread.start()
+                self._threads.append(thread)
                 self._idle += 1
                 self._calls.put(None)
-                name = f"perdure-activity-{len(self._threads)}"
-                self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
-                self._threads[-1].start()
             else:
                 return False
             self._called = True
