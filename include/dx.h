@@ -203,6 +203,10 @@ DX_API DX_CHECKED dx_error *dx_client_delete(dx_client *client, dx_text query, d
 /* query: "KV query". out: "KV page". Also of an instance that has ended. */
 DX_API DX_CHECKED dx_error *dx_client_kv(dx_client *client, dx_text query, dx_buffer *out);
 
+/* request: "Management request": what an operator asks, one operation of many. What changes something is
+ * durable on return and leaves an audit record. out: the answer of the operation. */
+DX_API DX_CHECKED dx_error *dx_client_manage(dx_client *client, dx_text request, dx_buffer *out);
+
 /* The end of an activity attempt that was deferred (dx_activity_defer), by its token ("Activity task"), from
  * any process. result: any JSON value, empty is null. DX_STALE: the attempt is over, or was cancelled.
  * DX_NOT_FOUND: its instance is gone. */

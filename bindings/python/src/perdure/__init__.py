@@ -1,6 +1,7 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
 from ._limits import Limits
+from ._resets import ResetReport
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
 from .client import Client
@@ -37,6 +38,7 @@ from .errors import (
 )
 from .handles import Call, Handle, Parent
 from .logs import log_to
+from .management import Management
 from .options import ActivityOptions, RetryPolicy
 from .runtime import Runtime
 from .state import KeyValue
@@ -64,6 +66,7 @@ __all__ = [
     "LibraryNotLoaded",
     "LimitExceeded",
     "Limits",
+    "Management",
     "MessageRefused",
     "NonDurableAwait",
     "NotFound",
@@ -75,6 +78,7 @@ __all__ = [
     "PerdureError",
     "ProtocolViolation",
     "QueryFailed",
+    "ResetReport",
     "RetryPolicy",
     "Runtime",
     "Stale",

@@ -95,6 +95,7 @@ DECLARATIONS: List[Declaration] = [
     ("dx_client_list", Error, [Handle, Text, OutBuffer]),
     ("dx_client_delete", Error, [Handle, Text, OutBuffer]),
     ("dx_client_kv", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_manage", Error, [Handle, Text, OutBuffer]),
     ("dx_client_complete_activity", Error, [Handle, Text, Text]),
     ("dx_client_fail_activity", Error, [Handle, Text, Text]),
     ("dx_client_heartbeat_activity", Error, [Handle, Text, Text]),

@@ -27,6 +27,7 @@ from .definitions import Orchestration
 from .descriptions import Description, StartPolicy, StartRequest, Target, target_name
 from .errors import CallFailed, CallRejected, Failure, InvalidArgument, PerdureError, QueryFailed, from_code
 from .handles import REJECTED
+from .management import Management
 from .options import Seconds
 from .store import Store, opened
 
@@ -319,6 +320,12 @@ class Client:
             query["cursor"] = page.get("next")
             if query["cursor"] is None:
                 return
+
+    # ---- Management ------------------------------------------------------------------------------
+
+    def management(self, actor: str = "") -> Management:
+        """What operators ask. `actor`: who asks; any text, recorded with each change."""
+        return Management(self, actor)
 
     def _query(self, function: Any, query: Dict[str, Any]) -> Any:
         given = {key: value for key, value in query.items() if value is not None}

@@ -1,0 +1,25 @@
+/// A living runtime, and what it serves.
+public struct Node: Hashable, Sendable, Decodable {
+  /// An orchestration that it runs.
+  public struct Served: Hashable, Sendable, Decodable {
+    public let name: String
+    public let versions: [String]?
+  }
+
+  public let orchestrations: [Served]
+  /// The names of activities that it runs.
+  public let activities: [String]
+  /// Tags of activities that it takes; nil: all.
+  public let tags: [String]?
+  /// It takes activities without a tag.
+  public let untagged: Bool
+}
+
+extension Management {
+  /// The living runtimes of all processes, in the order in which they began.
+  public func nodes() async throws -> [Node] {
+    try await ask("nodes", returning: Answer.self).nodes
+  }
+
+  private struct Answer: Decodable { let nodes: [Node] }
+}

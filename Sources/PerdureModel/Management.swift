@@ -1,0 +1,20 @@
+/// What an operator, a tool or a test asks of a store: docs/wire-format.md, "Management".
+package struct ManageRequest: Hashable, Sendable {
+  package var operation: ManageOperation
+  /// Who asks, and why. Recorded with what changes something.
+  package var actor: String
+  package var reason: String
+
+  package init(_ operation: ManageOperation, actor: String = "", reason: String = "") {
+    self.operation = operation
+    self.actor = actor
+    self.reason = reason
+  }
+}
+
+package enum ManageOperation: Hashable, Sendable {
+  /// The living runtimes, and what each serves.
+  case nodes
+  /// Puts an instance back to an earlier point; a dry run only says what that would do.
+  case reset(InstanceID, to: ResetPoint, isDryRun: Bool)
+}
