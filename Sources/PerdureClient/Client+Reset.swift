@@ -16,15 +16,9 @@ extension Client {
     for _ in 0..<Limits.resetTries {
       let plan = try plan(instance, point)
       if isDryRun { return plan.reports }
-      let word: String
-      var detail: Payload?
-      switch point {
-      case .failedStep: word = "rewind"
-      case .event(let event):
-        word = "reset"
-        detail = Payload("{\"event\":\(event)}")
-      }
-      let entry = try noted(.reset(plan.resets), word, instance, by: requester, detail: detail)
+      let entry = try noted(
+        .reset(plan.resets), point == .failedStep ? "rewind" : "reset", instance, by: requester,
+        detail: plan.detail)
       guard let result = hub.write([entry]).first else { break }
       if case .answered(.failure(.conflict)) = result { continue }
       _ = try Self.receipt(result, instance, "be reset").get()
@@ -38,6 +32,13 @@ extension Client {
   private struct Plan {
     var resets: [InstanceReset] = []
     var reports: [ResetReport] = []
+
+    /// For the record: the point, and who else is put back.
+    var detail: Payload {
+      let others = reports.dropFirst().map(\.instance).joined(separator: ", ")
+      let event = reports.first.map { [("event", String($0.event))] } ?? []
+      return .object(event + (others.isEmpty ? [] : [("rewoundToo", others)]))
+    }
   }
 
   private func plan(_ instance: InstanceID, _ point: ResetPoint) throws(ClientError) -> Plan {

@@ -40,7 +40,7 @@ struct News {
         toAll(.instanceChanged(reset.instance))
         watched.append(reset.instance)
       }
-      if runtimes.count > 0 { toAll(.checkClaims) }
+      toAll(.checkClaims)
       hasUnheldWork = true
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
