@@ -41,7 +41,7 @@ package struct Dispatcher {
 
   let settings: DispatchSettings
   let registry: Registry
-  let filter: ActivityFilter
+  var filter: ActivityFilter
   var stage = Stage.created
 
   var held: [ExactText: Held] = [:]

@@ -103,6 +103,7 @@ package final class Runtime: @unchecked Sendable {
     if let refusal { throw refusal }
   }
 
+  /// - name: empty for the activities of this runtime's instances that have no function of their own.
   package func registerActivity(
     _ name: String, _ function: HostFunction<ActivityTicket>
   ) throws(RuntimeError) {
@@ -232,7 +233,7 @@ package final class Runtime: @unchecked Sendable {
   }
 
   func function(for task: ActivityTask) -> HostFunction<ActivityTicket>? {
-    registered.withLock { $0.activities[ExactText(task.name)] }
+    registered.withLock { $0.activities[ExactText(task.name)] ?? $0.activities[ExactText("")] }
   }
 
   /// A client asks whether a new instance may go straight into memory here.
