@@ -9,13 +9,13 @@ extension Client {
   /// - isDryRun: only says what it would do.
   /// - Returns: one report for each instance that is put back, the named one first.
   package func reset(
-    _ instance: InstanceID, to point: ResetPoint, isDryRun: Bool
+    _ instance: InstanceID, to point: ResetPoint, isDryRun: Bool, by requester: Requester
   ) throws(ClientError) -> [ResetReport] {
     try Check.instance(instance)
     // Who writes to the instance at the same moment makes the plan void; it is made anew.
     for _ in 0..<Limits.resetTries {
       let (plan, result) = try hub.atOneMoment { now throws(ClientError) in
-        try attempt(instance, point, isDryRun, now)
+        try attempt(instance, point, isDryRun, requester, now)
       }
       if isDryRun { return plan.reports }
       guard let result else { break }
@@ -31,13 +31,25 @@ extension Client {
   private struct Plan {
     var resets: [InstanceReset] = []
     var reports: [ResetReport] = []
+
+    /// For the record: the point, and who else is put back.
+    var detail: Payload {
+      let others = reports.dropFirst().map(\.instance).joined(separator: ", ")
+      let event = reports.first.map { [("event", String($0.event))] } ?? []
+      return .object(event + (others.isEmpty ? [] : [("rewoundToo", others)]))
+    }
   }
 
   private func attempt(
-    _ instance: InstanceID, _ point: ResetPoint, _ isDryRun: Bool, _ now: TimestampMS
+    _ instance: InstanceID, _ point: ResetPoint, _ isDryRun: Bool, _ requester: Requester,
+    _ now: TimestampMS
   ) throws(ClientError) -> (Plan, Committer.Result?) {
     let plan = try plan(instance, point, now)
-    return (plan, isDryRun ? nil : hub.write([.reset(plan.resets)]).first)
+    if isDryRun { return (plan, nil) }
+    let entry = try noted(
+      .reset(plan.resets), point == .failedStep ? "rewind" : "reset", instance, by: requester,
+      detail: plan.detail)
+    return (plan, hub.write([entry]).first)
   }
 
   private func plan(

@@ -13,7 +13,7 @@ from typing import Any, Iterator
 import pytest
 
 import perdure
-from perdure import ActivityOptions, RetryPolicy
+from perdure import RetryPolicy
 from perdure.testing import NEVER, TestEnvironment
 
 pytestmark = pytest.mark.library
@@ -47,7 +47,7 @@ async def mail(ctx: perdure.ActivityContext, text: str) -> str:
 async def subscription(ctx: perdure.OrchestrationContext, order: Order) -> int:
     for _month in range(12):
         await ctx.activity(charge, order)
-        await ctx.sleep(MONTH)
+        await ctx.timer(MONTH)
     return 12
 
 
@@ -68,8 +68,7 @@ async def once(ctx: perdure.OrchestrationContext, order: Order) -> Any:
 async def remote(ctx: perdure.OrchestrationContext, options: Any) -> Any:
     """Calls an activity of another program."""
     retry = RetryPolicy(max_attempts=3, backoff="fixed", initial_interval=DAY, max_interval=DAY)
-    limits = ActivityOptions(retry=retry, start_to_close=3600, **(options or {}))
-    return await ctx.activity("elsewhere", 5, options=limits)
+    return await ctx.activity("elsewhere", 5, retry=retry, start_to_close=3600, **(options or {}))
 
 
 ORDER = Order("book", 5)
@@ -304,7 +303,7 @@ def test_it_takes_no_time() -> None:
     @perdure.orchestration
     async def daily(ctx: perdure.OrchestrationContext, days: int) -> None:
         await ctx.activity("report", days)
-        await ctx.sleep(DAY)
+        await ctx.timer(DAY)
         if days > 1:
             ctx.continue_as_new(days - 1)
 
