@@ -33,8 +33,8 @@ package enum StoreEntry: Hashable, Sendable {
   /// Marks the instance as needing a person: no more turns, messages are kept. A suspended one conflicts.
   case quarantine(InstanceID, revision: Revision, failure: Failure, now: TimestampMS)
   /// Puts instances back to earlier points of their executions: all of them, or none (`conflict`,
-  /// `notFound`). Each is Running afterwards, unowned and due at once, with a revision raised by one, whatever
-  /// its status was, but for Pending.
+  /// `notFound`). Each is Running afterwards, unowned and due at once, with a revision raised by one,
+  /// whatever its status was, but for Pending.
   case reset([InstanceReset])
   /// Removes a finished instance (any instance with `force`) and all its descendants, whole.
   case delete(InstanceID, force: Bool)
