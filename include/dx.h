@@ -197,7 +197,7 @@ DX_API DX_CHECKED dx_error *dx_client_send(dx_client *client, dx_text request, d
 DX_API DX_CHECKED dx_error *dx_client_publish(dx_client *client, dx_text topic, dx_text payload,
                                               dx_buffer *out);
 /* request: "Control request": cancel (with grace), suspend, resume, terminate, retry (of a quarantined
- * instance). Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
+ * instance), requeue. Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
 DX_API DX_CHECKED dx_error *dx_client_control(dx_client *client, dx_text request, dx_buffer *out);
 
 /* out: "Description". */

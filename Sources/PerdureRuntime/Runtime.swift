@@ -19,6 +19,8 @@ package enum RuntimeInput: Sendable {
   case activityDeferred(ActivityTicket)
   case activityBeat(ActivityTicket, Payload)
   case claimsLost([ActivityKey: ActivityClaim])
+  /// There is a new retention rule.
+  case sweep
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
   case foundMessages(InstanceID, [InboxMessage])
