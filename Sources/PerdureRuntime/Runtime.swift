@@ -302,7 +302,8 @@ extension Registry {
   /// What other processes can read of it.
   fileprivate func service(_ settings: RuntimeSettings) -> NodeService {
     NodeService(
-      orchestrations: orchestrations, activities: activities, tags: settings.activityTags,
+      orchestrations: orchestrations, activities: (takesAnyActivity ? [""] : []) + activities,
+      tags: settings.activityTags,
       takesUntagged: settings.takesUntagged)
   }
 }

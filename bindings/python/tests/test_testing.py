@@ -168,6 +168,7 @@ def test_time_limits_end_what_does_not_answer(env: TestEnvironment) -> None:
     env.stub("elsewhere", NEVER)
     instance = env.client.start(remote)
     env.settle()
+    assert env.client.describe(instance).pending_reason is None
     env.client.complete_activity(env.calls()[-1].token, "by hand")
     assert env.client.result(instance, 30) == "by hand"
 
