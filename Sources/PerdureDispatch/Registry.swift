@@ -5,7 +5,7 @@ package struct Registry: Hashable, Sendable {
   private var versions: [ExactText: [SemanticVersion]] = [:]
   private var activityNames: Set<ExactText> = []
   /// Activities without a function of their own are run, too.
-  private(set) var takesAnyActivity = false
+  package private(set) var takesAnyActivity = false
   private(set) var limits: [ExactText: ActivityLimits] = [:]
 
   package init() {}
