@@ -17,10 +17,18 @@ public func dx_client_manage(
 }
 
 extension Client {
+  private func exported(_ instance: InstanceID, children: Bool) throws(ClientError) -> [UInt8] {
+    let (instances, at) = try export(instance, children: children)
+    return ExportWire.encode(instances, at: at)
+  }
+
   /// Does what is asked and writes the answer.
   fileprivate func manage(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
+    case .export(let instance, let children): try exported(instance, children: children)
+    case .importInstances(let instances, let isSuspended):
+      ManageWire.encodeImported(try importInstances(instances, isSuspended: isSuspended))
     }
   }
 }

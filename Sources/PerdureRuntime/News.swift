@@ -28,6 +28,9 @@ struct News {
     case (.control(let instance, let verb, _, _), .controlled(let control)):
       controlled(instance, verb, control)
     case (.delete, .deleted(let instances)): gone(instances)
+    case (.importInstances, .instances(let instances)):
+      for instance in instances { toAll(.instanceChanged(instance)) }
+      hasUnheldWork = true
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }

@@ -34,6 +34,13 @@ package enum StoreEntry: Hashable, Sendable {
   case quarantine(InstanceID, revision: Revision, failure: Failure, now: TimestampMS)
   /// Removes a finished instance (any instance with `force`) and all its descendants, whole.
   case delete(InstanceID, force: Bool)
+  /// Puts instances where they were exported elsewhere: all of them, or none if an id is taken. They have no
+  /// owner, are due at once (Pending ones at their start), and begin with `now` as revision, above that of any
+  /// turn computed for an earlier instance of the id. Messages that were kept for the id come last in the
+  /// inbox of one that has not ended. A dedup key that another instance has is left out.
+  ///
+  /// - isSuspended: those that are Pending or Running become Suspended, for `importedReason`.
+  case importInstances([InstanceExport], isSuspended: Bool, now: TimestampMS)
 
   /// Takes up to `limit` instances that are due, are not owned by a live node, and are served by one of
   /// `orchestrations`. Highest priority first, then the earliest.
@@ -77,6 +84,9 @@ package enum StoreEntry: Hashable, Sendable {
   case expireActivities(limit: Int, now: TimestampMS)
 }
 
+/// Why an imported instance is suspended.
+package let importedReason = "imported"
+
 package struct ClaimedActivity: Hashable, Sendable {
   package var key: ActivityKey
   package var claim: ActivityClaim
@@ -111,7 +121,7 @@ package enum StoreReceipt: Hashable, Sendable {
   case turned(TurnReceipt)
   /// control: the instance as it is now, and what followed from it.
   case controlled(ControlReceipt)
-  /// claimInstances, claimInstance
+  /// claimInstances, claimInstance, importInstances
   case instances([InstanceID])
   /// claimActivities
   case activities([ActivityTask])
@@ -174,7 +184,7 @@ package enum StoreRefusal: Error, Hashable, Sendable {
   /// turn consumes a message while an older one waits (another process wrote it: code must see them in
   /// order).
   case conflict
-  /// start
+  /// start, importInstances
   case alreadyExists(InstanceStatus)
   /// Any entry that names an instance.
   case notFound

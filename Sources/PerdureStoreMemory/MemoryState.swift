@@ -58,6 +58,8 @@ package struct MemoryState: Sendable {
     case .quarantine(let instance, let revision, let failure, let now):
       return quarantine(instance, revision: revision, failure: failure, now: now)
     case .delete(let instance, let force): return delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      return importInstances(instances, isSuspended: isSuspended, now: now)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       return claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let node, let instance): return claimInstance(node: node, instance: instance)

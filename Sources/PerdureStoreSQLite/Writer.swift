@@ -106,6 +106,8 @@ final class Writer: @unchecked Sendable {
     case .quarantine(let instance, let revision, let failure, let now):
       try quarantine(instance, revision: revision, failure: failure, now: now)
     case .delete(let instance, let force): try delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      try importInstances(instances, isSuspended: isSuspended, now: now)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       try claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let node, let instance): try claimInstance(node: node, instance: instance)

@@ -5,6 +5,8 @@ package import PerdureModel
 package enum ManageWire {
   private enum Word: String, CaseIterable {
     case nodes
+    case export
+    case `import`
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -26,6 +28,8 @@ package enum ManageWire {
   ) throws(JSONFault) -> ManageOperation {
     switch word {
     case .nodes: .nodes
+    case .export: try export(&members, reader)
+    case .import: try importInstances(&members, reader)
     }
   }
 }

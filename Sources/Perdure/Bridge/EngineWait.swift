@@ -59,6 +59,20 @@ final class EngineWait: Sendable {
     return try read(answer) { try ClientWire.decodeQueryAnswer($0) }
   }
 
+  /// The replay report as JSON.
+  static func replay(_ history: [UInt8], runtime: EngineHandle, timeout: Int64) async throws -> [UInt8] {
+    try await answer(onLane: true) { done, wait in
+      Text.with(history) { dx_history_replay(runtime.pointer, $0, timeout, done, wait.pointer) }
+    }
+  }
+
+  /// The preflight report as JSON.
+  static func preflight(_ request: [UInt8], runtime: EngineHandle, timeout: Int64) async throws -> [UInt8] {
+    try await answer(onLane: true) { done, wait in
+      Text.with(request) { dx_runtime_preflight(runtime.pointer, $0, timeout, done, wait.pointer) }
+    }
+  }
+
   /// The reference that the engine carries to `done`.
   struct UserData: @unchecked Sendable {
     let pointer: UnsafeMutableRawPointer

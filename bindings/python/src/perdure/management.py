@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
+from ._library import text as encoded_text
 
 if TYPE_CHECKING:
     from .client import Client
@@ -40,8 +42,33 @@ class Management:
         """The living runtimes of all processes, in the order in which they began."""
         return [Node.of_wire(each) for each in self._ask("nodes")["nodes"]]
 
+    def export_instance(self, instance: str, *, children: bool = True) -> str:
+        """An instance with all that belongs to it (histories of all executions, waiting messages, key-value
+        state, pending activities, calls, subscriptions), as it stands now, as JSON lines ("Exported
+        instances" in docs/wire-format.md). For `import_instances`, and for `perdure.testing.replay`.
+
+        `children`: with its descendants. Raises NotFound.
+        """
+        members = {"instance": _json.text(instance, "The instance id"), "children": children}
+        return self._ask_bytes("export", **members).decode()
+
+    def import_instances(self, text: str, *, suspended: bool = True, reason: str = "") -> List[str]:
+        """Puts exported instances into this store: all of them, or none. Returns their ids.
+
+        `suspended`: open instances do not run before they are resumed (`Client.resume`). Raises
+        AlreadyExists for an id that is taken, LimitExceeded, or InvalidArgument, which names the line, for
+        text that is no export or one of a newer release.
+        """
+        members = {"text": _json.text(text, "The text"), "suspended": suspended}
+        imported: List[str] = self._ask("import", reason, **members)["imported"]
+        return imported
+
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
         """One operation. Members that are None are left out."""
+        return json.loads(self._ask_bytes(operation, reason, **members))
+
+    def _ask_bytes(self, operation: str, reason: str = "", **members: Any) -> bytes:
         request = {"operation": operation, "actor": self.actor or None, "reason": reason or None, **members}
         given = {key: value for key, value in request.items() if value is not None}
-        return self._client._ask(self._client._lib.dx.dx_client_manage, _json.encode(given, "The request"))
+        client, encoded = self._client, encoded_text(_json.encode(given, "The request"))
+        return client._lib.bytes_of(client._lib.dx.dx_client_manage, client._handle.value, encoded)
