@@ -29,6 +29,8 @@ extension Client {
     case .export(let instance, let children): try exported(instance, children: children)
     case .importInstances(let instances, let isSuspended):
       ManageWire.encodeImported(try importInstances(instances, isSuspended: isSuspended))
+    case .reset(let instance, let point, let isDryRun):
+      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun))
     }
   }
 }

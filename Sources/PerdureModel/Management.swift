@@ -19,4 +19,6 @@ package enum ManageOperation: Hashable, Sendable {
   case export(InstanceID, children: Bool)
   /// - isSuspended: open instances do not run before they are resumed.
   case importInstances([InstanceExport], isSuspended: Bool)
+  /// Puts an instance back to an earlier point; a dry run only says what that would do.
+  case reset(InstanceID, to: ResetPoint, isDryRun: Bool)
 }

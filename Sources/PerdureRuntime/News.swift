@@ -31,6 +31,14 @@ struct News {
     case (.importInstances, .instances(let instances)):
       for instance in instances { toAll(.instanceChanged(instance)) }
       hasUnheldWork = true
+    case (.reset(let resets), .reset(let deleted)):
+      gone(deleted)
+      for reset in resets {
+        toAll(.instanceChanged(reset.instance))
+        watched.append(reset.instance)
+      }
+      if runtimes.count > 0 { toAll(.checkClaims) }
+      hasUnheldWork = true
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }

@@ -4,8 +4,7 @@ package import PerdureModel
 /// answers written; hosts do the reverse with the JSON of their language.
 package enum ManageWire {
   private enum Word: String, CaseIterable {
-    case nodes
-    case export
+    case nodes, reset, rewind, export
     case `import`
   }
 
@@ -30,6 +29,8 @@ package enum ManageWire {
     case .nodes: .nodes
     case .export: try export(&members, reader)
     case .import: try importInstances(&members, reader)
+    case .reset: try reset(&members, reader)
+    case .rewind: try rewind(&members, reader)
     }
   }
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
 from ._library import text as encoded_text
+from ._resets import ResetReport
 
 if TYPE_CHECKING:
     from .client import Client
@@ -62,6 +63,26 @@ class Management:
         members = {"text": _json.text(text, "The text"), "suspended": suspended}
         imported: List[str] = self._ask("import", reason, **members)["imported"]
         return imported
+    def rewind(self, instance: str, *, reason: str = "", dry_run: bool = False) -> List[ResetReport]:
+        """Lets a failed instance go on from its failed step: the activity that failed is tried again, a child
+        that failed is rewound itself. What the code did after that (such as compensations) is forgotten, not
+        undone. Returns one report for each instance that is put back, the named one first; `dry_run` does
+        nothing else. Raises WrongStatus for an instance that has not failed, or whose parent was told.
+        """
+        instance = _json.text(instance, "The instance id")
+        answer = self._ask("rewind", reason, instance=instance, dryRun=dry_run)
+        return [ResetReport.of_wire(each) for each in answer["instances"]]
+
+    def reset(
+        self, instance: str, event: int, *, reason: str = "", dry_run: bool = False
+    ) -> List[ResetReport]:
+        """Puts an instance back to where it stood after an event of its current execution (0: at its
+        beginning). Messages and results that it had later come again; what failed later is tried again; what
+        its code did later is forgotten, not undone.
+        """
+        instance = _json.text(instance, "The instance id")
+        answer = self._ask("reset", reason, instance=instance, event=event, dryRun=dry_run)
+        return [ResetReport.of_wire(each) for each in answer["instances"]]
 
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
         """One operation. Members that are None are left out."""
