@@ -28,9 +28,11 @@ extension Client {
     case .nodes: ManageWire.encodeNodes(try nodes())
     case .export(let instance, let children): try exported(instance, children: children)
     case .importInstances(let instances, let isSuspended):
-      ManageWire.encodeImported(try importInstances(instances, isSuspended: isSuspended))
+      ManageWire.encodeImported(
+        try importInstances(instances, isSuspended: isSuspended, by: request.requester))
     case .reset(let instance, let point, let isDryRun):
       ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun))
+    case .audit(let query): ManageWire.encode(try audit(query))
     }
   }
 }

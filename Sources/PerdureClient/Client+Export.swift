@@ -27,11 +27,13 @@ extension Client {
   ///
   /// - isSuspended: open ones do not run before they are resumed.
   package func importInstances(
-    _ instances: [InstanceExport], isSuspended: Bool
+    _ instances: [InstanceExport], isSuspended: Bool, by requester: Requester = Requester()
   ) throws(ClientError) -> [InstanceID] {
     for instance in instances { try check(instance, among: instances) }
-    let entry = StoreEntry.importInstances(instances, isSuspended: isSuspended, now: hub.clock.now())
     let first = instances.first?.description.instance ?? ""
+    let entry = try noted(
+      .importInstances(instances, isSuspended: isSuspended, now: hub.clock.now()), "import", first,
+      by: requester, detail: Payload("{\"instances\":\(instances.count)}"))
     do throws(ClientError) {
       guard case .instances(let imported) = try write(entry, first, "be imported") else { return [] }
       return imported

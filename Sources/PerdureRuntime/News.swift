@@ -39,6 +39,7 @@ struct News {
       }
       if runtimes.count > 0 { toAll(.checkClaims) }
       hasUnheldWork = true
+    case (.noted(let entry, _), _): add(entry, receipt)
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }

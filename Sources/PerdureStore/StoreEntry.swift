@@ -45,6 +45,8 @@ package enum StoreEntry: Hashable, Sendable {
   ///
   /// - isSuspended: those that are Pending or Running become Suspended, for `importedReason`.
   case importInstances([InstanceExport], isSuspended: Bool, now: TimestampMS)
+  /// The entry, and if it lands, a record of who did it. The answer is that of the entry.
+  indirect case noted(StoreEntry, AuditNote)
 
   /// Takes up to `limit` instances that are due, are not owned by a live node, and are served by one of
   /// `orchestrations`. Highest priority first, then the earliest.

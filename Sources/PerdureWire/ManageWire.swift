@@ -4,7 +4,7 @@ package import PerdureModel
 /// answers written; hosts do the reverse with the JSON of their language.
 package enum ManageWire {
   private enum Word: String, CaseIterable {
-    case nodes, reset, rewind, export
+    case nodes, audit, reset, rewind, export
     case `import`
   }
 
@@ -31,6 +31,7 @@ package enum ManageWire {
     case .import: try importInstances(&members, reader)
     case .reset: try reset(&members, reader)
     case .rewind: try rewind(&members, reader)
+    case .audit: .audit(try auditQuery(&members, reader))
     }
   }
 }

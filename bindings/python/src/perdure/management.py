@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
-from ._library import text as encoded_text
+from ._audit import AuditOperations
+from ._exports import ExportOperations
+from ._library import text
 from ._resets import ResetReport
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Node:
         return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
 
 
-class Management:
+class Management(AuditOperations, ExportOperations):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:
@@ -43,26 +45,6 @@ class Management:
         """The living runtimes of all processes, in the order in which they began."""
         return [Node.of_wire(each) for each in self._ask("nodes")["nodes"]]
 
-    def export_instance(self, instance: str, *, children: bool = True) -> str:
-        """An instance with all that belongs to it (histories of all executions, waiting messages, key-value
-        state, pending activities, calls, subscriptions), as it stands now, as JSON lines ("Exported
-        instances" in docs/wire-format.md). For `import_instances`, and for `perdure.testing.replay`.
-
-        `children`: with its descendants. Raises NotFound.
-        """
-        members = {"instance": _json.text(instance, "The instance id"), "children": children}
-        return self._ask_bytes("export", **members).decode()
-
-    def import_instances(self, text: str, *, suspended: bool = True, reason: str = "") -> List[str]:
-        """Puts exported instances into this store: all of them, or none. Returns their ids.
-
-        `suspended`: open instances do not run before they are resumed (`Client.resume`). Raises
-        AlreadyExists for an id that is taken, LimitExceeded, or InvalidArgument, which names the line, for
-        text that is no export or one of a newer release.
-        """
-        members = {"text": _json.text(text, "The text"), "suspended": suspended}
-        imported: List[str] = self._ask("import", reason, **members)["imported"]
-        return imported
     def rewind(self, instance: str, *, reason: str = "", dry_run: bool = False) -> List[ResetReport]:
         """Lets a failed instance go on from its failed step: the activity that failed is tried again, a child
         that failed is rewound itself. What the code did after that (such as compensations) is forgotten, not
@@ -91,5 +73,5 @@ class Management:
     def _ask_bytes(self, operation: str, reason: str = "", **members: Any) -> bytes:
         request = {"operation": operation, "actor": self.actor or None, "reason": reason or None, **members}
         given = {key: value for key, value in request.items() if value is not None}
-        client, encoded = self._client, encoded_text(_json.encode(given, "The request"))
+        client, encoded = self._client, text(_json.encode(given, "The request"))
         return client._lib.bytes_of(client._lib.dx.dx_client_manage, client._handle.value, encoded)
