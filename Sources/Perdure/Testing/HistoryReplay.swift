@@ -50,7 +50,7 @@ extension Runtime {
   /// - Throws: `DXError`: `invalidArgument`, `timedOut`, `closed` when the runtime is stopped meanwhile.
   public func replay(_ history: String, timeout: Duration? = .seconds(60)) async throws -> ReplayReport {
     let answer = try await EngineWait.replay(
-      Array(history.utf8), runtime: handle, timeout: timeout?.millisecondsRoundedUp ?? -1)
+      Array(history.utf8), runtime: handle, timeout: timeout.waitMS)
     return try PayloadCoding.decode(ReplayReport.self, Payload(bytes: answer), "the replay report")
   }
 
@@ -63,7 +63,7 @@ extension Runtime {
   ) async throws -> PreflightReport {
     let request = try PayloadCoding.encode(options, "the preflight request")
     let answer = try await EngineWait.preflight(
-      request.bytes, runtime: handle, timeout: timeout?.millisecondsRoundedUp ?? -1)
+      request.bytes, runtime: handle, timeout: timeout.waitMS)
     return try PayloadCoding.decode(PreflightReport.self, Payload(bytes: answer), "the preflight report")
   }
 }

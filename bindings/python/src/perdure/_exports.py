@@ -23,8 +23,8 @@ class ExportOperations:
 
         `children`: with its descendants. Raises NotFound.
         """
-        members = {"instance": _json.text(instance, "The instance id"), "children": children}
-        return self._ask_bytes("export", **members).decode()
+        named = _json.text(instance, "The instance id")
+        return self._ask_bytes("export", instance=named, children=children).decode()
 
     def import_instances(self, text: str, *, suspended: bool = True, reason: str = "") -> List[str]:
         """Puts exported instances into this store: all of them, or none. Returns their ids.
@@ -33,6 +33,6 @@ class ExportOperations:
         AlreadyExists for an id that is taken, LimitExceeded, or InvalidArgument, which names the line, for
         text that is no export or one of a newer release.
         """
-        members = {"text": _json.text(text, "The text"), "suspended": suspended}
-        imported: List[str] = self._ask("import", reason, **members)["imported"]
+        checked = _json.text(text, "The text")
+        imported: List[str] = self._ask("import", reason, text=checked, suspended=suspended)["imported"]
         return imported

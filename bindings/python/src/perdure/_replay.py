@@ -112,8 +112,8 @@ class PreflightReport:
     def __str__(self) -> str:
         different, unknown = (sum(each.count for each in part) for part in (self.groups, self.not_registered))
         lines = [
-            f"{'clean' if self.is_clean else 'NOT CLEAN'}: {self.checked} open instances, {self.same} the same, "
-            f"{self.pending} not begun, {different} different, {unknown} not registered"
+            f"{'clean' if self.is_clean else 'NOT CLEAN'}: {self.checked} open instances, "
+            f"{self.same} the same, {self.pending} not begun, {different} different, {unknown} not registered"
         ]
         lines += [f"\n{each}" for each in (*self.groups, *self.not_registered)]
         if self.ungrouped:

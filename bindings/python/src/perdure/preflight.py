@@ -28,7 +28,7 @@ class _Unusable(Exception):
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Runs the command and returns its exit code. Raises SystemExit(2) for arguments that it does not know."""
+    """Runs the command and returns its exit code. Raises SystemExit(2) for arguments that it cannot read."""
     given = _parser().parse_args(arguments)
     # As for a script: modules beside the current directory are found.
     sys.path.insert(0, "")
@@ -54,7 +54,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m perdure.preflight", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        "python -m perdure.preflight", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("targets", nargs="+", metavar="MODULE[:ATTRIBUTE]", help="where the code is")
     parser.add_argument("--store", required=True, metavar="URL", help="such as sqlite:app.db")
     parser.add_argument("--orchestration", metavar="NAME", help="only instances of this name")
@@ -91,11 +93,11 @@ def _load(target: str) -> List[AnyDefinition]:
         if not hasattr(module, attribute):
             raise _Unusable(f"module {name} has no {attribute}")
         values = getattr(module, attribute)
-    values = list(values) if isinstance(values, (list, tuple, set, frozenset)) else [values]
-    for each in values:
+    found: List[AnyDefinition] = [*values] if isinstance(values, (list, tuple)) else [values]
+    for each in found:
         if not isinstance(each, (Orchestration, Activity)):
             raise _Unusable(f"{target} has {each!r}, which is neither an orchestration nor an activity")
-    return values
+    return found
 
 
 def _tell(report: PreflightReport, *, as_json: bool) -> None:
