@@ -31,7 +31,7 @@ extension Client {
       ManageWire.encodeImported(
         try importInstances(instances, isSuspended: isSuspended, by: request.requester))
     case .reset(let instance, let point, let isDryRun):
-      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun))
+      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun, by: request.requester))
     case .audit(let query): ManageWire.encode(try audit(query))
     }
   }
