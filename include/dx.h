@@ -270,8 +270,8 @@ DX_API DX_CHECKED dx_error *dx_runtime_stop(dx_runtime *runtime, int64_t grace_m
  * When the call itself returns an error, `done` is never called. */
 DX_API DX_CHECKED dx_error *dx_history_replay(dx_runtime *runtime, dx_text history, int64_t timeout_ms,
                                               dx_wait_fn done, void *user_data);
-/* The same for the open instances of the store, each as it stands. request: "Preflight request", may be empty.
- * `done` gets the "Preflight report". */
+/* The same for the open instances of the store, each as it stands. request: "Preflight request", may be
+ * empty. `done` gets the "Preflight report". */
 DX_API DX_CHECKED dx_error *dx_runtime_preflight(dx_runtime *runtime, dx_text request, int64_t timeout_ms,
                                                  dx_wait_fn done, void *user_data);
 /* Drops your reference; a runtime that still runs is stopped without grace. */

@@ -16,8 +16,8 @@ extension Management {
   ///
   /// - Parameter suspended: open instances do not run before they are resumed (`Client.resume`).
   /// - Returns: their ids.
-  /// - Throws: `DXError`: `alreadyExists` for an id that is taken, `invalidArgument` (which line) for text that
-  ///   is no export, or one of a newer release, `limitExceeded`.
+  /// - Throws: `DXError`: `alreadyExists` for an id that is taken, `invalidArgument` (which line) for text
+  ///   that is no export, or one of a newer release, `limitExceeded`.
   @discardableResult
   public func importInstances(
     _ text: String, suspended: Bool = true, reason: String = ""

@@ -5,8 +5,8 @@ package struct InstanceExport: Hashable, Sendable {
   package var start: InstanceStart?
   /// Of a child.
   package var closePolicy: ParentClosePolicy
-  /// The histories that are there, in order; the last is that of the current execution. One that has no events
-  /// yet may be missing.
+  /// The histories that are there, in order; the last is that of the current execution. One that has no
+  /// events yet may be missing.
   package var executions: [ExecutionHistory]
   /// Waiting messages, in order.
   package var inbox: [MessageKind]

@@ -2,8 +2,8 @@ import PerdureModel
 
 /// Recorded ends, compared with those of code.
 enum EndWords {
-  /// The engine may have ended the execution where the code went on, or came to another end: over a limit, out
-  /// of the time to clean up, or because the code differed from its history.
+  /// The engine may have ended the execution where the code went on, or came to another end: over a limit,
+  /// out of the time to clean up, or because the code differed from its history.
   static func isImposed(_ end: EventKind, on found: TurnEnd?, hasDeadline: Bool) -> Bool {
     switch end {
     case .orchestrationFailed(let failure):
@@ -23,8 +23,8 @@ enum EndWords {
     case (.orchestrationFailed(let failure), .failed(let itsFailure)):
       ExactText(failure.type) == ExactText(itsFailure.type)
         && ExactText(failure.message) == ExactText(itsFailure.message)
-    case (.orchestrationContinuedAsNew(let version, let input), .continuedAsNew(let itsVersion, let itsInput)):
-      version == itsVersion && input == itsInput
+    case (.orchestrationContinuedAsNew(let version, let input), .continuedAsNew(let its, let itsInput)):
+      version == its && input == itsInput
     default: false
     }
   }

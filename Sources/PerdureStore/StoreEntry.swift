@@ -33,14 +33,14 @@ package enum StoreEntry: Hashable, Sendable {
   /// Marks the instance as needing a person: no more turns, messages are kept. A suspended one conflicts.
   case quarantine(InstanceID, revision: Revision, failure: Failure, now: TimestampMS)
   /// Puts instances back to earlier points of their executions: all of them, or none (`conflict`,
-  /// `notFound`). Each is Running afterwards, unowned and due at once, with a revision raised by one, whatever
-  /// its status was, but for Pending.
+  /// `notFound`). Each is Running afterwards, unowned and due at once, with a revision raised by one,
+  /// whatever its status was, but for Pending.
   case reset([InstanceReset])
   /// Removes a finished instance (any instance with `force`) and all its descendants, whole.
   case delete(InstanceID, force: Bool)
   /// Puts instances where they were exported elsewhere: all of them, or none if an id is taken. They have no
-  /// owner, are due at once (Pending ones at their start), and begin with `now` as revision, above that of any
-  /// turn computed for an earlier instance of the id. Messages that were kept for the id come last in the
+  /// owner, are due at once (Pending ones at their start), and begin with `now` as revision, above that of
+  /// any turn computed for an earlier instance of the id. Messages that were kept for the id come last in the
   /// inbox of one that has not ended. A dedup key that another instance has is left out.
   ///
   /// - isSuspended: those that are Pending or Running become Suspended, for `importedReason`.

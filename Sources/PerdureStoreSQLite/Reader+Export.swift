@@ -81,8 +81,10 @@ extension Reader {
   private func activityRecords(_ row: Row) throws(StoreError) -> [ActivityRecord] {
     let (instance, path) = (row.description.instance, connection.path)
     return try rare.rows(
-      "SELECT \(ActivityRow.columns) FROM activities AS a WHERE a.instance = ?1 ORDER BY a.execution, a.action",
-      row.pk
+      """
+      SELECT \(ActivityRow.columns) FROM activities AS a WHERE a.instance = ?1
+      ORDER BY a.execution, a.action
+      """, row.pk
     ) { line throws(StoreError) in
       let found = try ActivityRow.decode(line, of: instance, path: path)
       return ActivityRecord(

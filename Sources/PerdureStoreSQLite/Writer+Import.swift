@@ -79,7 +79,8 @@ extension Writer {
   ) throws(StoreError) {
     try rare.run(
       """
-      INSERT INTO instance_options(instance, start_at, close_policy, suspend_reason, dedup_key, attributes, memo)
+      INSERT INTO instance_options(instance, start_at, close_policy, suspend_reason, dedup_key, attributes,
+        memo)
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)
       """, pk, row.startAt, policy == .cancel ? nil : policy.rawValue, row.suspendReason, row.dedupKey,
       row.attributes?.bytes, row.memo?.bytes)

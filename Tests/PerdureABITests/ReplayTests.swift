@@ -5,7 +5,7 @@ import Testing
 /// Recorded histories and open instances against the code of a runtime.
 @Suite struct ReplayTests {
   /// Awaits an activity of that name and returns its result.
-  static func code(_ activity: String) -> Host.Turn {
+  static func runs(_ activity: String) -> Host.Turn {
     { request in
       let events = request["events"] as? [JSON] ?? []
       var answer: JSON = [
@@ -24,11 +24,11 @@ import Testing
     -> Host
   {
     let host = try Host(mode, config: config)
-    try host.orchestration(named, code(activity))
+    try host.orchestration(named, runs(activity))
     return host
   }
 
-  /// With the end that `code("A")` comes to.
+  /// With the end that `runs("A")` comes to.
   static func history(output: String = "7", version: String = "1.0.0") -> String {
     """
     {"instance":"i","execution":1,"events":[
@@ -166,7 +166,7 @@ import Testing
     try host.stop(grace: 0)
 
     let changed = try Host(mode, config: #"{"replayOnly":true}"#, store: host.store)
-    try changed.orchestration("one", Self.code("B"))
+    try changed.orchestration("one", Self.runs("B"))
     try changed.start()
     let report = try Self.preflight(changed, #"{"ignoreNotRegistered":true}"#).description
     #expect(report["isClean"] as? Bool == false)

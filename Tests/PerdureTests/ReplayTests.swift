@@ -3,8 +3,8 @@ import Testing
 
 @testable import Perdure
 
-/// Recorded histories against changed code, a whole store against it, and instances that move: on SQLite, with
-/// restarts.
+/// Recorded histories against changed code, a whole store against it, and instances that move: on SQLite,
+/// with restarts.
 @Suite struct ReplayTests {
   static let charge = ActivityDefinition("charge") { (_, amount: Int) -> Int in amount + 1 }
   static let check = ActivityDefinition("check") { (_, amount: Int) -> Int in amount }

@@ -173,7 +173,8 @@ import Testing
   @Test(arguments: [
     (#"{}"#, PreflightRequest()), ("", PreflightRequest()),
     (
-      #"{"orchestration":"o","statuses":["Running"],"includeQuarantined":true,"limit":3,"ignoreNotRegistered":true}"#,
+      #"{"orchestration":"o","statuses":["Running"],"includeQuarantined":true,"limit":3,"#
+        + #""ignoreNotRegistered":true}"#,
       PreflightRequest(
         orchestration: "o", statuses: [.running, .quarantined], limit: 3, ignoresNotRegistered: true)
     ),

@@ -54,8 +54,8 @@ extension Runtime {
     return try PayloadCoding.decode(ReplayReport.self, Payload(bytes: answer), "the replay report")
   }
 
-  /// Replays every open instance of the store, as it stands, against the code of this runtime, which must have
-  /// been started (with `RuntimeOptions.replayOnly`, if it is not to run anything). Changes nothing.
+  /// Replays every open instance of the store, as it stands, against the code of this runtime, which must
+  /// have been started (with `RuntimeOptions.replayOnly`, if it is not to run anything). Changes nothing.
   ///
   /// - Throws: `DXError`: `timedOut`, `closed` when the runtime is stopped meanwhile, or of the store.
   public func preflight(

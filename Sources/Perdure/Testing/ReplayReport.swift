@@ -69,8 +69,8 @@ enum ReplayWords {
   static func hint(_ verdict: ReplayReport.Verdict) -> String? {
     switch verdict {
     case .differs:
-      "keep the old way for instances that have taken it (`if context.patched(...)`), or register the changed "
-        + "code as a new version beside the old one"
+      "keep the old way for instances that have taken it (`if context.patched(...)`), or register the "
+        + "changed code as a new version beside the old one"
     case .endedDifferently:
       "nothing that has ended is run again; instances that are still open come to the new end"
     case .notRegistered: "instances stay with their version: register it beside the new one"
