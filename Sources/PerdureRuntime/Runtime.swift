@@ -20,12 +20,16 @@ package enum RuntimeInput: Sendable {
   case activityDeferred(ActivityTicket)
   case activityBeat(ActivityTicket, Payload)
   case claimsLost([ActivityKey: ActivityClaim])
+  /// There is a new retention rule.
+  case sweep
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
   case foundMessages(InstanceID, [InboxMessage])
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
   case stop(graceMS: Int64)
+  /// A virtual clock has come to the deadline.
+  case timeMoved
 }
 
 package enum RuntimeError: Error, Hashable, Sendable {
@@ -42,9 +46,11 @@ package final class Runtime: @unchecked Sendable {
   package let hub: Hub
   package let settings: RuntimeSettings
   package var limits: LimitSettings { hub.limits }
-  let inputs = WorkQueue<RuntimeInput>()
-  let reads = WorkQueue<@Sendable () -> Void>()
+  let inputs: WorkQueue<RuntimeInput>
+  let reads: WorkQueue<@Sendable () -> Void>
   let hosts: HostQueues
+  /// What is under way here, if time is virtual.
+  let account: ClockAccount?
 
   private enum Stage {
     case new, running, stopping, stopped
@@ -73,7 +79,12 @@ package final class Runtime: @unchecked Sendable {
   package init(hub: Hub, settings: RuntimeSettings) {
     self.hub = hub
     self.settings = settings
+    let woken = WokenRuntime()
+    account = hub.clock.virtual.map { ClockAccount($0) { woken.runtime?.inputs.addHeld(.timeMoved) } }
+    inputs = WorkQueue(account: account)
+    reads = WorkQueue(account: account)
     hosts = HostQueues(turnThreads: settings.turnThreads, activityThreads: settings.activitySlots)
+    woken.runtime = self
   }
 
   /// nil before `start`.
@@ -97,6 +108,7 @@ package final class Runtime: @unchecked Sendable {
     if let refusal { throw refusal }
   }
 
+  /// - name: empty for the activities of this runtime's instances that have no function of their own.
   package func registerActivity(
     _ name: String, _ function: HostFunction<ActivityTicket>
   ) throws(RuntimeError) {
@@ -132,6 +144,8 @@ package final class Runtime: @unchecked Sendable {
       return state.stage
     }
     guard stage == .new else { throw .wrongStage("the runtime was started before") }
+    account?.hold()
+    defer { account?.release() }
     if settings.isReplayOnly {
       guard startHosts() else { throw .noThreads }
       return
@@ -151,7 +165,10 @@ package final class Runtime: @unchecked Sendable {
     let engine = RuntimeEngine(runtime: self, node: node, registry: registry)
     guard startHosts(),
       startThread({ [reads] in
-        while let calls = reads.take(untilMonotonicNS: nil) { for call in calls { call() } }
+        while let calls = reads.take(untilMonotonicNS: nil) {
+          for call in calls { call() }
+          reads.done(calls.count)
+        }
       }), startThread({ engine.run() })
     else { throw .noThreads }
     hub.attach(self) { _ = post(.start) }
@@ -208,6 +225,8 @@ package final class Runtime: @unchecked Sendable {
     hosts.stop()
     reads.close()
     inputs.close()
+    // What hosts still have is of no use to anybody.
+    account?.close()
     let (done, replays) = registered.withLock { state in
       state.stage = .stopped
       // Lets go of what the host gave with its functions.
@@ -252,7 +271,7 @@ package final class Runtime: @unchecked Sendable {
   }
 
   func function(for task: ActivityTask) -> HostFunction<ActivityTicket>? {
-    registered.withLock { $0.activities[ExactText(task.name)] }
+    registered.withLock { $0.activities[ExactText(task.name)] ?? $0.activities[ExactText("")] }
   }
 
   /// A client asks whether a new instance may go straight into memory here.
@@ -323,7 +342,8 @@ extension Registry {
   /// What other processes can read of it.
   fileprivate func service(_ settings: RuntimeSettings) -> NodeService {
     NodeService(
-      orchestrations: orchestrations, activities: activities, tags: settings.activityTags,
+      orchestrations: orchestrations, activities: (takesAnyActivity ? [""] : []) + activities,
+      tags: settings.activityTags,
       takesUntagged: settings.takesUntagged)
   }
 }
@@ -332,6 +352,11 @@ extension Failure {
   /// `AnswerCheck` lets no such answer pass.
   static let unasked = Failure(
     type: FailureType.protocolViolation, message: "the host answered something else than it was asked")
+}
+
+/// The runtime whose clock account was made before it.
+private final class WokenRuntime: @unchecked Sendable {
+  weak var runtime: Runtime?
 }
 
 extension HostFunction {

@@ -22,9 +22,12 @@ final class Host: @unchecked Sendable {
   private let pollEnded = Collected<Void>()
 
   /// - store: of another host, which keeps it open; nil: one in memory.
-  init(_ mode: Mode = .callback, config: String = "", store given: OpaquePointer? = nil) throws {
+  init(
+    _ mode: Mode = .callback, config: String = "", storeConfig: String = "",
+    store given: OpaquePointer? = nil
+  ) throws {
     self.mode = mode
-    store = try given ?? Self.open("memory:")
+    store = try given ?? Self.open("memory:", config: storeConfig)
     ownsStore = given == nil
     try call(dx_client_new(store, &client))
     try with(config) { config in

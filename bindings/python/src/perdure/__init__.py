@@ -1,8 +1,11 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
 from ._audit import AuditRecord
+from ._changes import Change, ChangeReport
+from ._filters import InstanceFilter
 from ._limits import Limits
 from ._resets import ResetReport
+from ._retention import RetentionRule, SweepReport
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
 from .client import Client
@@ -57,12 +60,15 @@ __all__ = [
     "Call",
     "CallFailed",
     "CallRejected",
+    "Change",
+    "ChangeReport",
     "Client",
     "Closed",
     "Description",
     "Failure",
     "Forked",
     "Handle",
+    "InstanceFilter",
     "InvalidArgument",
     "InvalidHandle",
     "KeyValue",
@@ -83,6 +89,7 @@ __all__ = [
     "ProtocolViolation",
     "QueryFailed",
     "ResetReport",
+    "RetentionRule",
     "RetryPolicy",
     "Runtime",
     "Stale",
@@ -90,6 +97,7 @@ __all__ = [
     "Store",
     "StoreError",
     "SubOrchestrationFailed",
+    "SweepReport",
     "TimedOut",
     "Unsupported",
     "WorkFailed",

@@ -1,6 +1,19 @@
-"""For tests of code that runs on Perdure, and for continuous integration."""
+"""For tests of orchestrations, and for continuous integration. See docs/guides/testing.md and replay.md."""
 
+from .environment import TestEnvironment
 from .preflight import PreflightGroup, PreflightReport, preflight
 from .replay import ReplayReport, replay
+from .stubs import NEVER, ActivityCall, NotRegistered, Stub
 
-__all__ = ["PreflightGroup", "PreflightReport", "ReplayReport", "preflight", "replay"]
+__all__ = [
+    "NEVER",
+    "ActivityCall",
+    "NotRegistered",
+    "PreflightGroup",
+    "PreflightReport",
+    "ReplayReport",
+    "Stub",
+    "TestEnvironment",
+    "preflight",
+    "replay",
+]
