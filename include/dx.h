@@ -274,6 +274,16 @@ DX_API DX_CHECKED dx_error *dx_runtime_start(dx_runtime *runtime);
  * is handed back. Then `done` (may be NULL) is called once. Tokens still out are DX_STALE afterwards. */
 DX_API DX_CHECKED dx_error *dx_runtime_stop(dx_runtime *runtime, int64_t grace_ms, dx_stop_fn done,
                                             void *user_data);
+/* Replays a recorded history ("Recorded history": an exported instance, or one execution) against the code
+ * that is registered with this runtime, which must have been started, and changes nothing. `done` gets the
+ * "Replay report", or DX_TIMED_OUT (timeout_ms < 0: no limit) when the host does not answer, or DX_CLOSED.
+ * When the call itself returns an error, `done` is never called. */
+DX_API DX_CHECKED dx_error *dx_history_replay(dx_runtime *runtime, dx_text history, int64_t timeout_ms,
+                                              dx_wait_fn done, void *user_data);
+/* The same for the open instances of the store, each as it stands. request: "Preflight request", may be
+ * empty. `done` gets the "Preflight report". */
+DX_API DX_CHECKED dx_error *dx_runtime_preflight(dx_runtime *runtime, dx_text request, int64_t timeout_ms,
+                                                 dx_wait_fn done, void *user_data);
 /* Drops your reference; a runtime that still runs is stopped without grace. */
 DX_API void dx_runtime_free(dx_runtime *runtime);
 

@@ -5,7 +5,7 @@ import PerdureWire
 ///
 /// Register everything, then start. Several runtimes, in one process or many, may work on one store.
 public final class Runtime: Sendable {
-  private let handle: EngineHandle
+  let handle: EngineHandle
   private let driver: TurnDriver
   private let client: Client
   /// Of a test environment: runs in place of activities.
@@ -80,6 +80,8 @@ public struct RuntimeOptions: Hashable, Sendable {
   public var sessionIdle = Duration.seconds(300)
   /// How long an activity that was told to end keeps its slot.
   public var activityGrace = Duration.seconds(10)
+  /// It takes no work and writes nothing: for `Runtime.replay` and `Runtime.preflight`.
+  public var replayOnly = false
   /// What becomes of an instance whose code differs from its history.
   public var nondeterminism = Nondeterminism.quarantine
 
@@ -116,6 +118,7 @@ public struct RuntimeOptions: Hashable, Sendable {
     settings.sessionIdleMS = sessionIdle.millisecondsRoundedUp
     settings.activityGraceMS = activityGrace.millisecondsRoundedUp
     settings.failsNondeterminism = nondeterminism == .fail
+    settings.isReplayOnly = replayOnly
     return settings
   }
 }

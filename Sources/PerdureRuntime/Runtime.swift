@@ -1,5 +1,6 @@
 package import PerdureDispatch
 package import PerdureModel
+import PerdureReplay
 package import PerdureStore
 import Synchronization
 
@@ -62,6 +63,8 @@ package final class Runtime: @unchecked Sendable {
     var orchestrations: [OrchestrationKey: HostFunction<TurnTicket>] = [:]
     var activities: [ExactText: HostFunction<ActivityTicket>] = [:]
     var stopped: [@Sendable () -> Void] = []
+    /// Replays that are under way.
+    var replays: [ObjectIdentifier: ReplayJob] = [:]
   }
 
   struct OrchestrationKey: Hashable {
@@ -143,6 +146,10 @@ package final class Runtime: @unchecked Sendable {
     guard stage == .new else { throw .wrongStage("the runtime was started before") }
     account?.hold()
     defer { account?.release() }
+    if settings.isReplayOnly {
+      guard startHosts() else { throw .noThreads }
+      return
+    }
     let node: NodeID
     let service = registered.withLock { $0.registry.service(settings) }
     do throws(StoreError) {
@@ -156,13 +163,7 @@ package final class Runtime: @unchecked Sendable {
       return state.registry
     }
     let engine = RuntimeEngine(runtime: self, node: node, registry: registry)
-    let callbacks = registered.withLock { state in
-      (
-        state.orchestrations.values.contains { $0.isCallback },
-        state.activities.values.contains { $0.isCallback }
-      )
-    }
-    guard hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1),
+    guard startHosts(),
       startThread({ [reads] in
         while let calls = reads.take(untilMonotonicNS: nil) {
           for call in calls { call() }
@@ -171,6 +172,16 @@ package final class Runtime: @unchecked Sendable {
       }), startThread({ engine.run() })
     else { throw .noThreads }
     hub.attach(self) { _ = post(.start) }
+  }
+
+  private func startHosts() -> Bool {
+    let callbacks = registered.withLock { state in
+      (
+        state.orchestrations.values.contains { $0.isCallback },
+        state.activities.values.contains { $0.isCallback } && !settings.isReplayOnly
+      )
+    }
+    return hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1)
   }
 
   /// - done: called once, when nothing runs any more.
@@ -189,6 +200,8 @@ package final class Runtime: @unchecked Sendable {
     case .new, .stopped:
       hosts.stop()
       guard startThread({ done() }) else { throw .noThreads }
+    case .running where settings.isReplayOnly, .stopping where settings.isReplayOnly:
+      guard startThread({ [self] in end() }) else { throw .noThreads }
     case .running, .stopping: post(.stop(graceMS: graceMS))
     }
   }
@@ -205,20 +218,43 @@ package final class Runtime: @unchecked Sendable {
           node: node))
     }
     hub.tellUnheldWork()
+    end()
+  }
+
+  private func end() {
     hosts.stop()
     reads.close()
     inputs.close()
     // What hosts still have is of no use to anybody.
     account?.close()
-    let done = registered.withLock { state in
+    let (done, replays) = registered.withLock { state in
       state.stage = .stopped
       // Lets go of what the host gave with its functions.
       state.orchestrations = [:]
       state.activities = [:]
       defer { state.stopped = [] }
-      return state.stopped
+      return (state.stopped, Array(state.replays.values))
     }
+    for replay in replays { replay.close() }
     for call in done { call() }
+  }
+
+  /// false: nothing runs here.
+  func begin(_ replay: ReplayJob) -> Bool {
+    registered.withLock { state in
+      guard state.stage == .running else { return false }
+      state.replays[ObjectIdentifier(replay)] = replay
+      return true
+    }
+  }
+
+  func forget(_ replay: ReplayJob) {
+    registered.withLock { $0.replays[ObjectIdentifier(replay)] = nil }
+  }
+
+  /// The version to run: the one asked for if it is registered, without one the highest.
+  func resolve(_ orchestration: String, _ version: String?) -> String? {
+    registered.withLock { $0.registry.resolve(orchestration, version) }
   }
 
   package var isRunning: Bool { registered.withLock { $0.stage == .running } }
@@ -275,17 +311,19 @@ package final class Runtime: @unchecked Sendable {
       state.stage == .running ? state.registry.resolve(row.orchestration, row.version) : nil
     }
     guard let version else { return false }
-    let events = snapshot.history.filter { $0.kind.isDelivered }
     var request = TurnRequest(
-      turn: 0, instance: row.instance, execution: row.execution, orchestration: row.orchestration,
-      version: version, from: 0, replayed: events.last?.id ?? 0, events: events)
-    request.patches = snapshot.history.compactMap { event in
-      if case .patchRecorded(_, let patch) = event.kind { patch } else { nil }
-    }
-    request.kv = snapshot.kv
+      rebuilding: row.instance, execution: row.execution, orchestration: row.orchestration, version: version,
+      history: snapshot.history, seen: snapshot.history.last?.id ?? 0, kv: snapshot.kv)
     request.query = query
     guard let function = function(for: request) else { return false }
-    hosts.add(TurnTicket(request, self, asker: asker), function)
+    let ticket = TurnTicket(request, self) { reply in
+      switch reply {
+      case .answered(.query(let outcome)): asker(outcome)
+      case .answered: asker(.failed(.unasked))
+      case .failed(let failure): asker(.failed(failure))
+      }
+    }
+    hosts.add(ticket, function)
     return true
   }
 
@@ -308,6 +346,12 @@ extension Registry {
       tags: settings.activityTags,
       takesUntagged: settings.takesUntagged)
   }
+}
+
+extension Failure {
+  /// `AnswerCheck` lets no such answer pass.
+  static let unasked = Failure(
+    type: FailureType.protocolViolation, message: "the host answered something else than it was asked")
 }
 
 /// The runtime whose clock account was made before it.

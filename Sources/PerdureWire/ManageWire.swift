@@ -8,7 +8,8 @@ package enum ManageWire {
     case cancel, suspend, resume, terminate, retry, requeue, delete, bulk, prune
     case retryActivity, completeActivity, failActivity
     case setRetention, removeRetention, retention, sweep
-    case reset, rewind
+    case reset, rewind, export
+    case `import`
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -30,6 +31,8 @@ package enum ManageWire {
   ) throws(JSONFault) -> ManageOperation {
     switch word {
     case .nodes: .nodes
+    case .export: try export(&members, reader)
+    case .import: try importInstances(&members, reader)
     case .audit: .audit(try auditQuery(&members, reader))
     case .cancel: try control(nil, &members, reader)
     case .suspend: try control(.suspend, &members, reader)

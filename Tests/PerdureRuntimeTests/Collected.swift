@@ -79,6 +79,9 @@ final class HeldStore: Store, @unchecked Sendable {
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
     try memory.callState(of: instance, call: call)
   }
+  func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try memory.export(instance, children: children)
+  }
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try memory.activities(of: instance)
   }
