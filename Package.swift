@@ -53,6 +53,9 @@ let package = Package(
     library("PerdureDispatch", ["PerdureModel", "PerdureReplay"]),
     library("PerdureStore", ["PerdureModel"]),
     library("PerdureStoreMemory", ["PerdureStore", "PerdureModel"]),
+    library(
+      "PerdureRehearsal",
+      ["PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory"]),
     .target(
       name: "PerdureStoreSQLite", dependencies: ["PerdureStore", "PerdureModel", "PerdureWire", "CSQLite"],
       swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
@@ -64,7 +67,7 @@ let package = Package(
       "PerdureABI",
       [
         "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-        "PerdureRuntime", "PerdureClient",
+        "PerdureRuntime", "PerdureClient", "PerdureRehearsal",
       ]),
     .target(
       name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map"],
@@ -72,7 +75,10 @@ let package = Package(
     library("Perdure", ["CDX", "PerdureModel", "PerdureWire"]),
     library(
       "PerdureSimulation",
-      ["PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory"]),
+      [
+        "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+        "PerdureRehearsal",
+      ]),
     .executableTarget(name: "dx-sim", dependencies: ["PerdureSimulation"], swiftSettings: strict),
 
     .executableTarget(
@@ -106,6 +112,7 @@ let package = Package(
     tests("PerdureABITests", ["PerdureABI", "CDX"]),
     tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire"]),
     tests("SimulationTests", ["PerdureSimulation"]),
+    tests("PerdureRehearsalTests", ["PerdureRehearsal", "PerdureModel", "PerdureWire"]),
     tests("TidyTests", []),
   ],
   swiftLanguageModes: [.v6]
