@@ -62,7 +62,7 @@ let package = Package(
     library("PerdureStoreConformance", ["PerdureStore", "PerdureModel"]),
     library(
       "PerdureRuntime", ["PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore"]),
-    library("PerdureClient", ["PerdureModel", "PerdureStore", "PerdureRuntime"]),
+    library("PerdureClient", ["PerdureModel", "PerdureReplay", "PerdureStore", "PerdureRuntime"]),
     library(
       "PerdureABI",
       [

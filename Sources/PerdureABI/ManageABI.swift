@@ -21,6 +21,8 @@ extension Client {
   fileprivate func manage(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
+    case .reset(let instance, let point, let isDryRun):
+      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun))
     }
   }
 }

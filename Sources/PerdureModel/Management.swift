@@ -15,4 +15,6 @@ package struct ManageRequest: Hashable, Sendable {
 package enum ManageOperation: Hashable, Sendable {
   /// The living runtimes, and what each serves.
   case nodes
+  /// Puts an instance back to an earlier point; a dry run only says what that would do.
+  case reset(InstanceID, to: ResetPoint, isDryRun: Bool)
 }

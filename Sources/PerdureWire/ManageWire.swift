@@ -4,7 +4,7 @@ package import PerdureModel
 /// answers written; hosts do the reverse with the JSON of their language.
 package enum ManageWire {
   private enum Word: String, CaseIterable {
-    case nodes
+    case nodes, reset, rewind
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -26,6 +26,8 @@ package enum ManageWire {
   ) throws(JSONFault) -> ManageOperation {
     switch word {
     case .nodes: .nodes
+    case .reset: try reset(&members, reader)
+    case .rewind: try rewind(&members, reader)
     }
   }
 }

@@ -29,7 +29,9 @@ extension Rules {
       "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore", "Glibc",
       "Synchronization",
     ],
-    "PerdureClient": ["PerdureModel", "PerdureStore", "PerdureRuntime", "Synchronization"],
+    "PerdureClient": [
+      "PerdureModel", "PerdureReplay", "PerdureStore", "PerdureRuntime", "Synchronization",
+    ],
     "PerdureABI": [
       "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
       "PerdureRuntime", "PerdureClient", "PerdureRehearsal", "Glibc", "Synchronization",
