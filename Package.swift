@@ -87,6 +87,10 @@ let package = Package(
     .executableTarget(
       name: "example-order", dependencies: ["Perdure", "PerdureABI"], path: "examples/order",
       exclude: ["demo.py", "order.py", "timeline.py"], sources: ["order.swift"], swiftSettings: strict),
+    .executableTarget(
+      name: "example-simulate", dependencies: ["Perdure", "PerdureABI"], path: "examples/simulate",
+      exclude: ["double_charge.py", "forgotten_event.py", "lost_compensation.py"],
+      sources: ["simulate.swift"], swiftSettings: strict),
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
     .executableTarget(
       name: "scenarios", dependencies: ["Perdure", "PerdureABI", "CYAML"], path: "examples/scenarios",

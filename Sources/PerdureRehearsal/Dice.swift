@@ -52,6 +52,6 @@ struct Trace {
   /// With an end, so that two texts are not the same as another two.
   mutating func add(_ text: String) {
     for byte in text.utf8 { add(byte) }
-    add(0)
+    add(UInt8(0))
   }
 }

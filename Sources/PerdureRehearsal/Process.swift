@@ -147,6 +147,13 @@ extension Rehearsal {
     settle()
   }
 
+  /// As a real driver does: what is due comes before whatever else happens.
+  func tickIfDue() {
+    guard let process, let deadline = process.dispatcher.nextDeadline, deadline <= now else { return }
+    process.dispatcher.tick(now: now)
+    settle()
+  }
+
   private func perform(_ effect: Effect, _ process: Process) {
     switch effect {
     case .runTurn(let request): works.append(.turn(nextToken(), request))

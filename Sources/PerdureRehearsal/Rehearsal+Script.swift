@@ -5,6 +5,15 @@ import PerdureStore
 /// Those outside who start instances and send them messages. They know whether what they did has landed: what
 /// was lost with a process is done again by the next one, what landed is not.
 extension Rehearsal {
+  /// Messages may be late. Starts come when the scenario says: before them there is nothing to send to.
+  func due(_ number: Int) {
+    guard script.indices.contains(number) else { return }
+    let deed = script[number].deed
+    if case .start = deed { return act(number) }
+    let later = decider.delay("\(deed.text(number)) comes later by", untilNext: untilNext())
+    if later > 0 { after(later, .act(number), anyProcess: true) } else { act(number) }
+  }
+
   func act(_ number: Int) {
     guard let process else { return parked.append(number) }
     guard script.indices.contains(number) else { return }

@@ -23,6 +23,8 @@ package final class Rehearsal {
     case end(Attempt)
     /// A message in the store becomes known to the process.
     case tell(Delivery)
+    /// A line of the script: its time has come, and with what was decided of it.
+    case due(Int)
     case act(Int)
     case restart
   }
@@ -84,23 +86,20 @@ package final class Rehearsal {
         return end("it goes on after \(RehearsalChoice.seconds(plan.maxMS)) of virtual time")
       }
       now = max(now, at)
-      if number == 0 || number == process?.number { happen(happening) }
+      guard number == 0 || number == process?.number else { continue }
+      tickIfDue()
+      happen(happening)
     }
   }
 
   /// One more line of the script: `afterMS` counts from now.
   package func add(_ line: ScriptLine) {
-    let number = script.count
     script.append(line)
-    let name = "\(line.deed.text(number)) comes later by"
-    let later = decider.delay(name, untilNext: untilNext(after: line.afterMS))
-    after(min(line.afterMS &+ later, 1 << 42), .act(number), anyProcess: true)
+    after(line.afterMS, .due(script.count - 1), anyProcess: true)
   }
 
-  /// How long until the process has something to do, beyond what is about to come.
-  func untilNext(after delay: Int64 = 0) -> Int64? {
-    process?.dispatcher.nextDeadline.map { $0 &- now &- delay }
-  }
+  /// How long until the process knows something to do.
+  func untilNext() -> Int64? { process?.dispatcher.nextDeadline.map { $0 &- now } }
 
   func after(_ delay: Int64, _ happening: Happening, anyProcess: Bool = false) {
     heap.insert((anyProcess ? 0 : process?.number ?? 0, happening), at: now &+ max(delay, 0))
@@ -113,6 +112,7 @@ package final class Rehearsal {
     case .work(let attempt): work(attempt)
     case .end(let attempt): end(attempt)
     case .tell(let delivery): tell(delivery)
+    case .due(let line): due(line)
     case .act(let line): act(line)
     case .restart: restart()
     }

@@ -107,7 +107,7 @@ extension RehearsalWire {
     writer.endObject()
   }
 
-  private static func write(_ choice: RehearsalChoice, to writer: inout JSONWriter) {
+  static func write(_ choice: RehearsalChoice, to writer: inout JSONWriter) {
     if case .delay(let length) = choice { return writer.int(length) }
     writer.string(RehearsalChoice.words.first { $0.choice == choice }?.word ?? "")
   }

@@ -36,6 +36,11 @@ package enum RehearsalWire {
     /// The last heartbeat of the activity that the answers speak of.
     package var heartbeat: Payload?
     package var script: [ScriptLine] = []
+
+    package init(heartbeat: Payload? = nil, script: [ScriptLine] = []) {
+      self.heartbeat = heartbeat
+      self.script = script
+    }
   }
 
   /// Blank text is none.
@@ -85,7 +90,7 @@ package enum RehearsalWire {
     return schedule
   }
 
-  private static func choice(_ slice: JSONSlice, _ reader: JSONReader) throws(JSONFault) -> RehearsalChoice {
+  static func choice(_ slice: JSONSlice, _ reader: JSONReader) throws(JSONFault) -> RehearsalChoice {
     if reader.base.load(fromByteOffset: slice.start, as: UInt8.self) == UInt8(ascii: "\"") {
       let word = try reader.string(slice)
       if let known = RehearsalChoice.words.first(where: { $0.word == word }) { return known.choice }
