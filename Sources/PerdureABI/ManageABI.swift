@@ -22,7 +22,8 @@ extension Client {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
     case .reset(let instance, let point, let isDryRun):
-      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun))
+      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun, by: request.requester))
+    case .audit(let query): ManageWire.encode(try audit(query))
     }
   }
 }

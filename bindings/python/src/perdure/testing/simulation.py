@@ -175,7 +175,7 @@ class Simulation:
     # ---- What must hold --------------------------------------------------------------------------
 
     def check(self, name: str, check: Check) -> None:
-        """Looks at the end of the run. It fails by returning something false (None is fine), or by raising."""
+        """Looks at the end of the run. Fails by returning something false (None is fine), or by raising."""
         self._checks.append((name, check))
 
     def always(self, name: str, check: Check) -> None:
