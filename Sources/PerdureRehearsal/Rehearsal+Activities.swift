@@ -79,9 +79,11 @@ extension Rehearsal {
     guard let attempt = process.attempts[claimed], !attempt.isCancelled else { return }
     attempt.isCancelled = true
     guard !attempt.hasWorked else { return }
-    attempt.outcome = .failed(Failure(type: FailureType.cancelled, message: "nobody wants the result"))
     process.attempts[claimed] = nil
-    _ = process.dispatcher.activityEnded(
-      claimed, .failed(Failure(type: FailureType.cancelled, message: "")), now: now)
+    works.removeAll { work in
+      if case .activity(let token, _, _) = work { token == attempt.token } else { false }
+    }
+    let failure = Failure(type: FailureType.cancelled, message: "nobody wants the result")
+    _ = process.dispatcher.activityEnded(claimed, .failed(failure), now: now)
   }
 }

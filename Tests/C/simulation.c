@@ -73,8 +73,8 @@ static void refusals(void) {
   check_code(dx_simulation_new(text("{\"seeds\":1}"), &simulation), DX_INVALID_ARGUMENT, "an unknown member");
   check_code(dx_simulation_new(text("{\"schedule\":{\"a\":\"sing\"}}"), &simulation), DX_INVALID_ARGUMENT,
              "an unknown choice");
-  check_code(dx_simulation_new(text("{\"activities\":[{\"name\":\"\"}]}"), &simulation),
-             DX_INVALID_ARGUMENT, "an empty name");
+  check_code(dx_simulation_new(text("{\"activities\":[{\"name\":\"\"}]}"), &simulation), DX_INVALID_ARGUMENT,
+             "an empty name");
   check_code(dx_simulation_new(text("{\"script\":[{\"start\":{\"orchestration\":\"o\"}}]}"), &simulation),
              DX_INVALID_ARGUMENT, "a start without an instance");
   check_that(simulation == NULL, "no handle was made", "one was");

@@ -29,17 +29,16 @@ async def wrong(ctx: perdure.OrchestrationContext) -> str:
 
 @perdure.orchestration(name="invoice")
 async def right(ctx: perdure.OrchestrationContext) -> str:
-    payment = None
+    payment: str | None = None
     for _ in range(3):
         try:
             payment = await asyncio.wait_for(ctx.wait_for_event("payment"), 10)
             break
         except asyncio.TimeoutError:
             await ctx.activity("remind")
-    if payment is None:
-        payment = await ctx.wait_for_event("payment")
-    await ctx.activity("record", payment)
-    return payment
+    taken: str = await ctx.wait_for_event("payment") if payment is None else payment
+    await ctx.activity("record", taken)
+    return taken
 
 
 def scenario(invoice: perdure.Orchestration[None, str], run: Simulation) -> None:

@@ -74,7 +74,8 @@ enum LostCompensation {
       try await context.call(debit, with: order)
       try await context.call(credit, with: order)
     } catch {
-      try await context.call(takeBack, with: order)
+      // Cancelled while it takes back, or before: that comes to its end first.
+      try await context.withCancellationShield { try await context.call(takeBack, with: order) }
       throw error
     }
     return "done"

@@ -33,8 +33,8 @@ public final class Simulation: Sendable {
 
   init() {}
 
-  func use<Value>(_ body: (inout sending State) throws -> sending Value) rethrows -> sending Value {
-    try state.withLock(body)
+  func use<Value>(_ body: (inout sending State) -> sending Value) -> sending Value {
+    state.withLock(body)
   }
 
   // MARK: Who is registered

@@ -293,6 +293,15 @@ def test_a_scenario_that_makes_no_sense_is_refused() -> None:
             simulate(scenario)
 
 
+def test_it_does_not_block_an_event_loop() -> None:
+    async def main() -> bool:
+        with pytest.raises(perdure.WrongStatus, match="to_thread"):
+            simulate(chained)
+        return (await asyncio.to_thread(simulate, chained, seeds=3)).ok
+
+    assert asyncio.run(main())
+
+
 def _example(name: str) -> Callable[[], None]:
     path = ROOT / "examples" / "simulate" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, Path(path))

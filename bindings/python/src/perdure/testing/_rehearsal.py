@@ -139,7 +139,7 @@ class Rehearsal:
             if inspect.isawaitable(result):
                 result = self._settings.run_async(result)
             return self._attempts.ended(token, name, result)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             return self._attempts.failed(token, error)
 
     # ---- Invariants ------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .. import _json, options
+from ..errors import WrongStatus
 from ..options import Seconds
 from ._rehearsal import Broken, Rehearsal, Settings
 from .simulation import Choice, Simulation
@@ -106,6 +108,7 @@ def simulate(
     `seed` runs that seed only, `schedule` that schedule only. A run that takes more than `max_steps` (20,000)
     or more than `max_time` of virtual time (400 days) is broken off.
     """
+    _refuse_a_running_loop()
     max_ms = None if max_time is None else options.milliseconds(max_time, "max_time")
     campaign = _Campaign(scenario, Settings(fail_activities, max_steps, max_ms))
     began = time.monotonic()
@@ -120,6 +123,16 @@ def simulate(
         campaign.settings.close()
     return SimulationReport(
         campaign.runs, campaign.points, campaign.seeds, time.monotonic() - began, failure, campaign.trace
+    )
+
+
+def _refuse_a_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise WrongStatus(
+        "simulate blocks: call it from a thread, such as asyncio.to_thread(simulate, scenario)."
     )
 
 
