@@ -1,4 +1,5 @@
 import PerdureModel
+import PerdureWire
 import Synchronization
 
 /// One run, as the scenario describes it: who is registered, what happens from outside, and what must hold.
