@@ -130,6 +130,7 @@ typedef struct dx_client dx_client;
 typedef struct dx_runtime dx_runtime;
 typedef struct dx_turn dx_turn;
 typedef struct dx_activity dx_activity;
+typedef struct dx_simulation dx_simulation;
 
 typedef void (*dx_turn_fn)(dx_turn *turn, void *user_data);
 typedef void (*dx_activity_fn)(dx_activity *activity, void *user_data);
@@ -331,6 +332,18 @@ DX_API DX_CHECKED dx_error *dx_activity_fail(dx_activity *activity, dx_text fail
  * it only hands in. out: "Poll work". Several threads may poll one runtime. */
 DX_API DX_CHECKED dx_error *dx_runtime_poll(dx_runtime *runtime, dx_text answers, int32_t turns_max,
                                             int32_t activities_max, int64_t timeout_ms, dx_buffer *out);
+
+/* ---- Simulation: orchestrations under schedules of crashes, for tests ---------------------------------- */
+
+/* A run of your orchestrations and activities in virtual time, on the caller's thread, without a store: the
+ * engine decides where the process dies, what comes late and what is repeated, and hands out one piece of work
+ * after the other. config: "Simulation config". */
+DX_API DX_CHECKED dx_error *dx_simulation_new(dx_text config, dx_simulation **out);
+/* Hands in the answer to what the last step handed out, and goes on until the host is wanted. answers:
+ * "Simulation answers", empty when nothing was asked. out: "Simulation work". DX_INVALID_HANDLE: an answer names
+ * a token that waits for none. DX_WRONG_STATUS: something is unanswered, or the run has ended. */
+DX_API DX_CHECKED dx_error *dx_simulation_step(dx_simulation *simulation, dx_text answers, dx_buffer *out);
+DX_API void dx_simulation_free(dx_simulation *simulation);
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,9 @@ extension Rules {
   static let modules = [imports, noFoundation, pureTargets, publicOnlyAtTheEdge]
 
   /// Targets whose code decides: the same input gives the same answer, anywhere, at any time.
-  static let pure: Set<String> = ["PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch"]
+  static let pure: Set<String> = [
+    "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureRehearsal",
+  ]
 
   /// Targets that end up in libdx.
   static let engine: Set<String> = pure.union([
@@ -32,15 +34,19 @@ extension Rules {
     ],
     "PerdureABI": [
       "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-      "PerdureRuntime", "PerdureClient", "Glibc", "Synchronization",
+      "PerdureRuntime", "PerdureClient", "PerdureRehearsal", "Glibc", "Synchronization",
     ],
     "PerdureExport": [],
     "Perdure": [
       "CDX", "PerdureModel", "PerdureWire", "Dispatch", "Foundation", "FoundationEssentials", "Glibc",
       "Synchronization",
     ],
+    "PerdureRehearsal": [
+      "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+    ],
     "PerdureSimulation": [
       "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+      "PerdureRehearsal",
     ],
     "dx-sim": ["PerdureSimulation", "Glibc"],
   ]

@@ -129,6 +129,10 @@ DECLARATIONS: List[Declaration] = [
     ("dx_activity_fail", Error, [Handle, Text]),
     # Pull mode
     ("dx_runtime_poll", Error, [Handle, Text, c_int32, c_int32, c_int64, OutBuffer]),
+    # Simulation
+    ("dx_simulation_new", Error, [Text, Out]),
+    ("dx_simulation_step", Error, [Handle, Text, OutBuffer]),
+    ("dx_simulation_free", None, [Handle]),
 ]
 
 

@@ -1,8 +1,10 @@
-"""For tests of orchestrations, and for continuous integration. See docs/guides/testing.md and replay.md."""
+"""For tests of orchestrations, and for continuous integration. See docs/guides: testing, simulation, replay."""
 
 from .environment import TestEnvironment
 from .preflight import PreflightGroup, PreflightReport, preflight
 from .replay import ReplayReport, replay
+from .simulate import SimulationFailed, SimulationFailure, SimulationReport, simulate
+from .simulation import Simulation, World
 from .stubs import NEVER, ActivityCall, NotRegistered, Stub
 
 __all__ = [
@@ -12,8 +14,14 @@ __all__ = [
     "PreflightGroup",
     "PreflightReport",
     "ReplayReport",
+    "Simulation",
+    "SimulationFailed",
+    "SimulationFailure",
+    "SimulationReport",
     "Stub",
     "TestEnvironment",
+    "World",
     "preflight",
     "replay",
+    "simulate",
 ]
