@@ -21,6 +21,7 @@ extension Client {
   fileprivate func manage(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
+    case .schedule(let operation): try manage(operation)
     }
   }
 }

@@ -15,4 +15,5 @@ package struct ManageRequest: Hashable, Sendable {
 package enum ManageOperation: Hashable, Sendable {
   /// The living runtimes, and what each serves.
   case nodes
+  case schedule(ScheduleOperation)
 }

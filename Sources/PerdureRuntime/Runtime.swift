@@ -56,6 +56,17 @@ package final class Runtime: @unchecked Sendable {
     var orchestrations: [OrchestrationKey: HostFunction<TurnTicket>] = [:]
     var activities: [ExactText: HostFunction<ActivityTicket>] = [:]
     var stopped: [@Sendable () -> Void] = []
+
+    /// Not to a runtime that runs activities alone: it would look for instances with each write of others.
+    mutating func add(_ schedules: Schedules) {
+      guard !registry.orchestrations.isEmpty || registry.activities.isEmpty else { return }
+      guard registry.addOrchestration(Reserved.schedule, version: .first) else { return }
+      let key = OrchestrationKey(name: ExactText(Reserved.schedule), version: SemanticVersion.first.text)
+      orchestrations[key] = schedules.turn
+      for (name, function) in schedules.activities where registry.addActivity(name) {
+        activities[ExactText(name)] = function
+      }
+    }
   }
 
   struct OrchestrationKey: Hashable {
@@ -70,7 +81,8 @@ package final class Runtime: @unchecked Sendable {
   package init(hub: Hub, settings: RuntimeSettings) {
     self.hub = hub
     self.settings = settings
-    hosts = HostQueues(turnThreads: settings.turnThreads, activityThreads: settings.activitySlots)
+    hosts = HostQueues(
+      turnThreads: settings.turnThreads, activityThreads: settings.activitySlots, engine: reads)
   }
 
   /// nil before `start`.
@@ -130,7 +142,10 @@ package final class Runtime: @unchecked Sendable {
     }
     guard stage == .new else { throw .wrongStage("the runtime was started before") }
     let node: NodeID
-    let service = registered.withLock { $0.registry.service(settings) }
+    let service = registered.withLock { state in
+      if settings.runsSchedules { state.add(Schedules(store: hub.store, machines: settings.cachedInstances)) }
+      return state.registry.service(settings)
+    }
     do throws(StoreError) {
       node = try hub.store.join(serving: service)
     } catch {

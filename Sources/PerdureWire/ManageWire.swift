@@ -5,6 +5,8 @@ package import PerdureModel
 package enum ManageWire {
   private enum Word: String, CaseIterable {
     case nodes
+    case createSchedule, updateSchedule, pauseSchedule, resumeSchedule, triggerSchedule, backfillSchedule
+    case deleteSchedule, schedule, schedules, scheduleTimes
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -25,7 +27,12 @@ package enum ManageWire {
     _ word: Word, _ members: inout ManageMembers, _ reader: JSONReader
   ) throws(JSONFault) -> ManageOperation {
     switch word {
-    case .nodes: .nodes
+    case .nodes: return .nodes
+    case .createSchedule, .updateSchedule, .pauseSchedule, .resumeSchedule, .triggerSchedule,
+      .backfillSchedule, .deleteSchedule, .schedule, .schedules, .scheduleTimes:
+      guard let word = ScheduleWord(rawValue: word.rawValue) else { break }
+      return .schedule(try scheduleOperation(word, &members, reader))
     }
+    throw reader.missing(members.object, "operation")
   }
 }
