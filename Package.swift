@@ -65,7 +65,9 @@ let package = Package(
       ]),
     library(
       "PerdureClient",
-      ["PerdureModel", "PerdureWire", "PerdureSchedule", "PerdureStore", "PerdureRuntime"]),
+      [
+        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore", "PerdureRuntime",
+      ]),
     library(
       "PerdureABI",
       [

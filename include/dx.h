@@ -155,6 +155,15 @@ typedef struct dx_store_options {
 
 /* Opens a store, makes its tables if it is new, and takes back what dead processes held. */
 DX_API DX_CHECKED dx_error *dx_store_open(const dx_store_options *options, dx_store **out);
+/* out: "Store clock": {"now", "mode"}. */
+DX_API DX_CHECKED dx_error *dx_store_clock(dx_store *store, dx_buffer *out);
+/* Of a store with a virtual clock ("Store config"), for tests: moves time by ms (0...2^50), stopping at each
+ * moment on the way at which something is due, until this process has nothing to do on the store; with 0
+ * only waits for that. Then `done` gets the "Store clock". DX_TIMED_OUT (timeout_ms of the system's time;
+ * < 0: no limit) when something goes on, such as an activity that does not answer; DX_UNSUPPORTED at once
+ * when time is the system's. */
+DX_API DX_CHECKED dx_error *dx_store_advance_clock(dx_store *store, int64_t ms, int64_t timeout_ms,
+                                                   dx_wait_fn done, void *user_data);
 /* Drops your reference. The store closes when the last client and runtime on it are freed. */
 DX_API void dx_store_close(dx_store *store);
 

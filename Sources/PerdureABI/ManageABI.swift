@@ -22,6 +22,8 @@ extension Client {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
     case .schedule(let operation): try manage(operation)
+    case .reset(let instance, let point, let isDryRun):
+      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun))
     }
   }
 }

@@ -257,10 +257,17 @@ extension Dispatcher {
     pump(now)
   }
 
+  /// A stop waits for hosts no longer, whatever time it is.
+  package mutating func endGrace(now: TimestampMS) {
+    guard case .stopping = stage else { return }
+    stage = .stopping(until: now)
+    pump(now)
+  }
+
   private mutating func finishStopping(_ now: TimestampMS) {
     guard case .stopping(let until) = stage else { return }
     if now >= until {
-      for key in desk.runningKeys { effects.append(.cancelActivity(key)) }
+      for attempt in desk.running { effects.append(.cancelActivity(attempt)) }
       desk.abandon()
       turnsOut = []
       deferred = TimerQueue()

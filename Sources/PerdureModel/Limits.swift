@@ -65,6 +65,10 @@ package enum Limits {
   package static let scheduleBackfills = 20
   /// Requests in one batch call through the ABI.
   package static let batchRequests = 10_000
+  /// Failed descendants that a rewind takes with it.
+  package static let resetInstances = 1_000
+  /// How often a reset is planned anew because somebody else wrote.
+  package static let resetTries = 10
 }
 
 /// The limits that whoever opens a store may change: "Store config" of docs/wire-format.md.

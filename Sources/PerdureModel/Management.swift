@@ -16,4 +16,6 @@ package enum ManageOperation: Hashable, Sendable {
   /// The living runtimes, and what each serves.
   case nodes
   case schedule(ScheduleOperation)
+  /// Puts an instance back to an earlier point; a dry run only says what that would do.
+  case reset(InstanceID, to: ResetPoint, isDryRun: Bool)
 }

@@ -28,6 +28,14 @@ struct News {
     case (.control(let instance, let verb, _, _), .controlled(let control)):
       controlled(instance, verb, control)
     case (.delete, .deleted(let instances)): gone(instances)
+    case (.reset(let resets), .reset(let deleted)):
+      gone(deleted)
+      for reset in resets {
+        toAll(.instanceChanged(reset.instance))
+        watched.append(reset.instance)
+      }
+      if runtimes.count > 0 { toAll(.checkClaims) }
+      hasUnheldWork = true
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }

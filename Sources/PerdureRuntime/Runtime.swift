@@ -25,6 +25,8 @@ package enum RuntimeInput: Sendable {
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
   case stop(graceMS: Int64)
+  /// A virtual clock has come to the deadline.
+  case timeMoved
 }
 
 package enum RuntimeError: Error, Hashable, Sendable {
@@ -41,9 +43,11 @@ package final class Runtime: @unchecked Sendable {
   package let hub: Hub
   package let settings: RuntimeSettings
   package var limits: LimitSettings { hub.limits }
-  let inputs = WorkQueue<RuntimeInput>()
-  let reads = WorkQueue<@Sendable () -> Void>()
+  let inputs: WorkQueue<RuntimeInput>
+  let reads: WorkQueue<@Sendable () -> Void>
   let hosts: HostQueues
+  /// What is under way here, if time is virtual.
+  let account: ClockAccount?
 
   private enum Stage {
     case new, running, stopping, stopped
@@ -81,8 +85,13 @@ package final class Runtime: @unchecked Sendable {
   package init(hub: Hub, settings: RuntimeSettings) {
     self.hub = hub
     self.settings = settings
+    let woken = WokenRuntime()
+    account = hub.clock.virtual.map { ClockAccount($0) { woken.runtime?.inputs.addHeld(.timeMoved) } }
+    inputs = WorkQueue(account: account)
+    reads = WorkQueue(account: account)
     hosts = HostQueues(
       turnThreads: settings.turnThreads, activityThreads: settings.activitySlots, engine: reads)
+    woken.runtime = self
   }
 
   /// nil before `start`.
@@ -141,6 +150,8 @@ package final class Runtime: @unchecked Sendable {
       return state.stage
     }
     guard stage == .new else { throw .wrongStage("the runtime was started before") }
+    account?.hold()
+    defer { account?.release() }
     let node: NodeID
     let service = registered.withLock { state in
       if settings.runsSchedules { state.add(Schedules(store: hub.store, machines: settings.cachedInstances)) }
@@ -165,7 +176,10 @@ package final class Runtime: @unchecked Sendable {
     }
     guard hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1),
       startThread({ [reads] in
-        while let calls = reads.take(untilMonotonicNS: nil) { for call in calls { call() } }
+        while let calls = reads.take(untilMonotonicNS: nil) {
+          for call in calls { call() }
+          reads.done(calls.count)
+        }
       }), startThread({ engine.run() })
     else { throw .noThreads }
     hub.attach(self) { _ = post(.start) }
@@ -206,6 +220,8 @@ package final class Runtime: @unchecked Sendable {
     hosts.stop()
     reads.close()
     inputs.close()
+    // What hosts still have is of no use to anybody.
+    account?.close()
     let done = registered.withLock { state in
       state.stage = .stopped
       // Lets go of what the host gave with its functions.
@@ -303,6 +319,11 @@ extension Registry {
       orchestrations: orchestrations, activities: activities, tags: settings.activityTags,
       takesUntagged: settings.takesUntagged)
   }
+}
+
+/// The runtime whose clock account was made before it.
+private final class WokenRuntime: @unchecked Sendable {
+  weak var runtime: Runtime?
 }
 
 extension HostFunction {

@@ -8,9 +8,14 @@ final class RuntimeEngine: @unchecked Sendable {
   private let hub: Hub
   private let node: NodeID
   private var dispatcher: Dispatcher
-  private var running: [ActivityKey: ActivityTicket] = [:]
+  /// At hosts, also those that nobody waits for any more.
+  private var running: [ClaimedActivity: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
   private var isDone = false
+  /// Inputs that hold a virtual clock until what follows from them is under way.
+  private var inputsHeld = 0
+  /// When a stop has waited long enough for hosts, by the system's time: virtual time waits for them.
+  private var graceEndsNS: Int64?
 
   init(runtime: Runtime, node: NodeID, registry: Registry) {
     self.runtime = runtime
@@ -32,8 +37,7 @@ final class RuntimeEngine: @unchecked Sendable {
   func run() {
     while !isDone {
       let due = dispatcher.nextDeadline
-      let deadline = due.map { hub.clock.monotonicNS(at: $0) }
-      guard let inputs = runtime.inputs.take(untilMonotonicNS: deadline) else { break }
+      guard let inputs = nextInputs(due) else { break }
       let now = hub.clock.now()
       if let due, due <= now { dispatcher.tick(now: now) }
       for input in inputs { handle(input, now) }
@@ -45,6 +49,24 @@ final class RuntimeEngine: @unchecked Sendable {
       runtime.setHasRoom(dispatcher.hasRoom)
     }
     runtime.ended(node: node)
+  }
+
+  /// Waits for inputs, or until something is due. nil: the queue is closed.
+  private func nextInputs(_ due: TimestampMS?) -> [RuntimeInput]? {
+    guard let account = runtime.account else {
+      return runtime.inputs.take(untilMonotonicNS: due.map { hub.clock.monotonicNS(at: $0) })
+    }
+    let isResting = account.rest(until: due, releasing: inputsHeld)
+    if isResting { inputsHeld = 0 }
+    guard let inputs = runtime.inputs.take(untilMonotonicNS: isResting ? graceEndsNS : 0) else { return nil }
+    inputsHeld += inputs.count
+    if let graceEndsNS, graceEndsNS <= monotonicNowNS() {
+      self.graceEndsNS = nil
+      account.hold()
+      inputsHeld += 1
+      dispatcher.endGrace(now: hub.clock.now())
+    }
+    return inputs
   }
 
   private func handle(_ input: RuntimeInput, _ now: TimestampMS) {
@@ -61,15 +83,16 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
-      // Another ticket: the instance was deleted and started anew while this one ran.
-      guard takeBack(ticket) else { return }
-      _ = dispatcher.activityEnded(ticket.task.key, token: ticket.token, outcome, now: now)
+      guard let attempt = attempt(of: ticket) else { return }
+      running[attempt] = nil
+      _ = dispatcher.activityEnded(attempt, outcome, now: now)
     case .activityDeferred(let ticket):
-      guard takeBack(ticket) else { return }
-      _ = dispatcher.activityDeferred(ticket.task.key, token: ticket.token, now: now)
+      guard let attempt = attempt(of: ticket) else { return }
+      running[attempt] = nil
+      _ = dispatcher.activityDeferred(attempt, now: now)
     case .activityBeat(let ticket, let details):
-      guard running[ticket.task.key] === ticket else { return ticket.cancel() }
-      if !dispatcher.activityBeat(ticket.task.key, token: ticket.token, details, now: now) { ticket.cancel() }
+      guard let attempt = attempt(of: ticket) else { return ticket.cancel() }
+      if !dispatcher.activityBeat(attempt, details, now: now) { ticket.cancel() }
     case .claimsLost(let claims): dispatcher.claimsLost(claims, now: now)
     case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: dispatcher.checkClaims()
@@ -79,21 +102,28 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.foundMessages(instance, messages, now: now)
     case .foundDue(let instances): dispatcher.foundDue(instances, now: now)
     case .nextDueFound(let at): dispatcher.nextDueFound(at, now: now)
-    case .stop(let graceMS): dispatcher.stop(graceMS: graceMS, now: now)
+    case .stop(let graceMS):
+      if runtime.account != nil, graceEndsNS == nil {
+        graceEndsNS = monotonicNowNS() + max(0, min(graceMS, 1 << 40)) * 1_000_000
+      }
+      dispatcher.stop(graceMS: graceMS, now: now)
+    // The tick was enough.
+    case .timeMoved: break
     }
   }
 
-  private func takeBack(_ ticket: ActivityTicket) -> Bool {
-    guard running[ticket.task.key] === ticket else { return false }
-    running[ticket.task.key] = nil
-    return true
+  /// nil: another ticket has its claim. An id that is deleted and started within a millisecond gives one
+  /// twice.
+  private func attempt(of ticket: ActivityTicket) -> ClaimedActivity? {
+    guard let attempt = ticket.task.claimed, running[attempt] === ticket else { return nil }
+    return attempt
   }
 
   private func perform(_ effect: Effect, _ now: TimestampMS) {
     switch effect {
     case .runTurn(let request): runTurn(request)
     case .runActivity(let task): runActivity(task, now)
-    case .cancelActivity(let key): running[key]?.cancel()
+    case .cancelActivity(let attempt): running[attempt]?.cancel()
     case .write(let write): enqueue(write, now)
     case .load(let instance): read { $0.load(instance) }
     case .loadInbox(let instance, let after): read { $0.inbox(instance, after) }
@@ -118,8 +148,9 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 
   private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
+    guard let attempt = task.claimed else { return }
     let ticket = ActivityTicket(task, runtime, now: now)
-    running[task.key] = ticket
+    running[attempt] = ticket
     guard let function = runtime.function(for: task) else {
       let failure = Failure(
         type: FailureType.protocolViolation, message: "no function is registered for activity '\(task.name)'")
@@ -143,8 +174,4 @@ final class RuntimeEngine: @unchecked Sendable {
     let reader = RuntimeReader(hub: hub)
     runtime.reads.add { [runtime] in runtime.post(body(reader)) }
   }
-}
-
-extension ActivityTicket {
-  fileprivate var token: Int64 { task.claim?.token ?? 0 }
 }

@@ -1,5 +1,5 @@
 package import PerdureModel
-package import PerdureStore
+import PerdureStore
 
 extension MemoryState {
   package func load(_ instance: InstanceID) -> InstanceSnapshot? {

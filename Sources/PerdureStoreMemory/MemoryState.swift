@@ -57,6 +57,7 @@ package struct MemoryState: Sendable {
       return control(instance, verb, reason: reason, now: now)
     case .quarantine(let instance, let revision, let failure, let now):
       return quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): return reset(resets)
     case .delete(let instance, let force): return delete(instance, force: force)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       return claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)

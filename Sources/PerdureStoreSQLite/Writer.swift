@@ -105,6 +105,7 @@ final class Writer: @unchecked Sendable {
       try control(instance, verb, reason: reason, now: now)
     case .quarantine(let instance, let revision, let failure, let now):
       try quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): try reset(resets)
     case .delete(let instance, let force): try delete(instance, force: force)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       try claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)

@@ -1,15 +1,16 @@
 package import PerdureModel
 
 extension ManageWire {
-  enum ScheduleWord: String, CaseIterable {
+  private enum ScheduleWord: String, CaseIterable {
     case createSchedule, updateSchedule, pauseSchedule, resumeSchedule, triggerSchedule, backfillSchedule
     case deleteSchedule, schedule, schedules, scheduleTimes
   }
 
   /// Takes the members of its own.
   static func scheduleOperation(
-    _ word: ScheduleWord, _ m: inout ManageMembers, _ reader: JSONReader
+    _ name: String, _ m: inout ManageMembers, _ reader: JSONReader
   ) throws(JSONFault) -> ScheduleOperation {
+    guard let word = ScheduleWord(rawValue: name) else { throw reader.missing(m.object, "operation") }
     switch word {
     case .schedules:
       return .list(

@@ -4,7 +4,7 @@ package import PerdureModel
 /// answers written; hosts do the reverse with the JSON of their language.
 package enum ManageWire {
   private enum Word: String, CaseIterable {
-    case nodes
+    case nodes, reset, rewind
     case createSchedule, updateSchedule, pauseSchedule, resumeSchedule, triggerSchedule, backfillSchedule
     case deleteSchedule, schedule, schedules, scheduleTimes
   }
@@ -27,12 +27,12 @@ package enum ManageWire {
     _ word: Word, _ members: inout ManageMembers, _ reader: JSONReader
   ) throws(JSONFault) -> ManageOperation {
     switch word {
-    case .nodes: return .nodes
+    case .nodes: .nodes
+    case .reset: try reset(&members, reader)
+    case .rewind: try rewind(&members, reader)
     case .createSchedule, .updateSchedule, .pauseSchedule, .resumeSchedule, .triggerSchedule,
       .backfillSchedule, .deleteSchedule, .schedule, .schedules, .scheduleTimes:
-      guard let word = ScheduleWord(rawValue: word.rawValue) else { break }
-      return .schedule(try scheduleOperation(word, &members, reader))
+      .schedule(try scheduleOperation(word.rawValue, &members, reader))
     }
-    throw reader.missing(members.object, "operation")
   }
 }

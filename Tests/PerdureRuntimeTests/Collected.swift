@@ -94,14 +94,14 @@ final class HeldStore: Store, @unchecked Sendable {
 }
 
 /// A store with its hub, a client and runtimes that are driven by `poll`.
-final class Bed {
+final class Bed: @unchecked Sendable {
   let store = HeldStore()
   let hub: Hub
   let client: Client
   private var runtimes: [Runtime] = []
 
-  init() throws {
-    hub = try Hub(store: store, log: { _ in })
+  init(clock: ClockSettings = .system) throws {
+    hub = try Hub(store: store, clock: clock, log: { _ in })
     client = Client(hub: hub)
   }
 

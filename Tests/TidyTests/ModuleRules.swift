@@ -31,7 +31,8 @@ extension Rules {
       "Glibc", "Synchronization",
     ],
     "PerdureClient": [
-      "PerdureModel", "PerdureWire", "PerdureSchedule", "PerdureStore", "PerdureRuntime", "Synchronization",
+      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore", "PerdureRuntime",
+      "Synchronization",
     ],
     "PerdureABI": [
       "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",

@@ -1,6 +1,7 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
 from ._limits import Limits
+from ._resets import ResetReport
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
 from .client import Client
@@ -77,6 +78,7 @@ __all__ = [
     "PerdureError",
     "ProtocolViolation",
     "QueryFailed",
+    "ResetReport",
     "RetryPolicy",
     "Runtime",
     "Stale",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
+from ._resets import ResetReport
 
 if TYPE_CHECKING:
     from .client import Client
@@ -39,6 +40,27 @@ class Management:
     def nodes(self) -> List[Node]:
         """The living runtimes of all processes, in the order in which they began."""
         return [Node.of_wire(each) for each in self._ask("nodes")["nodes"]]
+
+    def rewind(self, instance: str, *, reason: str = "", dry_run: bool = False) -> List[ResetReport]:
+        """Lets a failed instance go on from its failed step: the activity that failed is tried again, a child
+        that failed is rewound itself. What the code did after that (such as compensations) is forgotten, not
+        undone. Returns one report for each instance that is put back, the named one first; `dry_run` does
+        nothing else. Raises WrongStatus for an instance that has not failed, or whose parent was told.
+        """
+        instance = _json.text(instance, "The instance id")
+        answer = self._ask("rewind", reason, instance=instance, dryRun=dry_run)
+        return [ResetReport.of_wire(each) for each in answer["instances"]]
+
+    def reset(
+        self, instance: str, event: int, *, reason: str = "", dry_run: bool = False
+    ) -> List[ResetReport]:
+        """Puts an instance back to where it stood after an event of its current execution (0: at its
+        beginning). Messages and results that it had later come again; what failed later is tried again; what
+        its code did later is forgotten, not undone.
+        """
+        instance = _json.text(instance, "The instance id")
+        answer = self._ask("reset", reason, instance=instance, event=event, dryRun=dry_run)
+        return [ResetReport.of_wire(each) for each in answer["instances"]]
 
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
         """One operation. Members that are None are left out."""
