@@ -68,6 +68,8 @@ public struct RuntimeOptions: Hashable, Sendable {
   public var activityGrace = Duration.seconds(10)
   /// What becomes of an instance whose code differs from its history.
   public var nondeterminism = Nondeterminism.quarantine
+  /// Schedules go on here, too.
+  public var schedules = true
 
   /// Which tagged activities a runtime takes.
   public enum ActivityTags: Hashable, Sendable, ExpressibleByArrayLiteral {
@@ -102,6 +104,7 @@ public struct RuntimeOptions: Hashable, Sendable {
     settings.sessionIdleMS = sessionIdle.millisecondsRoundedUp
     settings.activityGraceMS = activityGrace.millisecondsRoundedUp
     settings.failsNondeterminism = nondeterminism == .fail
+    settings.runsSchedules = schedules
     return settings
   }
 }

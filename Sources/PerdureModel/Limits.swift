@@ -45,7 +45,8 @@ package enum Limits {
   package static let scheduleBytes = 32 * 1024
   /// Parts of one kind in the times of a schedule, and elements of a field.
   package static let scheduleParts = 64
-  /// Runs of one schedule that are open at one time, and that wait: beyond them due times wait in the calendar.
+  /// Runs of one schedule that are open at one time, and that wait: beyond them, due times wait where they
+  /// are.
   package static let scheduleRuns = 500
   package static let scheduleBuffer = 500
   /// Runs that have ended, in the description of a schedule; and open ones.

@@ -39,7 +39,7 @@ struct CivilPattern: Hashable, Sendable {
           &+ CivilDate.days(inMonth: date.month, of: date.year)
         second = 0
       } else {
-        if fits(date, day), let found = time(from: second) { return day &* .secondsPerDay &+ found }
+        if fits(date, day), let found = timeOfDay(from: second) { return day &* .secondsPerDay &+ found }
         day &+= 1
         second = 0
       }
@@ -65,7 +65,7 @@ struct CivilPattern: Hashable, Sendable {
   }
 
   /// The first second of the day that fits, from `second` on.
-  private func time(from second: Int64) -> Int64? {
+  private func timeOfDay(from second: Int64) -> Int64? {
     let (hour, minute, rest) = (second / 3_600, second / 60 % 60, second % 60)
     if hours >> UInt64(hour) & 1 == 1 {
       if minutes >> UInt64(minute) & 1 == 1, let found = Self.bit(in: seconds, from: rest) {

@@ -73,13 +73,13 @@ extension PosixZone {
   /// nil: the text is no such rule.
   init?(_ text: [UInt8]) {
     var reader = PosixReader(text)
-    guard reader.skipName(), let west = reader.time() else { return nil }
+    guard reader.skipName(), let west = reader.span() else { return nil }
     standard = -west
     if reader.isAtEnd { return }
     guard reader.skipName() else { return nil }
     var offset = standard &+ 3_600
     if !reader.isNext(UInt8(ascii: ",")) {
-      guard let west = reader.time() else { return nil }
+      guard let west = reader.span() else { return nil }
       offset = -west
     }
     // Without rules POSIX leaves the dates open; zone files always have them.
@@ -131,7 +131,7 @@ private struct PosixReader {
   }
 
   /// [+-]hh[:mm[:ss]] in seconds.
-  mutating func time() -> Int64? {
+  mutating func span() -> Int64? {
     let isNegative = take(UInt8(ascii: "-"))
     if !isNegative { _ = take(UInt8(ascii: "+")) }
     guard let hours = number(0...167) else { return nil }
@@ -149,7 +149,7 @@ private struct PosixReader {
     guard take(UInt8(ascii: ",")), let day = day() else { return nil }
     var change = PosixZone.Change(day: day)
     if take(UInt8(ascii: "/")) {
-      guard let time = time() else { return nil }
+      guard let time = span() else { return nil }
       change.time = time
     }
     return change

@@ -41,6 +41,16 @@ from .logs import log_to
 from .management import Management
 from .options import ActivityOptions, RetryPolicy
 from .runtime import Runtime
+from .schedules import (
+    Overlap,
+    Schedule,
+    ScheduleAction,
+    ScheduleCalendar,
+    ScheduleInterval,
+    ScheduleRange,
+    ScheduleRun,
+    ScheduleSpec,
+)
 from .state import KeyValue
 from .store import Store
 
@@ -74,6 +84,7 @@ __all__ = [
     "OrchestrationCancelled",
     "OrchestrationContext",
     "OrchestrationFailed",
+    "Overlap",
     "Parent",
     "PerdureError",
     "ProtocolViolation",
@@ -81,6 +92,13 @@ __all__ = [
     "ResetReport",
     "RetryPolicy",
     "Runtime",
+    "Schedule",
+    "ScheduleAction",
+    "ScheduleCalendar",
+    "ScheduleInterval",
+    "ScheduleRange",
+    "ScheduleRun",
+    "ScheduleSpec",
     "Stale",
     "StartRequest",
     "Store",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
 from ._resets import ResetReport
+from ._schedules import ScheduleManagement
 
 if TYPE_CHECKING:
     from .client import Client
@@ -30,7 +31,7 @@ class Node:
         return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
 
 
-class Management:
+class Management(ScheduleManagement):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:

@@ -42,7 +42,7 @@ class Runtime:
         activity_slots: int = 16, cached_instances: int = 10_000, cache: bool = True,
         activity_tags: Union[Sequence[str], Literal["any"]] = (), untagged_activities: bool = True,
         sessions: int = 10, session_idle: Seconds = 300, activity_grace: Seconds = 10,
-        nondeterminism: Literal["quarantine", "fail"] = "quarantine",
+        nondeterminism: Literal["quarantine", "fail"] = "quarantine", schedules: bool = True,
     ) -> None:  # fmt: skip
         """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
         `cache=False` replays at every turn, to find code that is not deterministic.
@@ -50,7 +50,7 @@ class Runtime:
         `activity_tags`: of the activities with a tag those that are taken, or "any"; `untagged_activities`:
         those without. `sessions` are held at one time, and given up when unused for `session_idle`. An
         activity that was told to end keeps its slot for `activity_grace`. `nondeterminism`: what becomes of
-        an instance whose code and history differ.
+        an instance whose code and history differ. `schedules`: they go on here, too.
         """
         lib = self._lib = library()
         self.store = opened(store)
@@ -66,6 +66,7 @@ class Runtime:
             "sessionIdleMS": milliseconds(session_idle, "session_idle"),
             "activityGraceMS": milliseconds(activity_grace, "activity_grace", 0),
             "nondeterminism": nondeterminism,
+            "schedules": schedules,
         }
         options = _abi.RuntimeOptions(ctypes.sizeof(_abi.RuntimeOptions), text(_json.encode(config)))
         out = ctypes.c_void_p()
