@@ -21,9 +21,10 @@ extension Client {
   fileprivate func manage(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
-    case .schedule(let operation): try manage(operation)
+    case .schedule(let operation): try manage(operation, by: request.requester)
     case .reset(let instance, let point, let isDryRun):
-      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun))
+      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun, by: request.requester))
+    case .audit(let query): ManageWire.encode(try audit(query))
     }
   }
 }

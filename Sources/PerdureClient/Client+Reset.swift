@@ -9,14 +9,17 @@ extension Client {
   /// - isDryRun: only says what it would do.
   /// - Returns: one report for each instance that is put back, the named one first.
   package func reset(
-    _ instance: InstanceID, to point: ResetPoint, isDryRun: Bool
+    _ instance: InstanceID, to point: ResetPoint, isDryRun: Bool, by requester: Requester
   ) throws(ClientError) -> [ResetReport] {
     try Check.instance(instance)
     // Who writes to the instance at the same moment makes the plan void; it is made anew.
     for _ in 0..<Limits.resetTries {
       let plan = try plan(instance, point)
       if isDryRun { return plan.reports }
-      guard let result = hub.write([.reset(plan.resets)]).first else { break }
+      let entry = try noted(
+        .reset(plan.resets), point == .failedStep ? "rewind" : "reset", instance, by: requester,
+        detail: plan.detail)
+      guard let result = hub.write([entry]).first else { break }
       if case .answered(.failure(.conflict)) = result { continue }
       _ = try Self.receipt(result, instance, "be reset").get()
       return plan.reports
@@ -29,6 +32,13 @@ extension Client {
   private struct Plan {
     var resets: [InstanceReset] = []
     var reports: [ResetReport] = []
+
+    /// For the record: the point, and who else is put back.
+    var detail: Payload {
+      let others = reports.dropFirst().map(\.instance).joined(separator: ", ")
+      let event = reports.first.map { [("event", String($0.event))] } ?? []
+      return .object(event + (others.isEmpty ? [] : [("rewoundToo", others)]))
+    }
   }
 
   private func plan(_ instance: InstanceID, _ point: ResetPoint) throws(ClientError) -> Plan {

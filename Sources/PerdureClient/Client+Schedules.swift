@@ -7,10 +7,17 @@ import PerdureWire
 /// Schedules: each is an instance of the engine's own orchestration, and is told what to do by messages.
 extension Client {
   package func createSchedule(
-    _ name: String, _ creation: ScheduleCreation
+    _ name: String, _ creation: ScheduleCreation, by requester: Requester
+  ) throws(ClientError) -> InstanceID {
+    try hub.atOneMoment { now throws(ClientError) in
+      try createSchedule(name, creation, by: requester, now)
+    }
+  }
+
+  private func createSchedule(
+    _ name: String, _ creation: ScheduleCreation, by requester: Requester, _ now: TimestampMS
   ) throws(ClientError) -> InstanceID {
     try Check.schedule(name)
-    let now = hub.clock.now()
     try check(creation.definition, now)
     try Check.reason(creation.note)
     let instance = Reserved.instance(ofSchedule: name)
@@ -24,13 +31,15 @@ extension Client {
       try checkEnded(runsOf: instance, name)
       options.policy = .restartIfFinished
     } else if row != nil, creation.policy == .replace {
-      try send(.update(ScheduleUpdate(creation)), to: name)
+      try send(.update(ScheduleUpdate(creation)), to: name, as: "createSchedule", by: requester)
       return instance
     }
     let start = InstanceStart(
       instance: instance, orchestration: Reserved.schedule, input: ScheduleWire.payload(record),
       options: options)
-    try write(.start(start, owner: hub.owner(for: start), now: now), instance, "start")
+    let entry = try noted(
+      .start(start, owner: hub.owner(for: start), now: now), "createSchedule", name, by: requester)
+    try write(entry, instance, "start")
     return instance
   }
 
@@ -47,7 +56,11 @@ extension Client {
   }
 
   /// Changes something of a schedule. Durable on return; it takes effect as soon as a runtime takes it.
-  package func send(_ message: ScheduleMessage, to name: String) throws(ClientError) {
+  ///
+  /// - operation: the word under which it is recorded.
+  package func send(
+    _ message: ScheduleMessage, to name: String, as operation: String, by requester: Requester
+  ) throws(ClientError) {
     try Check.schedule(name)
     switch message {
     case .update(let update): try check(update, of: name)
@@ -58,26 +71,28 @@ extension Client {
       channel: .queue, name: Reserved.schedule, data: ScheduleWire.payload(message))
     let instance = Reserved.instance(ofSchedule: name)
     do throws(ClientError) {
-      try write(
-        .post(OutgoingMessage(to: instance, kind: kind), now: hub.clock.now()), instance, "be changed")
+      try hub.atOneMoment { now throws(ClientError) in
+        let post = StoreEntry.post(OutgoingMessage(to: instance, kind: kind), now: now)
+        try write(try noted(post, operation, name, by: requester), instance, "be changed")
+      }
     } catch { throw error.ofSchedule(name) }
   }
 
   /// A run now. Answers the instance that it will be, unless the overlap policy leaves it out.
   package func triggerSchedule(
-    _ name: String, overlap: ScheduleOverlap?
+    _ name: String, overlap: ScheduleOverlap?, by requester: Requester
   ) throws(ClientError) -> InstanceID {
     let usual = try record(of: name).definition.overlap
     let run = ScheduledRun(
       dueAt: hub.clock.now().flooredQuotient(1_000) &* 1_000, suffix: "trigger-\(Self.suffix())",
       overlap: overlap ?? usual)
-    try send(.trigger(run), to: name)
+    try send(.trigger(run), to: name, as: "triggerSchedule", by: requester)
     return run.instance(ofSchedule: name)
   }
 
   /// Runs for all due times from `from` to `to`, both included.
   package func backfillSchedule(
-    _ name: String, from: TimestampMS, to: TimestampMS, overlap: ScheduleOverlap?
+    _ name: String, from: TimestampMS, to: TimestampMS, overlap: ScheduleOverlap?, by requester: Requester
   ) throws(ClientError) -> InstanceID {
     guard from <= to else {
       throw .invalidArgument("the backfill ends at \(to), before it begins at \(from)")
@@ -90,7 +105,7 @@ extension Client {
     // One after the other where nothing is said: the policies of the schedule would leave most of them out.
     let backfill = ScheduleBackfill(
       id: "backfill-\(Self.suffix())", after: from &- 1, to: to, overlap: overlap ?? .bufferAll)
-    try send(.backfill(backfill), to: name)
+    try send(.backfill(backfill), to: name, as: "backfillSchedule", by: requester)
     return Reserved.instance(ofSchedule: name)
   }
 

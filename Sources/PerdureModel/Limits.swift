@@ -5,6 +5,7 @@ package enum Limits {
   package static let payloadBytes = 2 * 1024 * 1024
   package static let customStatusBytes = 256 * 1024
   package static let reasonBytes = 16 * 1024
+  package static let actorBytes = 256
   package static let tagBytes = 256
   package static let attributesBytes = 16 * 1024
   package static let kvKeys = 1_000

@@ -10,6 +10,8 @@ package struct ManageRequest: Hashable, Sendable {
     self.actor = actor
     self.reason = reason
   }
+
+  package var requester: Requester { Requester(actor: actor, reason: reason) }
 }
 
 package enum ManageOperation: Hashable, Sendable {
@@ -18,4 +20,6 @@ package enum ManageOperation: Hashable, Sendable {
   case schedule(ScheduleOperation)
   /// Puts an instance back to an earlier point; a dry run only says what that would do.
   case reset(InstanceID, to: ResetPoint, isDryRun: Bool)
+  /// What was done by whom, the newest first.
+  case audit(AuditQuery)
 }

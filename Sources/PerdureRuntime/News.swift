@@ -34,8 +34,9 @@ struct News {
         toAll(.instanceChanged(reset.instance))
         watched.append(reset.instance)
       }
-      if runtimes.count > 0 { toAll(.checkClaims) }
+      toAll(.checkClaims)
       hasUnheldWork = true
+    case (.noted(let entry, _), _): add(entry, receipt)
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }

@@ -38,6 +38,8 @@ package enum StoreEntry: Hashable, Sendable {
   case reset([InstanceReset])
   /// Removes a finished instance (any instance with `force`) and all its descendants, whole.
   case delete(InstanceID, force: Bool)
+  /// The entry, and if it lands, a record of who did it. The answer is that of the entry.
+  indirect case noted(StoreEntry, AuditNote)
 
   /// Takes up to `limit` instances that are due, are not owned by a live node, and are served by one of
   /// `orchestrations`. Highest priority first, then the earliest.

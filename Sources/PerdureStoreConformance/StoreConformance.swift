@@ -17,7 +17,7 @@ package enum StoreConformance {
     + sessions
 
   private static let surroundings =
-    nodes + text + concurrency + reopening + secondHandle + corruption + closing
+    audit + nodes + text + concurrency + reopening + secondHandle + corruption + closing
 
   /// The case with this name.
   package static func named(_ name: String) -> ConformanceCase? { cases.first { $0.name == name } }

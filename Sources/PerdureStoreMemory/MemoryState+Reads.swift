@@ -82,6 +82,20 @@ extension MemoryState {
     claims.filter { find($0.key)?.row.task.claim != $0.claim }
   }
 
+  package func audit(_ query: AuditQuery) -> AuditPage {
+    let limit = min(max(query.limit, 1), Limits.pageRows)
+    var page = AuditPage()
+    for record in audits.reversed() where query.cursor <= 0 || record.id < query.cursor {
+      guard query.matches(record.note) else { continue }
+      if page.records.count == limit {
+        page.next = page.records.last?.id
+        break
+      }
+      page.records.append(record)
+    }
+    return page
+  }
+
   private func record(_ instance: InstanceID) -> InstanceRecord? {
     locate(instance).flatMap { records[$0] }
   }

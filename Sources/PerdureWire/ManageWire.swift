@@ -4,7 +4,7 @@ package import PerdureModel
 /// answers written; hosts do the reverse with the JSON of their language.
 package enum ManageWire {
   private enum Word: String, CaseIterable {
-    case nodes, reset, rewind
+    case nodes, audit, reset, rewind
     case createSchedule, updateSchedule, pauseSchedule, resumeSchedule, triggerSchedule, backfillSchedule
     case deleteSchedule, schedule, schedules, scheduleTimes
   }
@@ -30,6 +30,7 @@ package enum ManageWire {
     case .nodes: .nodes
     case .reset: try reset(&members, reader)
     case .rewind: try rewind(&members, reader)
+    case .audit: .audit(try auditQuery(&members, reader))
     case .createSchedule, .updateSchedule, .pauseSchedule, .resumeSchedule, .triggerSchedule,
       .backfillSchedule, .deleteSchedule, .schedule, .schedules, .scheduleTimes:
       .schedule(try scheduleOperation(word.rawValue, &members, reader))

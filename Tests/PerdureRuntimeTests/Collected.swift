@@ -85,6 +85,7 @@ final class HeldStore: Store, @unchecked Sendable {
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     try memory.lostClaims(of: claims)
   }
+  func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try memory.audit(query) }
   func join(serving service: NodeService) throws(StoreError) -> NodeID { try memory.join(serving: service) }
   func services() throws(StoreError) -> [NodeService] { try memory.services() }
   func leave(_ node: NodeID) throws(StoreError) { try memory.leave(node) }

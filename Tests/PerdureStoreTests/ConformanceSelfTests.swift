@@ -108,6 +108,14 @@ import Testing
     (.losesHeartbeats, ["attempts: a heartbeat is there for the next attempt"]),
     (.hidesServices, ["nodes: what the living ones serve can be read"]),
     (.believesAllClaims, ["pending: a claim is lost when the work ended, went back or went to others"]),
+    (
+      .forgetsNotes,
+      [
+        "audit: what lands leaves a record, and answers as it does without one",
+        "audit: records outlive the instance, and are none of the next one's",
+      ]
+    ),
+    (.notesRefusals, ["audit: a refused entry is answered as without one, and leaves none"]),
     (.reusesNodes, ["nodes: no id is given twice, not even after it left"]),
   ]
 

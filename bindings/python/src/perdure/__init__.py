@@ -1,5 +1,6 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
+from ._audit import AuditRecord
 from ._limits import Limits
 from ._resets import ResetReport
 from .activity_context import ActivityContext
@@ -61,6 +62,7 @@ __all__ = [
     "ActivityOptions",
     "AlreadyExists",
     "AsyncClient",
+    "AuditRecord",
     "Call",
     "CallFailed",
     "CallRejected",

@@ -11,7 +11,7 @@ from .options import Seconds
 from .schedules import Overlap, Schedule, ScheduleAction, SchedulePage, ScheduleSpec, overlap_word
 
 
-class ScheduleManagement:
+class ScheduleOperations:
     """A part of `Management`."""
 
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:

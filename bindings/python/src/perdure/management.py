@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
-from ._resets import ResetReport
-from ._schedules import ScheduleManagement
+from ._audit import AuditOperations
+from ._resets import ResetOperations
+from ._schedules import ScheduleOperations
 
 if TYPE_CHECKING:
     from .client import Client
@@ -31,7 +32,7 @@ class Node:
         return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
 
 
-class Management(ScheduleManagement):
+class Management(AuditOperations, ResetOperations, ScheduleOperations):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:
@@ -41,27 +42,6 @@ class Management(ScheduleManagement):
     def nodes(self) -> List[Node]:
         """The living runtimes of all processes, in the order in which they began."""
         return [Node.of_wire(each) for each in self._ask("nodes")["nodes"]]
-
-    def rewind(self, instance: str, *, reason: str = "", dry_run: bool = False) -> List[ResetReport]:
-        """Lets a failed instance go on from its failed step: the activity that failed is tried again, a child
-        that failed is rewound itself. What the code did after that (such as compensations) is forgotten, not
-        undone. Returns one report for each instance that is put back, the named one first; `dry_run` does
-        nothing else. Raises WrongStatus for an instance that has not failed, or whose parent was told.
-        """
-        instance = _json.text(instance, "The instance id")
-        answer = self._ask("rewind", reason, instance=instance, dryRun=dry_run)
-        return [ResetReport.of_wire(each) for each in answer["instances"]]
-
-    def reset(
-        self, instance: str, event: int, *, reason: str = "", dry_run: bool = False
-    ) -> List[ResetReport]:
-        """Puts an instance back to where it stood after an event of its current execution (0: at its
-        beginning). Messages and results that it had later come again; what failed later is tried again; what
-        its code did later is forgotten, not undone.
-        """
-        instance = _json.text(instance, "The instance id")
-        answer = self._ask("reset", reason, instance=instance, event=event, dryRun=dry_run)
-        return [ResetReport.of_wire(each) for each in answer["instances"]]
 
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
         """One operation. Members that are None are left out."""
