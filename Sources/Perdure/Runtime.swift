@@ -84,6 +84,8 @@ public struct RuntimeOptions: Hashable, Sendable {
   public var replayOnly = false
   /// What becomes of an instance whose code differs from its history.
   public var nondeterminism = Nondeterminism.quarantine
+  /// Schedules go on here, too.
+  public var schedules = true
 
   /// Which tagged activities a runtime takes.
   public enum ActivityTags: Hashable, Sendable, ExpressibleByArrayLiteral {
@@ -119,6 +121,7 @@ public struct RuntimeOptions: Hashable, Sendable {
     settings.activityGraceMS = activityGrace.millisecondsRoundedUp
     settings.failsNondeterminism = nondeterminism == .fail
     settings.isReplayOnly = replayOnly
+    settings.runsSchedules = schedules
     return settings
   }
 }

@@ -27,6 +27,7 @@ extension Client {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
     case .export(let instance, let children): try exported(instance, children: children)
+    case .schedule(let operation): try manage(operation, by: request.requester)
     case .audit(let query): ManageWire.encode(try audit(query))
     case .retention: ManageWire.encode(try retention())
     default: try change(request)
@@ -36,7 +37,7 @@ extension Client {
   private func change(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     let requester = request.requester
     switch request.operation {
-    case .nodes, .audit, .retention, .export: break
+    case .nodes, .audit, .retention, .export, .schedule: break
     case .importInstances(let instances, let isSuspended):
       return ManageWire.encodeImported(
         try importInstances(instances, isSuspended: isSuspended, by: requester))

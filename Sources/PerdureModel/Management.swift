@@ -21,6 +21,7 @@ package enum ManageOperation: Hashable, Sendable {
   case export(InstanceID, children: Bool)
   /// - isSuspended: open instances do not run before they are resumed.
   case importInstances([InstanceExport], isSuspended: Bool)
+  case schedule(ScheduleOperation)
   /// What was done by whom, the newest first.
   case audit(AuditQuery)
   /// Cancel, suspend, resume, terminate, retry, requeue of one instance.

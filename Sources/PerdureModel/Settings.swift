@@ -29,6 +29,8 @@ package struct RuntimeSettings: Hashable, Sendable {
   package var failsNondeterminism = false
   /// It only replays histories: it does not join the store, takes no work and writes nothing.
   package var isReplayOnly = false
+  /// Schedules go on here (unless only activities are registered).
+  package var runsSchedules = true
 
   package init() {}
 }

@@ -68,7 +68,7 @@ struct ActionMatcher {
       return channel == itsChannel && Self.same(name, itsName)
     case (
       .subOrchestrationScheduled(_, let name, let version, let instance, let input, _),
-      .scheduleSubOrchestration(let itsName, let itsVersion, let itsInstance, let itsInput, _)
+      .scheduleSubOrchestration(let itsName, let itsVersion, let itsInstance, let itsInput, _, _)
     ),
       (
         .detachedOrchestrationScheduled(_, let name, let version, let instance, let input),

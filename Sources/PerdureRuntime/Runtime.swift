@@ -65,6 +65,17 @@ package final class Runtime: @unchecked Sendable {
     var stopped: [@Sendable () -> Void] = []
     /// Replays that are under way.
     var replays: [ObjectIdentifier: ReplayJob] = [:]
+
+    /// Not to a runtime that runs activities alone: it would look for instances with each write of others.
+    mutating func add(_ schedules: Schedules) {
+      guard !registry.orchestrations.isEmpty || registry.activities.isEmpty else { return }
+      guard registry.addOrchestration(Reserved.schedule, version: .first) else { return }
+      let key = OrchestrationKey(name: ExactText(Reserved.schedule), version: SemanticVersion.first.text)
+      orchestrations[key] = schedules.turn
+      for (name, function) in schedules.activities where registry.addActivity(name) {
+        activities[ExactText(name)] = function
+      }
+    }
   }
 
   struct OrchestrationKey: Hashable {
@@ -83,7 +94,8 @@ package final class Runtime: @unchecked Sendable {
     account = hub.clock.virtual.map { ClockAccount($0) { woken.runtime?.inputs.addHeld(.timeMoved) } }
     inputs = WorkQueue(account: account)
     reads = WorkQueue(account: account)
-    hosts = HostQueues(turnThreads: settings.turnThreads, activityThreads: settings.activitySlots)
+    hosts = HostQueues(
+      turnThreads: settings.turnThreads, activityThreads: settings.activitySlots, engine: reads)
     woken.runtime = self
   }
 
@@ -151,7 +163,10 @@ package final class Runtime: @unchecked Sendable {
       return
     }
     let node: NodeID
-    let service = registered.withLock { $0.registry.service(settings) }
+    let service = registered.withLock { state in
+      if settings.runsSchedules { state.add(Schedules(store: hub.store, machines: settings.cachedInstances)) }
+      return state.registry.service(settings)
+    }
     do throws(StoreError) {
       node = try hub.store.join(serving: service)
     } catch {

@@ -10,6 +10,8 @@ package enum ManageWire {
     case setRetention, removeRetention, retention, sweep
     case reset, rewind, export
     case `import`
+    case createSchedule, updateSchedule, pauseSchedule, resumeSchedule, triggerSchedule, backfillSchedule
+    case deleteSchedule, schedule, schedules, scheduleTimes
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -52,6 +54,9 @@ package enum ManageWire {
     case .sweep: try sweep(&members, reader)
     case .reset: try reset(&members, reader)
     case .rewind: try rewind(&members, reader)
+    case .createSchedule, .updateSchedule, .pauseSchedule, .resumeSchedule, .triggerSchedule,
+      .backfillSchedule, .deleteSchedule, .schedule, .schedules, .scheduleTimes:
+      .schedule(try scheduleOperation(word.rawValue, &members, reader))
     }
   }
 }

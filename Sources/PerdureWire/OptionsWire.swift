@@ -23,6 +23,7 @@ package enum OptionsWire {
     writer.member("activityGraceMS", settings.activityGraceMS)
     writer.member("nondeterminism", literal: settings.failsNondeterminism ? "fail" : "quarantine")
     if settings.isReplayOnly { writer.member("replayOnly", true) }
+    if !settings.runsSchedules { writer.member("schedules", false) }
     writer.endObject()
     return writer.finish()
   }
@@ -52,6 +53,7 @@ package enum OptionsWire {
       settings.failsNondeterminism =
         try reader.optionalChoice(m.nondeterminism, Nondeterminism.self) == .fail
       settings.isReplayOnly = try reader.optionalBool(m.replayOnly) ?? false
+      settings.runsSchedules = try reader.optionalBool(m.schedules) ?? settings.runsSchedules
       return settings
     }
   }
@@ -156,6 +158,7 @@ private struct RuntimeMembers {
   var activityGrace = JSONSlice.absent
   var nondeterminism = JSONSlice.absent
   var replayOnly = JSONSlice.absent
+  var schedules = JSONSlice.absent
 
   init(_ reader: inout JSONReader) throws(JSONFault) {
     _ = try reader.beginObject()
@@ -183,6 +186,8 @@ private struct RuntimeMembers {
         try reader.take(&nondeterminism, key)
       } else if key.matches("replayOnly") {
         try reader.take(&replayOnly, key)
+      } else if key.matches("schedules") {
+        try reader.take(&schedules, key)
       } else {
         throw reader.unknown(key)
       }

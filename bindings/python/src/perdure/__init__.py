@@ -46,6 +46,16 @@ from .logs import log_to
 from .management import Management
 from .options import ActivityOptions, RetryPolicy
 from .runtime import Runtime
+from .schedules import (
+    Overlap,
+    Schedule,
+    ScheduleAction,
+    ScheduleCalendar,
+    ScheduleInterval,
+    ScheduleRange,
+    ScheduleRun,
+    ScheduleSpec,
+)
 from .state import KeyValue
 from .store import Store
 
@@ -84,6 +94,7 @@ __all__ = [
     "OrchestrationCancelled",
     "OrchestrationContext",
     "OrchestrationFailed",
+    "Overlap",
     "Parent",
     "PerdureError",
     "ProtocolViolation",
@@ -92,6 +103,13 @@ __all__ = [
     "RetentionRule",
     "RetryPolicy",
     "Runtime",
+    "Schedule",
+    "ScheduleAction",
+    "ScheduleCalendar",
+    "ScheduleInterval",
+    "ScheduleRange",
+    "ScheduleRun",
+    "ScheduleSpec",
     "Stale",
     "StartRequest",
     "Store",

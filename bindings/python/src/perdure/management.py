@@ -13,6 +13,7 @@ from ._exports import ExportOperations
 from ._library import text
 from ._resets import ResetOperations
 from ._retention import RetentionOperations
+from ._schedules import ScheduleOperations
 
 if TYPE_CHECKING:
     from .client import Client
@@ -36,7 +37,14 @@ class Node:
         return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
 
 
-class Management(AuditOperations, ChangeOperations, ExportOperations, ResetOperations, RetentionOperations):
+class Management(
+    AuditOperations,
+    ChangeOperations,
+    ExportOperations,
+    ResetOperations,
+    RetentionOperations,
+    ScheduleOperations,
+):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:

@@ -44,6 +44,7 @@ class Runtime:
         activity_tags: Union[Sequence[str], Literal["any"]] = (), untagged_activities: bool = True,
         sessions: int = 10, session_idle: Seconds = 300, activity_grace: Seconds = 10,
         nondeterminism: Literal["quarantine", "fail"] = "quarantine", replay_only: bool = False,
+        schedules: bool = True,
     ) -> None:  # fmt: skip
         """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
         `cache=False` replays at every turn, to find code that is not deterministic.
@@ -52,7 +53,7 @@ class Runtime:
         those without. `sessions` are held at one time, and given up when unused for `session_idle`. An
         activity that was told to end keeps its slot for `activity_grace`. `nondeterminism`: what becomes of
         an instance whose code and history differ. `replay_only`: it takes no work and writes nothing, for
-        `replay` and `preflight`.
+        `replay` and `preflight`. `schedules`: they go on here, too.
         """
         lib = self._lib = library()
         self.store = opened(store)
@@ -69,6 +70,7 @@ class Runtime:
             "activityGraceMS": milliseconds(activity_grace, "activity_grace", 0),
             "nondeterminism": nondeterminism,
             "replayOnly": replay_only,
+            "schedules": schedules,
         }
         options = _abi.RuntimeOptions(ctypes.sizeof(_abi.RuntimeOptions), text(_json.encode(config)))
         out = ctypes.c_void_p()
