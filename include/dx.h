@@ -155,6 +155,15 @@ typedef struct dx_store_options {
 
 /* Opens a store, makes its tables if it is new, and takes back what dead processes held. */
 DX_API DX_CHECKED dx_error *dx_store_open(const dx_store_options *options, dx_store **out);
+/* out: "Store clock": {"now", "mode"}. */
+DX_API DX_CHECKED dx_error *dx_store_clock(dx_store *store, dx_buffer *out);
+/* Of a store with a virtual clock ("Store config"), for tests: moves time by ms (0...2^50), stopping at each
+ * moment on the way at which something is due, until this process has nothing to do on the store; with 0
+ * only waits for that. Then `done` gets the "Store clock". DX_TIMED_OUT (timeout_ms of the system's time;
+ * < 0: no limit) when something goes on, such as an activity that does not answer; DX_UNSUPPORTED at once
+ * when time is the system's. */
+DX_API DX_CHECKED dx_error *dx_store_advance_clock(dx_store *store, int64_t ms, int64_t timeout_ms,
+                                                   dx_wait_fn done, void *user_data);
 /* Drops your reference. The store closes when the last client and runtime on it are freed. */
 DX_API void dx_store_close(dx_store *store);
 
@@ -188,7 +197,7 @@ DX_API DX_CHECKED dx_error *dx_client_send(dx_client *client, dx_text request, d
 DX_API DX_CHECKED dx_error *dx_client_publish(dx_client *client, dx_text topic, dx_text payload,
                                               dx_buffer *out);
 /* request: "Control request": cancel (with grace), suspend, resume, terminate, retry (of a quarantined
- * instance). Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
+ * instance), requeue. Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
 DX_API DX_CHECKED dx_error *dx_client_control(dx_client *client, dx_text request, dx_buffer *out);
 
 /* out: "Description". */
@@ -252,7 +261,8 @@ DX_API DX_CHECKED dx_error *dx_runtime_new(dx_store *store, const dx_runtime_opt
  * go to dx_runtime_poll. Before dx_runtime_start only. */
 DX_API DX_CHECKED dx_error *dx_register_orchestration(dx_runtime *runtime, dx_text name, dx_text version,
                                                       dx_turn_fn run, void *user_data, dx_release_fn release);
-/* The same for activities: run is called for each attempt, at most `activitySlots` at once. */
+/* The same for activities: run is called for each attempt, at most `activitySlots` at once. An empty name
+ * stands for whatever activities the instances that run here call and nobody registered here. */
 DX_API DX_CHECKED dx_error *dx_register_activity(dx_runtime *runtime, dx_text name, dx_activity_fn run,
                                                  void *user_data, dx_release_fn release);
 

@@ -8,9 +8,16 @@ public final class Runtime: Sendable {
   private let handle: EngineHandle
   private let driver: TurnDriver
   private let client: Client
+  /// Of a test environment: runs in place of activities.
+  private let stubs: Stubs?
 
   /// - Throws: `DXError`, such as `invalidArgument` for an option outside its range.
-  public init(_ store: Store, _ options: RuntimeOptions = RuntimeOptions()) throws {
+  public convenience init(_ store: Store, _ options: RuntimeOptions = RuntimeOptions()) throws {
+    try self.init(store, options, stubs: nil)
+  }
+
+  init(_ store: Store, _ options: RuntimeOptions, stubs: Stubs?) throws {
+    self.stubs = stubs
     handle = try EngineHandle.runtime(store.handle, config: OptionsWire.encode(options.settings))
     client = try Client(store)
     driver = TurnDriver(
@@ -27,8 +34,15 @@ public final class Runtime: Sendable {
   /// - Throws: `DXError`: `alreadyExists` when this name is registered, `wrongStatus` after `start`,
   ///   `invalidArgument` for a `concurrency` or `rate` outside its range.
   public func register<Input, Output>(_ activity: ActivityDefinition<Input, Output>) throws {
-    let entry = EngineActivity(client: client, body: activity.body)
+    let body = stubs?.body(of: activity.name, instead: activity.body) ?? activity.body
+    let entry = EngineActivity(client: client, body: body)
     try entry.register(on: handle, name: activity.name, limits: activity.limits)
+  }
+
+  /// Leaves all activities that are not registered to the stubs.
+  func registerStubs() throws {
+    guard let stubs else { return }
+    try EngineActivity(client: client, body: stubs.body).register(on: handle, name: "", limits: nil)
   }
 
   /// Begins to take work.

@@ -154,8 +154,15 @@ extension Dispatcher {
     commitTurn(held, assign(conclusion.commit, held))
   }
 
+  /// Who takes any activity claims by name nevertheless: what lies in the store, such as the next attempt.
+  private mutating func learn(_ tasks: [ActivityTask]) {
+    let known = Set(filter.names.map { ExactText($0) })
+    filter.names += Set(tasks.map { ExactText($0.name) }).subtracting(known).map { $0.text }.sorted()
+  }
+
   /// Decides who takes what the turn makes: we do, where we can.
-  private func assign(_ commit: TurnCommit, _ held: Held) -> TurnCommit {
+  private mutating func assign(_ commit: TurnCommit, _ held: Held) -> TurnCommit {
+    if registry.takesAnyActivity { learn(commit.scheduled) }
     var commit = commit
     commit.createdAt = held.createdAt
     commit.owner = settings.node

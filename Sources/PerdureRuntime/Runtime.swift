@@ -19,12 +19,16 @@ package enum RuntimeInput: Sendable {
   case activityDeferred(ActivityTicket)
   case activityBeat(ActivityTicket, Payload)
   case claimsLost([ActivityKey: ActivityClaim])
+  /// There is a new retention rule.
+  case sweep
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
   case foundMessages(InstanceID, [InboxMessage])
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
   case stop(graceMS: Int64)
+  /// A virtual clock has come to the deadline.
+  case timeMoved
 }
 
 package enum RuntimeError: Error, Hashable, Sendable {
@@ -41,9 +45,11 @@ package final class Runtime: @unchecked Sendable {
   package let hub: Hub
   package let settings: RuntimeSettings
   package var limits: LimitSettings { hub.limits }
-  let inputs = WorkQueue<RuntimeInput>()
-  let reads = WorkQueue<@Sendable () -> Void>()
+  let inputs: WorkQueue<RuntimeInput>
+  let reads: WorkQueue<@Sendable () -> Void>
   let hosts: HostQueues
+  /// What is under way here, if time is virtual.
+  let account: ClockAccount?
 
   private enum Stage {
     case new, running, stopping, stopped
@@ -70,7 +76,12 @@ package final class Runtime: @unchecked Sendable {
   package init(hub: Hub, settings: RuntimeSettings) {
     self.hub = hub
     self.settings = settings
+    let woken = WokenRuntime()
+    account = hub.clock.virtual.map { ClockAccount($0) { woken.runtime?.inputs.addHeld(.timeMoved) } }
+    inputs = WorkQueue(account: account)
+    reads = WorkQueue(account: account)
     hosts = HostQueues(turnThreads: settings.turnThreads, activityThreads: settings.activitySlots)
+    woken.runtime = self
   }
 
   /// nil before `start`.
@@ -94,6 +105,7 @@ package final class Runtime: @unchecked Sendable {
     if let refusal { throw refusal }
   }
 
+  /// - name: empty for the activities of this runtime's instances that have no function of their own.
   package func registerActivity(
     _ name: String, _ function: HostFunction<ActivityTicket>
   ) throws(RuntimeError) {
@@ -129,6 +141,8 @@ package final class Runtime: @unchecked Sendable {
       return state.stage
     }
     guard stage == .new else { throw .wrongStage("the runtime was started before") }
+    account?.hold()
+    defer { account?.release() }
     let node: NodeID
     let service = registered.withLock { $0.registry.service(settings) }
     do throws(StoreError) {
@@ -150,7 +164,10 @@ package final class Runtime: @unchecked Sendable {
     }
     guard hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1),
       startThread({ [reads] in
-        while let calls = reads.take(untilMonotonicNS: nil) { for call in calls { call() } }
+        while let calls = reads.take(untilMonotonicNS: nil) {
+          for call in calls { call() }
+          reads.done(calls.count)
+        }
       }), startThread({ engine.run() })
     else { throw .noThreads }
     hub.attach(self) { _ = post(.start) }
@@ -191,6 +208,8 @@ package final class Runtime: @unchecked Sendable {
     hosts.stop()
     reads.close()
     inputs.close()
+    // What hosts still have is of no use to anybody.
+    account?.close()
     let done = registered.withLock { state in
       state.stage = .stopped
       // Lets go of what the host gave with its functions.
@@ -216,7 +235,7 @@ package final class Runtime: @unchecked Sendable {
   }
 
   func function(for task: ActivityTask) -> HostFunction<ActivityTicket>? {
-    registered.withLock { $0.activities[ExactText(task.name)] }
+    registered.withLock { $0.activities[ExactText(task.name)] ?? $0.activities[ExactText("")] }
   }
 
   /// A client asks whether a new instance may go straight into memory here.
@@ -285,9 +304,15 @@ extension Registry {
   /// What other processes can read of it.
   fileprivate func service(_ settings: RuntimeSettings) -> NodeService {
     NodeService(
-      orchestrations: orchestrations, activities: activities, tags: settings.activityTags,
+      orchestrations: orchestrations, activities: (takesAnyActivity ? [""] : []) + activities,
+      tags: settings.activityTags,
       takesUntagged: settings.takesUntagged)
   }
+}
+
+/// The runtime whose clock account was made before it.
+private final class WokenRuntime: @unchecked Sendable {
+  weak var runtime: Runtime?
 }
 
 extension HostFunction {

@@ -25,6 +25,7 @@ package final class TurnTicket: Sendable {
     self.request = request
     self.runtime = runtime
     self.asker = asker
+    runtime.account?.hold()
   }
 
   package func answer(_ answer: TurnAnswer) -> TicketAnswer {
@@ -48,11 +49,13 @@ package final class TurnTicket: Sendable {
   private func tell(_ asker: @Sendable (Outcome) -> Void, _ outcome: Outcome) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
     asker(outcome)
+    runtime.account?.release()
     return .taken
   }
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
+    defer { runtime.account?.release() }
     return runtime.post(input) ? .taken : .stale
   }
 }
@@ -71,6 +74,7 @@ package final class ActivityTicket: Sendable {
     self.task = task
     self.runtime = runtime
     deadline = soonest(task.closeBy, task.options.startToCloseMS.map { now &+ $0 })
+    runtime.account?.hold()
   }
 
   package var limits: LimitSettings { runtime.limits }
@@ -116,6 +120,7 @@ package final class ActivityTicket: Sendable {
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .acquiringAndReleasing) else { return .isGone }
+    defer { runtime.account?.release() }
     _ = take()
     let isWanted = !isCancelled
     return runtime.post(input) && isWanted ? .taken : .stale

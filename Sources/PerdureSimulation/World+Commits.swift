@@ -67,6 +67,9 @@ extension World {
     case .post(let message, _): trace.remark(now, "posted to \(message.to): \(message.kind)")
     case .control(let instance, let verb, _, _): trace.note(now, "control", "\(verb.rawValue) \(instance)")
     case .quarantine(let instance, _, _, _): trace.note(now, "quarantine", instance)
+    case .sweep:
+      guard case .swept(let deleted, _) = receipt, !deleted.isEmpty else { return }
+      trace.note(now, "swept", deleted.joined(separator: " "), Int64(deleted.count))
     case .activityRetry(let key, _, _, let at, _): trace.note(now, "retry", key.instance, key.action, at)
     case .activityEnded(let key, _, _, _), .deferActivity(let key, _, _, _):
       trace.note(now, "leaves", key.instance, key.action)
@@ -131,6 +134,7 @@ extension StoreOutcome {
     case .success(.activities(let tasks)): !tasks.isEmpty
     case .success(.delivered(let deliveries)): !deliveries.isEmpty
     case .success(.existing), .success(.known): false
+    case .success(.swept(let deleted, _)): !deleted.isEmpty
     case .success: true
     }
   }
@@ -161,6 +165,7 @@ extension Write {
     case .deferActivity(let key, let claim, let heartbeat):
       .deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
     case .expireActivities(let limit): .expireActivities(limit: limit, now: now)
+    case .sweep(let limit): .sweep(limit: limit, now: now)
     case .quarantine(let instance, let revision, let failure):
       .quarantine(instance, revision: revision, failure: failure, now: now)
     }
@@ -176,6 +181,7 @@ extension WriteOutcome {
     case .success(.instances(let instances)): self = .instances(instances)
     case .success(.activities(let tasks)): self = .activities(tasks)
     case .success(.delivered(let deliveries)): self = .expired(deliveries.count)
+    case .success(.swept(_, let next)): self = .swept(next: next)
     case .success: self = .done
     case .failure(.notFound): self = .notFound
     case .failure(.owned): self = .owned

@@ -44,6 +44,8 @@ package protocol Store: AnyObject, Sendable {
 
   /// What was written by `StoreEntry.noted`, the newest first. It outlives the instances.
   func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage
+  /// The retention rules, by the bytes of their names.
+  func retentionRules() throws(StoreError) -> [RetentionRule]
 
   /// Registers a runtime, with what it serves, and answers its id. It counts as alive until `leave`, or until
   /// its process is gone.

@@ -60,6 +60,7 @@ extension MemoryState {
       endSubscriptions(of: order)
       guard let record = records.removeValue(forKey: order) else { continue }
       if let placement = record.placement { withdraw(placement) }
+      moveEnd(record.endPlace, to: nil)
       created.remove(order)
       children.removeValue(forKey: ExactText(record.description.instance))
       orders.removeValue(forKey: ExactText(record.description.instance))

@@ -99,6 +99,10 @@ package final class SQLiteStore: Store {
     try read { reader throws(StoreError) in try reader.lostClaims(of: claims) }
   }
 
+  package func retentionRules() throws(StoreError) -> [RetentionRule] {
+    try read { reader throws(StoreError) in try reader.retentionRules() }
+  }
+
   package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage {
     try read { reader throws(StoreError) in try reader.audit(query) }
   }

@@ -20,9 +20,9 @@ final class Host: @unchecked Sendable {
   private var results: [String: @Sendable (JSON) -> (isFailure: Bool, json: String)] = [:]
   private let pollEnded = Collected<Void>()
 
-  init(_ mode: Mode = .callback, config: String = "") throws {
+  init(_ mode: Mode = .callback, config: String = "", storeConfig: String = "") throws {
     self.mode = mode
-    store = try Self.open("memory:")
+    store = try Self.open("memory:", config: storeConfig)
     try call(dx_client_new(store, &client))
     try with(config) { config in
       var options = dx_runtime_options(struct_size: MemoryLayout<dx_runtime_options>.size, config: config)

@@ -85,6 +85,7 @@ final class HeldStore: Store, @unchecked Sendable {
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     try memory.lostClaims(of: claims)
   }
+  func retentionRules() throws(StoreError) -> [RetentionRule] { try memory.retentionRules() }
   func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try memory.audit(query) }
   func join(serving service: NodeService) throws(StoreError) -> NodeID { try memory.join(serving: service) }
   func services() throws(StoreError) -> [NodeService] { try memory.services() }
@@ -95,14 +96,14 @@ final class HeldStore: Store, @unchecked Sendable {
 }
 
 /// A store with its hub, a client and runtimes that are driven by `poll`.
-final class Bed {
+final class Bed: @unchecked Sendable {
   let store = HeldStore()
   let hub: Hub
   let client: Client
   private var runtimes: [Runtime] = []
 
-  init() throws {
-    hub = try Hub(store: store, log: { _ in })
+  init(clock: ClockSettings = .system) throws {
+    hub = try Hub(store: store, clock: clock, log: { _ in })
     client = Client(hub: hub)
   }
 

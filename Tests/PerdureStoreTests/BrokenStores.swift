@@ -13,7 +13,7 @@ final class BrokenStore: Store {
       losesPublications, mistakesTheBase, forgetsTimesOfKeys, leavesRequestsUnanswered, losesReasons,
       orphansChildren, sparesChildren, countsReleases, ignoresTags, ignoresPriorities, ignoresSessions,
       neverExpires, retriesAtOnce, losesDeferrals, losesHeartbeats, hidesServices, believesAllClaims,
-      forgetsNotes, notesRefusals
+      forgetsNotes, notesRefusals, sweepsEarly, stopsAtTheFirst, keepsClaims
   }
 
   private let inner = MemoryStore()
@@ -141,6 +141,10 @@ final class BrokenStore: Store {
       guard case .call(_, let name, let input) = message.kind else { return entry }
       let kind = MessageKind.raised(channel: .call, name: name, data: input)
       return .post(OutgoingMessage(to: message.to, kind: kind), now: now)
+    case (.sweepsEarly, .sweep(let limit, let now)): return .sweep(limit: limit, now: now + 1)
+    case (.stopsAtTheFirst, .sweep(let limit, let now)):
+      return .sweep(limit: limit > 1 ? limit : 0, now: now)
+    case (.keepsClaims, .actOnActivity(_, .retry, _)): return .releaseActivities([])
     case (.forgetsNotes, .noted(let inner, _)): return inner
     case (.notesRefusals, .noted(_, let note)):
       _ = try inner.commit([.noted(.releaseActivities([]), note)])
@@ -204,6 +208,7 @@ final class BrokenStore: Store {
     defect == .believesAllClaims ? [] : try inner.lostClaims(of: claims)
   }
 
+  func retentionRules() throws(StoreError) -> [RetentionRule] { try inner.retentionRules() }
   func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try inner.audit(query) }
 
   func services() throws(StoreError) -> [NodeService] {

@@ -115,6 +115,9 @@ import Testing
         "audit: records outlive the instance, and are none of the next one's",
       ]
     ),
+    (.sweepsEarly, ["retention: what ended goes when its time has come, not before"]),
+    (.stopsAtTheFirst, ["retention: a root waits for its descendants and holds up no other"]),
+    (.keepsClaims, ["activity verbs: a retry takes the attempt from whoever runs it"]),
     (.notesRefusals, ["audit: a refused entry is answered as without one, and leaves none"]),
     (.reusesNodes, ["nodes: no id is given twice, not even after it left"]),
   ]

@@ -59,6 +59,13 @@ final class EngineWait: Sendable {
     return try read(answer) { try ClientWire.decodeQueryAnswer($0) }
   }
 
+  /// Moves the virtual clock of a store. Returns what it shows then, as JSON.
+  static func advance(_ store: EngineHandle, by ms: Int64, timeout: Int64) async throws -> [UInt8] {
+    try await answer { done, wait in
+      dx_store_advance_clock(store.pointer, ms, timeout, done, wait.pointer)
+    }
+  }
+
   /// The reference that the engine carries to `done`.
   struct UserData: @unchecked Sendable {
     let pointer: UnsafeMutableRawPointer

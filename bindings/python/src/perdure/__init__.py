@@ -1,8 +1,11 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
 from ._audit import AuditRecord
+from ._changes import Change, ChangeReport
+from ._filters import InstanceFilter
 from ._limits import Limits
 from ._resets import ResetReport
+from ._retention import RetentionRule, SweepReport
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
 from .client import Client
@@ -64,12 +67,15 @@ __all__ = [
     "Call",
     "CallFailed",
     "CallRejected",
+    "Change",
+    "ChangeReport",
     "Client",
     "Closed",
     "Description",
     "Failure",
     "Forked",
     "Handle",
+    "InstanceFilter",
     "InvalidArgument",
     "InvalidHandle",
     "KeyValue",
@@ -89,6 +95,7 @@ __all__ = [
     "ProtocolViolation",
     "QueryFailed",
     "ResetReport",
+    "RetentionRule",
     "RetryPolicy",
     "Runtime",
     "Stale",
@@ -104,6 +111,7 @@ __all__ = [
     "StoreReadOnly",
     "StoreReplaced",
     "SubOrchestrationFailed",
+    "SweepReport",
     "TimedOut",
     "Unsupported",
     "WorkFailed",

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
 from ._audit import AuditOperations
+from ._changes import ChangeOperations
 from ._resets import ResetOperations
+from ._retention import RetentionOperations
 
 if TYPE_CHECKING:
     from .client import Client
@@ -31,7 +33,7 @@ class Node:
         return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
 
 
-class Management(AuditOperations, ResetOperations):
+class Management(AuditOperations, ChangeOperations, ResetOperations, RetentionOperations):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:
