@@ -11,7 +11,8 @@ extension Management {
   public func cancel(
     _ instance: String, reason: String = "", grace: Duration? = nil
   ) async throws -> InstanceStatus {
-    let request = ControlledInstance(instance: instance, graceMS: grace.map { max(0, $0.millisecondsRoundedUp) })
+    let request = ControlledInstance(
+      instance: instance, graceMS: grace.map { max(0, $0.millisecondsRoundedUp) })
     return try await control("cancel", request, reason)
   }
 

@@ -17,10 +17,17 @@ public func dx_client_manage(
 }
 
 extension Client {
+  private func exported(_ instance: InstanceID, children: Bool) throws(ClientError) -> [UInt8] {
+    let (instances, at) = try export(instance, children: children)
+    return ExportWire.encode(instances, at: at)
+  }
+
   /// Does what is asked and writes the answer.
   fileprivate func manage(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
+    case .export(let instance, let children): try exported(instance, children: children)
+    case .schedule(let operation): try manage(operation, by: request.requester)
     case .audit(let query): ManageWire.encode(try audit(query))
     case .retention: ManageWire.encode(try retention())
     default: try change(request)
@@ -30,7 +37,10 @@ extension Client {
   private func change(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     let requester = request.requester
     switch request.operation {
-    case .nodes, .audit, .retention: break
+    case .nodes, .audit, .retention, .export, .schedule: break
+    case .importInstances(let instances, let isSuspended):
+      return ManageWire.encodeImported(
+        try importInstances(instances, isSuspended: isSuspended, by: requester))
     case .control(let instance, let operation):
       return ClientWire.encodeControlled(
         try control(

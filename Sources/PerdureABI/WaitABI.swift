@@ -80,9 +80,8 @@ public func dx_client_query(
   }
 }
 
-private struct WaitCall: @unchecked Sendable {
-  let done: dx_wait_fn
-  let user: UnsafeMutableRawPointer?
+private struct WaitCall: Sendable {
+  let done: WaitDone
   let instance: InstanceID
   /// What the instance was to do.
   let what: String
@@ -91,8 +90,7 @@ private struct WaitCall: @unchecked Sendable {
     _ done: dx_wait_fn?, _ user: UnsafeMutableRawPointer?, _ instance: InstanceID, _ what: String
   ) throws(ABIError) {
     guard let done else { throw ABIError(.invalidArgument, "done is NULL") }
-    self.done = done
-    self.user = user
+    self.done = WaitDone(done: done, user: user)
     self.instance = instance
     self.what = what
   }
@@ -105,6 +103,8 @@ private struct WaitCall: @unchecked Sendable {
     case .notFound: fail(ABIError(.notFound, "instance '\(instance)' does not exist"))
     case .closed: fail(ABIError(.closed, "the client or its store was closed while it waited"))
     case .failed(let error): fail(ABIError(error))
+    // No client waits for time.
+    case .moved: break
     }
   }
 
@@ -117,11 +117,20 @@ private struct WaitCall: @unchecked Sendable {
         details: .object([("instance", instance), ("status", status)])))
   }
 
-  private func succeed(_ json: [UInt8]) {
+  private func succeed(_ json: [UInt8]) { done.succeed(json) }
+  private func fail(_ error: ABIError) { done.fail(error) }
+}
+
+/// The callback of a call that waits. It is made once.
+struct WaitDone: @unchecked Sendable {
+  let done: dx_wait_fn
+  let user: UnsafeMutableRawPointer?
+
+  func succeed(_ json: [UInt8]) {
     let text = LentText(json)
     done(nil, text.text, user)
     withExtendedLifetime(text) {}
   }
 
-  private func fail(_ error: ABIError) { done(error.handOver(), dx_text(data: nil, size: 0), user) }
+  func fail(_ error: ABIError) { done(error.handOver(), dx_text(data: nil, size: 0), user) }
 }

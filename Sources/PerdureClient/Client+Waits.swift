@@ -37,9 +37,10 @@ extension Client {
     }
     if known == .unknown {
       let kind = MessageKind.call(id: call, name: request.name, input: request.input)
-      try write(
-        .post(OutgoingMessage(to: request.instance, kind: kind), now: hub.clock.now()), request.instance,
-        "be called")
+      _ = try hub.atOneMoment { now throws(ClientError) in
+        try write(
+          .post(OutgoingMessage(to: request.instance, kind: kind), now: now), request.instance, "be called")
+      }
     }
     return try wait(for: request.instance, .call(call), timeoutMS: timeoutMS) { answer(call, $0) }
   }

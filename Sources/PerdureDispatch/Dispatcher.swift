@@ -41,7 +41,7 @@ package struct Dispatcher {
 
   let settings: DispatchSettings
   let registry: Registry
-  let filter: ActivityFilter
+  var filter: ActivityFilter
   var stage = Stage.created
 
   var held: [ExactText: Held] = [:]
@@ -258,6 +258,13 @@ extension Dispatcher {
     }
     let unrun = desk.takeQueue()
     if !unrun.isEmpty { write(.releaseActivities(unrun)) }
+    pump(now)
+  }
+
+  /// A stop waits for hosts no longer, whatever time it is.
+  package mutating func endGrace(now: TimestampMS) {
+    guard case .stopping = stage else { return }
+    stage = .stopping(until: now)
     pump(now)
   }
 

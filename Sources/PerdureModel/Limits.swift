@@ -64,6 +64,31 @@ package enum Limits {
   package static let entriesPerCommit = 1_024
   /// Rows in one page of a listing or a history.
   package static let pageRows = 1_000
+  /// The name of a schedule, from which the ids of its runs are made.
+  package static let scheduleNameBytes = 200
+  /// The JSON of what a schedule is to do.
+  package static let scheduleBytes = 32 * 1024
+  /// Parts of one kind in the times of a schedule, and elements of a field.
+  package static let scheduleParts = 64
+  /// Runs of one schedule that are open at one time, and that wait: beyond them, due times wait where they
+  /// are.
+  package static let scheduleRuns = 500
+  package static let scheduleBuffer = 500
+  /// Runs that have ended, in the description of a schedule; and open ones.
+  package static let scheduleRecent = 10
+  package static let scheduleShown = 20
+  /// Bytes of a result, or of a failure, that are kept there.
+  package static let scheduleResultBytes = 1_024
+  /// Due times that are worked out at one time, and how far they reach beyond the first of them.
+  package static let scheduleTimes = 50
+  package static let scheduleReachMS: Int64 = 7 * 86_400_000
+  /// Events after which a schedule continues as new when nothing is open, and in any case.
+  package static let scheduleEvents: Int64 = 300
+  package static let scheduleEventsMax: Int64 = 5_000
+  /// Due times in one preview.
+  package static let schedulePreview = 10_000
+  /// Backfills of one schedule at one time.
+  package static let scheduleBackfills = 20
   /// Requests in one batch call through the ABI.
   package static let batchRequests = 10_000
   /// Failed descendants that a rewind takes with it.

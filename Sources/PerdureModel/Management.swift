@@ -17,6 +17,11 @@ package struct ManageRequest: Hashable, Sendable {
 package enum ManageOperation: Hashable, Sendable {
   /// The living runtimes, and what each serves.
   case nodes
+  /// An instance as a file, with its descendants.
+  case export(InstanceID, children: Bool)
+  /// - isSuspended: open instances do not run before they are resumed.
+  case importInstances([InstanceExport], isSuspended: Bool)
+  case schedule(ScheduleOperation)
   /// What was done by whom, the newest first.
   case audit(AuditQuery)
   /// Cancel, suspend, resume, terminate, retry, requeue of one instance.

@@ -24,17 +24,19 @@ package final class Committer: @unchecked Sendable {
   }
 
   private let store: any Store
-  private let queue = WorkQueue<Job>()
+  private let queue: WorkQueue<Job>
   private let committed: @Sendable ([(StoreEntry, StoreReceipt)]) -> Void
   private let finished: @Sendable () -> Void
 
   /// - committed: called after each group with what landed, before the jobs are told.
   /// - finished: called after each group when all jobs are told.
+  /// - account: holds a virtual clock for each job until then.
   package init(
     store: any Store, committed: @escaping @Sendable ([(StoreEntry, StoreReceipt)]) -> Void,
-    finished: @escaping @Sendable () -> Void
+    finished: @escaping @Sendable () -> Void, account: ClockAccount? = nil
   ) {
     self.store = store
+    queue = WorkQueue(account: account)
     self.committed = committed
     self.finished = finished
   }
@@ -56,6 +58,7 @@ package final class Committer: @unchecked Sendable {
     while let jobs = queue.take(Limits.entriesPerCommit, untilMonotonicNS: nil) {
       commit(jobs)
       finished()
+      queue.done(jobs.count)
     }
     store.close()
   }

@@ -28,6 +28,9 @@ struct News {
     case (.control(let instance, let verb, _, _), .controlled(let control)):
       controlled(instance, verb, control)
     case (.delete, .deleted(let instances)): gone(instances)
+    case (.importInstances, .instances(let instances)):
+      for instance in instances { toAll(.instanceChanged(instance)) }
+      hasUnheldWork = true
     case (.noted(let entry, _), _): add(entry, receipt)
     case (.setRetention, .done): toAll(.sweep)
     case (_, .swept(let deleted, _)): if !deleted.isEmpty { gone(deleted) }

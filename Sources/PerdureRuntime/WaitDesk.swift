@@ -13,6 +13,8 @@ package final class WaitDesk: @unchecked Sendable {
     case notFound
     case closed
     case failed(StoreError)
+    /// Virtual time was moved to here.
+    case moved(TimestampMS)
   }
 
   package enum Condition: Hashable, Sendable {
@@ -38,13 +40,23 @@ package final class WaitDesk: @unchecked Sendable {
   /// Of waits that may be over already.
   private var deadlines = TimerQueue<(instance: InstanceID, id: UInt64)>()
   private var waitCount: UInt64 = 0
-  /// Instances to look at: new waits, and those that ended.
+  /// Instances to look at: new waits, and those that ended. Each holds a virtual clock.
   private var due: [InstanceID] = []
   private var mustRecheck = false
+  /// Answers to be given on the desk's thread.
+  private var finished: [@Sendable () -> Void] = []
   private var hasThread = false
   private var isClosed = false
 
-  init(store: any Store) { self.store = store }
+  /// Waits for what happens in time, which virtual time goes on for.
+  private let clock: VirtualClock?
+  private let account: ClockAccount?
+
+  init(store: any Store, clock: VirtualClock?) {
+    self.store = store
+    self.clock = clock
+    account = clock.map { ClockAccount($0) }
+  }
 
   /// Calls `answer` exactly once, on the desk's thread.
   ///
@@ -66,7 +78,10 @@ package final class WaitDesk: @unchecked Sendable {
         id: waitCount, condition: condition, answer: answer, group: ObjectIdentifier(group))
       waits[ExactText(instance), default: []].append(wait)
       if let deadlineNS { deadlines.insert((instance, wait.id), at: deadlineNS) }
-      if condition != .told { due.append(instance) }
+      if condition != .told {
+        clock?.waitBegan()
+        mustLook(at: instance)
+      }
       monitor.signal()
       return wait.id
     }
@@ -78,6 +93,15 @@ package final class WaitDesk: @unchecked Sendable {
     wait?.answer(answer)
   }
 
+  /// Answers one wait, on the desk's thread.
+  func finish(_ instance: InstanceID, _ id: UInt64, _ answer: Answer) {
+    monitor.locked {
+      guard let wait = remove([id], of: instance).first else { return }
+      finished.append { wait.answer(answer) }
+      monitor.signal()
+    }
+  }
+
   /// Ends a wait without an answer.
   package func forget(_ instance: InstanceID, _ id: UInt64) {
     monitor.locked { _ = remove([id], of: instance) }
@@ -87,7 +111,7 @@ package final class WaitDesk: @unchecked Sendable {
   func changed(_ instance: InstanceID) {
     monitor.locked {
       guard waits[ExactText(instance)] != nil else { return }
-      due.append(instance)
+      mustLook(at: instance)
       monitor.signal()
     }
   }
@@ -96,9 +120,15 @@ package final class WaitDesk: @unchecked Sendable {
   func recheck() {
     monitor.locked {
       guard !waits.isEmpty else { return }
+      if !mustRecheck { account?.hold() }
       mustRecheck = true
       monitor.signal()
     }
+  }
+
+  private func mustLook(at instance: InstanceID) {
+    account?.hold()
+    due.append(instance)
   }
 
   /// Ends the waits of a group with `.closed`.
@@ -122,6 +152,7 @@ package final class WaitDesk: @unchecked Sendable {
     for (instance, list) in waits {
       let taken = list.filter(matches)
       guard !taken.isEmpty else { continue }
+      over(taken)
       answers += taken.map { $0.answer }
       let rest = list.filter { !matches($0) }
       waits[instance] = rest.isEmpty ? nil : rest
@@ -133,28 +164,34 @@ package final class WaitDesk: @unchecked Sendable {
 
   private func run() {
     while let round = nextRound() {
+      for answer in round.finished { answer() }
       for answer in round.timedOut { answer(.timedOut) }
       for instance in round.due { look(at: instance) }
+      account?.release(round.held)
     }
   }
 
   private struct Round {
     var due: [InstanceID]
     var timedOut: [@Sendable (Answer) -> Void]
+    var finished: [@Sendable () -> Void]
+    /// How often it holds a virtual clock.
+    var held: Int
   }
 
   private func nextRound() -> Round? {
     monitor.locked {
       while true {
         if isClosed { return nil }
+        let held = due.count + (mustRecheck ? 1 : 0)
         if mustRecheck {
           mustRecheck = false
           due = waits.keys.map { $0.text }
         }
         let timedOut = takeTimedOut(monotonicNowNS())
-        if !due.isEmpty || !timedOut.isEmpty {
-          defer { due = [] }
-          return Round(due: due, timedOut: timedOut)
+        if held > 0 || !timedOut.isEmpty || !finished.isEmpty {
+          defer { (due, finished) = ([], []) }
+          return Round(due: due, timedOut: timedOut, finished: finished, held: held)
         }
         _ = monitor.wait(untilMonotonicNS: deadlines.earliest)
       }
@@ -166,7 +203,10 @@ package final class WaitDesk: @unchecked Sendable {
     while let (instance, id) = deadlines.popDue(now) {
       let key = ExactText(instance)
       guard let index = waits[key]?.firstIndex(where: { $0.id == id }) else { continue }
-      if let wait = waits[key]?.remove(at: index) { answers.append(wait.answer) }
+      if let wait = waits[key]?.remove(at: index) {
+        over([wait])
+        answers.append(wait.answer)
+      }
       if waits[key]?.isEmpty == true { waits[key] = nil }
     }
     return answers
@@ -216,6 +256,14 @@ package final class WaitDesk: @unchecked Sendable {
     let all = waits[ExactText(instance)] ?? []
     let rest = all.filter { !ids.contains($0.id) }
     waits[ExactText(instance)] = rest.isEmpty ? nil : rest
-    return all.filter { ids.contains($0.id) }
+    let removed = all.filter { ids.contains($0.id) }
+    over(removed)
+    return removed
+  }
+
+  /// Virtual time goes on no further on their behalf. The monitor is locked.
+  private func over(_ waits: [Wait]) {
+    guard let clock else { return }
+    clock.waitsEnded(waits.count { $0.condition != .told })
   }
 }

@@ -34,11 +34,18 @@ package enum StoreEntry: Hashable, Sendable {
   /// Marks the instance as needing a person: no more turns, messages are kept. A suspended one conflicts.
   case quarantine(InstanceID, revision: Revision, failure: Failure, now: TimestampMS)
   /// Puts instances back to earlier points of their executions: all of them, or none (`conflict`,
-  /// `notFound`). Each is Running afterwards, unowned and due at once, with a revision raised by one, whatever
-  /// its status was, but for Pending.
+  /// `notFound`). Each is Running afterwards, unowned and due at once, with a revision raised by one,
+  /// whatever its status was, but for Pending.
   case reset([InstanceReset])
   /// Removes a finished instance (any instance with `force`) and all its descendants, whole.
   case delete(InstanceID, force: Bool)
+  /// Puts instances where they were exported elsewhere: all of them, or none if an id is taken. They have no
+  /// owner, are due at once (Pending ones at their start), and begin with `now` as revision, above that of
+  /// any turn computed for an earlier instance of the id. Messages that were kept for the id come last in the
+  /// inbox of one that has not ended. A dedup key that another instance has is left out.
+  ///
+  /// - isSuspended: those that are Pending or Running become Suspended, for `importedReason`.
+  case importInstances([InstanceExport], isSuspended: Bool, now: TimestampMS)
   /// Removes the histories of executions before the last `keep` ones, the oldest first, of at most `limit`
   /// executions. The last one always stays.
   case pruneExecutions(InstanceID, keep: Int64, limit: Int)
@@ -95,6 +102,9 @@ package enum StoreEntry: Hashable, Sendable {
   case expireActivities(limit: Int, now: TimestampMS)
 }
 
+/// Why an imported instance is suspended.
+package let importedReason = "imported"
+
 /// What became of an entry.
 package typealias StoreOutcome = Result<StoreReceipt, StoreRefusal>
 
@@ -120,7 +130,7 @@ package enum StoreReceipt: Hashable, Sendable {
   case turned(TurnReceipt)
   /// control: the instance as it is now, and what followed from it.
   case controlled(ControlReceipt)
-  /// claimInstances, claimInstance
+  /// claimInstances, claimInstance, importInstances
   case instances([InstanceID])
   /// claimActivities
   case activities([ActivityTask])
@@ -192,7 +202,7 @@ package enum StoreRefusal: Error, Hashable, Sendable {
   /// turn consumes a message while an older one waits (another process wrote it: code must see them in
   /// order).
   case conflict
-  /// start
+  /// start, importInstances
   case alreadyExists(InstanceStatus)
   /// Any entry that names an instance; removeRetention.
   case notFound

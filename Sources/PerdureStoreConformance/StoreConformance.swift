@@ -7,7 +7,7 @@ package enum StoreConformance {
   private static let instances =
     rows + revisions + atomicity + groups + startOptions + startPolicies + restarts + dedupKeys + laterStarts
     + wake + claims + executions + childStarts + control + termination + closePolicies + quarantine + resets
-    + deletion + listing + history
+    + deletion + exports + listing + history
 
   private static let talk =
     inbox + consumption + messages + keeping + calls + topics + keyValues + requests + kvReads

@@ -66,6 +66,8 @@ package struct MemoryState: Sendable {
       return quarantine(instance, revision: revision, failure: failure, now: now)
     case .reset(let resets): return reset(resets)
     case .delete(let instance, let force): return delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      return importInstances(instances, isSuspended: isSuspended, now: now)
     case .pruneExecutions(let instance, let keep, let limit):
       return pruneExecutions(instance, keep: keep, limit: limit)
     case .setRetention(let rule): return setRetention(rule)

@@ -56,6 +56,10 @@ package final class MemoryStore: Store {
     try use { $0.callState(of: instance, call: call) }
   }
 
+  package func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try use { $0.export(instance, children: children) }
+  }
+
   package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try use { $0.activities(of: instance) }
   }

@@ -91,6 +91,10 @@ package final class SQLiteStore: Store {
     try read { reader throws(StoreError) in try reader.callState(of: instance, call: call) }
   }
 
+  package func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try read { reader throws(StoreError) in try reader.export(instance, children: children) }
+  }
+
   package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try read { reader throws(StoreError) in try reader.activities(of: instance) }
   }

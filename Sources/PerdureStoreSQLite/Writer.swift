@@ -114,6 +114,8 @@ final class Writer: @unchecked Sendable {
       try quarantine(instance, revision: revision, failure: failure, now: now)
     case .reset(let resets): try reset(resets)
     case .delete(let instance, let force): try delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      try importInstances(instances, isSuspended: isSuspended, now: now)
     case .pruneExecutions(let instance, let keep, let limit):
       try pruneExecutions(instance, keep: keep, limit: limit)
     case .setRetention(let rule): try setRetention(rule)

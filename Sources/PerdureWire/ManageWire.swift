@@ -8,7 +8,10 @@ package enum ManageWire {
     case cancel, suspend, resume, terminate, retry, requeue, delete, bulk, prune
     case retryActivity, completeActivity, failActivity
     case setRetention, removeRetention, retention, sweep
-    case reset, rewind
+    case reset, rewind, export
+    case `import`
+    case createSchedule, updateSchedule, pauseSchedule, resumeSchedule, triggerSchedule, backfillSchedule
+    case deleteSchedule, schedule, schedules, scheduleTimes
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -30,6 +33,8 @@ package enum ManageWire {
   ) throws(JSONFault) -> ManageOperation {
     switch word {
     case .nodes: .nodes
+    case .export: try export(&members, reader)
+    case .import: try importInstances(&members, reader)
     case .audit: .audit(try auditQuery(&members, reader))
     case .cancel: try control(nil, &members, reader)
     case .suspend: try control(.suspend, &members, reader)
@@ -49,6 +54,9 @@ package enum ManageWire {
     case .sweep: try sweep(&members, reader)
     case .reset: try reset(&members, reader)
     case .rewind: try rewind(&members, reader)
+    case .createSchedule, .updateSchedule, .pauseSchedule, .resumeSchedule, .triggerSchedule,
+      .backfillSchedule, .deleteSchedule, .schedule, .schedules, .scheduleTimes:
+      .schedule(try scheduleOperation(word.rawValue, &members, reader))
     }
   }
 }

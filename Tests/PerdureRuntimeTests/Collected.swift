@@ -79,6 +79,9 @@ final class HeldStore: Store, @unchecked Sendable {
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
     try memory.callState(of: instance, call: call)
   }
+  func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try memory.export(instance, children: children)
+  }
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try memory.activities(of: instance)
   }
@@ -96,14 +99,14 @@ final class HeldStore: Store, @unchecked Sendable {
 }
 
 /// A store with its hub, a client and runtimes that are driven by `poll`.
-final class Bed {
+final class Bed: @unchecked Sendable {
   let store = HeldStore()
   let hub: Hub
   let client: Client
   private var runtimes: [Runtime] = []
 
-  init() throws {
-    hub = try Hub(store: store, log: { _ in })
+  init(clock: ClockSettings = .system) throws {
+    hub = try Hub(store: store, clock: clock, log: { _ in })
     client = Client(hub: hub)
   }
 

@@ -18,6 +18,7 @@ import Testing
     case .notFound: "not found"
     case .closed: "closed"
     case .failed(let error): "failed \(error.code)"
+    case .moved(let now): "moved to \(now)"
     }
   }
 

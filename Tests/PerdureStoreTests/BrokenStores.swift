@@ -13,7 +13,7 @@ final class BrokenStore: Store {
       losesPublications, mistakesTheBase, forgetsTimesOfKeys, leavesRequestsUnanswered, losesReasons,
       orphansChildren, sparesChildren, countsReleases, ignoresTags, ignoresPriorities, ignoresSessions,
       neverExpires, retriesAtOnce, losesDeferrals, losesHeartbeats, hidesServices, believesAllClaims,
-      forgetsNotes, notesRefusals, sweepsEarly, stopsAtTheFirst, keepsClaims
+      forgetsNotes, notesRefusals, sweepsEarly, stopsAtTheFirst, keepsClaims, importsHalf
   }
 
   private let inner = MemoryStore()
@@ -125,6 +125,12 @@ final class BrokenStore: Store {
 
   private func changeOther(_ entry: StoreEntry) throws(StoreError) -> StoreEntry {
     switch (defect, entry) {
+    case (.importsHalf, .importInstances(var instances, let isSuspended, let now)):
+      for index in instances.indices {
+        instances[index].inbox = []
+        instances[index].activities = []
+      }
+      return .importInstances(instances, isSuspended: isSuspended, now: now)
     case (.acceptsStaleClaims, .activityEnded(let key, var claim, let outcome, let now)):
       for token in 1...9 as ClosedRange<Int64> {
         claim.token = token
@@ -198,6 +204,10 @@ final class BrokenStore: Store {
 
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
     try inner.callState(of: instance, call: call)
+  }
+
+  func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try inner.export(instance, children: children)
   }
 
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {

@@ -19,6 +19,13 @@ import Testing
         "activity results: a result under another token is stale",
       ]
     ),
+    (
+      .importsHalf,
+      [
+        "exports: an open instance goes on elsewhere with all that waited for it",
+        "exports: an attempt that ran is lost, a deferred one is still to be completed",
+      ]
+    ),
     (.losesTheLastMessage, ["messages: those of a turn arrive in the order of the commit"]),
     (.deliversTwice, ["inbox: messages wait in the order in which they came"]),
     (.reordersTheInbox, ["inbox: messages wait in the order in which they came"]),

@@ -122,6 +122,13 @@ import Testing
     for settings in [StoreSettings(), Samples.store] {
       #expect(try OptionsWire.encode(settings).read(OptionsWire.decodeStore) == settings)
     }
+    var atStandardTime = StoreSettings()
+    atStandardTime.clock = .virtual(startMS: 1_767_225_600_000)
+    #expect(try #"{"clock":{"mode":"virtual"}}"#.json.read(OptionsWire.decodeStore) == atStandardTime)
+    #expect(try #"{"clock":{"mode":"system"}}"#.json.read(OptionsWire.decodeStore) == StoreSettings())
+    for clock in [ClockState(now: 5, isVirtual: true), ClockState(now: 1 << 50, isVirtual: false)] {
+      #expect(try ClockWire.encode(clock).read(ClockWire.decode) == clock)
+    }
     for limits in Samples.activityLimits {
       #expect(try OptionsWire.encode(limits).read(OptionsWire.decodeActivityLimits) == limits)
     }
