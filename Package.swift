@@ -52,14 +52,14 @@ let package = Package(
     library("PerdureReplay", ["PerdureModel"]),
     library("PerdureDispatch", ["PerdureModel", "PerdureReplay"]),
     library("PerdureStore", ["PerdureModel"]),
-    library("PerdureStoreMemory", ["PerdureStore", "PerdureModel"]),
+    library("PerdureStoreMemory", ["PerdureStore", "PerdureModel", "PerdureWire"]),
     .target(
       name: "PerdureStoreSQLite", dependencies: ["PerdureStore", "PerdureModel", "PerdureWire", "CSQLite"],
       swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
     library("PerdureStoreConformance", ["PerdureStore", "PerdureModel"]),
     library(
       "PerdureRuntime", ["PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore"]),
-    library("PerdureClient", ["PerdureModel", "PerdureStore", "PerdureRuntime"]),
+    library("PerdureClient", ["PerdureModel", "PerdureReplay", "PerdureStore", "PerdureRuntime"]),
     library(
       "PerdureABI",
       [

@@ -17,10 +17,26 @@ public func dx_client_manage(
 }
 
 extension Client {
+  fileprivate func queues() throws(ClientError) -> [UInt8] {
+    let (workload, nodes, now) = try workload()
+    return ManageWire.encode(workload, now: now) { name, tag in
+      nodes.contains { $0.service.takes(name, tag: tag) }
+    }
+  }
+
   /// Does what is asked and writes the answer.
   fileprivate func manage(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
+    case .inspect(let instance): ManageWire.encode(try inspect(instance))
+    case .why(let instance): ManageWire.encode(try why(instance))
+    case .executions(let query): ManageWire.encodeExecutions(try executions(query))
+    case .tree(let query): ManageWire.encode(try tree(query))
+    case .ancestors(let instance): ManageWire.encodeAncestors(try ancestors(of: instance))
+    case .statistics(.instance(let instance)): ManageWire.encode(try statistics(of: instance))
+    case .statistics(.orchestration(let name)): ManageWire.encode(try statusCounts(of: name))
+    case .statistics(.system): ManageWire.encode(try statusCounts(of: nil))
+    case .queues: try queues()
     }
   }
 }

@@ -15,4 +15,12 @@ package struct ManageRequest: Hashable, Sendable {
 package enum ManageOperation: Hashable, Sendable {
   /// The living runtimes, and what each serves.
   case nodes
+  case inspect(InstanceID)
+  case why(InstanceID)
+  case executions(ExecutionsQuery)
+  case tree(TreeQuery)
+  /// From the parent of the instance to its root.
+  case ancestors(InstanceID)
+  case statistics(StatisticsQuery)
+  case queues
 }

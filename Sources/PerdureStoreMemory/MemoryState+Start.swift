@@ -61,6 +61,11 @@ extension MemoryState {
       guard let record = records.removeValue(forKey: order) else { continue }
       if let placement = record.placement { withdraw(placement) }
       created.remove(order)
+      tally.remove(record.kind)
+      for label in record.labels {
+        labelled[label]?.remove(order)
+        if labelled[label]?.isEmpty == true { labelled.removeValue(forKey: label) }
+      }
       children.removeValue(forKey: ExactText(record.description.instance))
       orders.removeValue(forKey: ExactText(record.description.instance))
       if let key = record.description.dedupKey, dedupKeys[ExactText(key)] == order {

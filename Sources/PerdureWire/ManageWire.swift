@@ -5,6 +5,7 @@ package import PerdureModel
 package enum ManageWire {
   private enum Word: String, CaseIterable {
     case nodes
+    case inspect, why, executions, tree, ancestors, statistics, queues
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -20,12 +21,30 @@ package enum ManageWire {
     }
   }
 
+  /// The text of a member of an answer; nil if there is none. For hosts that read it in parts.
+  package static func member(_ name: StaticString, of answer: [UInt8]) -> [UInt8]? {
+    answer.withUnsafeBytes { json in
+      var reader = JSONReader(json)
+      guard var members = try? ManageMembers(&reader), let slice = try? members.take(name, reader),
+        slice.isPresent
+      else { return nil }
+      return Array(json[slice.start..<slice.end])
+    }
+  }
+
   /// Takes the members of its own.
   private static func operation(
     _ word: Word, _ members: inout ManageMembers, _ reader: JSONReader
   ) throws(JSONFault) -> ManageOperation {
     switch word {
     case .nodes: .nodes
+    case .inspect: .inspect(try instance(&members, reader))
+    case .why: .why(try instance(&members, reader))
+    case .executions: .executions(try executions(&members, reader))
+    case .tree: .tree(try tree(&members, reader))
+    case .ancestors: .ancestors(try instance(&members, reader))
+    case .statistics: .statistics(try statistics(&members, reader))
+    case .queues: .queues
     }
   }
 }

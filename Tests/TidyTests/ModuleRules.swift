@@ -18,7 +18,7 @@ extension Rules {
     "PerdureReplay": ["PerdureModel"],
     "PerdureDispatch": ["PerdureModel", "PerdureReplay"],
     "PerdureStore": ["PerdureModel"],
-    "PerdureStoreMemory": ["PerdureModel", "PerdureStore", "Synchronization"],
+    "PerdureStoreMemory": ["PerdureModel", "PerdureWire", "PerdureStore", "Synchronization"],
     "PerdureStoreSQLite": [
       "PerdureModel", "PerdureWire", "PerdureStore", "CSQLite", "Glibc", "Synchronization",
     ],
@@ -27,7 +27,9 @@ extension Rules {
       "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore", "Glibc",
       "Synchronization",
     ],
-    "PerdureClient": ["PerdureModel", "PerdureStore", "PerdureRuntime", "Synchronization"],
+    "PerdureClient": [
+      "PerdureModel", "PerdureReplay", "PerdureStore", "PerdureRuntime", "Synchronization",
+    ],
     "PerdureABI": [
       "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
       "PerdureRuntime", "PerdureClient", "Glibc", "Synchronization",
