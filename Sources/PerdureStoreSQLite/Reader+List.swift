@@ -97,7 +97,8 @@ extension Reader {
     let key = labels.isEmpty ? "pk" : "a.instance"
     let cursor = isNewest && query.cursor <= 0 ? Int64.max : query.cursor
     conditions.append(Condition(sql: "\(key) \(isNewest ? "<" : ">") ?", values: [cursor]))
-    conditions += Self.conditions(query)
+    guard let leading = try leading(query) else { return [] }
+    conditions += Self.conditions(query, leading)
     for label in labels.dropFirst() {
       conditions.append(
         Condition(
@@ -119,16 +120,39 @@ extension Reader {
     return rows
   }
 
-  private static func conditions(_ query: ListQuery) -> [Condition] {
+  /// Which of two indexes leads to the rows of a name and a status.
+  private enum Leading {
+    case name, status
+  }
+
+  /// By the counts of both; nil: no row has both.
+  private func leading(_ query: ListQuery) throws(StoreError) -> Leading? {
+    guard let name = query.orchestration, query.statuses.count == 1, let status = query.statuses.first else {
+      return .status
+    }
+    let counts = try rare.first(
+      """
+      SELECT total(instances) FILTER (WHERE orchestration = ?1 AND status = ?2),
+        total(instances) FILTER (WHERE orchestration = ?1), total(instances) FILTER (WHERE status = ?2)
+      FROM status_counts
+      """, name, status.rawValue
+    ) { (both: $0.integer(0), name: $0.integer(1), status: $0.integer(2)) }
+    guard let counts, counts.both > 0 else { return nil }
+    return counts.status < counts.name && status != .completed ? .status : .name
+  }
+
+  private static func conditions(_ query: ListQuery, _ leading: Leading) -> [Condition] {
     var conditions: [Condition] = []
+    // A plus keeps SQLite from the index.
+    let isByStatus = query.statuses.count == 1 && leading == .status
     if let name = query.orchestration {
-      conditions.append(Condition(sql: "orchestration = ?", values: [name]))
+      conditions.append(Condition(sql: "\(isByStatus ? "+" : "")orchestration = ?", values: [name]))
     }
     if let version = query.version { conditions.append(Condition(sql: "version = ?", values: [version])) }
     if let status = query.statuses.first, query.statuses.count == 1 {
-      conditions.append(Condition(sql: "status = ?", values: [status.rawValue]))
+      conditions.append(Condition(sql: "\(isByStatus ? "" : "+")status = ?", values: [status.rawValue]))
       // Lets SQLite use the index of what is not completed.
-      if status != .completed { conditions.append(Condition(sql: "status <> 'Completed'")) }
+      if isByStatus, status != .completed { conditions.append(Condition(sql: "status <> 'Completed'")) }
     } else if !query.statuses.isEmpty {
       let marks = query.statuses.map { _ in "?" }.joined(separator: ",")
       conditions.append(Condition(sql: "+status IN (\(marks))", values: query.statuses.map(\.rawValue)))
