@@ -37,6 +37,9 @@ extension Client {
     case .statistics(.orchestration(let name)): ManageWire.encode(try statusCounts(of: name))
     case .statistics(.system): ManageWire.encode(try statusCounts(of: nil))
     case .queues: try queues()
+    case .reset(let instance, let point, let isDryRun):
+      ManageWire.encode(try reset(instance, to: point, isDryRun: isDryRun, by: request.requester))
+    case .audit(let query): ManageWire.encode(try audit(query))
     }
   }
 }

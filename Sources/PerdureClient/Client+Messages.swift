@@ -24,10 +24,13 @@ extension Client {
   }
 
   /// - graceMS: how long the code may clean up; nil: as long as it takes.
-  package func cancel(_ instance: InstanceID, reason: String, graceMS: Int64? = nil) throws(ClientError) {
+  package func cancel(
+    _ instance: InstanceID, by requester: Requester, graceMS: Int64? = nil
+  ) throws(ClientError) {
     try Check.instance(instance)
-    try Check.reason(reason)
-    try post(OutgoingMessage(to: instance, kind: .cancel(reason: reason, graceMS: graceMS)))
+    let kind = MessageKind.cancel(reason: requester.reason, graceMS: graceMS)
+    let entry = StoreEntry.post(OutgoingMessage(to: instance, kind: kind), now: hub.clock.now())
+    try write(try noted(entry, "cancel", instance, by: requester), instance, "receive messages")
   }
 
   @discardableResult
@@ -38,15 +41,15 @@ extension Client {
   /// Cancel, suspend, resume, terminate, retry. Answers the status afterwards.
   package func control(_ request: ControlRequest) throws(ClientError) -> InstanceStatus {
     try Check.instance(request.instance)
-    try Check.reason(request.reason)
     switch request.operation {
     case .cancel(let graceMS):
-      try cancel(request.instance, reason: request.reason, graceMS: graceMS)
+      try cancel(request.instance, by: request.requester, graceMS: graceMS)
       let row = try read { () throws(StoreError) in try hub.store.describe(request.instance) }
       return row?.status ?? .cancelled
     case .control(let verb):
-      let entry = StoreEntry.control(
-        request.instance, verb, reason: request.reason, now: hub.clock.now())
+      let entry = try noted(
+        .control(request.instance, verb, reason: request.reason, now: hub.clock.now()), verb.rawValue,
+        request.instance, by: request.requester)
       let words = ["suspend": "be suspended", "resume": "be resumed", "terminate": "be terminated"]
       let receipt = try write(
         entry, request.instance, words[verb.rawValue] ?? "be retried; that is for quarantined ones")

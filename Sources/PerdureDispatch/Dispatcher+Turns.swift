@@ -62,6 +62,7 @@ extension Dispatcher {
   mutating func becameReady(_ held: Held) {
     guard held.phase == .idle, held.hasWork else { return }
     held.phase = .ready
+    held.isDueForNothing = false
     ready.append(held, priority: held.priority)
   }
 
@@ -160,7 +161,7 @@ extension Dispatcher {
     commit.owner = settings.node
     // Another one than an earlier instance of this id gave to an activity of the same number.
     let firstToken = max(held.createdAt ?? 0, 0) &+ 1
-    var room = Limits.activitiesHeld - desk.count
+    var room = isRunning ? Limits.activitiesHeld - desk.count : 0
     for index in commit.scheduled.indices where room > 0 {
       let task = commit.scheduled[index]
       // Sessions are the store's to give.
@@ -234,7 +235,7 @@ extension Dispatcher {
     held.metrics = []
     held.kv = []
     desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)
-    takeActivities(commit)
+    takeActivities(commit, now)
     if commit.status.isTerminal { return forget(held) }
     if let next = held.next {
       held.next = nil
@@ -271,14 +272,14 @@ extension Dispatcher {
     }
   }
 
-  private mutating func takeActivities(_ commit: TurnCommit) {
-    // They are open to others as soon as we have signed off.
-    guard isRunning else { return }
+  private mutating func takeActivities(_ commit: TurnCommit, _ now: TimestampMS) {
+    // The turn was on its way when we began to stop.
+    guard isRunning else { return giveBack(commit.scheduled) }
     for task in commit.scheduled {
       if task.claim == nil {
         backlog.mayHaveActivities = true
       } else {
-        desk.enqueue(task)
+        desk.enqueue(task, now, into: &effects)
       }
     }
   }

@@ -260,7 +260,7 @@ extension Dispatcher {
   private mutating func finishStopping(_ now: TimestampMS) {
     guard case .stopping(let until) = stage else { return }
     if now >= until {
-      for key in desk.runningKeys { effects.append(.cancelActivity(key)) }
+      for attempt in desk.running { effects.append(.cancelActivity(attempt)) }
       desk.abandon()
       turnsOut = []
       deferred = TimerQueue()

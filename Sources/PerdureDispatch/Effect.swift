@@ -7,7 +7,7 @@ package enum Effect: Hashable, Sendable {
   /// Hand an activity to a host; it holds a slot until `activityEnded`.
   case runActivity(ActivityTask)
   /// Tell a running activity that its result is no longer wanted.
-  case cancelActivity(ActivityKey)
+  case cancelActivity(ClaimedActivity)
   /// Write; the outcome comes back as `wrote` with the same ticket.
   case write(Write)
   /// Ask which of these claims are no longer valid; comes back as `claimsLost`.

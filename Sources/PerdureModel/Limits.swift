@@ -5,6 +5,7 @@ package enum Limits {
   package static let payloadBytes = 2 * 1024 * 1024
   package static let customStatusBytes = 256 * 1024
   package static let reasonBytes = 16 * 1024
+  package static let actorBytes = 256
   package static let tagBytes = 256
   package static let attributesBytes = 16 * 1024
   package static let kvKeys = 1_000
@@ -41,6 +42,10 @@ package enum Limits {
   package static let pageRows = 1_000
   /// Requests in one batch call through the ABI.
   package static let batchRequests = 10_000
+  /// Failed descendants that a rewind takes with it.
+  package static let resetInstances = 1_000
+  /// How often a reset is planned anew because somebody else wrote.
+  package static let resetTries = 10
 }
 
 /// The limits that whoever opens a store may change: "Store config" of docs/wire-format.md.

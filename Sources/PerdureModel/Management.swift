@@ -10,6 +10,8 @@ package struct ManageRequest: Hashable, Sendable {
     self.actor = actor
     self.reason = reason
   }
+
+  package var requester: Requester { Requester(actor: actor, reason: reason) }
 }
 
 package enum ManageOperation: Hashable, Sendable {
@@ -23,4 +25,8 @@ package enum ManageOperation: Hashable, Sendable {
   case ancestors(InstanceID)
   case statistics(StatisticsQuery)
   case queues
+  /// Puts an instance back to an earlier point; a dry run only says what that would do.
+  case reset(InstanceID, to: ResetPoint, isDryRun: Bool)
+  /// What was done by whom, the newest first.
+  case audit(AuditQuery)
 }

@@ -58,12 +58,17 @@ package struct ControlRequest: Hashable, Sendable {
   package var instance: InstanceID
   package var operation: Operation
   package var reason: String
+  /// Who asks. Recorded.
+  package var actor: String
 
-  package init(instance: InstanceID, operation: Operation, reason: String = "") {
+  package init(instance: InstanceID, operation: Operation, reason: String = "", actor: String = "") {
     self.instance = instance
     self.operation = operation
     self.reason = reason
+    self.actor = actor
   }
+
+  package var requester: Requester { Requester(actor: actor, reason: reason) }
 }
 
 /// An event or a queue message of a client.

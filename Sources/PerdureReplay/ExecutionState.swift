@@ -115,10 +115,8 @@ extension ExecutionState {
         close(taker)
       }
     case .cancellationRequested(let reason, let deadline):
-      if cancellationReason == nil {
-        cancellationReason = reason
-        cancelDeadline = deadline
-      }
+      cancellationReason = cancellationReason ?? reason
+      cancelDeadline = soonest(cancelDeadline, deadline)
     case .activityScheduled(let origin, let name, _, _):
       open[origin.action] = .activity(name: name)
     case .timerCreated(let origin, let fireAt):

@@ -31,6 +31,15 @@ struct News {
     case (.control(let instance, let verb, _, _), .controlled(let control)):
       controlled(instance, verb, control)
     case (.delete, .deleted(let instances)): gone(instances)
+    case (.reset(let resets), .reset(let deleted)):
+      gone(deleted)
+      for reset in resets {
+        toAll(.instanceChanged(reset.instance))
+        watched.append(reset.instance)
+      }
+      toAll(.checkClaims)
+      hasUnheldWork = true
+    case (.noted(let entry, _), _): add(entry, receipt)
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }

@@ -8,7 +8,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private let hub: Hub
   private let node: NodeID
   private var dispatcher: Dispatcher
-  private var running: [ActivityKey: ActivityTicket] = [:]
+  /// At hosts, also those that nobody waits for any more.
+  private var running: [ClaimedActivity: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
   private var isDone = false
 
@@ -61,15 +62,16 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
-      // Another ticket: the instance was deleted and started anew while this one ran.
-      guard takeBack(ticket) else { return }
-      _ = dispatcher.activityEnded(ticket.task.key, token: ticket.token, outcome, now: now)
+      guard let attempt = attempt(of: ticket) else { return }
+      running[attempt] = nil
+      _ = dispatcher.activityEnded(attempt, outcome, now: now)
     case .activityDeferred(let ticket):
-      guard takeBack(ticket) else { return }
-      _ = dispatcher.activityDeferred(ticket.task.key, token: ticket.token, now: now)
+      guard let attempt = attempt(of: ticket) else { return }
+      running[attempt] = nil
+      _ = dispatcher.activityDeferred(attempt, now: now)
     case .activityBeat(let ticket, let details):
-      guard running[ticket.task.key] === ticket else { return ticket.cancel() }
-      if !dispatcher.activityBeat(ticket.task.key, token: ticket.token, details, now: now) { ticket.cancel() }
+      guard let attempt = attempt(of: ticket) else { return ticket.cancel() }
+      if !dispatcher.activityBeat(attempt, details, now: now) { ticket.cancel() }
     case .claimsLost(let claims): dispatcher.claimsLost(claims, now: now)
     case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: dispatcher.checkClaims()
@@ -83,17 +85,18 @@ final class RuntimeEngine: @unchecked Sendable {
     }
   }
 
-  private func takeBack(_ ticket: ActivityTicket) -> Bool {
-    guard running[ticket.task.key] === ticket else { return false }
-    running[ticket.task.key] = nil
-    return true
+  /// nil: another ticket has its claim. An id that is deleted and started within a millisecond gives one
+  /// twice.
+  private func attempt(of ticket: ActivityTicket) -> ClaimedActivity? {
+    guard let attempt = ticket.task.claimed, running[attempt] === ticket else { return nil }
+    return attempt
   }
 
   private func perform(_ effect: Effect, _ now: TimestampMS) {
     switch effect {
     case .runTurn(let request): runTurn(request)
     case .runActivity(let task): runActivity(task, now)
-    case .cancelActivity(let key): running[key]?.cancel()
+    case .cancelActivity(let attempt): running[attempt]?.cancel()
     case .write(let write): enqueue(write, now)
     case .load(let instance): read { $0.load(instance) }
     case .loadInbox(let instance, let after): read { $0.inbox(instance, after) }
@@ -118,8 +121,9 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 
   private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
+    guard let attempt = task.claimed else { return }
     let ticket = ActivityTicket(task, runtime, now: now)
-    running[task.key] = ticket
+    running[attempt] = ticket
     guard let function = runtime.function(for: task) else {
       let failure = Failure(
         type: FailureType.protocolViolation, message: "no function is registered for activity '\(task.name)'")
@@ -143,8 +147,4 @@ final class RuntimeEngine: @unchecked Sendable {
     let reader = RuntimeReader(hub: hub)
     runtime.reads.add { [runtime] in runtime.post(body(reader)) }
   }
-}
-
-extension ActivityTicket {
-  fileprivate var token: Int64 { task.claim?.token ?? 0 }
 }

@@ -44,7 +44,7 @@ extension WriteOutcome {
       case .instances(let instances): self = .instances(instances)
       case .activities(let tasks): self = .activities(tasks)
       case .delivered(let deliveries): self = .expired(deliveries.count)
-      case .done, .posted, .deleted, .existing, .restarted, .kept, .known, .controlled: self = .done
+      case .done, .posted, .deleted, .existing, .restarted, .reset, .kept, .known, .controlled: self = .done
       }
     case .answered(.failure(let refusal)):
       switch refusal {

@@ -53,7 +53,7 @@ final class SimNode {
   /// Reads are answered one after the other.
   var readerIsFreeAt: Int64 = 0
   /// Activities at its host that it still knows.
-  var running: [ActivityKey: Attempt] = [:]
+  var running: [ClaimedActivity: Attempt] = [:]
   var isStopping = false
   var isStopped = false
   /// Something happened to it after which an activity may run again elsewhere.

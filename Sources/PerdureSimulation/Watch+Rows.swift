@@ -152,8 +152,13 @@ extension Watch {
   }
 
   /// An entry was refused, and nothing of it landed.
-  mutating func refused(_ entry: StoreEntry, _ refusal: StoreRefusal) {
+  mutating func refused(_ entry: StoreEntry, _ refusal: StoreRefusal, in store: SimStore) {
     switch (entry, refusal) {
+    case (.noted(let inner, let note), _):
+      refused(inner, refusal, in: store)
+      require(
+        store.newestNote?.id ?? 0 == notes,
+        "'\(note.operation)' of '\(note.target)' was refused and left a record.")
     case (.completeActivity(let token, _, _), .staleClaim), (.heartbeatByToken(let token, _, _), .staleClaim),
       (.completeActivity(let token, _, _), .notFound):
       require(

@@ -56,6 +56,8 @@ struct Watch {
 
   /// Pending activities.
   var rows: [ActivityKey: Row] = [:]
+  /// Records of changes that landed.
+  private(set) var notes: Int64 = 0
   /// Nodes that the store has forgotten.
   var goneNodes: Set<NodeID> = []
   var committedRuns: Set<Run> = []
@@ -103,6 +105,9 @@ struct Watch {
   /// - clock: of the node that wrote.
   mutating func landed(_ entry: StoreEntry, _ receipt: StoreReceipt, clock: TimestampMS, in store: SimStore) {
     switch (entry, receipt) {
+    case (.noted(let inner, let note), _):
+      landed(inner, receipt, clock: clock, in: store)
+      noted(note, in: store)
     case (.start(let start, _, let now), _): started(start, receipt, now, store)
     case (.post(let message, _), .kept):
       require(
@@ -186,6 +191,15 @@ struct Watch {
     require(
       isEnded || store.holds(delivery.message, for: delivery.instance),
       "Message \(sequence) to '\(delivery.instance)' was acknowledged and is not in its inbox.")
+  }
+
+  /// Something that was to be recorded landed.
+  private mutating func noted(_ note: AuditNote, in store: SimStore) {
+    notes += 1
+    let newest = store.newestNote
+    require(
+      newest == AuditRecord(id: notes, note: note),
+      "'\(note.operation)' of '\(note.target)' landed and its record did not.")
   }
 
   /// A runtime reads an instance to go on with it.

@@ -123,10 +123,25 @@ extension World {
       return .post(OutgoingMessage(to: instance, kind: kind), now: now)
     case .cancel(let target, let graceMS):
       let kind = MessageKind.cancel(reason: "a client said so", graceMS: graceMS)
-      return .post(OutgoingMessage(to: instance(target), kind: kind), now: now)
+      return noted(.post(OutgoingMessage(to: instance(target), kind: kind), now: now), "cancel", client)
     case .control(let target, let verb):
-      return .control(instance(target), verb, reason: "a client said so", now: now)
+      let entry = StoreEntry.control(instance(target), verb, reason: "a client said so", now: now)
+      return noted(entry, verb.rawValue, client)
     }
+  }
+
+  /// As management writes it.
+  private func noted(_ entry: StoreEntry, _ operation: String, _ client: Int) -> StoreEntry {
+    let target =
+      switch entry {
+      case .post(let message, _): message.to
+      case .control(let instance, _, _, _): instance
+      default: ""
+      }
+    let note = AuditNote(
+      actor: "client \(client)", operation: operation, target: target, reason: "\(clients[client].next)",
+      at: now)
+    return .noted(entry, note)
   }
 
   private func instance(_ target: SimClient.Target) -> InstanceID {

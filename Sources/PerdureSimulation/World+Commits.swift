@@ -52,13 +52,14 @@ extension World {
       watch.landed(job.entry, receipt, clock: clock, in: store)
     case .failure(.failed(let error)):
       watch.require(false, "An entry was refused as malformed: \(error.message)")
-    case .failure(let refusal): watch.refused(job.entry, refusal)
+    case .failure(let refusal): watch.refused(job.entry, refusal, in: store)
     }
     return outcome
   }
 
   private func note(_ entry: StoreEntry, _ receipt: StoreReceipt) {
     switch entry {
+    case .noted(let inner, _): return note(inner, receipt)
     case .turn(let commit):
       trace.note(now, "commit", commit.instance, commit.revision, Int64(commit.events.count))
       for event in commit.events { trace.remark(now, "  \(event.id) \(event.kind)") }

@@ -39,6 +39,7 @@ private struct ProcessNews {
     case (.control(let instance, let verb, _, _), .controlled(let control)):
       controlled(instance, verb, control)
     case (.completeActivity, .done): hasUnheldWork = true
+    case (.noted(let inner, _), _): add(inner, receipt)
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if process.nodes.count > 1 { hasUnheldWork = true }
     default: break

@@ -55,6 +55,9 @@ package protocol Store: AnyObject, Sendable {
   /// others.
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity]
 
+  /// What was written by `StoreEntry.noted`, the newest first. It outlives the instances.
+  func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage
+
   /// Registers a runtime, with what it serves, and answers its id. It counts as alive until `leave`, or until
   /// its process is gone.
   func join(serving service: NodeService) throws(StoreError) -> NodeID

@@ -32,8 +32,14 @@ package enum StoreEntry: Hashable, Sendable {
   case control(InstanceID, ControlVerb, reason: String, now: TimestampMS)
   /// Marks the instance as needing a person: no more turns, messages are kept. A suspended one conflicts.
   case quarantine(InstanceID, revision: Revision, failure: Failure, now: TimestampMS)
+  /// Puts instances back to earlier points of their executions: all of them, or none (`conflict`,
+  /// `notFound`). Each is Running afterwards, unowned and due at once, with a revision raised by one, whatever
+  /// its status was, but for Pending.
+  case reset([InstanceReset])
   /// Removes a finished instance (any instance with `force`) and all its descendants, whole.
   case delete(InstanceID, force: Bool)
+  /// The entry, and if it lands, a record of who did it. The answer is that of the entry.
+  indirect case noted(StoreEntry, AuditNote)
 
   /// Takes up to `limit` instances that are due, are not owned by a live node, and are served by one of
   /// `orchestrations`. Highest priority first, then the earliest.
@@ -77,16 +83,6 @@ package enum StoreEntry: Hashable, Sendable {
   case expireActivities(limit: Int, now: TimestampMS)
 }
 
-package struct ClaimedActivity: Hashable, Sendable {
-  package var key: ActivityKey
-  package var claim: ActivityClaim
-
-  package init(key: ActivityKey, claim: ActivityClaim) {
-    self.key = key
-    self.claim = claim
-  }
-}
-
 /// What became of an entry.
 package typealias StoreOutcome = Result<StoreReceipt, StoreRefusal>
 
@@ -117,6 +113,8 @@ package enum StoreReceipt: Hashable, Sendable {
   case activities([ActivityTask])
   /// delete: the ids that are gone, the named one first.
   case deleted([InstanceID])
+  /// reset: the instances that are gone (those that began anew as well).
+  case reset(deleted: [InstanceID])
 }
 
 package struct TurnReceipt: Hashable, Sendable {

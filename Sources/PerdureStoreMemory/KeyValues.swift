@@ -21,6 +21,11 @@ struct KeyValues: Sendable {
     }
   }
 
+  /// Back to where the current execution began.
+  mutating func beginAgain() {
+    current = Dictionary(base.map { (ExactText($0.key), $0) }, uniquingKeysWith: { one, _ in one })
+  }
+
   /// Another execution begins with what is there now.
   mutating func beginExecution() { base = entries }
 }

@@ -1,5 +1,5 @@
 package import PerdureModel
-package import PerdureStore
+import PerdureStore
 
 extension MemoryState {
   package func load(_ instance: InstanceID) -> InstanceSnapshot? {
@@ -62,6 +62,20 @@ extension MemoryState {
 
   package func lostClaims(of claims: [ClaimedActivity]) -> [ClaimedActivity] {
     claims.filter { find($0.key)?.row.task.claim != $0.claim }
+  }
+
+  package func audit(_ query: AuditQuery) -> AuditPage {
+    let limit = min(max(query.limit, 1), Limits.pageRows)
+    var page = AuditPage()
+    for record in audits.reversed() where query.cursor <= 0 || record.id < query.cursor {
+      guard query.matches(record.note) else { continue }
+      if page.records.count == limit {
+        page.next = page.records.last?.id
+        break
+      }
+      page.records.append(record)
+    }
+    return page
   }
 
   func record(_ instance: InstanceID) -> InstanceRecord? {

@@ -1,4 +1,4 @@
-import PerdureModel
+package import PerdureModel
 package import PerdureStore
 
 /// All that a store holds, as a value: the same entries in the same order give the same state and the same
@@ -34,6 +34,8 @@ package struct MemoryState: Sendable {
   var held: [NodeID: SortedSet<ActivityDue>] = [:]
   var expiring = SortedSet<ActivityDue>()
   var sessions: [ExactText: Session] = [:]
+  /// In the order of their ids.
+  var audits: [AuditRecord] = []
 
   /// What the living nodes serve.
   var alive: [NodeID: NodeService] = [:]
@@ -44,6 +46,7 @@ package struct MemoryState: Sendable {
   private var lastOrder: Int64 = 0
   private var lastSequence: MessageSequence = 0
   private var lastActivity: Int64 = 0
+  private var lastAudit: Int64 = 0
   var lastNode: NodeID = 0
 
   /// - inboxLimit: messages that may wait for one instance, and that are kept for one id.
@@ -60,7 +63,12 @@ package struct MemoryState: Sendable {
       return control(instance, verb, reason: reason, now: now)
     case .quarantine(let instance, let revision, let failure, let now):
       return quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): return reset(resets)
     case .delete(let instance, let force): return delete(instance, force: force)
+    case .noted(let entry, let note):
+      let outcome = apply(entry)
+      if case .success = outcome { self.note(note) }
+      return outcome
     case .claimInstances(let node, let orchestrations, let limit, let now):
       return claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let node, let instance): return claimInstance(node: node, instance: instance)
@@ -187,6 +195,12 @@ package struct MemoryState: Sendable {
   mutating func nextSequence() -> MessageSequence {
     lastSequence &+= 1
     return lastSequence
+  }
+
+  /// Adds a record by itself.
+  package mutating func note(_ note: AuditNote) {
+    lastAudit &+= 1
+    audits.append(AuditRecord(id: lastAudit, note: note))
   }
 
   mutating func nextActivitySequence() -> Int64 {

@@ -80,6 +80,8 @@ package final class MemoryStore: Store {
     try use { $0.lostClaims(of: claims) }
   }
 
+  package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try use { $0.audit(query) } }
+
   package func join(serving service: NodeService) throws(StoreError) -> NodeID {
     try use { $0.join(serving: service) }
   }

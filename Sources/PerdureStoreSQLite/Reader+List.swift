@@ -144,7 +144,7 @@ extension Reader {
   private static func conditions(_ query: ListQuery, _ leading: Leading) -> [Condition] {
     var conditions: [Condition] = []
     // A plus keeps SQLite from the index.
-    let isByStatus = query.statuses.count == 1 && leading == .status
+    let isByStatus = query.statuses.count == 1 && leading == .status && query.parent == nil
     if let name = query.orchestration {
       conditions.append(Condition(sql: "\(isByStatus ? "+" : "")orchestration = ?", values: [name]))
     }

@@ -119,6 +119,10 @@ package final class SQLiteStore: Store {
     try read { reader throws(StoreError) in try reader.lostClaims(of: claims) }
   }
 
+  package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage {
+    try read { reader throws(StoreError) in try reader.audit(query) }
+  }
+
   // MARK: Nodes
 
   package func join(serving service: NodeService) throws(StoreError) -> NodeID {

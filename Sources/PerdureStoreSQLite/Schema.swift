@@ -184,6 +184,18 @@ enum Schema {
       used_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX sessions_node ON sessions(node);
+
+    -- Who changed what. Nothing refers to it, and it to nothing.
+    CREATE TABLE audit(
+      pk INTEGER PRIMARY KEY,
+      at INTEGER NOT NULL,
+      actor TEXT NOT NULL,
+      operation TEXT NOT NULL,
+      target TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      detail TEXT
+    ) STRICT;
+    CREATE INDEX audit_target ON audit(target);
     """
 
   /// Takes the store to the current version, in one transaction. A newer store is refused.

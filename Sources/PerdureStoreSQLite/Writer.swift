@@ -100,6 +100,13 @@ final class Writer: @unchecked Sendable {
     }
   }
 
+  @inline(never)
+  private func noted(_ entry: StoreEntry, _ note: AuditNote) throws(StoreError) -> StoreOutcome {
+    let outcome = try apply(entry)
+    if case .success = outcome { try self.note(note) }
+    return outcome
+  }
+
   @inline(__always)
   private func apply(_ entry: borrowing StoreEntry) throws(StoreError) -> StoreOutcome {
     switch entry {
@@ -111,7 +118,9 @@ final class Writer: @unchecked Sendable {
       try control(instance, verb, reason: reason, now: now)
     case .quarantine(let instance, let revision, let failure, let now):
       try quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): try reset(resets)
     case .delete(let instance, let force): try delete(instance, force: force)
+    case .noted(let entry, let note): try noted(entry, note)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       try claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let node, let instance): try claimInstance(node: node, instance: instance)

@@ -4,7 +4,7 @@ package import PerdureModel
 /// answers written; hosts do the reverse with the JSON of their language.
 package enum ManageWire {
   private enum Word: String, CaseIterable {
-    case nodes
+    case nodes, audit, reset, rewind
     case inspect, why, executions, tree, ancestors, statistics, queues
   }
 
@@ -45,6 +45,9 @@ package enum ManageWire {
     case .ancestors: .ancestors(try instance(&members, reader))
     case .statistics: .statistics(try statistics(&members, reader))
     case .queues: .queues
+    case .reset: try reset(&members, reader)
+    case .rewind: try rewind(&members, reader)
+    case .audit: .audit(try auditQuery(&members, reader))
     }
   }
 }

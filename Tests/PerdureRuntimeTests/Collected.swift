@@ -85,6 +85,7 @@ final class HeldStore: Store, @unchecked Sendable {
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     try memory.lostClaims(of: claims)
   }
+  func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try memory.audit(query) }
   func join(serving service: NodeService) throws(StoreError) -> NodeID { try memory.join(serving: service) }
   func nodes() throws(StoreError) -> [RuntimeNode] { try memory.nodes() }
   func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {

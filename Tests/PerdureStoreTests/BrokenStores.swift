@@ -13,7 +13,8 @@ final class BrokenStore: Store {
       losesPublications, mistakesTheBase, forgetsTimesOfKeys, leavesRequestsUnanswered, losesReasons,
       orphansChildren, sparesChildren, countsReleases, ignoresTags, ignoresPriorities, ignoresSessions,
       neverExpires, retriesAtOnce, losesDeferrals, losesHeartbeats, hidesServices, believesAllClaims,
-      ignoresLabels, ignoresTimes, hidesAttempts, countsTheEndedOnly, mistakesTheTime, hidesHoldings
+      ignoresLabels, ignoresTimes, hidesAttempts, countsTheEndedOnly, mistakesTheTime, hidesHoldings,
+      forgetsNotes, notesRefusals
   }
 
   private let inner = MemoryStore()
@@ -141,6 +142,10 @@ final class BrokenStore: Store {
       guard case .call(_, let name, let input) = message.kind else { return entry }
       let kind = MessageKind.raised(channel: .call, name: name, data: input)
       return .post(OutgoingMessage(to: message.to, kind: kind), now: now)
+    case (.forgetsNotes, .noted(let inner, _)): return inner
+    case (.notesRefusals, .noted(_, let note)):
+      _ = try inner.commit([.noted(.releaseActivities([]), note)])
+      return entry
     case (.losesReasons, .control(let instance, let verb, _, let now)):
       return .control(instance, verb, reason: "", now: now)
     default: return entry
@@ -202,6 +207,8 @@ final class BrokenStore: Store {
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     defect == .believesAllClaims ? [] : try inner.lostClaims(of: claims)
   }
+
+  func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try inner.audit(query) }
 
   func nodes() throws(StoreError) -> [RuntimeNode] {
     defect == .hidesServices ? [] : try inner.nodes()

@@ -114,6 +114,14 @@ import Testing
     (.countsTheEndedOnly, ["counts: every way in which an instance changes its status is counted"]),
     (.mistakesTheTime, ["workload: activities by name, tag and state"]),
     (.hidesHoldings, ["workload: what each living node holds"]),
+    (
+      .forgetsNotes,
+      [
+        "audit: what lands leaves a record, and answers as it does without one",
+        "audit: records outlive the instance, and are none of the next one's",
+      ]
+    ),
+    (.notesRefusals, ["audit: a refused entry is answered as without one, and leaves none"]),
     (.reusesNodes, ["nodes: no id is given twice, not even after it left"]),
   ]
 

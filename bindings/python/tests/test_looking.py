@@ -141,15 +141,19 @@ def test_inspect_shows_all_that_is_open(world: Rig) -> None:
         assert found.owner in (node.id, None)
         failing = found.activities[0]
         assert (failing.name, failing.attempt, failing.failures) == ("pay", 1, 1)
-        assert failing.last_failure is not None and failing.last_failure.message == "declined"
-        assert failing.next_attempt_at is not None and failing.started_at is not None
+        assert failing.last_failure is not None
+        assert failing.last_failure.message == "declined"
+        assert failing.next_attempt_at is not None
+        assert failing.started_at is not None
         assert failing.next_attempt_at - failing.scheduled_at >= 300_000
         assert found.activities[1].node == node.id
-        assert found.activities[3].tag == "gpu" and found.activities[3].started_at is None
+        assert found.activities[3].tag == "gpu"
+        assert found.activities[3].started_at is None
         assert [(each.kind, each.name) for each in found.waits] == [
             ("event", "go"), ("queue", "q"), ("topic", "news"),
         ]  # fmt: skip
-        assert len(found.timers) == 1 and found.timers[0].fire_at >= found.timers[0].since + 3_590_000
+        assert len(found.timers) == 1
+        assert found.timers[0].fire_at >= found.timers[0].since + 3_590_000
         assert [(each.instance, each.status) for each in found.children] == [("kid", "Running")]
         assert found.subscriptions == ["news"]
         assert (found.sizes.kv_keys, found.sizes.kv_bytes) == (1, len("key") + len('"value"'))
@@ -181,12 +185,14 @@ def test_why_names_each_cause_and_what_to_do(world: Rig) -> None:
     assert why.summary.endswith("and 7 more.")
     assert "declined" in causes["activityBackoff"].released_by
     assert causes["activityRunning"].served_by == [node.id]
-    assert causes["event"].name == "go" and "Raise event 'go'" in causes["event"].advice
+    assert causes["event"].name == "go"
+    assert "Raise event 'go'" in causes["event"].advice
     assert causes["timer"].until is not None
     unserved = [each.name for each in why.waiting_for if each.kind == "activityUnserved"]
     assert unserved == ["nobody", "pay"]
     inner = causes["child"].why
-    assert inner is not None and inner.summary == "Instance 'kid' waits for event 'go'."
+    assert inner is not None
+    assert inner.summary == "Instance 'kid' waits for event 'go'."
     world.client.terminate("m")
     assert world.client.management().why("m").waiting_for == []
     with pytest.raises(perdure.NotFound):
@@ -201,7 +207,8 @@ def test_why_of_what_cannot_go_on(world: Rig) -> None:
     client.start(waiting, instance="s")
     client.suspend("s", "audit")
     kinds = {name: [each.kind for each in ask(name).waiting_for] for name in "uvds"}
-    assert kinds["u"][0] == "noRuntime" and kinds["v"][0] == "noRuntime"
+    assert kinds["u"][0] == "noRuntime"
+    assert kinds["v"][0] == "noRuntime"
     assert kinds["d"] == ["startsLater"]
     assert kinds["s"][0] == "suspended"
     assert "registers 'unknown'" in ask("u").waiting_for[0].advice
@@ -221,7 +228,8 @@ def test_executions_tree_and_ancestors(world: Rig) -> None:
     found = management.executions("r")
     assert [each.execution for each in found] == [1, 2, 3]
     assert [each.status for each in found[:2]] == ["ContinuedAsNew", "ContinuedAsNew"]
-    assert found[0].started_at is not None and found[0].ended_at is not None
+    assert found[0].started_at is not None
+    assert found[0].ended_at is not None
     assert found[2].ended_at is None
     assert [each.execution for each in management.executions("r", after=1, limit=1)] == [2]
 
@@ -255,7 +263,8 @@ def test_statistics_count_every_change(world: Rig) -> None:
             "Pending": 1, "Running": 3, "Suspended": 1, "Completed": 1, "Terminated": 1,
         }  # fmt: skip
         assert (found.counts.total, found.counts.open, found.counts.ended) == (7, 5, 2)
-        assert found.counts.durations is not None and found.counts.durations.count == 2
+        assert found.counts.durations is not None
+        assert found.counts.durations.count == 2
         by_name = {(each.name, each.version): each.total for each in found.orchestrations if each.total}
         assert by_name == {("unknown", None): 1, ("waiting", "1.0.0"): 6}
         assert client.management().statistics(waiting).counts.total == 6
@@ -276,11 +285,15 @@ def test_queues_and_nodes_say_what_waits_and_who_works(world: Rig) -> None:
     queues = client.management().queues()
     rows = {(each.name, each.tag): each for each in queues.activities}
     assert (rows["pay", None].running, rows["pay", None].backoff) == (2, 1)
-    assert rows["pay", None].claimable and not rows["nobody", None].claimable
-    assert rows["nobody", None].waiting == 1 and rows["nobody", None].oldest_waiting is not None
-    assert rows["pay", "gpu"].waiting == 1 and not rows["pay", "gpu"].claimable
+    assert rows["pay", None].claimable
+    assert not rows["nobody", None].claimable
+    assert rows["nobody", None].waiting == 1
+    assert rows["nobody", None].oldest_waiting is not None
+    assert rows["pay", "gpu"].waiting == 1
+    assert not rows["pay", "gpu"].claimable
     assert rows["later", None].deferred == 1
-    assert queues.ready_instances == 1 and queues.oldest_ready is not None
+    assert queues.ready_instances == 1
+    assert queues.oldest_ready is not None
     assert queues.kept_messages == 1
     (node,) = client.management().nodes()
     assert node.held_activities == 2

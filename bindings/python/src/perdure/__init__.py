@@ -1,5 +1,6 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
+from ._audit import AuditRecord
 from ._inspection import (
     Cause,
     ExecutionSummary,
@@ -17,6 +18,7 @@ from ._inspection import (
     Why,
 )
 from ._limits import Limits
+from ._resets import ResetReport
 from ._statistics import (
     ActivityQueue,
     Counts,
@@ -76,6 +78,7 @@ __all__ = [
     "ActivityQueue",
     "AlreadyExists",
     "AsyncClient",
+    "AuditRecord",
     "Call",
     "CallFailed",
     "CallRejected",
@@ -117,6 +120,7 @@ __all__ = [
     "QueryFailed",
     "Queues",
     "Relative",
+    "ResetReport",
     "RetryPolicy",
     "Runtime",
     "Sizes",

@@ -129,8 +129,15 @@ DECLARATIONS: List[Declaration] = [
 ]
 
 
-def declare(library: ctypes.CDLL) -> None:
+#: Called all the time, and never wait: to let other threads in costs more than the call.
+QUICK = ("dx_buffer_free", "dx_activity_is_cancelled")
+
+
+def declare(library: ctypes.CDLL, path: str) -> None:
     """Gives each function its types. Raises AttributeError for one that the library lacks."""
+    quick = ctypes.PyDLL(path)
+    for name in QUICK:
+        setattr(library, name, getattr(quick, name))
     for name, result, arguments in DECLARATIONS:
         function = getattr(library, name)
         function.restype = result

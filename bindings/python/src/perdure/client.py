@@ -22,6 +22,7 @@ from typing import (
 )
 
 from . import _abi, _failures, _json, _library, options
+from ._audit import moment
 from ._feed import Feed
 from ._library import Handle, library, text
 from ._waiting import Waiting, milliseconds
@@ -337,12 +338,12 @@ class Client:
             "orchestration": None if orchestration is None else target_name(orchestration),
             "version": version,
             "status": status if status is None or isinstance(status, str) else [*status],
-            "createdFrom": _moment(created_from, "created_from"),
-            "createdTo": _moment(created_to, "created_to"),
-            "updatedFrom": _moment(updated_from, "updated_from"),
-            "updatedTo": _moment(updated_to, "updated_to"),
-            "endedFrom": _moment(ended_from, "ended_from"),
-            "endedTo": _moment(ended_to, "ended_to"),
+            "createdFrom": moment(created_from, "created_from"),
+            "createdTo": moment(created_to, "created_to"),
+            "updatedFrom": moment(updated_from, "updated_from"),
+            "updatedTo": moment(updated_to, "updated_to"),
+            "endedFrom": moment(ended_from, "ended_from"),
+            "endedTo": moment(ended_to, "ended_to"),
             "attributes": dict(attributes) if attributes else None,
             "instancePrefix": prefix,
             "parent": parent,
@@ -394,10 +395,6 @@ def _id(instance: str) -> _abi.Text:
 
 def _instance(instance: str) -> str:
     return _json.quote(instance, "The instance id")
-
-
-def _moment(time: Optional[Time], what: str) -> Optional[int]:
-    return time if time is None or isinstance(time, int) else options.epoch_ms(time, what)
 
 
 def _refused(error: Dict[str, Any]) -> PerdureError:

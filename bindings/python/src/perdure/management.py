@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _json
+from ._audit import AuditOperations
 from ._looking import Looking
+from ._resets import ResetOperations
 
 if TYPE_CHECKING:
     from .client import Client
 
 
-class Management(Looking):
+class Management(Looking, AuditOperations, ResetOperations):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:

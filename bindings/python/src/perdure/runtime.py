@@ -216,7 +216,7 @@ class _Source(WorkSource):
         return work
 
     def is_cancelled(self, token: int) -> bool:
-        return bool(self._lib.is_activity_cancelled(token))
+        return bool(self._lib.dx.dx_activity_is_cancelled(token))
 
     def heartbeat(self, token: int, details: Any) -> None:
         payload = self._runtime.store.limits.payload(details, "The details of the heartbeat")
