@@ -34,7 +34,8 @@ extension Client {
     var causes = obstacle.map { [$0] } ?? []
     let ahead = try waitingAhead(details.activities, diagnosis)
     for activity in details.activities.prefix(Self.causesMax) {
-      let route = Route(name: ExactText(activity.task.name), tag: activity.task.options.tag.map(ExactText.init))
+      let route = Route(
+        name: ExactText(activity.task.name), tag: activity.task.options.tag.map(ExactText.init))
       causes.append(diagnosis.cause(activity, ahead: ahead[route]))
     }
     let work = Array(folded.work.prefix(max(0, Self.causesMax - causes.count)))

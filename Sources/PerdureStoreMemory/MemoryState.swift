@@ -160,7 +160,8 @@ package struct MemoryState: Sendable {
   private mutating func count(
     _ description: InstanceDescription, from status: InstanceStatus, _ version: String?
   ) {
-    guard status != description.status || version.map(ExactText.init) != description.version.map(ExactText.init)
+    guard
+      status != description.status || version.map(ExactText.init) != description.version.map(ExactText.init)
     else { return }
     let name = description.orchestration
     tally.move(

@@ -33,7 +33,8 @@ extension Reader {
       }
       if row.used.contains(.topics) {
         details.topics = try rare.rows(
-          "SELECT topic FROM subscriptions WHERE instance = ?1 ORDER BY topic", row.pk) { $0.text(0) }
+          "SELECT topic FROM subscriptions WHERE instance = ?1 ORDER BY topic", row.pk
+        ) { $0.text(0) }
       }
       return details
     }

@@ -90,7 +90,8 @@ extension Reader {
     var conditions: [Condition] = []
     if let first = labels.first {
       // The index of labels has the order of creation, so it leads.
-      from = "attributes AS a CROSS JOIN instances ON pk = a.instance "
+      from =
+        "attributes AS a CROSS JOIN instances ON pk = a.instance "
         + "LEFT JOIN instance_options AS o ON o.instance = pk"
       conditions.append(Condition(sql: "a.key = ? AND a.value = ?", values: [first.key, first.value]))
     }

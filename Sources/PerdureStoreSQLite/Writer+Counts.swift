@@ -8,7 +8,9 @@ extension Writer {
   func recount(
     _ row: InstanceRow, as status: InstanceStatus, _ version: String?, endedAt: TimestampMS? = nil
   ) {
-    guard row.status != status || row.version.map(ExactText.init) != version.map(ExactText.init) else { return }
+    guard row.status != status || row.version.map(ExactText.init) != version.map(ExactText.init) else {
+      return
+    }
     tally.move(
       StatusTally.Kind(row.orchestration, row.version, row.status),
       to: StatusTally.Kind(row.orchestration, version, status), lifeMS: endedAt.map { $0 &- row.createdAt })

@@ -10,7 +10,8 @@ extension Writer {
   ) throws(StoreError) -> NodeID {
     try transaction { () throws(StoreError) in
       try rare.run(
-        "INSERT INTO nodes(service, pid, host) VALUES(?1, ?2, ?3)", StoreWire.encode(service), Int64(getpid()),
+        "INSERT INTO nodes(service, pid, host) VALUES(?1, ?2, ?3)", StoreWire.encode(service),
+        Int64(getpid()),
         Self.host())
       let node = try connection.integer("SELECT last_insert_rowid()")
       try lock(node)

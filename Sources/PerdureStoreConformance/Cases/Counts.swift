@@ -9,6 +9,13 @@ extension StoreConformance {
     }
   }
 
+  /// Of activities at 3,000: waiting, running, deferred, in back-off, and since when the first one waits.
+  private static func row(_ trial: Trial, _ name: String, _ tag: String? = nil) throws -> [Int64] {
+    let rows = try trial.store.workload(now: 3_000).activities
+    guard let row = rows.first(where: { $0.name == name && $0.tag == tag }) else { return [] }
+    return [row.waiting, row.running, row.deferred, row.backoff, row.waitingSince ?? -1]
+  }
+
   static let counts: [ConformanceCase] = [
     ConformanceCase("counts: every way in which an instance changes its status is counted") { trial in
       try expect(try trial.store.statusCounts(of: nil), [], "of an empty store")
@@ -98,16 +105,11 @@ extension StoreConformance {
       }
       try trial.post("x", to: "a")
       try trial.land(.post(OutgoingMessage(to: "b", kind: .named("y"), isKept: true), now: 1))
-      func row(_ name: String, _ tag: String? = nil) throws -> [Int64] {
-        let rows = try trial.store.workload(now: 3_000).activities
-        guard let row = rows.first(where: { $0.name == name && $0.tag == tag }) else { return [] }
-        return [row.waiting, row.running, row.deferred, row.backoff, row.waitingSince ?? -1]
-      }
-      try expect(try row("pay"), [1, 1, 0, 0, 2_500], "pay")
-      try expect(try row("pay", "gpu"), [1, 0, 0, 0, 2_000], "pay with the tag")
-      try expect(try row("mail"), [1, 0, 0, 1, 2_000], "mail")
+      try expect(try row(trial, "pay"), [1, 1, 0, 0, 2_500], "pay")
+      try expect(try row(trial, "pay", "gpu"), [1, 0, 0, 0, 2_000], "pay with the tag")
+      try expect(try row(trial, "mail"), [1, 0, 0, 1, 2_000], "mail")
       try trial.land(.deferActivity(task.key, claim: held, heartbeat: nil, now: 3_000))
-      try expect(try row("pay"), [1, 0, 1, 0, 2_500], "pay, one deferred")
+      try expect(try row(trial, "pay"), [1, 0, 1, 0, 2_500], "pay, one deferred")
       let found = try trial.store.workload(now: 3_000)
       try expect([found.inboxMessages, found.keptMessages], [1, 1], "messages")
       try expect(found.activities.map(\.name), ["mail", "pay", "pay"], "the order")
