@@ -30,7 +30,7 @@ class InstanceFilter:
     attributes: Optional[Mapping[str, str]] = None
     #: Only instances that nobody called.
     roots_only: bool = False
-    #: From the first moment on, and before the second: a datetime with a time zone, or milliseconds since 1970.
+    #: From the first moment on, and before the second: a datetime with a time zone, or ms since 1970.
     created_from: Optional[Moment] = None
     created_to: Optional[Moment] = None
     updated_from: Optional[Moment] = None
