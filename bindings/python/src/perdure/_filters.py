@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Dict, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Union
 
 from . import _json
 from ._audit import moment
 from .descriptions import Target, target_name
 from .errors import InvalidArgument
 
-Moment = Union[datetime, int]
+Time = Union[datetime, int]
 
 
 @dataclass(frozen=True)
@@ -19,40 +19,50 @@ class InstanceFilter:
     """Those that match all that is given; without anything, all instances."""
 
     orchestration: Optional[Target] = None
-    version: Optional[str] = None
-    #: One, or one of several.
+    #: One, or several of which each matches.
     status: Optional[Union[str, Sequence[str]]] = None
     #: Of the instance id.
     prefix: Optional[str] = None
     #: Only the children of this instance.
     parent: Optional[str] = None
-    #: All of these.
+    version: Optional[str] = None
+    #: From the first moment on, before the second: a datetime with a time zone, or milliseconds since 1970.
+    created_from: Optional[Time] = None
+    created_to: Optional[Time] = None
+    updated_from: Optional[Time] = None
+    updated_to: Optional[Time] = None
+    ended_from: Optional[Time] = None
+    ended_to: Optional[Time] = None
+    #: All must be the same; at most 32.
     attributes: Optional[Mapping[str, str]] = None
-    #: Only instances that nobody called.
+    #: Only those that nobody called.
     roots_only: bool = False
-    #: From the first moment on, and before the second: a datetime with a time zone, or ms since 1970.
-    created_from: Optional[Moment] = None
-    created_to: Optional[Moment] = None
-    updated_from: Optional[Moment] = None
-    updated_to: Optional[Moment] = None
-    ended_from: Optional[Moment] = None
-    ended_to: Optional[Moment] = None
+    #: Of creation.
+    order: Literal["oldest", "newest"] = "oldest"
 
     def to_wire(self) -> Dict[str, Any]:
         """Raises InvalidArgument."""
         members: Dict[str, Any] = {
             "orchestration": None if self.orchestration is None else target_name(self.orchestration),
             "version": self.version,
-            "status": self.status if self.status is None or isinstance(self.status, str) else [*self.status],
-            "instancePrefix": self.prefix,
-            "parent": self.parent,
+            "status": None if self.status is None else _strings(self.status),
+            "createdFrom": moment(self.created_from, "created_from"),
+            "createdTo": moment(self.created_to, "created_to"),
+            "updatedFrom": moment(self.updated_from, "updated_from"),
+            "updatedTo": moment(self.updated_to, "updated_to"),
+            "endedFrom": moment(self.ended_from, "ended_from"),
+            "endedTo": moment(self.ended_to, "ended_to"),
             "attributes": dict(self.attributes) if self.attributes else None,
             "rootsOnly": self.roots_only or None,
+            "order": None if self.order == "oldest" else self.order,
+            "instancePrefix": self.prefix,
+            "parent": self.parent,
         }
-        for name in ("created", "updated", "ended"):
-            members[f"{name}From"] = moment(getattr(self, f"{name}_from"), f"{name}_from")
-            members[f"{name}To"] = moment(getattr(self, f"{name}_to"), f"{name}_to")
         return {key: value for key, value in members.items() if value is not None}
+
+
+def _strings(status: Union[str, Sequence[str]]) -> Union[str, List[str]]:
+    return status if isinstance(status, str) else [*status]
 
 
 #: One instance, several, or those that a filter finds.
