@@ -19,6 +19,14 @@ public struct HistoryEvent: Hashable, Sendable {
   }
 }
 
+extension HistoryEvent {
+  init(_ event: Event) {
+    self.init(
+      id: event.id, at: Timestamp(millisecondsSince1970: event.at),
+      json: String(decoding: EventWire.encode(event), as: UTF8.self))
+  }
+}
+
 /// Some events of one execution, in order.
 public struct HistoryPage: Sendable {
   public let instance: String
@@ -33,11 +41,7 @@ public struct HistoryPage: Sendable {
     instance = page.instance
     execution = page.execution
     currentExecution = page.currentExecution
-    events = page.events.map { event in
-      HistoryEvent(
-        id: event.id, at: Timestamp(millisecondsSince1970: event.at),
-        json: String(decoding: EventWire.encode(event), as: UTF8.self))
-    }
+    events = page.events.map { HistoryEvent($0) }
     hasMore = page.hasMore
   }
 }

@@ -31,8 +31,10 @@ extension Client {
   ) throws(ClientError) {
     try Check.instance(instance)
     let kind = MessageKind.cancel(reason: requester.reason, graceMS: graceMS)
-    let entry = StoreEntry.post(OutgoingMessage(to: instance, kind: kind), now: hub.clock.now())
-    try write(try noted(entry, "cancel", instance, by: requester), instance, "receive messages")
+    _ = try hub.atOneMoment { now throws(ClientError) in
+      let entry = StoreEntry.post(OutgoingMessage(to: instance, kind: kind), now: now)
+      return try write(try noted(entry, "cancel", instance, by: requester), instance, "receive messages")
+    }
   }
 
   @discardableResult
@@ -51,13 +53,11 @@ extension Client {
       let row = try read { () throws(StoreError) in try hub.store.describe(request.instance) }
       return row?.status ?? .cancelled
     case .control(let verb):
-      let words = ["suspend": "be suspended", "resume": "be resumed", "terminate": "be terminated"]
       let receipt = try hub.atOneMoment { now throws(ClientError) in
         let entry = try noted(
-          .control(request.instance, verb, reason: request.reason, now: now), verb.rawValue,
-          request.instance, by: request.requester)
-        return try write(
-          entry, request.instance, words[verb.rawValue] ?? "be retried; that is for quarantined ones")
+          .control(request.instance, verb, reason: request.reason, now: now), verb.rawValue, request.instance,
+          by: request.requester)
+        return try write(entry, request.instance, verb.phrase)
       }
       guard case .controlled(let control) = receipt else { return .running }
       return control.status

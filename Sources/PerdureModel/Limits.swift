@@ -36,6 +36,30 @@ package enum Limits {
   package static let jsonDepth = 512
   /// Causes below a failure; those further down are dropped.
   package static let failureCauses = 64
+  /// Instances, with their descendants, that one write of a sweep removes.
+  package static let sweptPerWrite = 50
+  /// Between two writes of a sweep.
+  package static let sweepBreakMS: Int64 = 20
+  /// After a sweep that could not be written.
+  package static let failedSweepMS: Int64 = 60_000
+  /// Between two sweeps that leave nothing over.
+  package static let sweepPauseMS: Int64 = 1_000
+  /// When instances that are due wait for their descendants to end.
+  package static let blockedSweepMS: Int64 = 60_000
+  /// How soon a runtime looks at rules that another process may have made.
+  package static let foreignSweepMS: Int64 = 60_000
+  /// How long records of changes are kept.
+  package static let auditKeepMS: Int64 = 400 * 86_400_000
+  /// Records that one write of a sweep removes.
+  package static let auditsPerSweep = 1_000
+  /// Entries of one change of many instances that are written together.
+  package static let managedPerWrite = 50
+  /// The pause between two such writes, at most.
+  package static let managedPauseNS: Int64 = 100_000_000
+  /// Instances of one change of many.
+  package static let managedInstances = 10_000
+  /// Old executions whose histories one write removes.
+  package static let prunedExecutionsPerWrite = 10
   /// Entries in one group commit.
   package static let entriesPerCommit = 1_024
   /// Rows in one page of a listing or a history.

@@ -81,7 +81,7 @@ extension ActionMatcher {
   private static func versioned(_ version: String?) -> String { version.map { " \($0)" } ?? "" }
   private static func named(_ instance: InstanceID?) -> String { instance.map { " as '\($0)'" } ?? "" }
 
-  private static func excerpt(_ payload: Payload) -> String {
+  static func excerpt(_ payload: Payload) -> String {
     let limit = 120
     guard payload.bytes.count > limit else { return payload.text }
     return String(decoding: payload.bytes.prefix(limit), as: UTF8.self) + "..."

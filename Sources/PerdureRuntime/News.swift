@@ -28,6 +28,15 @@ struct News {
     case (.control(let instance, let verb, _, _), .controlled(let control)):
       controlled(instance, verb, control)
     case (.delete, .deleted(let instances)): gone(instances)
+    case (.importInstances, .instances(let instances)):
+      for instance in instances { toAll(.instanceChanged(instance)) }
+      hasUnheldWork = true
+    case (.noted(let entry, _), _): add(entry, receipt)
+    case (.setRetention, .done): toAll(.sweep)
+    case (_, .swept(let deleted, _)): if !deleted.isEmpty { gone(deleted) }
+    case (.actOnActivity(let key, _, _), .activityChanged(let lost, let delivery)):
+      if let lost { toAll(.claimsLost([key: lost])) }
+      if let delivery { delivered(delivery) } else { hasUnheldWork = true }
     case (.reset(let resets), .reset(let deleted)):
       gone(deleted)
       for reset in resets {
@@ -36,7 +45,6 @@ struct News {
       }
       toAll(.checkClaims)
       hasUnheldWork = true
-    case (.noted(let entry, _), _): add(entry, receipt)
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }
@@ -64,7 +72,7 @@ struct News {
     switch verb {
     case .terminate: gone(control.terminated)
     case .suspend: toAll(.instanceChanged(instance))
-    case .resume, .retry:
+    case .resume, .retry, .requeue:
       toAll(.instanceChanged(instance))
       hasUnheldWork = true
     }

@@ -36,6 +36,9 @@ package protocol Store: AnyObject, Sendable {
   func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]?
   /// How a call to an instance stands. A call that an ended instance left unanswered stays `.waiting`.
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState
+  /// The instance with all that belongs to it, read at one moment; with `children` its descendants follow,
+  /// each after its parent. Empty: no such instance. An attempt that runs is told as one that was taken.
+  func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport]
   /// The pending activities of an instance, by action; none of one that is not there.
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask]
   /// Those of these claims that are no longer valid: the work was cancelled, ended, deferred or taken by
@@ -44,6 +47,8 @@ package protocol Store: AnyObject, Sendable {
 
   /// What was written by `StoreEntry.noted`, the newest first. It outlives the instances.
   func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage
+  /// The retention rules, by the bytes of their names.
+  func retentionRules() throws(StoreError) -> [RetentionRule]
 
   /// Registers a runtime, with what it serves, and answers its id. It counts as alive until `leave`, or until
   /// its process is gone.

@@ -33,6 +33,10 @@ package struct MemoryState: Sendable {
   var sessions: [ExactText: Session] = [:]
   /// In the order of their ids.
   var audits: [AuditRecord] = []
+  /// By orchestration.
+  var retention: [ExactText: RetentionRule] = [:]
+  /// Instances without a parent that have ended, by their ends.
+  var ended: [EndedLane: SortedSet<Due>] = [:]
 
   /// What the living nodes serve.
   var alive: [NodeID: NodeService] = [:]
@@ -62,6 +66,13 @@ package struct MemoryState: Sendable {
       return quarantine(instance, revision: revision, failure: failure, now: now)
     case .reset(let resets): return reset(resets)
     case .delete(let instance, let force): return delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      return importInstances(instances, isSuspended: isSuspended, now: now)
+    case .pruneExecutions(let instance, let keep, let limit):
+      return pruneExecutions(instance, keep: keep, limit: limit)
+    case .setRetention(let rule): return setRetention(rule)
+    case .removeRetention(let orchestration): return removeRetention(orchestration)
+    case .sweep(let limit, let now): return sweep(limit: limit, now: now)
     case .noted(let entry, let note):
       let outcome = apply(entry)
       if case .success = outcome { self.note(note) }
@@ -103,6 +114,7 @@ package struct MemoryState: Sendable {
       return completeActivity(token, outcome: outcome, now: now)
     case .heartbeatByToken(let token, let details, let now):
       return heartbeat(token, details: details, now: now)
+    case .actOnActivity(let key, let verb, let now): return actOnActivity(key, verb, now: now)
     case .expireActivities(let limit, let now): return expireActivities(limit: limit, now: now)
     default:
       return .failure(.failed(StoreError(.internalError, "The memory store does not know this entry.")))
@@ -141,7 +153,9 @@ package struct MemoryState: Sendable {
   mutating func update(_ order: Int64, _ change: (inout InstanceRecord) -> Void) {
     guard let index = records.index(forKey: order) else { return }
     let before = records.values[index].placement
+    let end = records.values[index].endPlace
     change(&records.values[index])
+    if end != records.values[index].endPlace { moveEnd(end, to: records.values[index].endPlace) }
     let after = records.values[index].placement
     guard before != after else { return }
     if let before { withdraw(before) }

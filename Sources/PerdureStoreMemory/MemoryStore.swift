@@ -56,6 +56,10 @@ package final class MemoryStore: Store {
     try use { $0.callState(of: instance, call: call) }
   }
 
+  package func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try use { $0.export(instance, children: children) }
+  }
+
   package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try use { $0.activities(of: instance) }
   }
@@ -63,6 +67,8 @@ package final class MemoryStore: Store {
   package func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     try use { $0.lostClaims(of: claims) }
   }
+
+  package func retentionRules() throws(StoreError) -> [RetentionRule] { try use { $0.retentionRules() } }
 
   package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try use { $0.audit(query) } }
 

@@ -138,7 +138,7 @@ final class Reader: @unchecked Sendable {
     return history
   }
 
-  private func event(
+  func event(
     _ row: Statement, of instance: InstanceID, _ execution: ExecutionID
   ) throws(StoreError) -> Event {
     let id = row.integer(0)
@@ -151,7 +151,7 @@ final class Reader: @unchecked Sendable {
     }
   }
 
-  private func inbox(
+  func inbox(
     of instance: InstanceID, pk: Int64, after: MessageSequence
   ) throws(StoreError) -> [InboxMessage] {
     messages.bind(1, pk)

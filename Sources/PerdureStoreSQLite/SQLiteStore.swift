@@ -91,12 +91,20 @@ package final class SQLiteStore: Store {
     try read { reader throws(StoreError) in try reader.callState(of: instance, call: call) }
   }
 
+  package func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try read { reader throws(StoreError) in try reader.export(instance, children: children) }
+  }
+
   package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try read { reader throws(StoreError) in try reader.activities(of: instance) }
   }
 
   package func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     try read { reader throws(StoreError) in try reader.lostClaims(of: claims) }
+  }
+
+  package func retentionRules() throws(StoreError) -> [RetentionRule] {
+    try read { reader throws(StoreError) in try reader.retentionRules() }
   }
 
   package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage {

@@ -50,6 +50,9 @@ enum Schema {
     CREATE INDEX instances_due ON instances(owner, priority, wake_at) WHERE wake_at IS NOT NULL;
     CREATE INDEX instances_open ON instances(status) WHERE status <> 'Completed';
     CREATE INDEX instances_orchestration ON instances(orchestration);
+    -- What retention goes by.
+    CREATE INDEX instances_ended ON instances(orchestration, status, ended_at)
+      WHERE ended_at IS NOT NULL AND parent IS NULL;
     CREATE INDEX instances_children ON instances(parent) WHERE parent IS NOT NULL;
 
     -- What most instances do not have: a row would be wider for all.
@@ -171,6 +174,14 @@ enum Schema {
       detail TEXT
     ) STRICT;
     CREATE INDEX audit_target ON audit(target);
+
+    -- How long finished instances of an orchestration are kept; '*': of those without a rule. `statuses`: with
+    -- blanks between.
+    CREATE TABLE retention(
+      orchestration TEXT PRIMARY KEY,
+      keep_ms INTEGER NOT NULL,
+      statuses TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
     """
 
   /// Takes the store to the current version, in one transaction. A newer store is refused.

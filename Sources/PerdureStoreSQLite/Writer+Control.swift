@@ -13,6 +13,14 @@ extension Writer {
       return .success(.controlled(ControlReceipt(status: .suspended)))
     case (.resume, .suspended), (.retry, .quarantined):
       return .success(.controlled(ControlReceipt(status: try wake(row, now: now))))
+    case (.requeue, .pending), (.requeue, .running):
+      let wakeAt = try place(of: row, now: now).wakeAt
+      try rare.run(
+        """
+        UPDATE instances SET wake_at = ?2, owner = NULL, revision = revision + 1, updated_at = ?3
+        WHERE pk = ?1
+        """, row.pk, wakeAt, now)
+      return .success(.controlled(ControlReceipt(status: row.status)))
     case (.terminate, let status) where !status.isTerminal:
       var receipt = ControlReceipt(status: .terminated)
       try terminate(
@@ -37,6 +45,15 @@ extension Writer {
 
   /// Back to where it was before it was suspended or quarantined.
   private func wake(_ row: InstanceRow, now: TimestampMS) throws(StoreError) -> InstanceStatus {
+    let (status, wakeAt) = try place(of: row, now: now)
+    try setStatus(status, reason: nil, wakeAt: wakeAt, of: row, now: now)
+    return status
+  }
+
+  /// The status and the wake-up of an instance that goes on.
+  private func place(
+    of row: InstanceRow, now: TimestampMS
+  ) throws(StoreError) -> (status: InstanceStatus, wakeAt: TimestampMS) {
     let startAt = try rare.first(
       """
       SELECT o.start_at FROM instances AS i LEFT JOIN instance_options AS o ON o.instance = i.pk
@@ -46,8 +63,7 @@ extension Writer {
     let status: InstanceStatus = startAt == nil ? .running : .pending
     var wakeAt: TimestampMS = 0
     if let startAt, startAt > now, try !hasCancel(row) { wakeAt = startAt }
-    try setStatus(status, reason: nil, wakeAt: wakeAt, of: row, now: now)
-    return status
+    return (status, wakeAt)
   }
 
   private func hasCancel(_ row: InstanceRow) throws(StoreError) -> Bool {

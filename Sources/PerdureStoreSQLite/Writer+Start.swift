@@ -25,7 +25,7 @@ extension Writer {
     }
   }
 
-  private func holder(
+  func holder(
     ofDedupKey key: String
   ) throws(StoreError) -> (instance: InstanceID, status: InstanceStatus)? {
     try rare.first(
@@ -83,7 +83,7 @@ extension Writer {
   // MARK: Messages from before the start
 
   /// Looked up once in a transaction, so that starts cost nothing as long as nothing is kept.
-  private func mayHaveKept() throws(StoreError) -> Bool {
+  func mayHaveKept() throws(StoreError) -> Bool {
     if let known = hasKept { return known }
     let found = try rare.first("SELECT 1 FROM kept LIMIT 1") { _ in true } ?? false
     hasKept = found
@@ -104,7 +104,7 @@ extension Writer {
     return .success(.kept)
   }
 
-  private func takeKept(for instance: InstanceID) throws(StoreError) {
+  func takeKept(for instance: InstanceID) throws(StoreError) {
     let kept = try rare.rows("SELECT json FROM kept WHERE instance = ?1 ORDER BY number", instance) {
       $0.bytes(0)
     }

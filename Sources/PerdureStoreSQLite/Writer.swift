@@ -114,6 +114,13 @@ final class Writer: @unchecked Sendable {
       try quarantine(instance, revision: revision, failure: failure, now: now)
     case .reset(let resets): try reset(resets)
     case .delete(let instance, let force): try delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      try importInstances(instances, isSuspended: isSuspended, now: now)
+    case .pruneExecutions(let instance, let keep, let limit):
+      try pruneExecutions(instance, keep: keep, limit: limit)
+    case .setRetention(let rule): try setRetention(rule)
+    case .removeRetention(let orchestration): try removeRetention(orchestration)
+    case .sweep(let limit, let now): try sweep(limit: limit, now: now)
     case .noted(let entry, let note): try noted(entry, note)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       try claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
@@ -137,6 +144,7 @@ final class Writer: @unchecked Sendable {
       try completeActivity(token, outcome: outcome, now: now)
     case .heartbeatByToken(let token, let details, let now):
       try heartbeatByToken(token, details: details, now: now)
+    case .actOnActivity(let key, let verb, let now): try actOnActivity(key, verb, now: now)
     case .expireActivities(let limit, let now): try expireActivities(limit: limit, now: now)
     }
   }

@@ -77,6 +77,9 @@ struct JSONName {
 
   private var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base + start, count: count) }
 
+  /// A name that a user gave, whole.
+  var fullText: String { JSONText.string(bytes) }
+
   /// For messages: shortened, since it comes from outside.
   var text: String { String(JSONText.string(bytes).prefix(64)) }
 }

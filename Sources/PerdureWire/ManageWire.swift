@@ -4,7 +4,12 @@ package import PerdureModel
 /// answers written; hosts do the reverse with the JSON of their language.
 package enum ManageWire {
   private enum Word: String, CaseIterable {
-    case nodes, audit, reset, rewind
+    case nodes, audit
+    case cancel, suspend, resume, terminate, retry, requeue, delete, bulk, prune
+    case retryActivity, completeActivity, failActivity
+    case setRetention, removeRetention, retention, sweep
+    case reset, rewind, export
+    case `import`
     case createSchedule, updateSchedule, pauseSchedule, resumeSchedule, triggerSchedule, backfillSchedule
     case deleteSchedule, schedule, schedules, scheduleTimes
   }
@@ -28,9 +33,27 @@ package enum ManageWire {
   ) throws(JSONFault) -> ManageOperation {
     switch word {
     case .nodes: .nodes
+    case .export: try export(&members, reader)
+    case .import: try importInstances(&members, reader)
+    case .audit: .audit(try auditQuery(&members, reader))
+    case .cancel: try control(nil, &members, reader)
+    case .suspend: try control(.suspend, &members, reader)
+    case .resume: try control(.resume, &members, reader)
+    case .terminate: try control(.terminate, &members, reader)
+    case .retry: try control(.retry, &members, reader)
+    case .requeue: try control(.requeue, &members, reader)
+    case .delete: .bulk(try deletion(&members, reader))
+    case .bulk: .bulk(try bulk(&members, reader))
+    case .prune: .prune(try pruning(&members, reader))
+    case .retryActivity: .activity(try activity(.retry, &members, reader))
+    case .completeActivity: .activity(try activity(.complete, &members, reader))
+    case .failActivity: .activity(try activity(.fail, &members, reader))
+    case .setRetention: .setRetention(try rule(&members, reader))
+    case .removeRetention: .removeRetention(try orchestration(&members, reader))
+    case .retention: .retention
+    case .sweep: try sweep(&members, reader)
     case .reset: try reset(&members, reader)
     case .rewind: try rewind(&members, reader)
-    case .audit: .audit(try auditQuery(&members, reader))
     case .createSchedule, .updateSchedule, .pauseSchedule, .resumeSchedule, .triggerSchedule,
       .backfillSchedule, .deleteSchedule, .schedule, .schedules, .scheduleTimes:
       .schedule(try scheduleOperation(word.rawValue, &members, reader))

@@ -79,12 +79,16 @@ final class HeldStore: Store, @unchecked Sendable {
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
     try memory.callState(of: instance, call: call)
   }
+  func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try memory.export(instance, children: children)
+  }
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try memory.activities(of: instance)
   }
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     try memory.lostClaims(of: claims)
   }
+  func retentionRules() throws(StoreError) -> [RetentionRule] { try memory.retentionRules() }
   func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try memory.audit(query) }
   func join(serving service: NodeService) throws(StoreError) -> NodeID { try memory.join(serving: service) }
   func services() throws(StoreError) -> [NodeService] { try memory.services() }

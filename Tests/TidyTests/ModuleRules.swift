@@ -4,7 +4,7 @@ extension Rules {
 
   /// Targets whose code decides: the same input gives the same answer, anywhere, at any time.
   static let pure: Set<String> = [
-    "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureSchedule",
+    "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureRehearsal", "PerdureSchedule",
   ]
 
   /// Targets that end up in libdx.
@@ -36,15 +36,19 @@ extension Rules {
     ],
     "PerdureABI": [
       "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-      "PerdureRuntime", "PerdureClient", "Glibc", "Synchronization",
+      "PerdureRuntime", "PerdureClient", "PerdureRehearsal", "Glibc", "Synchronization",
     ],
     "PerdureExport": [],
     "Perdure": [
       "CDX", "PerdureModel", "PerdureWire", "Dispatch", "Foundation", "FoundationEssentials", "Glibc",
       "Synchronization",
     ],
+    "PerdureRehearsal": [
+      "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+    ],
     "PerdureSimulation": [
       "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+      "PerdureRehearsal",
     ],
     "dx-sim": ["PerdureSimulation", "Glibc"],
   ]

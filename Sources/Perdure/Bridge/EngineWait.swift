@@ -59,6 +59,20 @@ final class EngineWait: Sendable {
     return try read(answer) { try ClientWire.decodeQueryAnswer($0) }
   }
 
+  /// The replay report as JSON.
+  static func replay(_ history: [UInt8], runtime: EngineHandle, timeout: Int64) async throws -> [UInt8] {
+    try await answer(onLane: true) { done, wait in
+      Text.with(history) { dx_history_replay(runtime.pointer, $0, timeout, done, wait.pointer) }
+    }
+  }
+
+  /// The preflight report as JSON.
+  static func preflight(_ request: [UInt8], runtime: EngineHandle, timeout: Int64) async throws -> [UInt8] {
+    try await answer(onLane: true) { done, wait in
+      Text.with(request) { dx_runtime_preflight(runtime.pointer, $0, timeout, done, wait.pointer) }
+    }
+  }
+
   /// Moves the virtual clock of a store. Returns what it shows then, as JSON.
   static func advance(_ store: EngineHandle, by ms: Int64, timeout: Int64) async throws -> [UInt8] {
     try await answer { done, wait in

@@ -333,3 +333,11 @@ def test_calendars_go_both_ways(world: World) -> None:
         ),
         time_zone="Europe/Berlin", start=BEGIN, jitter=5,
     ).to_wire()  # fmt: skip
+
+
+def test_a_preflight_replays_schedules_too(world: World) -> None:
+    world.schedules.create_schedule("tick", HOURLY, ScheduleAction(report, 0.0))
+    world.sleep(2 * HOUR)
+    found = world.runtime.preflight()
+    assert found.is_clean
+    assert found.same == found.checked == 1

@@ -1,8 +1,11 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
 from ._audit import AuditRecord
+from ._changes import Change, ChangeReport
+from ._filters import InstanceFilter
 from ._limits import Limits
 from ._resets import ResetReport
+from ._retention import RetentionRule, SweepReport
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
 from .client import Client
@@ -22,6 +25,7 @@ from .errors import (
     LibraryNotLoaded,
     LimitExceeded,
     MessageRefused,
+    Nondeterminism,
     NonDurableAwait,
     NotFound,
     OrchestrationCancelled,
@@ -30,7 +34,15 @@ from .errors import (
     ProtocolViolation,
     QueryFailed,
     Stale,
+    StoreBusy,
+    StoreCannotOpen,
+    StoreCorrupt,
     StoreError,
+    StoreForeign,
+    StoreFull,
+    StoreIO,
+    StoreReadOnly,
+    StoreReplaced,
     SubOrchestrationFailed,
     TimedOut,
     Unsupported,
@@ -66,12 +78,15 @@ __all__ = [
     "Call",
     "CallFailed",
     "CallRejected",
+    "Change",
+    "ChangeReport",
     "Client",
     "Closed",
     "Description",
     "Failure",
     "Forked",
     "Handle",
+    "InstanceFilter",
     "InvalidArgument",
     "InvalidHandle",
     "KeyValue",
@@ -81,6 +96,7 @@ __all__ = [
     "Management",
     "MessageRefused",
     "NonDurableAwait",
+    "Nondeterminism",
     "NotFound",
     "Orchestration",
     "OrchestrationCancelled",
@@ -92,6 +108,7 @@ __all__ = [
     "ProtocolViolation",
     "QueryFailed",
     "ResetReport",
+    "RetentionRule",
     "RetryPolicy",
     "Runtime",
     "Schedule",
@@ -104,8 +121,17 @@ __all__ = [
     "Stale",
     "StartRequest",
     "Store",
+    "StoreBusy",
+    "StoreCannotOpen",
+    "StoreCorrupt",
     "StoreError",
+    "StoreForeign",
+    "StoreFull",
+    "StoreIO",
+    "StoreReadOnly",
+    "StoreReplaced",
     "SubOrchestrationFailed",
+    "SweepReport",
     "TimedOut",
     "Unsupported",
     "WorkFailed",

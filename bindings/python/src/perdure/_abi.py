@@ -112,6 +112,8 @@ DECLARATIONS: List[Declaration] = [
     ("dx_runtime_limit_activity", Error, [Handle, Text, Text]),
     ("dx_runtime_start", Error, [Handle]),
     ("dx_runtime_stop", Error, [Handle, c_int64, StopFn, c_void_p]),
+    ("dx_history_replay", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
+    ("dx_runtime_preflight", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_runtime_free", None, [Handle]),
     # Turn
     ("dx_turn_input", Error, [Handle, POINTER(Borrowed)]),
@@ -127,6 +129,10 @@ DECLARATIONS: List[Declaration] = [
     ("dx_activity_fail", Error, [Handle, Text]),
     # Pull mode
     ("dx_runtime_poll", Error, [Handle, Text, c_int32, c_int32, c_int64, OutBuffer]),
+    # Simulation
+    ("dx_simulation_new", Error, [Text, Out]),
+    ("dx_simulation_step", Error, [Handle, Text, OutBuffer]),
+    ("dx_simulation_free", None, [Handle]),
 ]
 
 

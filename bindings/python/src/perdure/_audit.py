@@ -37,7 +37,7 @@ class AuditRecord:
 
 def moment(when: Optional[Union[datetime, int]], what: str) -> Optional[int]:
     """A time with a time zone, or milliseconds since 1970 as records have them."""
-    if when is None or (isinstance(when, int) and not isinstance(when, bool)):
+    if when is None or isinstance(when, int):
         return when
     return options.epoch_ms(when, what)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _json
 from ._audit import AuditOperations
+from ._changes import ChangeOperations
+from ._exports import ExportOperations
+from ._library import text
 from ._resets import ResetOperations
+from ._retention import RetentionOperations
 from ._schedules import ScheduleOperations
 
 if TYPE_CHECKING:
@@ -32,7 +37,14 @@ class Node:
         return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
 
 
-class Management(AuditOperations, ResetOperations, ScheduleOperations):
+class Management(
+    AuditOperations,
+    ChangeOperations,
+    ExportOperations,
+    ResetOperations,
+    RetentionOperations,
+    ScheduleOperations,
+):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:
@@ -45,6 +57,10 @@ class Management(AuditOperations, ResetOperations, ScheduleOperations):
 
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
         """One operation. Members that are None are left out."""
+        return json.loads(self._ask_bytes(operation, reason, **members))
+
+    def _ask_bytes(self, operation: str, reason: str = "", **members: Any) -> bytes:
         request = {"operation": operation, "actor": self.actor or None, "reason": reason or None, **members}
         given = {key: value for key, value in request.items() if value is not None}
-        return self._client._ask(self._client._lib.dx.dx_client_manage, _json.encode(given, "The request"))
+        client, encoded = self._client, text(_json.encode(given, "The request"))
+        return client._lib.bytes_of(client._lib.dx.dx_client_manage, client._handle.value, encoded)
