@@ -51,8 +51,9 @@ let package = Package(
     library("PerdureWire", ["PerdureModel"]),
     library("PerdureReplay", ["PerdureModel"]),
     library("PerdureDispatch", ["PerdureModel", "PerdureReplay"]),
+    library("PerdureSchedule", ["PerdureModel", "PerdureWire"]),
     library("PerdureStore", ["PerdureModel"]),
-    library("PerdureStoreMemory", ["PerdureStore", "PerdureModel"]),
+    library("PerdureStoreMemory", ["PerdureStore", "PerdureModel", "PerdureWire"]),
     library(
       "PerdureRehearsal",
       ["PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory"]),
@@ -61,8 +62,15 @@ let package = Package(
       swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
     library("PerdureStoreConformance", ["PerdureStore", "PerdureModel"]),
     library(
-      "PerdureRuntime", ["PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore"]),
-    library("PerdureClient", ["PerdureModel", "PerdureReplay", "PerdureStore", "PerdureRuntime"]),
+      "PerdureRuntime",
+      [
+        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureSchedule", "PerdureStore",
+      ]),
+    library(
+      "PerdureClient",
+      [
+        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore", "PerdureRuntime",
+      ]),
     library(
       "PerdureABI",
       [
@@ -103,6 +111,7 @@ let package = Package(
 
     tests("PerdureWireTests", ["PerdureWire", "PerdureModel"]),
     tests("PerdureReplayTests", ["PerdureReplay", "PerdureModel"]),
+    tests("PerdureScheduleTests", ["PerdureSchedule", "PerdureWire", "PerdureModel"]),
     tests("PerdureDispatchTests", ["PerdureDispatch", "PerdureReplay", "PerdureModel"]),
     tests(
       "PerdureStoreTests",

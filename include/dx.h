@@ -198,7 +198,7 @@ DX_API DX_CHECKED dx_error *dx_client_send(dx_client *client, dx_text request, d
 DX_API DX_CHECKED dx_error *dx_client_publish(dx_client *client, dx_text topic, dx_text payload,
                                               dx_buffer *out);
 /* request: "Control request": cancel (with grace), suspend, resume, terminate, retry (of a quarantined
- * instance). Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
+ * instance), requeue. Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
 DX_API DX_CHECKED dx_error *dx_client_control(dx_client *client, dx_text request, dx_buffer *out);
 
 /* out: "Description". */
@@ -234,6 +234,10 @@ DX_API DX_CHECKED dx_error *dx_client_wait(dx_client *client, dx_text instance, 
 /* The same for a custom status with a version above after_version, or the end. */
 DX_API DX_CHECKED dx_error *dx_client_wait_status(dx_client *client, dx_text instance, int64_t after_version,
                                                   int64_t timeout_ms, dx_wait_fn done, void *user_data);
+/* query: "History query". Calls `done` with the "History page" as soon as there are events after `after`. It
+ * comes without events when the execution is not the current one (any more), or the instance has ended. */
+DX_API DX_CHECKED dx_error *dx_client_wait_history(dx_client *client, dx_text query, int64_t timeout_ms,
+                                                   dx_wait_fn done, void *user_data);
 /* request: "Call request". The call is durable when the function returns; `done` gets the "Call answer" of
  * the orchestration, or DX_WRONG_STATUS when it ended without one. A call that timed out here goes on: make
  * it again with the same `call` to wait for its answer. */
@@ -262,7 +266,8 @@ DX_API DX_CHECKED dx_error *dx_runtime_new(dx_store *store, const dx_runtime_opt
  * go to dx_runtime_poll. Before dx_runtime_start only. */
 DX_API DX_CHECKED dx_error *dx_register_orchestration(dx_runtime *runtime, dx_text name, dx_text version,
                                                       dx_turn_fn run, void *user_data, dx_release_fn release);
-/* The same for activities: run is called for each attempt, at most `activitySlots` at once. */
+/* The same for activities: run is called for each attempt, at most `activitySlots` at once. An empty name
+ * stands for whatever activities the instances that run here call and nobody registered here. */
 DX_API DX_CHECKED dx_error *dx_register_activity(dx_runtime *runtime, dx_text name, dx_activity_fn run,
                                                  void *user_data, dx_release_fn release);
 
@@ -274,6 +279,16 @@ DX_API DX_CHECKED dx_error *dx_runtime_start(dx_runtime *runtime);
  * is handed back. Then `done` (may be NULL) is called once. Tokens still out are DX_STALE afterwards. */
 DX_API DX_CHECKED dx_error *dx_runtime_stop(dx_runtime *runtime, int64_t grace_ms, dx_stop_fn done,
                                             void *user_data);
+/* Replays a recorded history ("Recorded history": an exported instance, or one execution) against the code
+ * that is registered with this runtime, which must have been started, and changes nothing. `done` gets the
+ * "Replay report", or DX_TIMED_OUT (timeout_ms < 0: no limit) when the host does not answer, or DX_CLOSED.
+ * When the call itself returns an error, `done` is never called. */
+DX_API DX_CHECKED dx_error *dx_history_replay(dx_runtime *runtime, dx_text history, int64_t timeout_ms,
+                                              dx_wait_fn done, void *user_data);
+/* The same for the open instances of the store, each as it stands. request: "Preflight request", may be
+ * empty. `done` gets the "Preflight report". */
+DX_API DX_CHECKED dx_error *dx_runtime_preflight(dx_runtime *runtime, dx_text request, int64_t timeout_ms,
+                                                 dx_wait_fn done, void *user_data);
 /* Drops your reference; a runtime that still runs is stopped without grace. */
 DX_API void dx_runtime_free(dx_runtime *runtime);
 

@@ -53,13 +53,11 @@ extension Client {
       let row = try read { () throws(StoreError) in try hub.store.describe(request.instance) }
       return row?.status ?? .cancelled
     case .control(let verb):
-      let words = ["suspend": "be suspended", "resume": "be resumed", "terminate": "be terminated"]
       let receipt = try hub.atOneMoment { now throws(ClientError) in
         let entry = try noted(
-          .control(request.instance, verb, reason: request.reason, now: now), verb.rawValue,
-          request.instance, by: request.requester)
-        return try write(
-          entry, request.instance, words[verb.rawValue] ?? "be retried; that is for quarantined ones")
+          .control(request.instance, verb, reason: request.reason, now: now), verb.rawValue, request.instance,
+          by: request.requester)
+        return try write(entry, request.instance, verb.phrase)
       }
       guard case .controlled(let control) = receipt else { return .running }
       return control.status

@@ -53,6 +53,8 @@ extension Client {
     try Check.name(request.orchestration, "orchestration")
     let instance = request.instance ?? RandomID.make()
     try Check.instance(instance)
+    try Check.unreserved(request.orchestration, "orchestration name")
+    try Check.unreserved(instance, "instance id")
     try Check.payload(request.input, "the input", limit: hub.limits.payloadBytes)
     if let version = request.version, SemanticVersion(version) == nil {
       throw .invalidArgument("version '\(version)' is not a semantic version such as 1.2.0")

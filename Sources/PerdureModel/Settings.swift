@@ -27,6 +27,10 @@ package struct RuntimeSettings: Hashable, Sendable {
   package var activityGraceMS: Int64 = 10_000
   /// Code that differs from its history fails its instance instead of quarantining it.
   package var failsNondeterminism = false
+  /// It only replays histories: it does not join the store, takes no work and writes nothing.
+  package var isReplayOnly = false
+  /// Schedules go on here (unless only activities are registered).
+  package var runsSchedules = true
 
   package init() {}
 }

@@ -30,6 +30,7 @@ extension Write {
     case .deferActivity(let key, let claim, let heartbeat):
       .deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
     case .expireActivities(let limit): .expireActivities(limit: limit, now: now)
+    case .sweep(let limit): .sweep(limit: limit, now: now)
     case .quarantine(let instance, let revision, let failure):
       .quarantine(instance, revision: revision, failure: failure, now: now)
     }
@@ -45,6 +46,7 @@ extension WriteOutcome {
     case .success(.instances(let instances)): self = .instances(instances)
     case .success(.activities(let tasks)): self = .activities(tasks)
     case .success(.delivered(let deliveries)): self = .expired(deliveries.count)
+    case .success(.swept(_, let next)): self = .swept(next: next)
     case .success: self = .done
     case .failure(.notFound): self = .notFound
     case .failure(.owned): self = .owned

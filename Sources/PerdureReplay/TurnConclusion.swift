@@ -124,6 +124,7 @@ struct TurnWriter {
         let row = makeEvent(eventKind(of: action))
         made.append(row)
         effects(of: row.kind)
+        label(action)
         state.apply(row)
       }
     }

@@ -71,12 +71,18 @@ final class RuntimeEngine: @unchecked Sendable {
 
   private func handle(_ input: RuntimeInput, _ now: TimestampMS) {
     switch input {
-    case .start: dispatcher.start(now: now)
+    case .start:
+      dispatcher.start(now: now)
+      dispatcher.sweepWanted(at: now &+ Limits.sweepPauseMS, now: now)
+    case .sweep: dispatcher.sweepWanted(at: now, now: now)
     case .instanceStarted(let start, let createdAt):
       dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
-    case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)
+    case .storeChanged(let byOthers):
+      dispatcher.storeChanged(now: now, byOthers: byOthers)
+      // They may have made a rule.
+      if byOthers { dispatcher.sweepWanted(at: now &+ Limits.foreignSweepMS, now: now) }
     case .turnAnswered(let request, let answer):
       dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
     case .turnFailed(let request, let failure):

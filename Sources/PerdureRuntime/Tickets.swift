@@ -13,15 +13,22 @@ package enum TicketAnswer: Sendable {
   case stale
 }
 
+/// What a host made of something that is not a step of its instance: a query, a replay.
+enum HostReply: Sendable {
+  /// It has passed `AnswerCheck`.
+  case answered(TurnAnswer)
+  case failed(Failure)
+}
+
 /// A turn that is out at a host: to be answered exactly once.
 package final class TurnTicket: Sendable {
   package let request: TurnRequest
   private let runtime: Runtime
   private let isDone = Atomic(false)
-  /// Of a query: who asks.
-  private let asker: (@Sendable (Outcome) -> Void)?
+  /// Of a query or a replay: who asks. nil: the engine.
+  private let asker: (@Sendable (HostReply) -> Void)?
 
-  init(_ request: TurnRequest, _ runtime: Runtime, asker: (@Sendable (Outcome) -> Void)? = nil) {
+  init(_ request: TurnRequest, _ runtime: Runtime, asker: (@Sendable (HostReply) -> Void)? = nil) {
     self.request = request
     self.runtime = runtime
     self.asker = asker
@@ -37,8 +44,7 @@ package final class TurnTicket: Sendable {
       return if case .taken = failed { .refused(message) } else { failed }
     }
     guard let asker else { return post(.turnAnswered(request, answer)) }
-    guard case .query(let outcome) = answer else { return .stale }
-    return tell(asker, outcome)
+    return tell(asker, .answered(answer))
   }
 
   package func fail(_ failure: Failure) -> TicketAnswer {
@@ -46,9 +52,9 @@ package final class TurnTicket: Sendable {
     return tell(asker, .failed(failure))
   }
 
-  private func tell(_ asker: @Sendable (Outcome) -> Void, _ outcome: Outcome) -> TicketAnswer {
+  private func tell(_ asker: @Sendable (HostReply) -> Void, _ reply: HostReply) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
-    asker(outcome)
+    asker(reply)
     runtime.account?.release()
     return .taken
   }

@@ -84,6 +84,8 @@ struct SimStore {
         case .success(.delivered(let second)) = state.apply(entry)
       else { break }
       return .success(.delivered(first + second))
+    case (.sweepEarly, .sweep(let limit, let now)):
+      return state.apply(.sweep(limit: limit, now: now + 60_000))
     case (.terminateSilently, .control(let instance, .terminate, _, _)):
       let parent = state.describe(instance)?.parent?.instance
       guard case .success(.controlled(var receipt)) = state.apply(entry) else { break }

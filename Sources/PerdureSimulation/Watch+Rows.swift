@@ -66,6 +66,7 @@ extension Watch {
       if let heartbeat { rows[key]?.heartbeat = heartbeat }
       rows[key]?.claim = nil
       rows[key]?.deferredBeatAt = now
+    case (.actOnActivity(let key, .retry, let now), .activityChanged(let lost, _)): hurried(key, lost, now)
     case (.completeActivity(let token, let outcome, let now), _):
       completed(token, outcome, receipt, now, store)
     case (.heartbeatByToken(let token, let details, let now), _):

@@ -56,6 +56,8 @@ struct Watch {
 
   /// Pending activities.
   var rows: [ActivityKey: Row] = [:]
+  /// How long who is kept.
+  private(set) var retention: [String: RetentionRule] = [:]
   /// Records of changes that landed.
   private(set) var notes: Int64 = 0
   /// Nodes that the store has forgotten.
@@ -105,6 +107,8 @@ struct Watch {
   /// - clock: of the node that wrote.
   mutating func landed(_ entry: StoreEntry, _ receipt: StoreReceipt, clock: TimestampMS, in store: SimStore) {
     switch (entry, receipt) {
+    case (.setRetention(let rule), _): retention[rule.orchestration] = rule
+    case (.sweep(_, let now), .swept(let deleted, _)): swept(deleted, now, store)
     case (.noted(let inner, let note), _):
       landed(inner, receipt, clock: clock, in: store)
       noted(note, in: store)

@@ -68,6 +68,9 @@ extension World {
     case .post(let message, _): trace.remark(now, "posted to \(message.to): \(message.kind)")
     case .control(let instance, let verb, _, _): trace.note(now, "control", "\(verb.rawValue) \(instance)")
     case .quarantine(let instance, _, _, _): trace.note(now, "quarantine", instance)
+    case .sweep:
+      guard case .swept(let deleted, _) = receipt, !deleted.isEmpty else { return }
+      trace.note(now, "swept", deleted.joined(separator: " "), Int64(deleted.count))
     case .activityRetry(let key, _, _, let at, _): trace.note(now, "retry", key.instance, key.action, at)
     case .activityEnded(let key, _, _, _), .deferActivity(let key, _, _, _):
       trace.note(now, "leaves", key.instance, key.action)
@@ -132,6 +135,7 @@ extension StoreOutcome {
     case .success(.activities(let tasks)): !tasks.isEmpty
     case .success(.delivered(let deliveries)): !deliveries.isEmpty
     case .success(.existing), .success(.known): false
+    case .success(.swept(let deleted, _)): !deleted.isEmpty
     case .success: true
     }
   }

@@ -5,7 +5,7 @@ extension ClientWire {
   // MARK: Control
 
   private enum Operation: String, CaseIterable {
-    case cancel, suspend, resume, terminate, retry
+    case cancel, suspend, resume, terminate, retry, requeue
 
     init(_ verb: ControlVerb) {
       switch verb {
@@ -13,6 +13,7 @@ extension ClientWire {
       case .resume: self = .resume
       case .terminate: self = .terminate
       case .retry: self = .retry
+      case .requeue: self = .requeue
       }
     }
 

@@ -32,6 +32,7 @@ package enum TurnWire {
       writer.member("input", query.input)
       writer.endObject()
     }
+    if request.isReplay { writer.member("replay", true) }
     writer.endObject()
   }
 
@@ -93,8 +94,9 @@ package enum TurnWire {
     private var patches = JSONSlice.absent
     private var kv = JSONSlice.absent
     private var query = JSONSlice.absent
+    private var replay = JSONSlice.absent
 
-    var isPresent: Bool { patches.isPresent || kv.isPresent || query.isPresent }
+    var isPresent: Bool { patches.isPresent || kv.isPresent || query.isPresent || replay.isPresent }
 
     mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) {
       if key.matches("patches") {
@@ -103,6 +105,8 @@ package enum TurnWire {
         try reader.take(&kv, key)
       } else if key.matches("query") {
         try reader.take(&query, key)
+      } else if key.matches("replay") {
+        try reader.take(&replay, key)
       } else {
         _ = try reader.skipValue()
       }
@@ -110,6 +114,7 @@ package enum TurnWire {
 
     func read(into request: inout TurnRequest, _ reader: JSONReader) throws(JSONFault) {
       request.patches = try reader.optionalStrings(patches) ?? []
+      request.isReplay = try reader.optionalBool(replay) ?? false
       if reader.hasValue(kv) {
         var part = JSONReader(kv, of: reader)
         request.kv = try part.list { reader throws(JSONFault) in try KVWire.read(&reader) }

@@ -4,7 +4,7 @@ extension Rules {
 
   /// Targets whose code decides: the same input gives the same answer, anywhere, at any time.
   static let pure: Set<String> = [
-    "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureRehearsal",
+    "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureRehearsal", "PerdureSchedule",
   ]
 
   /// Targets that end up in libdx.
@@ -19,18 +19,20 @@ extension Rules {
     "PerdureWire": ["PerdureModel"],
     "PerdureReplay": ["PerdureModel"],
     "PerdureDispatch": ["PerdureModel", "PerdureReplay"],
+    "PerdureSchedule": ["PerdureModel", "PerdureWire"],
     "PerdureStore": ["PerdureModel"],
-    "PerdureStoreMemory": ["PerdureModel", "PerdureStore", "Synchronization"],
+    "PerdureStoreMemory": ["PerdureModel", "PerdureWire", "PerdureStore", "Synchronization"],
     "PerdureStoreSQLite": [
       "PerdureModel", "PerdureWire", "PerdureStore", "CSQLite", "Glibc", "Synchronization",
     ],
     "PerdureStoreConformance": ["PerdureModel", "PerdureStore", "Glibc", "Synchronization"],
     "PerdureRuntime": [
-      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore", "Glibc",
-      "Synchronization",
+      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureSchedule", "PerdureStore",
+      "Glibc", "Synchronization",
     ],
     "PerdureClient": [
-      "PerdureModel", "PerdureReplay", "PerdureStore", "PerdureRuntime", "Synchronization",
+      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore", "PerdureRuntime",
+      "Synchronization",
     ],
     "PerdureABI": [
       "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",

@@ -103,6 +103,7 @@ DECLARATIONS: List[Declaration] = [
     ("dx_client_heartbeat_activity", Error, [Handle, Text, Text]),
     ("dx_client_wait", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_wait_status", Error, [Handle, Text, c_int64, c_int64, WaitFn, c_void_p]),
+    ("dx_client_wait_history", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_call", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_query", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     # Runtime
@@ -112,6 +113,8 @@ DECLARATIONS: List[Declaration] = [
     ("dx_runtime_limit_activity", Error, [Handle, Text, Text]),
     ("dx_runtime_start", Error, [Handle]),
     ("dx_runtime_stop", Error, [Handle, c_int64, StopFn, c_void_p]),
+    ("dx_history_replay", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
+    ("dx_runtime_preflight", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_runtime_free", None, [Handle]),
     # Turn
     ("dx_turn_input", Error, [Handle, POINTER(Borrowed)]),

@@ -43,6 +43,10 @@ class Attempts:
         self.limits = limits
         self._running: Dict[int, ActivityContext] = {}
 
+    def find(self, name: str) -> Optional[Activity[Any, Any]]:
+        """What runs an activity of that name; the one without a name runs all that have none of their own."""
+        return self.activities.get(name) or self.activities.get("")
+
     def begin(self, token: int, task: Dict[str, Any]) -> ActivityContext:
         return ActivityContext(task, token, self.source)
 
@@ -182,7 +186,7 @@ class ActivityWorkers:
         try:
             work = self._attempts.source.poll_activities(answers, self._slots, True)
             for task in work["activities"]:
-                activity = self._attempts.activities.get(task["task"]["name"])
+                activity = self._attempts.find(task["task"]["name"])
                 if activity is not None and activity.is_async:
                     self._async.run(task["token"], task["task"], activity)
                 else:
@@ -198,7 +202,9 @@ class ActivityWorkers:
     def _run(self, token: int, task: Dict[str, Any]) -> str:
         attempts = self._attempts
         try:
-            activity = attempts.activities[task["name"]]
+            activity = attempts.find(task["name"])
+            if activity is None:
+                raise KeyError(task["name"])
             context = attempts.begin(token, task)
             attempts.run(token, context)
             return attempts.ended(token, task["name"], activity.invoke(context, task.get("input")))

@@ -11,6 +11,7 @@ from typing import (
     Dict,
     Iterator,
     List,
+    Literal,
     Mapping,
     Optional,
     Sequence,
@@ -21,6 +22,8 @@ from typing import (
 )
 
 from . import _abi, _failures, _json, _library, options
+from ._audit import moment
+from ._feed import Feed
 from ._library import Handle, library, text
 from ._waiting import Waiting, milliseconds
 from .definitions import Orchestration
@@ -32,6 +35,7 @@ from .options import Seconds
 from .store import Store, opened
 
 In = TypeVar("In")
+Time = Union[datetime, int]
 
 
 class Client:
@@ -302,16 +306,49 @@ class Client:
             # The instance may continue as new between two pages.
             execution = page["execution"]
 
+    def follow(
+        self, instance: str, *, execution: int = 1, after: int = 0, timeout: Optional[float] = None
+    ) -> Iterator[Dict[str, Any]]:
+        """The events of an instance as they come, over all its executions, until it ends. Each has its
+        "execution" in addition. Begins behind event `after` of `execution`.
+
+        Raises TimedOut when none comes for `timeout` seconds: begin anew behind the last one that came.
+        """
+        feed = Feed(self._lib, instance, execution, after, timeout)
+        while not feed.has_ended:
+            yield from feed.take(self._wait(feed.waiting()))
+
     def list(
-        self, *, orchestration: Optional[Target] = None, status: Optional[str] = None,
-        prefix: Optional[str] = None, parent: Optional[str] = None, page_size: int = 100,
+        self, *, orchestration: Optional[Target] = None, version: Optional[str] = None,
+        status: Optional[Union[str, Sequence[str]]] = None,
+        created_from: Optional[Time] = None, created_to: Optional[Time] = None,
+        updated_from: Optional[Time] = None, updated_to: Optional[Time] = None,
+        ended_from: Optional[Time] = None, ended_to: Optional[Time] = None,
+        attributes: Optional[Mapping[str, str]] = None, prefix: Optional[str] = None,
+        parent: Optional[str] = None, roots_only: bool = False,
+        order: Literal["oldest", "newest"] = "oldest", page_size: int = 100,
     ) -> Iterator[Description]:  # fmt: skip
-        """All instances that match, fetched page by page while you iterate. `prefix`: of the instance id."""
+        """All instances that match, fetched page by page while you iterate.
+
+        `status`: one, or several of which each matches. Times: from the first on, before the second; a
+        datetime with a time zone, or milliseconds since 1970. `attributes`: all must be the same. `prefix`:
+        of the instance id. `roots_only`: only those that nobody called. `order`: of creation.
+        """
         query: Dict[str, Any] = {
             "orchestration": None if orchestration is None else target_name(orchestration),
-            "status": status,
+            "version": version,
+            "status": status if status is None or isinstance(status, str) else [*status],
+            "createdFrom": moment(created_from, "created_from"),
+            "createdTo": moment(created_to, "created_to"),
+            "updatedFrom": moment(updated_from, "updated_from"),
+            "updatedTo": moment(updated_to, "updated_to"),
+            "endedFrom": moment(ended_from, "ended_from"),
+            "endedTo": moment(ended_to, "ended_to"),
+            "attributes": dict(attributes) if attributes else None,
             "instancePrefix": prefix,
             "parent": parent,
+            "rootsOnly": roots_only or None,
+            "order": None if order == "oldest" else order,
             "limit": page_size,
         }
         while True:

@@ -1,6 +1,27 @@
-"""For tests of orchestrations. See docs/guides/simulation.md."""
+"""For tests of orchestrations, and for continuous integration. See docs/guides: testing, simulation, replay."""
 
+from .environment import TestEnvironment
+from .preflight import PreflightGroup, PreflightReport, preflight
+from .replay import ReplayReport, replay
 from .simulate import SimulationFailed, SimulationFailure, SimulationReport, simulate
 from .simulation import Simulation, World
+from .stubs import NEVER, ActivityCall, NotRegistered, Stub
 
-__all__ = ["Simulation", "SimulationFailed", "SimulationFailure", "SimulationReport", "World", "simulate"]
+__all__ = [
+    "NEVER",
+    "ActivityCall",
+    "NotRegistered",
+    "PreflightGroup",
+    "PreflightReport",
+    "ReplayReport",
+    "Simulation",
+    "SimulationFailed",
+    "SimulationFailure",
+    "SimulationReport",
+    "Stub",
+    "TestEnvironment",
+    "World",
+    "preflight",
+    "replay",
+    "simulate",
+]
