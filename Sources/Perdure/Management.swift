@@ -18,10 +18,17 @@ public struct Management: Sendable {
   func ask<Request: Encodable, Answer: Decodable>(
     _ operation: String, _ request: Request, reason: String = "", returning: Answer.Type = Answer.self
   ) async throws -> Answer {
+    let answer = try await askText(operation, request, reason: reason)
+    return try PayloadCoding.decode(Answer.self, Payload(bytes: answer), "the answer to '\(operation)'")
+  }
+
+  /// One operation whose answer is not JSON as a whole.
+  func askText<Request: Encodable>(
+    _ operation: String, _ request: Request, reason: String = ""
+  ) async throws -> [UInt8] {
     let envelope = Envelope(operation: operation, actor: actor, reason: reason, request: request)
     let json = try PayloadCoding.encode(envelope, "the request '\(operation)'")
-    let answer = try await CallLanes.perform { [engine] in try engine.manage(json.bytes) }
-    return try PayloadCoding.decode(Answer.self, Payload(bytes: answer), "the answer to '\(operation)'")
+    return try await CallLanes.perform { [engine] in try engine.manage(json.bytes) }
   }
 
   func ask<Answer: Decodable>(

@@ -32,7 +32,9 @@ public func dx_store_open(
     }
     let store = try open(url, settings)
     let hub = try mapped { () throws(StoreError) in
-      try Hub(store: store, limits: settings.limits, logs: LogSink.takes, log: LogSink.write)
+      try Hub(
+        store: store, limits: settings.limits, clock: settings.clock, logs: LogSink.takes,
+        log: LogSink.write)
     }
     out.set(try Handles.stores.add(StoreObject(hub: hub)))
   }

@@ -9,14 +9,16 @@ extension Client {
   /// - isDryRun: only says what it would do.
   /// - Returns: one report for each instance that is put back, the named one first.
   package func reset(
-    _ instance: InstanceID, to point: ResetPoint, isDryRun: Bool
+    _ instance: InstanceID, to point: ResetPoint, isDryRun: Bool, by requester: Requester
   ) throws(ClientError) -> [ResetReport] {
     try Check.instance(instance)
     // Who writes to the instance at the same moment makes the plan void; it is made anew.
     for _ in 0..<Limits.resetTries {
-      let plan = try plan(instance, point)
+      let (plan, result) = try hub.atOneMoment { now throws(ClientError) in
+        try attempt(instance, point, isDryRun, requester, now)
+      }
       if isDryRun { return plan.reports }
-      guard let result = hub.write([.reset(plan.resets)]).first else { break }
+      guard let result else { break }
       if case .answered(.failure(.conflict)) = result { continue }
       _ = try Self.receipt(result, instance, "be reset").get()
       return plan.reports
@@ -29,9 +31,30 @@ extension Client {
   private struct Plan {
     var resets: [InstanceReset] = []
     var reports: [ResetReport] = []
+
+    /// For the record: the point, and who else is put back.
+    var detail: Payload {
+      let others = reports.dropFirst().map(\.instance).joined(separator: ", ")
+      let event = reports.first.map { [("event", String($0.event))] } ?? []
+      return .object(event + (others.isEmpty ? [] : [("rewoundToo", others)]))
+    }
   }
 
-  private func plan(_ instance: InstanceID, _ point: ResetPoint) throws(ClientError) -> Plan {
+  private func attempt(
+    _ instance: InstanceID, _ point: ResetPoint, _ isDryRun: Bool, _ requester: Requester,
+    _ now: TimestampMS
+  ) throws(ClientError) -> (Plan, Committer.Result?) {
+    let plan = try plan(instance, point, now)
+    if isDryRun { return (plan, nil) }
+    let entry = try noted(
+      .reset(plan.resets), point == .failedStep ? "rewind" : "reset", instance, by: requester,
+      detail: plan.detail)
+    return (plan, hub.write([entry]).first)
+  }
+
+  private func plan(
+    _ instance: InstanceID, _ point: ResetPoint, _ now: TimestampMS
+  ) throws(ClientError) -> Plan {
     var plan = Plan()
     // A list of its own, not recursion: trees may be deep.
     var next: [(instance: InstanceID, point: ResetPoint)] = [(instance, point)]
@@ -46,7 +69,7 @@ extension Client {
       if plan.resets.isEmpty { try check(snapshot, point) }
       let cut: HistoryCut
       do throws(HistoryCut.Fault) {
-        cut = try HistoryCut(snapshot, at: point, now: hub.clock.now())
+        cut = try HistoryCut(snapshot, at: point, now: now)
       } catch {
         throw .wrongStatus(each, snapshot.description.status, error.message)
       }

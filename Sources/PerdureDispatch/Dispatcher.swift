@@ -41,7 +41,7 @@ package struct Dispatcher {
 
   let settings: DispatchSettings
   let registry: Registry
-  let filter: ActivityFilter
+  var filter: ActivityFilter
   var stage = Stage.created
 
   var held: [ExactText: Held] = [:]
@@ -63,6 +63,7 @@ package struct Dispatcher {
   /// Attempts that are over, as the store is yet to hear: their claims are still ours.
   var unsettled: [ActivityKey: ActivityClaim] = [:]
   var backlog = Backlog()
+  var sweeping = Sweeping()
   var effects: [Effect] = []
 
   struct DueTimer {
@@ -121,6 +122,7 @@ package struct Dispatcher {
     if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
       next = soonest(next, due)
     }
+    if isRunning, !sweeping.isUnderWay { next = soonest(next, sweeping.dueAt) }
     if case .stopping(let until) = stage, !isAtRest { next = soonest(next, until) }
     return next
   }
@@ -209,6 +211,7 @@ extension Dispatcher {
     case .activityHeartbeat(let key, let claim, _): heartbeatWritten(key, claim, outcome, now)
     case .expireActivities(let limit): activitiesExpired(outcome, limit: limit, now)
     case .releaseUnheldActivities: unheldReleased(outcome, now)
+    case .sweep: swept(outcome, now)
     case .quarantine(let instance, _, _): quarantined(instance, outcome, now)
     }
     pump(now)
@@ -220,6 +223,7 @@ extension Dispatcher {
       pumpTurns(now)
       pumpActivities(now)
       pumpClaims(now)
+      pumpSweep(now)
       evict()
     }
     finishStopping(now)
@@ -277,6 +281,13 @@ extension Dispatcher {
     }
     let unrun = desk.takeQueue()
     if !unrun.isEmpty { write(.releaseActivities(unrun)) }
+    pump(now)
+  }
+
+  /// A stop waits for hosts no longer, whatever time it is.
+  package mutating func endGrace(now: TimestampMS) {
+    guard case .stopping = stage else { return }
+    stage = .stopping(until: now)
     pump(now)
   }
 

@@ -123,6 +123,8 @@ package enum ControlVerb: String, Hashable, Sendable, CaseIterable {
   case terminate
   /// Puts a quarantined instance back to work.
   case retry
+  /// Takes an instance from whoever holds it, for anybody to go on with.
+  case requeue
 }
 
 /// Everything about an instance but its history and messages.

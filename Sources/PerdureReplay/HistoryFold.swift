@@ -5,6 +5,11 @@ package struct HistoryFault: Error, Hashable, Sendable {
   /// The first event that is wrong; 0 for an empty history.
   package var event: EventID
   package var message: String
+
+  package init(event: EventID, message: String) {
+    self.event = event
+    self.message = message
+  }
 }
 
 extension ExecutionState {

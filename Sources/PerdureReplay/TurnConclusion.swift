@@ -127,6 +127,7 @@ struct TurnWriter {
         made.append(row)
         effects(of: row.kind)
         note(row.kind)
+        label(action)
         state.apply(row)
       }
     }

@@ -9,7 +9,7 @@ extension TurnWriter {
       .activityScheduled(origin, name: name, input: input, options: options)
     case .createTimer(let fireAt): .timerCreated(origin, fireAt: fireAt)
     case .subscribe(let channel, let name): .subscribed(origin, channel: channel, name: name)
-    case .scheduleSubOrchestration(let name, let version, let instance, let input, let closePolicy):
+    case .scheduleSubOrchestration(let name, let version, let instance, let input, let closePolicy, _):
       .subOrchestrationScheduled(
         origin, name: name, version: version, instance: instance ?? state.childID(of: action.id),
         input: input,
@@ -93,6 +93,16 @@ extension TurnWriter {
       instance: instance, orchestration: name, version: version, input: input, parent: parent,
       options: options)
     conclusion.commit.starts.append(ChildStart(start: start, owner: nil))
+  }
+
+  /// What the action says of a child that its event does not.
+  mutating func label(_ action: Action) {
+    guard case .scheduleSubOrchestration(_, _, _, _, let policy, var labels) = action.kind, !labels.isDefault
+    else { return }
+    labels.closePolicy = policy
+    if let index = conclusion.commit.starts.indices.last {
+      conclusion.commit.starts[index].start.options = labels
+    }
   }
 
   /// Schedule and cancel in one turn come to nothing.

@@ -30,19 +30,21 @@ package final class Committer: @unchecked Sendable {
   private let waiting = Atomic(0)
   /// When the oldest of them came, about; 0: there is none.
   private let waitingSinceNS = Atomic<Int64>(0)
-  private let queue = WorkQueue<Job>()
+  private let queue: WorkQueue<Job>
   private let committed: @Sendable ([(StoreEntry, StoreReceipt)]) -> Void
   private let finished: @Sendable () -> Void
 
   /// - committed: called after each group with what landed, before the jobs are told.
   /// - finished: called after each group when all jobs are told.
+  /// - account: holds a virtual clock for each job until then.
   package init(
     store: any Store, metrics: Metrics? = nil,
     committed: @escaping @Sendable ([(StoreEntry, StoreReceipt)]) -> Void,
-    finished: @escaping @Sendable () -> Void
+    finished: @escaping @Sendable () -> Void, account: ClockAccount? = nil
   ) {
     self.store = store
     self.metrics = metrics
+    queue = WorkQueue(account: account)
     self.committed = committed
     self.finished = finished
   }
@@ -80,6 +82,7 @@ package final class Committer: @unchecked Sendable {
       let left = waiting.subtract(jobs.count, ordering: .relaxed).newValue
       waitingSinceNS.store(left > 0 ? begin : 0, ordering: .relaxed)
       finished()
+      queue.done(jobs.count)
     }
     store.close()
   }

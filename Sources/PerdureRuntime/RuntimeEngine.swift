@@ -13,6 +13,10 @@ final class RuntimeEngine: @unchecked Sendable {
   private var writes: [Committer.Job] = []
   private var samples: [HostSample] = []
   private var isDone = false
+  /// Inputs that hold a virtual clock until what follows from them is under way.
+  private var inputsHeld = 0
+  /// When a stop has waited long enough for hosts, by the system's time: virtual time waits for them.
+  private var graceEndsNS: Int64?
 
   init(runtime: Runtime, node: NodeID, registry: Registry) {
     self.runtime = runtime
@@ -34,8 +38,7 @@ final class RuntimeEngine: @unchecked Sendable {
   func run() {
     while !isDone {
       let due = dispatcher.nextDeadline
-      let deadline = due.map { hub.clock.monotonicNS(at: $0) }
-      guard let inputs = runtime.inputs.take(untilMonotonicNS: deadline) else { break }
+      guard let inputs = nextInputs(due) else { break }
       let now = hub.clock.now()
       if let due, due <= now { dispatcher.tick(now: now) }
       for input in inputs { handle(input, now) }
@@ -55,14 +58,38 @@ final class RuntimeEngine: @unchecked Sendable {
     runtime.ended(node: node)
   }
 
+  /// Waits for inputs, or until something is due. nil: the queue is closed.
+  private func nextInputs(_ due: TimestampMS?) -> [RuntimeInput]? {
+    guard let account = runtime.account else {
+      return runtime.inputs.take(untilMonotonicNS: due.map { hub.clock.monotonicNS(at: $0) })
+    }
+    let isResting = account.rest(until: due, releasing: inputsHeld)
+    if isResting { inputsHeld = 0 }
+    guard let inputs = runtime.inputs.take(untilMonotonicNS: isResting ? graceEndsNS : 0) else { return nil }
+    inputsHeld += inputs.count
+    if let graceEndsNS, graceEndsNS <= monotonicNowNS() {
+      self.graceEndsNS = nil
+      account.hold()
+      inputsHeld += 1
+      dispatcher.endGrace(now: hub.clock.now())
+    }
+    return inputs
+  }
+
   private func handle(_ input: RuntimeInput, _ now: TimestampMS) {
     switch input {
-    case .start: dispatcher.start(now: now)
+    case .start:
+      dispatcher.start(now: now)
+      dispatcher.sweepWanted(at: now &+ Limits.sweepPauseMS, now: now)
+    case .sweep: dispatcher.sweepWanted(at: now, now: now)
     case .instanceStarted(let start, let createdAt):
       dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
-    case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)
+    case .storeChanged(let byOthers):
+      dispatcher.storeChanged(now: now, byOthers: byOthers)
+      // They may have made a rule.
+      if byOthers { dispatcher.sweepWanted(at: now &+ Limits.foreignSweepMS, now: now) }
     case .turnAnswered(let request, let answer, let tookNS):
       samples.append(.turn(request.orchestration, tookNS: tookNS))
       dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
@@ -96,7 +123,13 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.foundMessages(instance, messages, now: now)
     case .foundDue(let instances): dispatcher.foundDue(instances, now: now)
     case .nextDueFound(let at): dispatcher.nextDueFound(at, now: now)
-    case .stop(let graceMS): dispatcher.stop(graceMS: graceMS, now: now)
+    case .stop(let graceMS):
+      if runtime.account != nil, graceEndsNS == nil {
+        graceEndsNS = monotonicNowNS() + max(0, min(graceMS, 1 << 40)) * 1_000_000
+      }
+      dispatcher.stop(graceMS: graceMS, now: now)
+    // The tick was enough.
+    case .timeMoved: break
     }
   }
 

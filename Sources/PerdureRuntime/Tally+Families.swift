@@ -30,6 +30,7 @@ extension Tally {
       counter("instances_terminated", "Instances that were terminated.", terminated),
       counter("instances_quarantined", "Instances that were quarantined.", quarantined),
       counter("instances_reset", "Instances that were rewound or reset.", reset),
+      counter("instances_imported", "Instances that were imported.", imported),
       counter("instances_deleted", "Instances that were deleted.", deleted),
       ofOrchestrations("executions_continued", "Executions that continued as new.") { $0.continued },
       ofOrchestrations("turns", "Turns that were committed.") { $0.turns },

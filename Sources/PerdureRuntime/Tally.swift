@@ -35,6 +35,7 @@ struct Tally {
   var terminated: Int64 = 0
   var deleted: Int64 = 0
   var reset: Int64 = 0
+  var imported: Int64 = 0
   var commits: Int64 = 0
   var entries: Int64 = 0
   var refusals: [String: Int64] = [:]
@@ -47,6 +48,11 @@ struct Tally {
 
   mutating func add(_ entry: borrowing StoreEntry, _ receipt: borrowing StoreReceipt) {
     entries &+= 1
+    entered(entry, receipt)
+    add(entry, followed: receipt)
+  }
+
+  private mutating func entered(_ entry: borrowing StoreEntry, _ receipt: borrowing StoreReceipt) {
     switch entry {
     case .turn(let commit): add(commit)
     case .start(let start, _, _):
@@ -67,9 +73,14 @@ struct Tally {
         count(one.appended)
         for start in one.starts { started(start.orchestration) }
       }
+    case .importInstances(let instances, _, _):
+      imported &+= Int64(instances.count)
+      for instance in instances {
+        for execution in instance.executions { count(execution.events) }
+      }
+    case .noted(let entry, _): entered(entry, receipt)
     default: break
     }
-    add(entry, followed: receipt)
   }
 
   /// What the store made of it.
@@ -89,10 +100,11 @@ struct Tally {
     case .controlled(let control):
       add(control.deliveries)
       ended(control.terminated)
-    case .deleted(let gone), .reset(let gone): deleted &+= Int64(gone.count)
+    case .deleted(let gone), .reset(let gone), .swept(let gone, _): deleted &+= Int64(gone.count)
     case .posted(let delivery): add(delivery)
+    case .activityChanged(_, let delivery): if let delivery { add(delivery) }
     case .delivered(let deliveries): add(deliveries)
-    case .done, .existing, .kept, .known, .instances, .activities: break
+    case .done, .existing, .kept, .known, .instances, .activities, .pruned: break
     }
   }
 

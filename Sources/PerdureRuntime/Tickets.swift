@@ -13,19 +13,27 @@ package enum TicketAnswer: Sendable {
   case stale
 }
 
+/// What a host made of something that is not a step of its instance: a query, a replay.
+enum HostReply: Sendable {
+  /// It has passed `AnswerCheck`.
+  case answered(TurnAnswer)
+  case failed(Failure)
+}
+
 /// A turn that is out at a host: to be answered exactly once.
 package final class TurnTicket: Sendable {
   package let request: TurnRequest
   private let runtime: Runtime
   private let isDone = Atomic(false)
   private let handedOutNS = monotonicNowNS()
-  /// Of a query: who asks.
-  private let asker: (@Sendable (Outcome) -> Void)?
+  /// Of a query or a replay: who asks. nil: the engine.
+  private let asker: (@Sendable (HostReply) -> Void)?
 
-  init(_ request: TurnRequest, _ runtime: Runtime, asker: (@Sendable (Outcome) -> Void)? = nil) {
+  init(_ request: TurnRequest, _ runtime: Runtime, asker: (@Sendable (HostReply) -> Void)? = nil) {
     self.request = request
     self.runtime = runtime
     self.asker = asker
+    runtime.account?.hold()
   }
 
   package func answer(_ answer: TurnAnswer) -> TicketAnswer {
@@ -37,8 +45,7 @@ package final class TurnTicket: Sendable {
       return if case .taken = failed { .refused(message) } else { failed }
     }
     guard let asker else { return post(.turnAnswered(request, answer, tookNS: tookNS)) }
-    guard case .query(let outcome) = answer else { return .stale }
-    return tell(asker, outcome)
+    return tell(asker, .answered(answer))
   }
 
   package func fail(_ failure: Failure) -> TicketAnswer {
@@ -48,14 +55,16 @@ package final class TurnTicket: Sendable {
 
   private var tookNS: Int64 { monotonicNowNS() - handedOutNS }
 
-  private func tell(_ asker: @Sendable (Outcome) -> Void, _ outcome: Outcome) -> TicketAnswer {
+  private func tell(_ asker: @Sendable (HostReply) -> Void, _ reply: HostReply) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
-    asker(outcome)
+    asker(reply)
+    runtime.account?.release()
     return .taken
   }
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
+    defer { runtime.account?.release() }
     return runtime.post(input) ? .taken : .stale
   }
 }
@@ -76,6 +85,7 @@ package final class ActivityTicket: Sendable {
     self.task = task
     self.runtime = runtime
     deadline = soonest(task.closeBy, task.options.startToCloseMS.map { now &+ $0 })
+    runtime.account?.hold()
   }
 
   package var limits: LimitSettings { runtime.limits }
@@ -128,6 +138,7 @@ package final class ActivityTicket: Sendable {
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .acquiringAndReleasing) else { return .isGone }
     answeredNS.store(monotonicNowNS(), ordering: .relaxed)
+    defer { runtime.account?.release() }
     _ = take()
     let isWanted = !isCancelled
     return runtime.post(input) && isWanted ? .taken : .stale

@@ -68,6 +68,10 @@ package enum Mutation: String, Sendable, CaseIterable {
   case startEarly
   /// A sender is not told what became of its message.
   case forgetTheSender
+  /// Finished instances go before their time.
+  case sweepEarly
+  /// Who changed something is not recorded.
+  case forgetTheNote
   /// A second start with a key makes a second instance.
   case ignoreDedupKeys
 }

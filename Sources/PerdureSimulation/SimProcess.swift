@@ -17,6 +17,7 @@ enum NodeInput {
   case activityDeferred(Attempt)
   case activityBeat(Attempt, Payload)
   case claimsLost([ActivityKey: ActivityClaim])
+  case sweep
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
   case foundMessages(InstanceID, [InboxMessage])

@@ -37,7 +37,10 @@ extension World {
 
   private func handle(_ input: NodeInput, _ node: SimNode, _ now: TimestampMS) {
     switch input {
-    case .start: node.dispatcher.start(now: now)
+    case .start:
+      node.dispatcher.start(now: now)
+      node.dispatcher.sweepWanted(at: now + Limits.sweepPauseMS, now: now)
+    case .sweep: node.dispatcher.sweepWanted(at: now, now: now)
     case .instanceStarted(let start, let createdAt):
       node.dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .instancesDeleted(let instances): node.dispatcher.instancesDeleted(instances, now: now)
@@ -45,7 +48,9 @@ extension World {
     case .checkClaims: node.dispatcher.checkClaims()
     case .messageStored(let instance, let message):
       node.dispatcher.messageStored(instance, message, now: now)
-    case .storeChanged(let byOthers): node.dispatcher.storeChanged(now: now, byOthers: byOthers)
+    case .storeChanged(let byOthers):
+      node.dispatcher.storeChanged(now: now, byOthers: byOthers)
+      if byOthers { node.dispatcher.sweepWanted(at: now + Limits.foreignSweepMS, now: now) }
     case .turnAnswered(let request, let answer):
       node.dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
     case .turnFailed(let request, let failure):

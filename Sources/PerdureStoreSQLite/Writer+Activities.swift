@@ -86,7 +86,7 @@ extension Writer {
   }
 
   /// The row goes, a message to the instance comes.
-  private func end(
+  func end(
     _ pk: Int64, _ key: ActivityKey, _ outcome: Outcome, of row: InstanceRow
   ) throws(StoreError) -> Delivery {
     statements.deleteActivity.bind(1, pk)
@@ -107,7 +107,7 @@ extension Writer {
     }
   }
 
-  private func retry(
+  func retry(
     _ row: ActivityRow, _ failure: Failure, at: TimestampMS, heartbeat: Payload? = nil
   ) throws(StoreError) {
     try rare.run(

@@ -8,6 +8,17 @@ package enum EventWire {
     return writer.finish()
   }
 
+  /// The name of what happened, such as `ActivityScheduled`.
+  package static func kind(of event: Event) -> String {
+    let kind = encode(event).withUnsafeBytes { json in
+      try? decodeWhole(json) { reader throws(JSONFault) in
+        let m = try Members(&reader)
+        return try reader.name(m.kind, m.object, "kind").text
+      }
+    }
+    return kind ?? ""
+  }
+
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> Event {
     try decodeWhole(json) { reader throws(JSONFault) in try read(&reader) }
   }

@@ -189,6 +189,7 @@ extension Samples {
   static let store = {
     var store = StoreSettings()
     store.busyTimeoutMS = 600_000
+    store.clock = .virtual(startMS: 253_402_300_799_999)
     store.limits.payloadBytes = 1
     store.limits.customStatusBytes = 2
     store.limits.kvKeys = 3

@@ -61,6 +61,8 @@ import Testing
   }
 
   static let words: [Mutation: [String]] = [
+    .sweepEarly: ["before its time"],
+    .forgetTheNote: ["its record did not"],
     .skipTheCAS: ["computed from revision", "schedules activity"],
     .dropAMessage: ["not in its inbox"],
     .acknowledgeEarly: ["never received"],

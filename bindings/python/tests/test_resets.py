@@ -82,6 +82,9 @@ def test_rewind_goes_on_from_the_failed_step(rig: Make) -> None:
     assert management.rewind("r", reason="b is mended") == [plan]
     assert world.client.result("r", WAIT) == ["A", "B", "C"]
     assert ran == ["a", "b", "b", "c"]
+    (record,) = management.audit()
+    assert (record.operation, record.target, record.actor) == ("rewind", "r", "ana")
+    assert record.reason == "b is mended"
     assert world.client.get_kv("r", "last") == "c"
     events = world.client.history("r")
     assert [each["id"] for each in events] == list(range(1, len(events) + 1))

@@ -2,68 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+import json
+from typing import TYPE_CHECKING, Any
 
 from . import _json
-from ._resets import ResetReport
+from ._audit import AuditOperations
+from ._changes import ChangeOperations
+from ._exports import ExportOperations
+from ._library import text
+from ._looking import Looking
+from ._resets import ResetOperations
+from ._retention import RetentionOperations
+from ._schedules import ScheduleOperations
 
 if TYPE_CHECKING:
     from .client import Client
 
 
-@dataclass(frozen=True)
-class Node:
-    """A living runtime, and what it serves."""
-
-    #: Names of orchestrations with the versions of each; None for all versions.
-    orchestrations: Dict[str, Optional[List[str]]]
-    activities: List[str]
-    #: Tags of activities that it takes; None for all.
-    tags: Optional[List[str]]
-    #: It takes activities without a tag.
-    untagged: bool
-
-    @classmethod
-    def of_wire(cls, wire: Dict[str, Any]) -> Node:
-        served = {each["name"]: each.get("versions") for each in wire["orchestrations"]}
-        return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
-
-
-class Management:
+class Management(
+    Looking,
+    AuditOperations,
+    ChangeOperations,
+    ExportOperations,
+    ResetOperations,
+    RetentionOperations,
+    ScheduleOperations,
+):
     """What a call that returned has changed is on disk, with a record of who did it and why."""
 
     def __init__(self, client: Client, actor: str = "") -> None:
         self._client = client
         self.actor = _json.text(actor, "The actor")
 
-    def nodes(self) -> List[Node]:
-        """The living runtimes of all processes, in the order in which they began."""
-        return [Node.of_wire(each) for each in self._ask("nodes")["nodes"]]
-
-    def rewind(self, instance: str, *, reason: str = "", dry_run: bool = False) -> List[ResetReport]:
-        """Lets a failed instance go on from its failed step: the activity that failed is tried again, a child
-        that failed is rewound itself. What the code did after that (such as compensations) is forgotten, not
-        undone. Returns one report for each instance that is put back, the named one first; `dry_run` does
-        nothing else. Raises WrongStatus for an instance that has not failed, or whose parent was told.
-        """
-        instance = _json.text(instance, "The instance id")
-        answer = self._ask("rewind", reason, instance=instance, dryRun=dry_run)
-        return [ResetReport.of_wire(each) for each in answer["instances"]]
-
-    def reset(
-        self, instance: str, event: int, *, reason: str = "", dry_run: bool = False
-    ) -> List[ResetReport]:
-        """Puts an instance back to where it stood after an event of its current execution (0: at its
-        beginning). Messages and results that it had later come again; what failed later is tried again; what
-        its code did later is forgotten, not undone.
-        """
-        instance = _json.text(instance, "The instance id")
-        answer = self._ask("reset", reason, instance=instance, event=event, dryRun=dry_run)
-        return [ResetReport.of_wire(each) for each in answer["instances"]]
-
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
         """One operation. Members that are None are left out."""
+        return json.loads(self._ask_bytes(operation, reason, **members))
+
+    def _ask_bytes(self, operation: str, reason: str = "", **members: Any) -> bytes:
         request = {"operation": operation, "actor": self.actor or None, "reason": reason or None, **members}
         given = {key: value for key, value in request.items() if value is not None}
-        return self._client._ask(self._client._lib.dx.dx_client_manage, _json.encode(given, "The request"))
+        client, encoded = self._client, text(_json.encode(given, "The request"))
+        return client._lib.bytes_of(client._lib.dx.dx_client_manage, client._handle.value, encoded)
