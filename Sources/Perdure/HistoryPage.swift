@@ -27,14 +27,6 @@ public struct HistoryEvent: Hashable, Sendable {
   }
 }
 
-extension HistoryEvent {
-  init(_ event: Event) {
-    self.init(
-      id: event.id, at: Timestamp(millisecondsSince1970: event.at),
-      json: String(decoding: EventWire.encode(event), as: UTF8.self))
-  }
-}
-
 /// Some events of one execution, in order.
 public struct HistoryPage: Sendable {
   public let instance: String

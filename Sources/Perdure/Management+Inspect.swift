@@ -154,6 +154,6 @@ extension Inspection {
 extension Management {
   /// An instance with its pending activities, timers, waits, children, requests and sizes.
   public func inspect(_ instance: String) async throws -> Inspection {
-    try Inspection(try await answer("inspect", Of(instance: instance)))
+    try Inspection(try await askText("inspect", Of(instance: instance)))
   }
 }

@@ -200,8 +200,8 @@ enum Schema {
     ) STRICT;
     CREATE INDEX audit_target ON audit(target);
 
-    -- How long finished instances of an orchestration are kept; '*': of those without a rule. `statuses`: with
-    -- blanks between.
+    -- How long finished instances of an orchestration are kept; '*': of those without a rule of their own.
+    -- `statuses`: with blanks between.
     CREATE TABLE retention(
       orchestration TEXT PRIMARY KEY,
       keep_ms INTEGER NOT NULL,

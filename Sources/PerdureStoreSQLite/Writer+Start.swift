@@ -79,7 +79,11 @@ extension Writer {
       VALUES(?1, ?2, ?3, ?4, ?5, ?6)
       """, pk, options.startAt, options.closePolicy == .cancel ? nil : options.closePolicy.rawValue,
       options.dedupKey, options.attributes?.bytes, options.memo?.bytes)
-    guard let attributes = options.attributes else { return }
+    if let attributes = options.attributes { try label(pk, attributes) }
+  }
+
+  /// Puts the labels of an instance where it is found by them.
+  func label(_ pk: Int64, _ attributes: Payload) throws(StoreError) {
     for label in AttributesWire.decode(attributes) {
       try rare.run(
         "INSERT INTO attributes(key, value, instance) VALUES(?1, ?2, ?3)", label.key, label.value, pk)

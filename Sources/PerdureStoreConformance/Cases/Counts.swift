@@ -35,7 +35,7 @@ extension StoreConformance {
       try trial.end("a")
       try trial.control("b", .terminate)
       try expect(
-        try counted(trial), ["order - Terminated 1", "order 2.0.0 Completed 1"], "ended")
+        try counted(trial), ["order - Terminated 1", "order 1.0.0 Completed 1"], "ended")
       try trial.land(.delete("a", force: false))
       try expect(try counted(trial), ["order - Terminated 1"], "after a deletion")
     },
@@ -65,7 +65,7 @@ extension StoreConformance {
       try expect(
         lives, StatusCount.Lives(count: 3, totalMS: 5_000, leastMS: 500, mostMS: 3_000), "lives")
     },
-    ConformanceCase("counts: they are there after a new opening") { trial in
+    ConformanceCase("reopening: counts are there") { trial in
       try trial.run("a")
       guard let again = try trial.fixture.reopen(trial.store) else {
         throw CaseSkipped(reason: "the store cannot be opened anew")

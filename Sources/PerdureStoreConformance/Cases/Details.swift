@@ -61,7 +61,7 @@ extension StoreConformance {
       try trial.store.leave(node)
       try expect(try details(trial, "a").activities.map(\.sessionNode), [nil, nil, nil, nil], "nobody")
     },
-    ConformanceCase("details: damaged history is told of, and the rest is there") { trial in
+    ConformanceCase("corruption: details tell of damaged history, and have the rest") { trial in
       try trial.start("a")
       try trial.turn("a", events: 5)
       guard try trial.fixture.corrupt(event: 3, of: "a", in: trial.store) else {

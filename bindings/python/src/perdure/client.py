@@ -22,12 +22,12 @@ from typing import (
 )
 
 from . import _abi, _failures, _json, _library, options
-from ._audit import moment
 from ._feed import Feed
+from ._filters import InstanceFilter, Time
 from ._library import Handle, library, text
 from ._waiting import Waiting, milliseconds
 from .definitions import Orchestration
-from .descriptions import Description, StartPolicy, StartRequest, Target, target_name
+from .descriptions import Description, StartPolicy, StartRequest, Target
 from .errors import CallFailed, CallRejected, Failure, InvalidArgument, PerdureError, QueryFailed, from_code
 from .handles import REJECTED
 from .management import Management
@@ -35,7 +35,6 @@ from .options import Seconds
 from .store import Store, opened
 
 In = TypeVar("In")
-Time = Union[datetime, int]
 
 
 class Client:
@@ -334,23 +333,11 @@ class Client:
         datetime with a time zone, or milliseconds since 1970. `attributes`: all must be the same. `prefix`:
         of the instance id. `roots_only`: only those that nobody called. `order`: of creation.
         """
-        query: Dict[str, Any] = {
-            "orchestration": None if orchestration is None else target_name(orchestration),
-            "version": version,
-            "status": status if status is None or isinstance(status, str) else [*status],
-            "createdFrom": moment(created_from, "created_from"),
-            "createdTo": moment(created_to, "created_to"),
-            "updatedFrom": moment(updated_from, "updated_from"),
-            "updatedTo": moment(updated_to, "updated_to"),
-            "endedFrom": moment(ended_from, "ended_from"),
-            "endedTo": moment(ended_to, "ended_to"),
-            "attributes": dict(attributes) if attributes else None,
-            "instancePrefix": prefix,
-            "parent": parent,
-            "rootsOnly": roots_only or None,
-            "order": None if order == "oldest" else order,
-            "limit": page_size,
-        }
+        filter = InstanceFilter(
+            orchestration, status, prefix, parent, version, created_from, created_to, updated_from,
+            updated_to, ended_from, ended_to, attributes, roots_only, order,
+        )  # fmt: skip
+        query = {**filter.to_wire(), "limit": page_size}
         while True:
             page = self._query(self._lib.dx.dx_client_list, query)
             yield from map(Description.of_wire, page["instances"])
