@@ -270,8 +270,8 @@ DX_API DX_CHECKED dx_error *dx_runtime_new(dx_store *store, const dx_runtime_opt
  * go to dx_runtime_poll. Before dx_runtime_start only. */
 DX_API DX_CHECKED dx_error *dx_register_orchestration(dx_runtime *runtime, dx_text name, dx_text version,
                                                       dx_turn_fn run, void *user_data, dx_release_fn release);
-/* The same for activities: run is called for each attempt, at most `activitySlots` at once. An empty name
- * stands for whatever activities the instances that run here call and nobody registered here. */
+/* The same for activities: run is called for each attempt, at most `activitySlots` at once. The name
+ * "perdure.any" stands for whatever activities the instances that run here call and nobody registered. */
 DX_API DX_CHECKED dx_error *dx_register_activity(dx_runtime *runtime, dx_text name, dx_activity_fn run,
                                                  void *user_data, dx_release_fn release);
 

@@ -42,7 +42,8 @@ public final class Runtime: Sendable {
   /// Leaves all activities that are not registered to the stubs.
   func registerStubs() throws {
     guard let stubs else { return }
-    try EngineActivity(client: client, body: stubs.body).register(on: handle, name: "", limits: nil)
+    try EngineActivity(client: client, body: stubs.body).register(
+      on: handle, name: Reserved.anyActivity, limits: nil)
   }
 
   /// Begins to take work.

@@ -101,14 +101,14 @@ public func dx_register_activity(
   return fallible { () throws(ABIError) in
     let runtime = try Handles.runtimes.find(runtime).runtime
     let name = try name.string("name")
-    // Empty for all that have no function of their own.
-    if !name.isEmpty {
-      try mapped { () throws(ClientError) in
-        try Check.name(name, "activity")
-        try Check.unreserved(name, "activity name")
-      }
+    let isAny = name == Reserved.anyActivity
+    try mapped { () throws(ClientError) in
+      try Check.name(name, "activity")
+      if !isAny { try Check.unreserved(name, "activity name") }
     }
-    try mapped { () throws(RuntimeError) in try runtime.registerActivity(name, function(run, user)) }
+    try mapped { () throws(RuntimeError) in
+      try runtime.registerActivity(isAny ? "" : name, function(run, user))
+    }
   }
 }
 

@@ -128,6 +128,9 @@ package enum Reserved {
   package static let scheduleNext = "perdure.schedule.next"
   package static let scheduleLook = "perdure.schedule.look"
 
+  /// Registered by hosts for all activities that have no function of their own.
+  package static let anyActivity = "perdure.any"
+
   package static func isReserved(_ name: String) -> Bool { name.utf8.starts(with: prefix.utf8) }
 
   /// The instance that a schedule is.

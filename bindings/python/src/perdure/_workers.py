@@ -19,6 +19,9 @@ from .errors import LimitExceeded
 
 logger = logging.getLogger("perdure")
 
+#: Registered for all activities that have no function of their own.
+ANY = "perdure.any"
+
 #: Seconds that a result may wait for those of other activities: little to them, much to a short activity.
 ANSWERS_WAIT = 0.001
 
@@ -45,7 +48,7 @@ class Attempts:
 
     def find(self, name: str) -> Optional[Activity[Any, Any]]:
         """What runs an activity of that name; the one without a name runs all that have none of their own."""
-        return self.activities.get(name) or self.activities.get("")
+        return self.activities.get(name) or self.activities.get(ANY)
 
     def begin(self, token: int, task: Dict[str, Any]) -> ActivityContext:
         return ActivityContext(task, token, self.source)

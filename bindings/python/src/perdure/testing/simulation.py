@@ -82,8 +82,8 @@ class Simulation:
             self._registry.add(definition)
 
     def activity(self, name: Union[str, Activity[Any, Any]], stub: Stub) -> None:
-        """Runs `stub` in place of an activity: a function of `(ctx, input)`, `(input)` or `()`, plain or async,
-        or whatever else a `TestEnvironment` takes for one; what is none of these is the result.
+        """Runs `stub` in place of an activity: a function of `(ctx, input)`, `(input)` or `()`, plain or
+        async, or whatever else a `TestEnvironment` takes for one; what is none of these is the result.
         """
         if isinstance(name, Activity):
             self._registry.add(name)

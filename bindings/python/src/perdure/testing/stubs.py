@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional
 
+from .._workers import ANY
 from ..activity_context import ActivityContext
 from ..definitions import Activity
 from ..errors import Failure, PerdureError, WorkFailed
@@ -158,7 +159,7 @@ class UnknownActivity(StubbedActivity):
 
         super().__init__(Activity(unknown, "unknown"), stubs)
         self._original = unknown
-        self.name = ""
+        self.name = ANY
 
 
 def _run(stub: Stub, context: ActivityContext, value: Any) -> Coroutine[Any, Any, Any]:
