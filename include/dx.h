@@ -156,6 +156,10 @@ typedef struct dx_store_options {
 
 /* Opens a store, makes its tables if it is new, and takes back what dead processes held. */
 DX_API DX_CHECKED dx_error *dx_store_open(const dx_store_options *options, dx_store **out);
+/* request: {"format": "json" | "openmetrics"}, may be empty: json. out: "Metrics" of docs/wire-format.md, or
+ * OpenMetrics 1.0 text: what this handle of the store has committed, and what its runtimes hold. Does not
+ * touch the store. */
+DX_API DX_CHECKED dx_error *dx_store_metrics(dx_store *store, dx_text request, dx_buffer *out);
 /* out: "Store clock": {"now", "mode"}. */
 DX_API DX_CHECKED dx_error *dx_store_clock(dx_store *store, dx_buffer *out);
 /* Of a store with a virtual clock ("Store config"), for tests: moves time by ms (0...2^50), stopping at each

@@ -60,6 +60,8 @@ struct ActivityDesk {
     self.limits = limits
   }
 
+  /// Wait for a slot.
+  var queuedCount: Int { max(0, count - slotsTaken) }
   /// Queued, running, ended and lingering.
   var count: Int { entries.count + lingering.count }
   /// All but the lingering ones: what is to become of the claims of those is decided.

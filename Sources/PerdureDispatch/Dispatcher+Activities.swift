@@ -61,6 +61,10 @@ extension Dispatcher {
       awaitIdleSessions(now)
     }
     if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
+      log(
+        .warn,
+        "attempt \(ended.task.attempt) of activity '\(ended.task.name)' failed and is followed by another: "
+          + "\(failure.type): \(failure.message)", now, ended.task)
       desk.forward(key, ended.claim)
       settle(
         key, ended.claim,
@@ -147,6 +151,7 @@ extension Dispatcher {
     }
     let message =
       "activity '\(task.name)' was begun \(task.attempt - 1) times, and \(task.losses) times its process died"
+    log(.error, message, now, task)
     _ = report(
       task.key, claim, .failed(Failure(type: FailureType.poison, message: message, isNonRetryable: true)))
   }

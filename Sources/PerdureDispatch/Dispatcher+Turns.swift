@@ -123,6 +123,7 @@ extension Dispatcher {
         orchestration: state.orchestration, version: version, from: held.hostEvents,
         replayed: state.lastDelivered, events: held.prepared.events, firstAction: state.lastAction + 1,
         isCancelling: state.cancellationReason != nil)
+      request.trace = state.trace
       if request.from == 0 { request.kv = held.kv }
       return request
     }

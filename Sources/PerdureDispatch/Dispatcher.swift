@@ -127,6 +127,22 @@ package struct Dispatcher {
     return next
   }
 
+  /// What is held at the moment.
+  package struct Figures: Hashable, Sendable {
+    package var instancesHeld: Int
+    package var turnsAtHosts: Int
+    package var activitiesRunning: Int
+    package var activitiesQueued: Int
+    package var hasRoom: Bool
+  }
+
+  /// Mutating for the sake of the caller, who would copy all of this to read it.
+  package mutating func figures() -> Figures {
+    Figures(
+      instancesHeld: held.count, turnsAtHosts: turnsOut.count, activitiesRunning: desk.runningCount,
+      activitiesQueued: desk.queuedCount, hasRoom: hasRoom)
+  }
+
   /// Instances in memory. For tests and figures.
   package var heldCount: Int { held.count }
   package var isStopped: Bool { stage == .stopped }
@@ -218,16 +234,22 @@ extension Dispatcher {
     effects.append(.write(write))
   }
 
-  mutating func log(
-    _ level: LogLevel, _ message: String, _ now: TimestampMS, _ held: Held?, activity: String? = nil
-  ) {
-    effects.append(
-      .log(
-        LogRecord(
-          at: now, level: level, message: message, instance: held?.instance,
-          execution: held?.state?.execution,
-          orchestration: held?.state?.orchestration ?? held?.start?.orchestration, activity: activity,
-          node: settings.node)))
+  mutating func log(_ level: LogLevel, _ message: String, _ now: TimestampMS, _ held: Held) {
+    var record = LogRecord(
+      at: now, level: level, message: message, instance: held.instance, execution: held.state?.execution,
+      orchestration: held.state?.orchestration ?? held.start?.orchestration, node: settings.node)
+    record.trace = held.state?.trace ?? held.start?.options.trace?.span(of: held.instance, 1)
+    effects.append(.log(record))
+  }
+
+  /// Of an attempt.
+  mutating func log(_ level: LogLevel, _ message: String, _ now: TimestampMS, _ task: ActivityTask) {
+    var record = LogRecord(
+      at: now, level: level, message: message, instance: task.key.instance, execution: task.key.execution,
+      orchestration: task.orchestration, activity: task.name, node: settings.node)
+    record.attempt = task.attempt
+    record.trace = task.trace?.span(of: task.key, attempt: task.attempt)
+    effects.append(.log(record))
   }
 
   mutating func log(_ metric: MetricLine, _ now: TimestampMS, _ held: Held) {
@@ -235,6 +257,7 @@ extension Dispatcher {
       at: now, level: .info, message: metric.name, instance: held.instance, execution: held.state?.execution,
       orchestration: held.state?.orchestration, node: settings.node)
     record.metric = metric
+    record.trace = held.state?.trace
     effects.append(.log(record))
   }
 

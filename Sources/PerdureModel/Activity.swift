@@ -45,6 +45,7 @@ package struct ActivityTask: Hashable, Sendable {
     var failures: Int64 = 0
     var lastFailure: Failure?
     var lastHeartbeat: Payload?
+    var trace: TraceContext?
   }
   /// Who may run it. A result under another claim is discarded.
   package var claim: ActivityClaim?
@@ -79,6 +80,11 @@ package struct ActivityTask: Hashable, Sendable {
   package var lastHeartbeat: Payload? {
     get { progress.isDefault ? nil : progress.value.lastHeartbeat }
     set { progress.value.lastHeartbeat = newValue }
+  }
+  /// Of the execution that scheduled it.
+  package var trace: TraceContext? {
+    get { progress.isDefault ? nil : progress.value.trace }
+    set { progress.value.trace = newValue }
   }
 
   /// Of its row: that of the claim that it brings, else one below all that claims of it get. Begins at the

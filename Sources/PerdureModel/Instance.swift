@@ -41,6 +41,7 @@ package struct StartOptions: Hashable, Sendable {
     var memo: Payload?
     var dedupKey: String?
     var closePolicy = ParentClosePolicy.cancel
+    var trace: TraceContext?
   }
 
   private var fields = Seldom<Fields>()
@@ -82,6 +83,11 @@ package struct StartOptions: Hashable, Sendable {
   package var closePolicy: ParentClosePolicy {
     get { isDefault ? .cancel : fields.value.closePolicy }
     set { fields.value.closePolicy = newValue }
+  }
+  /// Of whoever starts it.
+  package var trace: TraceContext? {
+    get { isDefault ? nil : fields.value.trace }
+    set { fields.value.trace = newValue }
   }
 }
 

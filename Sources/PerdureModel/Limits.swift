@@ -64,6 +64,11 @@ package enum Limits {
   package static let entriesPerCommit = 1_024
   /// Rows in one page of a listing or a history.
   package static let pageRows = 1_000
+  /// Names of orchestrations, and of activities, that metrics tell apart; the rest share one series.
+  package static let metricNames = 1_000
+  /// Metrics of orchestration code by name, and the combinations of attributes that each tells apart.
+  package static let userMetrics = 500
+  package static let userMetricSeries = 200
   /// The name of a schedule, from which the ids of its runs are made.
   package static let scheduleNameBytes = 200
   /// The JSON of what a schedule is to do.

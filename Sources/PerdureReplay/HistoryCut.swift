@@ -176,15 +176,17 @@ extension HistoryCut {
       case .activityScheduled(_, let name, let input, let options):
         let key = ActivityKey(
           instance: reset.instance, execution: reset.execution, action: origin.action)
-        reset.activities.append(
-          ActivityTask(
-            key: key, orchestration: orchestration, name: name, input: input, attempt: 1, visibleAt: 0,
-            claim: nil, options: options, scheduledAt: reset.now))
+        var task = ActivityTask(
+          key: key, orchestration: orchestration, name: name, input: input, attempt: 1, visibleAt: 0,
+          claim: nil, options: options, scheduledAt: reset.now)
+        if let trace = state.trace { task.trace = trace }
+        reset.activities.append(task)
       case .subOrchestrationScheduled(_, let name, let version, let instance, let input, let closePolicy):
         let parent = ParentLink(
           instance: reset.instance, execution: reset.execution, action: origin.action)
         var options = StartOptions()
         options.closePolicy = closePolicy
+        if let trace = state.trace { options.trace = trace }
         openChildren.append(
           InstanceStart(
             instance: instance, orchestration: name, version: version, input: input, parent: parent,

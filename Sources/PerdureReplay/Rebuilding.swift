@@ -18,5 +18,8 @@ extension TurnRequest {
       if case .patchRecorded(_, let patch) = event.kind { patch } else { nil }
     }
     self.kv = kv
+    if case .orchestrationStarted(_, _, _, _, let caller)? = history.first?.kind {
+      trace = caller?.span(of: instance, execution)
+    }
   }
 }

@@ -38,7 +38,7 @@ extension ExecutionState {
   package init(start: InstanceStart, version: String, now: TimestampMS) {
     self.init(
       instance: start.instance, execution: 1, orchestration: start.orchestration, version: version,
-      parent: start.parent, at: now)
+      parent: start.parent, trace: start.options.trace, at: now)
   }
 
   /// Turns messages into events, in their order. Duplicates and strays are found here, and only here.
@@ -64,7 +64,8 @@ extension ExecutionState {
     if let start {
       add(
         .orchestrationStarted(
-          name: start.orchestration, version: version, input: start.input, parent: start.parent), nil)
+          name: start.orchestration, version: version, input: start.input, parent: start.parent,
+          trace: start.options.trace), nil)
     }
     for item in incoming {
       if let kind = event(of: item, at), isNews(kind, &answered, &cancelBy) {

@@ -40,10 +40,12 @@ extension TurnWriter {
     switch kind {
     case .activityScheduled(let origin, let name, let input, let options):
       // Visible at once by every clock: nodes whose clock is behind ours must not wait for it.
-      scheduled[origin.action] = ActivityTask(
+      var task = ActivityTask(
         key: ActivityKey(instance: state.instance, execution: state.execution, action: origin.action),
         orchestration: state.orchestration, name: name, input: input, attempt: 1, visibleAt: 0, claim: nil,
         options: options, scheduledAt: now)
+      if let trace = state.trace { task.trace = trace }
+      scheduled[origin.action] = task
     case .subOrchestrationScheduled(let origin, let name, let version, let instance, let input, let policy):
       let parent = ParentLink(instance: state.instance, execution: state.execution, action: origin.action)
       start(name, version, instance, input, parent: parent, policy)
@@ -86,6 +88,7 @@ extension TurnWriter {
   ) {
     var options = StartOptions()
     options.closePolicy = closePolicy
+    if let trace = state.trace { options.trace = trace }
     let start = InstanceStart(
       instance: instance, orchestration: name, version: version, input: input, parent: parent,
       options: options)

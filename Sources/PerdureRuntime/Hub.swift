@@ -12,6 +12,9 @@ package final class Hub: @unchecked Sendable {
   package let clock: EngineClock
   package let limits: LimitSettings
   package let log: @Sendable (LogRecord) -> Void
+  /// Whether anybody wants records of this level: asked before one is made for nobody.
+  package let logs: @Sendable (LogLevel) -> Bool
+  package let metrics: Metrics
   private let committerBox = Mutex<Committer?>(nil)
   private let runtimes = Mutex<[Runtime]>([])
   private let isClosed = Atomic(false)
@@ -21,6 +24,7 @@ package final class Hub: @unchecked Sendable {
 
   package init(
     store: any Store, limits: LimitSettings = LimitSettings(), clock: ClockSettings = .system,
+    logs: @escaping @Sendable (LogLevel) -> Bool = { $0 > .debug },
     log: @escaping @Sendable (LogRecord) -> Void
   ) throws(StoreError) {
     self.store = store
@@ -28,10 +32,12 @@ package final class Hub: @unchecked Sendable {
     account = self.clock.virtual.map { ClockAccount($0) }
     self.limits = limits
     self.log = log
+    self.logs = logs
+    metrics = Metrics(since: self.clock.now())
     waits = WaitDesk(store: store, clock: self.clock.virtual)
     let committer = Committer(
-      store: store, committed: { [weak self] in self?.tell($0) }, finished: { [weak self] in self?.wake() },
-      account: account)
+      store: store, metrics: metrics, committed: { [weak self] in self?.tell($0) },
+      finished: { [weak self] in self?.wake() }, account: account)
     guard committer.start() else { throw StoreError(.internalError, "the system gives no more threads") }
     committerBox.withLock { $0 = committer }
     store.observeForeignWrites { [weak self] in self?.foreignWrite() }
@@ -59,6 +65,17 @@ package final class Hub: @unchecked Sendable {
         Committer.Job(entry) { gathered.set($0, at: index) }
       })
     return gathered.wait()
+  }
+
+  /// The counts of this store so far, and what its runtimes hold now.
+  package func measure() -> MetricsSnapshot {
+    var gauges = Gauges()
+    for runtime in runtimes.withLock({ $0 }) { gauges.add(runtime.gauges) }
+    if let backlog = committerBox.withLock({ $0 })?.backlog {
+      gauges.writesWaiting = backlog.count
+      gauges.oldestWriteNS = backlog.oldestNS
+    }
+    return metrics.snapshot(gauges, now: clock.now())
   }
 
   // MARK: Time
@@ -138,7 +155,13 @@ package final class Hub: @unchecked Sendable {
   /// Routes what a commit did to those in this process who hold the instances.
   private func tell(_ landed: [(StoreEntry, StoreReceipt)]) {
     var news = News(runtimes: runtimes.withLock { $0 }, isFollowed: waits.isFollowing)
-    for (entry, receipt) in landed { news.add(entry, receipt) }
+    // Counted before anybody hears of it.
+    metrics.counting { tally in
+      for (entry, receipt) in landed {
+        tally.add(entry, receipt)
+        news.add(entry, receipt)
+      }
+    }
     news.send()
     for instance in news.watched { waits.changed(instance) }
   }

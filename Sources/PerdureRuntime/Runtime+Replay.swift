@@ -138,7 +138,7 @@ extension Runtime {
   /// Replays one execution. `done` is called once, on whatever thread, unless the host never answers.
   func replay(_ given: RecordedExecution, done: @escaping @Sendable (ReplayReport) -> Void) {
     var recording = given
-    if case .orchestrationStarted(let name, let version, _, _)? = given.events.first?.kind {
+    if case .orchestrationStarted(let name, let version, _, _, _)? = given.events.first?.kind {
       recording.orchestration = given.orchestration ?? name
       recording.version = given.version ?? version
     }

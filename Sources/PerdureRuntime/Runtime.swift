@@ -14,8 +14,9 @@ package enum RuntimeInput: Sendable {
   case checkClaims
   case messageStored(InstanceID, InboxMessage)
   case storeChanged(byOthers: Bool)
-  case turnAnswered(TurnRequest, TurnAnswer)
-  case turnFailed(TurnRequest, Failure)
+  /// - tookNS: since it was handed out.
+  case turnAnswered(TurnRequest, TurnAnswer, tookNS: Int64)
+  case turnFailed(TurnRequest, Failure, tookNS: Int64)
   case activityEnded(ActivityTicket, Outcome)
   case activityDeferred(ActivityTicket)
   case activityBeat(ActivityTicket, Payload)
@@ -86,6 +87,7 @@ package final class Runtime: @unchecked Sendable {
   private let registered = Mutex(Registered())
   /// Instances in memory and how many more are welcome: read by clients that start instances.
   private let hasRoom = Atomic(true)
+  private let gaugesNow = Mutex(Gauges())
 
   package init(hub: Hub, settings: RuntimeSettings) {
     self.hub = hub
@@ -300,6 +302,10 @@ package final class Runtime: @unchecked Sendable {
   func serves(_ orchestration: String, _ version: String?) -> Bool {
     registered.withLock { $0.stage == .running && $0.registry.resolve(orchestration, version) != nil }
   }
+
+  /// What it holds, as of its last step.
+  var gauges: Gauges { gaugesNow.withLock { $0 } }
+  func setGauges(_ gauges: Gauges) { gaugesNow.withLock { $0 = gauges } }
 
   func setHasRoom(_ value: Bool) { hasRoom.store(value, ordering: .relaxed) }
 

@@ -11,6 +11,7 @@ final class RuntimeEngine: @unchecked Sendable {
   /// At hosts, also those that nobody waits for any more.
   private var running: [ClaimedActivity: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
+  private var samples: [HostSample] = []
   private var isDone = false
   /// Inputs that hold a virtual clock until what follows from them is under way.
   private var inputsHeld = 0
@@ -46,7 +47,13 @@ final class RuntimeEngine: @unchecked Sendable {
         hub.submit(writes)
         writes = []
       }
-      runtime.setHasRoom(dispatcher.hasRoom)
+      if !samples.isEmpty {
+        hub.metrics.add(samples)
+        samples.removeAll(keepingCapacity: true)
+      }
+      let figures = dispatcher.figures()
+      runtime.setHasRoom(figures.hasRoom)
+      runtime.setGauges(Gauges(figures))
     }
     runtime.ended(node: node)
   }
@@ -83,12 +90,16 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.storeChanged(now: now, byOthers: byOthers)
       // They may have made a rule.
       if byOthers { dispatcher.sweepWanted(at: now &+ Limits.foreignSweepMS, now: now) }
-    case .turnAnswered(let request, let answer):
+    case .turnAnswered(let request, let answer, let tookNS):
+      samples.append(.turn(request.orchestration, tookNS: tookNS))
       dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
-    case .turnFailed(let request, let failure):
+    case .turnFailed(let request, let failure, let tookNS):
+      samples.append(.turn(request.orchestration, tookNS: tookNS))
       dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
+      if let tookNS = ticket.tookNS { samples.append(.attemptEnded(ticket.task.name, tookNS: tookNS)) }
+      if hub.logs(.debug) { hub.log(.attempt("ended", ticket.task, node: node, now: now)) }
       guard let attempt = attempt(of: ticket) else { return }
       running[attempt] = nil
       _ = dispatcher.activityEnded(attempt, outcome, now: now)
@@ -102,7 +113,11 @@ final class RuntimeEngine: @unchecked Sendable {
     case .claimsLost(let claims): dispatcher.claimsLost(claims, now: now)
     case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: dispatcher.checkClaims()
-    case .wrote(let write, let outcome): dispatcher.wrote(write, outcome, now: now)
+    case .wrote(let write, let outcome):
+      if case .turn(let commit) = write, case .turned = outcome, hub.logs(.debug) {
+        hub.log(.turn(commit, node: node, now: now))
+      }
+      dispatcher.wrote(write, outcome, now: now)
     case .loaded(let instance, let result): dispatcher.loaded(instance, result, now: now)
     case .foundMessages(let instance, let messages):
       dispatcher.foundMessages(instance, messages, now: now)
@@ -138,7 +153,9 @@ final class RuntimeEngine: @unchecked Sendable {
     case .findNextDue:
       let lookedAt = min(dispatcher.lookedAt, now)
       read { $0.nextDue(lookedAt) }
-    case .log(let record): hub.log(record)
+    case .log(let record):
+      if let metric = record.metric { samples.append(.metric(metric)) }
+      hub.log(record)
     case .stopped: isDone = true
     }
   }
@@ -147,7 +164,7 @@ final class RuntimeEngine: @unchecked Sendable {
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
       runtime.post(
-        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message)))
+        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message), tookNS: 0))
       return
     }
     runtime.hosts.add(TurnTicket(request, runtime), function)
@@ -157,6 +174,9 @@ final class RuntimeEngine: @unchecked Sendable {
     guard let attempt = task.claimed else { return }
     let ticket = ActivityTicket(task, runtime, now: now)
     running[attempt] = ticket
+    samples.append(
+      .attemptStarted(task.name, waitedMS: task.attempt == 1 ? max(0, now - task.scheduledAt) : nil))
+    if hub.logs(.debug) { hub.log(.attempt("started", task, node: node, now: now)) }
     guard let function = runtime.function(for: task) else {
       let failure = Failure(
         type: FailureType.protocolViolation, message: "no function is registered for activity '\(task.name)'")
@@ -179,5 +199,35 @@ final class RuntimeEngine: @unchecked Sendable {
   private func read(_ body: @escaping @Sendable (RuntimeReader) -> RuntimeInput) {
     let reader = RuntimeReader(hub: hub)
     runtime.reads.add { [runtime] in runtime.post(body(reader)) }
+  }
+}
+
+extension Gauges {
+  fileprivate init(_ figures: Dispatcher.Figures) {
+    instancesHeld = figures.instancesHeld
+    turnsAtHosts = figures.turnsAtHosts
+    activitiesRunning = figures.activitiesRunning
+    activitiesQueued = figures.activitiesQueued
+  }
+}
+
+extension LogRecord {
+  fileprivate static func attempt(
+    _ what: String, _ task: ActivityTask, node: NodeID, now: TimestampMS
+  ) -> LogRecord {
+    var record = LogRecord(
+      at: now, level: .debug, message: "attempt \(task.attempt) of activity '\(task.name)' \(what)",
+      instance: task.key.instance, execution: task.key.execution, orchestration: task.orchestration,
+      activity: task.name, node: node)
+    record.attempt = task.attempt
+    record.trace = task.trace?.span(of: task.key, attempt: task.attempt)
+    return record
+  }
+
+  fileprivate static func turn(_ commit: TurnCommit, node: NodeID, now: TimestampMS) -> LogRecord {
+    LogRecord(
+      at: now, level: .debug,
+      message: "a turn is on disk: \(commit.events.count) events, \(commit.status.rawValue)",
+      instance: commit.instance, execution: commit.execution, orchestration: commit.orchestration, node: node)
   }
 }

@@ -25,6 +25,7 @@ package final class TurnTicket: Sendable {
   package let request: TurnRequest
   private let runtime: Runtime
   private let isDone = Atomic(false)
+  private let handedOutNS = monotonicNowNS()
   /// Of a query or a replay: who asks. nil: the engine.
   private let asker: (@Sendable (HostReply) -> Void)?
 
@@ -43,14 +44,16 @@ package final class TurnTicket: Sendable {
       let failed = fail(Failure(type: FailureType.protocolViolation, message: message))
       return if case .taken = failed { .refused(message) } else { failed }
     }
-    guard let asker else { return post(.turnAnswered(request, answer)) }
+    guard let asker else { return post(.turnAnswered(request, answer, tookNS: tookNS)) }
     return tell(asker, .answered(answer))
   }
 
   package func fail(_ failure: Failure) -> TicketAnswer {
-    guard let asker else { return post(.turnFailed(request, failure)) }
+    guard let asker else { return post(.turnFailed(request, failure, tookNS: tookNS)) }
     return tell(asker, .failed(failure))
   }
+
+  private var tookNS: Int64 { monotonicNowNS() - handedOutNS }
 
   private func tell(_ asker: @Sendable (HostReply) -> Void, _ reply: HostReply) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
@@ -74,6 +77,8 @@ package final class ActivityTicket: Sendable {
   private let runtime: Runtime
   private let isDone = Atomic(false)
   private let cancelled = Atomic(false)
+  private let handedOutNS = monotonicNowNS()
+  private let answeredNS = Atomic<Int64>(0)
   private let listener = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(_ task: ActivityTask, _ runtime: Runtime, now: TimestampMS) {
@@ -84,6 +89,12 @@ package final class ActivityTicket: Sendable {
   }
 
   package var limits: LimitSettings { runtime.limits }
+
+  /// From handing it out to the answer; nil: there is none yet.
+  var tookNS: Int64? {
+    let answered = answeredNS.load(ordering: .relaxed)
+    return answered == 0 ? nil : answered - handedOutNS
+  }
 
   /// The result is no longer wanted.
   package var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
@@ -126,6 +137,7 @@ package final class ActivityTicket: Sendable {
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .acquiringAndReleasing) else { return .isGone }
+    answeredNS.store(monotonicNowNS(), ordering: .relaxed)
     defer { runtime.account?.release() }
     _ = take()
     let isWanted = !isCancelled

@@ -72,7 +72,7 @@ package struct ScheduleMachine: Sendable {
     isLate = event.isLate
     isLookFresh = false
     switch event.kind {
-    case .orchestrationStarted(_, _, let input, _): begin(input)
+    case .orchestrationStarted(_, _, let input, _, _): begin(input)
     case .messageReceived(.queue, Reserved.schedule, let data):
       emit(.subscribe(channel: .queue, name: Reserved.schedule))
       if let message = ScheduleWire.message(data) { take(message) }

@@ -174,7 +174,9 @@ enum Schema {
       options TEXT,
       last_failure TEXT,
       heartbeat TEXT,
-      input TEXT NOT NULL
+      input TEXT NOT NULL,
+      -- `TraceContext.text`.
+      trace TEXT
     ) STRICT;
     CREATE UNIQUE INDEX activities_key ON activities(instance, execution, action);
     CREATE INDEX activities_open ON activities(priority, visible_at) WHERE node IS NULL AND phase <> 2;

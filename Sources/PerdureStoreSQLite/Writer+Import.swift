@@ -132,13 +132,14 @@ extension Writer {
       """
       INSERT INTO activities(instance, execution, action, name, orchestration, attempt, visible_at, node,
         token, input, phase, scheduled_at, claimed_at, beat_at, priority, failures, expires_at, tag, session,
-        options, last_failure, heartbeat)
+        options, last_failure, heartbeat, trace)
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-        ?21)
+        ?21, ?22)
       """, pk, task.key.execution, task.key.action, task.name, task.orchestration, task.attempt,
       task.visibleAt, record.token, task.input.bytes, phase.rawValue, task.scheduledAt, record.claimedAt,
       record.beatAt, task.options.priority, task.failures, task.expiresAt(record.wait), task.options.tag,
       task.options.session, task.options.isDefault ? nil : ActivityOptionsWire.encode(task.options),
-      task.lastFailure.map { FailureWire.encode($0) }, task.lastHeartbeat?.bytes)
+      task.lastFailure.map { FailureWire.encode($0) }, task.lastHeartbeat?.bytes,
+      task.trace?.text)
   }
 }

@@ -49,12 +49,13 @@ package enum EventWire {
 
   private static func writeDelivered(_ kind: EventKind, to writer: inout JSONWriter) {
     switch kind {
-    case .orchestrationStarted(let name, let version, let input, let parent):
+    case .orchestrationStarted(let name, let version, let input, let parent, let trace):
       writer.member("kind", literal: "OrchestrationStarted")
       writer.member("name", name)
       writer.member("version", version)
       writer.member("input", input)
       writer.member("parent", optional: parent)
+      writer.members(trace)
     case .messageReceived(let channel, let name, let data):
       writer.member("kind", literal: receivedKind(of: channel))
       // Calls have an event of their own. A type that allows one here must still give JSON that can be read.

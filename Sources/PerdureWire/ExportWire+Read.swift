@@ -256,6 +256,8 @@ extension JSONReader {
     let failure = try members.take("lastFailure", self)
     if hasValue(failure) { task.lastFailure = try self.failure(failure, object) }
     task.lastHeartbeat = optionalPayload(try members.take("heartbeat", self))
+    let traceparent = try members.take("traceparent", self)
+    task.trace = try optionalTrace(traceparent, try members.take("tracestate", self))
     guard let phase = try optionalChoice(try members.take("phase", self), ActivityRecord.Phase.self) else {
       throw missing(object, "phase")
     }

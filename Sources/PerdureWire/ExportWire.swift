@@ -87,6 +87,7 @@ package enum ExportWire {
     writer.member("failures", task.failures)
     if let failure = task.lastFailure { writer.member("lastFailure", failure) }
     writer.member("heartbeat", optional: task.lastHeartbeat)
+    writer.members(task.trace)
     writer.member(task.options)
     writer.member("input", task.input)
   }

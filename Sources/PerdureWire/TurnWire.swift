@@ -25,6 +25,7 @@ package enum TurnWire {
       writer.key("kv")
       writer.list(request.kv) { entry, writer in KVWire.write(entry, to: &writer) }
     }
+    writer.members(request.trace)
     if let query = request.query {
       writer.key("query")
       writer.beginObject()
@@ -95,8 +96,13 @@ package enum TurnWire {
     private var kv = JSONSlice.absent
     private var query = JSONSlice.absent
     private var replay = JSONSlice.absent
+    private var traceparent = JSONSlice.absent
+    private var tracestate = JSONSlice.absent
 
-    var isPresent: Bool { patches.isPresent || kv.isPresent || query.isPresent || replay.isPresent }
+    var isPresent: Bool {
+      patches.isPresent || kv.isPresent || query.isPresent || replay.isPresent || traceparent.isPresent
+        || tracestate.isPresent
+    }
 
     mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) {
       if key.matches("patches") {
@@ -105,6 +111,10 @@ package enum TurnWire {
         try reader.take(&kv, key)
       } else if key.matches("query") {
         try reader.take(&query, key)
+      } else if key.matches("traceparent") {
+        try reader.take(&traceparent, key)
+      } else if key.matches("tracestate") {
+        try reader.take(&tracestate, key)
       } else if key.matches("replay") {
         try reader.take(&replay, key)
       } else {
@@ -113,6 +123,7 @@ package enum TurnWire {
     }
 
     func read(into request: inout TurnRequest, _ reader: JSONReader) throws(JSONFault) {
+      request.trace = try reader.optionalTrace(traceparent, tracestate)
       request.patches = try reader.optionalStrings(patches) ?? []
       request.isReplay = try reader.optionalBool(replay) ?? false
       if reader.hasValue(kv) {

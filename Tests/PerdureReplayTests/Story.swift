@@ -19,9 +19,10 @@ struct Story {
 
   static let parent = ParentLink(instance: "parent", execution: 3, action: 7)
 
-  init(parent: ParentLink? = nil) {
-    let start = InstanceStart(
+  init(parent: ParentLink? = nil, trace: TraceContext? = nil) {
+    var start = InstanceStart(
       instance: "order-7", orchestration: "order", version: "1.0.0", input: Payload("1"), parent: parent)
+    start.options.trace = trace
     self.start = start
     state = ExecutionState(start: start, version: "1.0.0", now: now)
   }

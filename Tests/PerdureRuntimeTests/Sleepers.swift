@@ -36,7 +36,7 @@ final class Sleepers: @unchecked Sendable {
     guard let event = request.events.last else { return .ran(TurnResult(retained: true)) }
     let (left, isExact) = monitor.locked { () -> (Int64, Bool) in
       switch event.kind {
-      case .orchestrationStarted(_, _, let input, _):
+      case .orchestrationStarted(_, _, let input, _, _):
         naps[request.instance] = (Int64(input.text) ?? 0, event.at)
       case .timerFired: break
       default: return (0, false)

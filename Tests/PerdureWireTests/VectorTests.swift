@@ -69,6 +69,7 @@ import Testing
   private static let samples: Set = [
     "sequence", "fan-out", "race", "timer", "early-event", "queue", "child", "retry", "continue-as-new",
     "cancel-cleanup", "retry-policy", "kv", "topic", "calls", "requests", "patch", "late", "limit",
+    "trace",
   ]
 
   @Test func everySampleHasTurns() throws {

@@ -77,6 +77,7 @@ from .errors import (
 from .handles import Call, Handle, Parent
 from .logs import log_to
 from .management import Management
+from .metrics import Metrics
 from .options import ActivityOptions, RetryPolicy
 from .runtime import Runtime
 from .schedules import (
@@ -127,6 +128,7 @@ __all__ = [
     "Limits",
     "Management",
     "MessageRefused",
+    "Metrics",
     "Node",
     "NonDurableAwait",
     "Nondeterminism",

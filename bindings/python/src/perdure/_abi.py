@@ -78,6 +78,7 @@ DECLARATIONS: List[Declaration] = [
     ("dx_log_set", Error, [Text, LogFn, c_void_p, ReleaseFn]),
     # Store
     ("dx_store_open", Error, [POINTER(StoreOptions), Out]),
+    ("dx_store_metrics", Error, [Handle, Text, OutBuffer]),
     ("dx_store_clock", Error, [Handle, OutBuffer]),
     ("dx_store_advance_clock", Error, [Handle, c_int64, c_int64, WaitFn, c_void_p]),
     ("dx_store_close", None, [Handle]),

@@ -50,6 +50,8 @@ class Execution(Host):
         self.instance: str = request["instance"]
         self.number: int = request["execution"]
         self.limits = limits
+        self.traceparent: Optional[str] = request.get("traceparent")
+        self.tracestate: Optional[str] = request.get("tracestate")
         self.loop = OrchestrationLoop(self)  # type: ignore[abstract]
         self.chance = Chance(self.instance, self.number)
         self.kv = KeyValue(self, request.get("kv") or ())

@@ -63,10 +63,11 @@ class AsyncClient:
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str:  # fmt: skip
         request = StartRequest(
             orchestration, input, instance, version, policy, start_at, delay, priority, attributes, memo,
-            dedup_key,
+            dedup_key, traceparent, tracestate,
         )  # fmt: skip
         return str(await self._run(self.sync._start, request))
 

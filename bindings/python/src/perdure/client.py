@@ -57,6 +57,7 @@ class Client:
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     @overload
     def start(
@@ -64,6 +65,7 @@ class Client:
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     @overload
     def start(
@@ -71,12 +73,14 @@ class Client:
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     def start(
         self, orchestration: Any, input: Any = None, *, instance: Optional[str] = None,
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str:  # fmt: skip
         """Starts an instance, durable on return. Returns its id: `instance`, a random one, or that of the
         instance that `policy` or `dedup_key` found. The options are those of `StartRequest`.
@@ -85,7 +89,7 @@ class Client:
         """
         request = StartRequest(
             orchestration, input, instance, version, policy, start_at, delay, priority, attributes, memo,
-            dedup_key,
+            dedup_key, traceparent, tracestate,
         )  # fmt: skip
         return self._start(request)
 

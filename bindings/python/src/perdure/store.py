@@ -10,6 +10,7 @@ from typing import Any, Mapping, Optional, Type, Union
 from . import _abi, _json, _waiting
 from ._library import Handle, library, text
 from ._limits import Limits, of_store
+from .metrics import Metrics
 from .options import EPOCH, Seconds, milliseconds
 
 
@@ -42,6 +43,20 @@ class Store:
         lib.check(lib.dx.dx_store_open(ctypes.byref(options), ctypes.byref(out)))
         self._handle = Handle(lib.dx.dx_store_close, out.value or 0, f"store {url}")
 
+    def metrics(self) -> Metrics:
+        """What this process has committed to the store since it was opened, and what its runtimes hold now.
+        Does not touch the store.
+        """
+        lib = library()
+        return Metrics(lib.json_of(lib.dx.dx_store_metrics, self._handle.value, text("")))
+
+    def open_metrics(self) -> str:
+        """The same as OpenMetrics 1.0 text, for Prometheus and its like; served with the content type
+        "application/openmetrics-text; version=1.0.0; charset=utf-8".
+        """
+        lib = library()
+        request = text('{"format":"openmetrics"}')
+        return lib.bytes_of(lib.dx.dx_store_metrics, self._handle.value, request).decode()
     # ---- Time ------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
