@@ -53,7 +53,7 @@ let package = Package(
     library("PerdureDispatch", ["PerdureModel", "PerdureReplay"]),
     library("PerdureSchedule", ["PerdureModel", "PerdureWire"]),
     library("PerdureStore", ["PerdureModel"]),
-    library("PerdureStoreMemory", ["PerdureStore", "PerdureModel"]),
+    library("PerdureStoreMemory", ["PerdureStore", "PerdureModel", "PerdureWire"]),
     library(
       "PerdureRehearsal",
       ["PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory"]),

@@ -234,6 +234,10 @@ DX_API DX_CHECKED dx_error *dx_client_wait(dx_client *client, dx_text instance, 
 /* The same for a custom status with a version above after_version, or the end. */
 DX_API DX_CHECKED dx_error *dx_client_wait_status(dx_client *client, dx_text instance, int64_t after_version,
                                                   int64_t timeout_ms, dx_wait_fn done, void *user_data);
+/* query: "History query". Calls `done` with the "History page" as soon as there are events after `after`. It
+ * comes without events when the execution is not the current one (any more), or the instance has ended. */
+DX_API DX_CHECKED dx_error *dx_client_wait_history(dx_client *client, dx_text query, int64_t timeout_ms,
+                                                   dx_wait_fn done, void *user_data);
 /* request: "Call request". The call is durable when the function returns; `done` gets the "Call answer" of
  * the orchestration, or DX_WRONG_STATUS when it ended without one. A call that timed out here goes on: make
  * it again with the same `call` to wait for its answer. */

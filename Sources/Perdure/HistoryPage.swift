@@ -6,6 +6,7 @@ public struct HistoryEvent: Hashable, Sendable {
   /// 1, 2, 3... without gaps.
   public let id: Int64
   public let at: Timestamp
+  public let execution: Int64
   /// The whole event as JSON text: docs/wire-format.md, "Events".
   public let json: String
 
@@ -14,16 +15,15 @@ public struct HistoryEvent: Hashable, Sendable {
     get throws { try PayloadCoding.decode(Kind.self, Payload(json), "the event \(id)").kind }
   }
 
+  init(_ event: Event, of execution: Int64) {
+    id = event.id
+    at = Timestamp(millisecondsSince1970: event.at)
+    self.execution = execution
+    json = String(decoding: EventWire.encode(event), as: UTF8.self)
+  }
+
   private struct Kind: Decodable {
     var kind: String
-  }
-}
-
-extension HistoryEvent {
-  init(_ event: Event) {
-    self.init(
-      id: event.id, at: Timestamp(millisecondsSince1970: event.at),
-      json: String(decoding: EventWire.encode(event), as: UTF8.self))
   }
 }
 
@@ -41,7 +41,7 @@ public struct HistoryPage: Sendable {
     instance = page.instance
     execution = page.execution
     currentExecution = page.currentExecution
-    events = page.events.map { HistoryEvent($0) }
+    events = page.events.map { HistoryEvent($0, of: page.execution) }
     hasMore = page.hasMore
   }
 }

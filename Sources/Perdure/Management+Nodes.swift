@@ -6,6 +6,14 @@ public struct Node: Hashable, Sendable, Decodable {
     public let versions: [String]?
   }
 
+  /// Its number in the store.
+  public let id: Int64
+  /// Its process and the name of its machine, if the store tells.
+  public let pid: Int64?
+  public let host: String?
+  /// Instances that it keeps in memory, and activities that it runs.
+  public let ownedInstances: Int
+  public let heldActivities: Int
   public let orchestrations: [Served]
   /// The names of activities that it runs.
   public let activities: [String]

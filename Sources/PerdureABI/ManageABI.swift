@@ -22,12 +22,28 @@ extension Client {
     return ExportWire.encode(instances, at: at)
   }
 
+  fileprivate func queues() throws(ClientError) -> [UInt8] {
+    let (workload, nodes, now) = try workload()
+    return ManageWire.encode(workload, now: now) { name, tag in
+      nodes.contains { $0.service.takes(name, tag: tag) }
+    }
+  }
+
   /// Does what is asked and writes the answer.
   fileprivate func manage(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     switch request.operation {
     case .nodes: ManageWire.encodeNodes(try nodes())
     case .export(let instance, let children): try exported(instance, children: children)
     case .schedule(let operation): try manage(operation, by: request.requester)
+    case .inspect(let instance): ManageWire.encode(try inspect(instance))
+    case .why(let instance): ManageWire.encode(try why(instance))
+    case .executions(let query): ManageWire.encodeExecutions(try executions(query))
+    case .tree(let query): ManageWire.encode(try tree(query))
+    case .ancestors(let instance): ManageWire.encodeAncestors(try ancestors(of: instance))
+    case .statistics(.instance(let instance)): ManageWire.encode(try statistics(of: instance))
+    case .statistics(.orchestration(let name)): ManageWire.encode(try statusCounts(of: name))
+    case .statistics(.system): ManageWire.encode(try statusCounts(of: nil))
+    case .queues: try queues()
     case .audit(let query): ManageWire.encode(try audit(query))
     case .retention: ManageWire.encode(try retention())
     default: try change(request)
@@ -37,7 +53,9 @@ extension Client {
   private func change(_ request: ManageRequest) throws(ClientError) -> [UInt8] {
     let requester = request.requester
     switch request.operation {
-    case .nodes, .audit, .retention, .export, .schedule: break
+    case .nodes, .audit, .retention, .export, .schedule, .inspect, .why, .executions, .tree, .ancestors,
+      .statistics, .queues:
+      break
     case .importInstances(let instances, let isSuspended):
       return ManageWire.encodeImported(
         try importInstances(instances, isSuspended: isSuspended, by: requester))

@@ -42,6 +42,25 @@ private func wait(
 }
 
 @c @implementation
+public func dx_client_wait_history(
+  _ client: OpaquePointer?, _ query: dx_text, _ timeout_ms: Int64, _ done: dx_wait_fn?,
+  _ user_data: UnsafeMutableRawPointer?
+) -> OpaquePointer? {
+  fallible { () throws(ABIError) in
+    let json = try query.bytes("query")
+    let query = try decoded("query") { () throws(WireError) in try ClientWire.decodeHistory(json) }
+    let call = try WaitCall(done, user_data, query.instance, "go on")
+    let client = try Handles.clients.find(client).client
+    let isWaiting = try mapped { () throws(ClientError) in
+      try client.waitForHistory(query, timeoutMS: timeout_ms) { answer, page in
+        call.answer(answer, client, page)
+      }
+    }
+    if !isWaiting { throw ABIError(.closed, "the store is closed") }
+  }
+}
+
+@c @implementation
 public func dx_client_call(
   _ client: OpaquePointer?, _ request: dx_text, _ timeout_ms: Int64, _ done: dx_wait_fn?,
   _ user_data: UnsafeMutableRawPointer?
@@ -105,6 +124,14 @@ private struct WaitCall: Sendable {
     case .failed(let error): fail(ABIError(error))
     // No client waits for time.
     case .moved: break
+    }
+  }
+
+  func answer(_ found: WaitDesk.Answer, _ client: Client, _ page: Result<HistoryPage, ClientError>?) {
+    switch page {
+    case .success(let page): succeed(ClientWire.encode(page))
+    case .failure(let error): fail(ABIError(error))
+    case nil: answer(found, client) { _ in [] }
     }
   }
 

@@ -23,10 +23,13 @@ extension Client {
   ) throws(ClientError) -> ChangeReport {
     let before = request.endedBefore ?? request.olderThanMS.map { hub.clock.now() &- $0 }
     // The newest stay: the room that is left of each name shrinks on the way to them.
+    var filter = request.filter
+    filter.order = .oldest
+    filter.rootsOnly = true
     var removable = try request.keepLast.map { keep throws(ClientError) in
-      try finished(request.filter).mapValues { $0 &- keep }
+      try finished(filter).mapValues { $0 &- keep }
     }
-    let (found, next) = try find(request.filter, limit: request.limit) { candidate in
+    let (found, next) = try find(filter, limit: request.limit) { candidate in
       guard candidate.isFinishedRoot else { return false }
       if removable != nil {
         let name = ExactText(candidate.orchestration)

@@ -22,6 +22,14 @@ package enum ManageOperation: Hashable, Sendable {
   /// - isSuspended: open instances do not run before they are resumed.
   case importInstances([InstanceExport], isSuspended: Bool)
   case schedule(ScheduleOperation)
+  case inspect(InstanceID)
+  case why(InstanceID)
+  case executions(ExecutionsQuery)
+  case tree(TreeQuery)
+  /// From the parent of the instance to its root.
+  case ancestors(InstanceID)
+  case statistics(StatisticsQuery)
+  case queues
   /// What was done by whom, the newest first.
   case audit(AuditQuery)
   /// Cancel, suspend, resume, terminate, retry, requeue of one instance.

@@ -1,37 +1,3 @@
-/// Filters are joined by "and". Rows come in the order of creation.
-package struct ListQuery: Hashable, Sendable {
-  package var orchestration: String?
-  package var status: InstanceStatus?
-  package var instancePrefix: String?
-  package var parent: InstanceID?
-  /// From `ListPage.next`.
-  package var cursor: Int64
-  package var limit: Int
-
-  package init(
-    orchestration: String? = nil, status: InstanceStatus? = nil, instancePrefix: String? = nil,
-    parent: InstanceID? = nil, cursor: Int64 = 0, limit: Int = 100
-  ) {
-    self.orchestration = orchestration
-    self.status = status
-    self.instancePrefix = instancePrefix
-    self.parent = parent
-    self.cursor = cursor
-    self.limit = limit
-  }
-}
-
-package struct ListPage: Hashable, Sendable {
-  package var instances: [InstanceDescription]
-  /// Where the next page begins; nil at the end.
-  package var next: Int64?
-
-  package init(instances: [InstanceDescription], next: Int64?) {
-    self.instances = instances
-    self.next = next
-  }
-}
-
 package struct HistoryQuery: Hashable, Sendable {
   package var instance: InstanceID
   /// nil: the current one.

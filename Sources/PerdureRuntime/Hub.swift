@@ -137,7 +137,7 @@ package final class Hub: @unchecked Sendable {
 
   /// Routes what a commit did to those in this process who hold the instances.
   private func tell(_ landed: [(StoreEntry, StoreReceipt)]) {
-    var news = News(runtimes: runtimes.withLock { $0 })
+    var news = News(runtimes: runtimes.withLock { $0 }, isFollowed: waits.isFollowing)
     for (entry, receipt) in landed { news.add(entry, receipt) }
     news.send()
     for instance in news.watched { waits.changed(instance) }

@@ -8,9 +8,12 @@ struct News {
   private var hasUnheldWork = false
   /// Instances that somebody may wait for.
   private(set) var watched: [InstanceID] = []
+  /// Somebody waits for events.
+  private let isFollowed: Bool
 
-  init(runtimes: [Runtime]) {
+  init(runtimes: [Runtime], isFollowed: Bool) {
     self.runtimes = runtimes
+    self.isFollowed = isFollowed
     inputs = Array(repeating: [], count: runtimes.count)
   }
 
@@ -61,7 +64,7 @@ struct News {
     }
     if !turn.terminated.isEmpty { gone(turn.terminated) }
     if commit.scheduled.contains(where: { $0.claim == nil }) { hasUnheldWork = true }
-    if commit.status.isTerminal || commit.customStatus != nil || !commit.callAnswers.isEmpty {
+    if isFollowed || commit.status.isTerminal || commit.customStatus != nil || !commit.callAnswers.isEmpty {
       watched.append(commit.instance)
     }
     let mayStopWork = !commit.cancelled.isEmpty || commit.status.isTerminal || commit.nextExecution != nil

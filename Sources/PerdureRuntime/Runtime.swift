@@ -158,15 +158,15 @@ package final class Runtime: @unchecked Sendable {
     guard stage == .new else { throw .wrongStage("the runtime was started before") }
     account?.hold()
     defer { account?.release() }
-    if settings.isReplayOnly {
-      guard startHosts() else { throw .noThreads }
-      return
-    }
-    let node: NodeID
     let service = registered.withLock { state in
       if settings.runsSchedules { state.add(Schedules(store: hub.store, machines: settings.cachedInstances)) }
       return state.registry.service(settings)
     }
+    if settings.isReplayOnly {
+      guard startHosts(), startReads() else { throw .noThreads }
+      return
+    }
+    let node: NodeID
     do throws(StoreError) {
       node = try hub.store.join(serving: service)
     } catch {
@@ -178,15 +178,17 @@ package final class Runtime: @unchecked Sendable {
       return state.registry
     }
     let engine = RuntimeEngine(runtime: self, node: node, registry: registry)
-    guard startHosts(),
-      startThread({ [reads] in
-        while let calls = reads.take(untilMonotonicNS: nil) {
-          for call in calls { call() }
-          reads.done(calls.count)
-        }
-      }), startThread({ engine.run() })
-    else { throw .noThreads }
+    guard startHosts(), startReads(), startThread({ engine.run() }) else { throw .noThreads }
     hub.attach(self) { _ = post(.start) }
+  }
+
+  private func startReads() -> Bool {
+    startThread { [reads] in
+      while let calls = reads.take(untilMonotonicNS: nil) {
+        for call in calls { call() }
+        reads.done(calls.count)
+      }
+    }
   }
 
   private func startHosts() -> Bool {

@@ -1,5 +1,6 @@
 package import PerdureModel
 package import PerdureStore
+import Synchronization
 
 /// Those who wait for something of an instance: its end, a new custom status, the answer to a call or a
 /// query. Answers come on a thread of its own, which starts with the first wait.
@@ -21,6 +22,9 @@ package final class WaitDesk: @unchecked Sendable {
     case ended
     /// A custom status with a higher version, or the end.
     case status(after: Int64)
+    /// An event after this one, in the current execution or the named one; or that this execution is not the
+    /// current one (any more), or the end.
+    case history(ExecutionID?, after: EventID)
     /// The answer to a call, or the end without one.
     case call(String)
     /// What `resolve` says.
@@ -47,6 +51,11 @@ package final class WaitDesk: @unchecked Sendable {
   private var finished: [@Sendable () -> Void] = []
   private var hasThread = false
   private var isClosed = false
+  /// Waits for events: without any, turns need not be told of.
+  private let followers = Atomic(0)
+
+  /// Somebody waits for events.
+  var isFollowing: Bool { followers.load(ordering: .sequentiallyConsistent) > 0 }
 
   /// Waits for what happens in time, which virtual time goes on for.
   private let clock: VirtualClock?
@@ -74,6 +83,7 @@ package final class WaitDesk: @unchecked Sendable {
         if !hasThread { return nil }
       }
       waitCount += 1
+      follow(condition, 1)
       let wait = Wait(
         id: waitCount, condition: condition, answer: answer, group: ObjectIdentifier(group))
       waits[ExactText(instance), default: []].append(wait)
@@ -154,6 +164,7 @@ package final class WaitDesk: @unchecked Sendable {
       guard !taken.isEmpty else { continue }
       over(taken)
       answers += taken.map { $0.answer }
+      for wait in taken { follow(wait.condition, -1) }
       let rest = list.filter { !matches($0) }
       waits[instance] = rest.isEmpty ? nil : rest
     }
@@ -206,6 +217,7 @@ package final class WaitDesk: @unchecked Sendable {
       if let wait = waits[key]?.remove(at: index) {
         over([wait])
         answers.append(wait.answer)
+        follow(wait.condition, -1)
       }
       if waits[key]?.isEmpty == true { waits[key] = nil }
     }
@@ -241,6 +253,9 @@ package final class WaitDesk: @unchecked Sendable {
     case .ended: return hasEnded ? .reached(description) : nil
     case .status(let version):
       return hasEnded || description.customStatusVersion > version ? .reached(description) : nil
+    case .history(let execution, let after):
+      let isOver = hasEnded || description.execution != execution ?? description.execution
+      return isOver || description.eventCount > after ? .reached(description) : nil
     case .call(let call):
       switch try store.callState(of: instance, call: call) {
       case .answered(let outcome): return .answered(outcome)
@@ -258,6 +273,7 @@ package final class WaitDesk: @unchecked Sendable {
     waits[ExactText(instance)] = rest.isEmpty ? nil : rest
     let removed = all.filter { ids.contains($0.id) }
     over(removed)
+    for wait in removed { follow(wait.condition, -1) }
     return removed
   }
 
@@ -265,5 +281,10 @@ package final class WaitDesk: @unchecked Sendable {
   private func over(_ waits: [Wait]) {
     guard let clock else { return }
     clock.waitsEnded(waits.count { $0.condition != .told })
+  }
+
+  private func follow(_ condition: Condition, _ change: Int) {
+    guard case .history = condition else { return }
+    followers.add(change, ordering: .sequentiallyConsistent)
   }
 }

@@ -7,7 +7,7 @@ package enum StoreConformance {
   private static let instances =
     rows + revisions + atomicity + groups + startOptions + startPolicies + restarts + dedupKeys + laterStarts
     + wake + claims + executions + childStarts + control + termination + closePolicies + quarantine + resets
-    + deletion + exports + listing + history
+    + deletion + exports + listing + listFilters + details + history
 
   private static let talk =
     inbox + consumption + messages + keeping + calls + topics + keyValues + requests + kvReads
@@ -18,7 +18,8 @@ package enum StoreConformance {
     + sessions
 
   private static let surroundings =
-    audit + retention + nodes + text + concurrency + reopening + secondHandle + corruption + closing
+    audit + retention + nodes + counts + workload + text + concurrency + reopening + secondHandle + corruption
+    + closing
 
   /// The case with this name.
   package static func named(_ name: String) -> ConformanceCase? { cases.first { $0.name == name } }

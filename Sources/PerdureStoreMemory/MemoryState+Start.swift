@@ -66,6 +66,11 @@ extension MemoryState {
       if let placement = record.placement { withdraw(placement) }
       moveEnd(record.endPlace, to: nil)
       created.remove(order)
+      tally.remove(record.kind)
+      for label in record.labels {
+        labelled[label]?.remove(order)
+        if labelled[label]?.isEmpty == true { labelled.removeValue(forKey: label) }
+      }
       children.removeValue(forKey: ExactText(record.description.instance))
       orders.removeValue(forKey: ExactText(record.description.instance))
       if let key = record.description.dedupKey, dedupKeys[ExactText(key)] == order {

@@ -20,6 +20,9 @@ package struct MemoryState: Sendable {
   /// By the id of the parent, in the order of creation.
   var children: [ExactText: SortedSet<Int64>] = [:]
   var dedupKeys: [ExactText: Int64] = [:]
+  /// In the order of creation.
+  var labelled: [Attribute: SortedSet<Int64>] = [:]
+  var tally = StatusTally()
   /// By topic, in the order of creation.
   var subscribers: [ExactText: SortedSet<Int64>] = [:]
   /// Messages for ids that nobody has yet.
@@ -145,6 +148,8 @@ package struct MemoryState: Sendable {
       children[ExactText(parent), default: SortedSet()].insert(lastOrder)
     }
     if let key = start.options.dedupKey { dedupKeys[ExactText(key)] = lastOrder }
+    for label in record.labels { labelled[label, default: SortedSet()].insert(lastOrder) }
+    tally.add(record.kind)
     if let placement = record.placement { enter(placement) }
     return lastOrder
   }
@@ -154,12 +159,30 @@ package struct MemoryState: Sendable {
     guard let index = records.index(forKey: order) else { return }
     let before = records.values[index].placement
     let end = records.values[index].endPlace
+    let (status, version) = (
+      records.values[index].description.status, records.values[index].description.version
+    )
     change(&records.values[index])
     if end != records.values[index].endPlace { moveEnd(end, to: records.values[index].endPlace) }
+    count(records.values[index].description, from: status, version)
     let after = records.values[index].placement
     guard before != after else { return }
     if let before { withdraw(before) }
     if let after { enter(after) }
+  }
+
+  private mutating func count(
+    _ description: InstanceDescription, from status: InstanceStatus, _ version: String?
+  ) {
+    guard
+      status != description.status || version.map(ExactText.init) != description.version.map(ExactText.init)
+    else { return }
+    let name = description.orchestration
+    tally.move(
+      StatusTally.Kind(name, version, status),
+      to: StatusTally.Kind(name, description.version, description.status),
+      lifeMS: description.status.isTerminal
+        ? (description.endedAt ?? description.updatedAt) &- description.createdAt : nil)
   }
 
   mutating func enter(_ placement: Placement) {

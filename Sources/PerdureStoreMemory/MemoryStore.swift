@@ -48,6 +48,22 @@ package final class MemoryStore: Store {
     try use { $0.history(query) }
   }
 
+  package func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
+    try use { $0.details(of: instance) }
+  }
+
+  package func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]? {
+    try use { $0.executions(query) }
+  }
+
+  package func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
+    try use { $0.tally.rows(of: orchestration) }
+  }
+
+  package func workload(now: TimestampMS) throws(StoreError) -> Workload { try use { $0.workload(now: now) } }
+
+  package func holdings() throws(StoreError) -> [NodeID: NodeHoldings] { try use { $0.holdings() } }
+
   package func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? {
     try use { $0.keyValues(query) }
   }
@@ -76,7 +92,7 @@ package final class MemoryStore: Store {
     try use { $0.join(serving: service) }
   }
 
-  package func services() throws(StoreError) -> [NodeService] { try use { $0.services() } }
+  package func nodes() throws(StoreError) -> [RuntimeNode] { try use { $0.nodes() } }
 
   package func leave(_ node: NodeID) throws(StoreError) { try use { $0.leave(node) } }
 

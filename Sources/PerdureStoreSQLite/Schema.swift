@@ -17,7 +17,9 @@ enum Schema {
   private static let initial = """
     CREATE TABLE nodes(
       id INTEGER PRIMARY KEY AUTOINCREMENT,
-      service TEXT NOT NULL
+      service TEXT NOT NULL,
+      pid INTEGER NOT NULL,
+      host TEXT NOT NULL
     ) STRICT;
 
     CREATE TABLE instances(
@@ -67,6 +69,29 @@ enum Schema {
       memo TEXT
     ) STRICT;
     CREATE INDEX instance_options_dedup ON instance_options(dedup_key) WHERE dedup_key IS NOT NULL;
+
+    -- The labels again, to be found by.
+    CREATE TABLE attributes(
+      key TEXT NOT NULL,
+      value TEXT NOT NULL,
+      instance INTEGER NOT NULL,
+      PRIMARY KEY(key, value, instance)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX attributes_instance ON attributes(instance);
+
+    -- `StatusTally`: how many instances there are of each kind (version '': none), and how long those lived
+    -- that ever ended as such.
+    CREATE TABLE status_counts(
+      orchestration TEXT NOT NULL,
+      version TEXT NOT NULL,
+      status TEXT NOT NULL,
+      instances INTEGER NOT NULL,
+      lives INTEGER NOT NULL,
+      total_ms INTEGER NOT NULL,
+      least_ms INTEGER NOT NULL,
+      most_ms INTEGER NOT NULL,
+      PRIMARY KEY(orchestration, version, status)
+    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE history(
       pk INTEGER PRIMARY KEY,
@@ -175,8 +200,8 @@ enum Schema {
     ) STRICT;
     CREATE INDEX audit_target ON audit(target);
 
-    -- How long finished instances of an orchestration are kept; '*': of those without a rule. `statuses`: with
-    -- blanks between.
+    -- How long finished instances of an orchestration are kept; '*': of those without a rule of their own.
+    -- `statuses`: with blanks between.
     CREATE TABLE retention(
       orchestration TEXT PRIMARY KEY,
       keep_ms INTEGER NOT NULL,

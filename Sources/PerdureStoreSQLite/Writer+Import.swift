@@ -26,6 +26,7 @@ extension Writer {
     let isOpen = !row.status.isTerminal
     try insert(row, instance, wakeAt: Self.wakeAt(row, instance, now: now), now: now)
     let pk = statements.insertInstance.lastInsertedRow
+    count(row)
     try addOptions(row, instance.closePolicy, to: pk)
     for history in instance.executions {
       try append(history.events, to: pk, execution: history.execution)
@@ -84,6 +85,16 @@ extension Writer {
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)
       """, pk, row.startAt, policy == .cancel ? nil : policy.rawValue, row.suspendReason, row.dedupKey,
       row.attributes?.bytes, row.memo?.bytes)
+    if let attributes = row.attributes { try label(pk, attributes) }
+  }
+
+  /// As if it had come to its status here.
+  private func count(_ row: InstanceDescription) {
+    let pending = StatusTally.Kind(row.orchestration, row.version, .pending)
+    tally.add(pending)
+    guard row.status != .pending else { return }
+    let life = row.status.isTerminal ? (row.endedAt ?? row.updatedAt) &- row.createdAt : nil
+    tally.move(pending, to: StatusTally.Kind(row.orchestration, row.version, row.status), lifeMS: life)
   }
 
   private func add(_ record: KVRecord, to pk: Int64) throws(StoreError) {

@@ -62,6 +62,7 @@ extension Writer {
       WHERE pk = ?1
       """, row.pk, reset.kept &+ Int64(reset.appended.count), count, used.rawValue, reset.now,
       reset.customStatus.map { $0.text })
+    recount(row, as: .running, row.version)
     if row.status == .suspended {
       try rare.run("UPDATE instance_options SET suspend_reason = NULL WHERE instance = ?1", row.pk)
     }

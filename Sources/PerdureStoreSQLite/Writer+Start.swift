@@ -66,6 +66,7 @@ extension Writer {
     insert.bind(13, used.rawValue)
     try insert.run()
     guard insert.changes == 1 else { return false }
+    tally.add(StatusTally.Kind(start.orchestration, start.version, .pending))
     if options.hasMore { try add(options, to: insert.lastInsertedRow) }
     if try mayHaveKept() { try takeKept(for: start.instance) }
     return true
@@ -78,6 +79,15 @@ extension Writer {
       VALUES(?1, ?2, ?3, ?4, ?5, ?6)
       """, pk, options.startAt, options.closePolicy == .cancel ? nil : options.closePolicy.rawValue,
       options.dedupKey, options.attributes?.bytes, options.memo?.bytes)
+    if let attributes = options.attributes { try label(pk, attributes) }
+  }
+
+  /// Puts the labels of an instance where it is found by them.
+  func label(_ pk: Int64, _ attributes: Payload) throws(StoreError) {
+    for label in AttributesWire.decode(attributes) {
+      try rare.run(
+        "INSERT INTO attributes(key, value, instance) VALUES(?1, ?2, ?3)", label.key, label.value, pk)
+    }
   }
 
   // MARK: Messages from before the start

@@ -15,6 +15,8 @@ final class Writer: @unchecked Sendable {
   let inboxLimit: Int64
   /// There are kept messages, as far as this transaction knows.
   var hasKept: Bool?
+  /// What this transaction changes of the counts: written at its end, once for all its entries.
+  var tally = StatusTally()
   private let dataVersion: Statement
   private var seenDataVersion: Int64
   private let identities: [(path: String, identity: FileIdentity)]
@@ -65,8 +67,10 @@ final class Writer: @unchecked Sendable {
     if let replaced { throw replaced }
     do throws(StoreError) {
       hasKept = nil
+      tally = StatusTally()
       try statements.begin.run()
       let result = try body()
+      if !tally.isEmpty { try writeTally() }
       try statements.commit.run()
       guard connection.isIdle else {
         throw StoreError(.internalError, "The store \(connection.path) did not end its transaction.")
@@ -82,6 +86,7 @@ final class Writer: @unchecked Sendable {
 
   private func applyAlone(_ entry: StoreEntry) throws(StoreError) -> StoreOutcome {
     try connection.execute("SAVEPOINT entry")
+    let counted = tally
     do {
       let outcome = try apply(entry)
       try connection.execute("RELEASE entry")
@@ -89,6 +94,7 @@ final class Writer: @unchecked Sendable {
     } catch {
       guard ResultCode.isConfinedToEntry(error.code), !connection.isIdle else { throw error }
       try connection.execute("ROLLBACK TO entry")
+      tally = counted
       try connection.execute("RELEASE entry")
       return .failure(.failed(error))
     }

@@ -12,6 +12,7 @@ package enum ManageWire {
     case `import`
     case createSchedule, updateSchedule, pauseSchedule, resumeSchedule, triggerSchedule, backfillSchedule
     case deleteSchedule, schedule, schedules, scheduleTimes
+    case inspect, why, executions, tree, ancestors, statistics, queues
   }
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> ManageRequest {
@@ -24,6 +25,17 @@ package enum ManageWire {
       let operation = try operation(word, &members, reader)
       try members.finish(reader)
       return ManageRequest(operation, actor: actor, reason: reason)
+    }
+  }
+
+  /// The text of a member of an answer; nil if there is none. For hosts that read it in parts.
+  package static func member(_ name: StaticString, of answer: [UInt8]) -> [UInt8]? {
+    answer.withUnsafeBytes { json in
+      var reader = JSONReader(json)
+      guard var members = try? ManageMembers(&reader), let slice = try? members.take(name, reader),
+        slice.isPresent
+      else { return nil }
+      return Array(json[slice.start..<slice.end])
     }
   }
 
@@ -52,6 +64,13 @@ package enum ManageWire {
     case .removeRetention: .removeRetention(try orchestration(&members, reader))
     case .retention: .retention
     case .sweep: try sweep(&members, reader)
+    case .inspect: .inspect(try instance(&members, reader))
+    case .why: .why(try instance(&members, reader))
+    case .executions: .executions(try executions(&members, reader))
+    case .tree: .tree(try tree(&members, reader))
+    case .ancestors: .ancestors(try instance(&members, reader))
+    case .statistics: .statistics(try statistics(&members, reader))
+    case .queues: .queues
     case .reset: try reset(&members, reader)
     case .rewind: try rewind(&members, reader)
     case .createSchedule, .updateSchedule, .pauseSchedule, .resumeSchedule, .triggerSchedule,

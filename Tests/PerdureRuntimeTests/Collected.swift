@@ -91,7 +91,18 @@ final class HeldStore: Store, @unchecked Sendable {
   func retentionRules() throws(StoreError) -> [RetentionRule] { try memory.retentionRules() }
   func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try memory.audit(query) }
   func join(serving service: NodeService) throws(StoreError) -> NodeID { try memory.join(serving: service) }
-  func services() throws(StoreError) -> [NodeService] { try memory.services() }
+  func nodes() throws(StoreError) -> [RuntimeNode] { try memory.nodes() }
+  func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
+    try memory.details(of: instance)
+  }
+  func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]? {
+    try memory.executions(query)
+  }
+  func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
+    try memory.statusCounts(of: orchestration)
+  }
+  func workload(now: TimestampMS) throws(StoreError) -> Workload { try memory.workload(now: now) }
+  func holdings() throws(StoreError) -> [NodeID: NodeHoldings] { try memory.holdings() }
   func leave(_ node: NodeID) throws(StoreError) { try memory.leave(node) }
   func reapNodes() throws(StoreError) -> Int { try memory.reapNodes() }
   func observeForeignWrites(_ changed: (@Sendable () -> Void)?) {}

@@ -13,6 +13,7 @@ final class BrokenStore: Store {
       losesPublications, mistakesTheBase, forgetsTimesOfKeys, leavesRequestsUnanswered, losesReasons,
       orphansChildren, sparesChildren, countsReleases, ignoresTags, ignoresPriorities, ignoresSessions,
       neverExpires, retriesAtOnce, losesDeferrals, losesHeartbeats, hidesServices, believesAllClaims,
+      ignoresLabels, ignoresTimes, hidesAttempts, countsTheEndedOnly, mistakesTheTime, hidesHoldings,
       forgetsNotes, notesRefusals, sweepsEarly, stopsAtTheFirst, keepsClaims, importsHalf
   }
 
@@ -189,6 +190,9 @@ final class BrokenStore: Store {
   }
 
   func list(_ query: ListQuery) throws(StoreError) -> ListPage {
+    var query = query
+    if defect == .ignoresLabels { query.attributes = [] }
+    if defect == .ignoresTimes { query.ended = TimeSpan() }
     var page = try inner.list(query)
     if defect == .hidesTheLastRow, page.next != nil { page.instances.removeLast() }
     return page
@@ -221,8 +225,34 @@ final class BrokenStore: Store {
   func retentionRules() throws(StoreError) -> [RetentionRule] { try inner.retentionRules() }
   func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try inner.audit(query) }
 
-  func services() throws(StoreError) -> [NodeService] {
-    defect == .hidesServices ? [] : try inner.services()
+  func nodes() throws(StoreError) -> [RuntimeNode] {
+    defect == .hidesServices ? [] : try inner.nodes()
+  }
+
+  func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
+    var details = try inner.details(of: instance)
+    if defect == .hidesAttempts {
+      for index in details?.activities.indices ?? 0..<0 { details?.activities[index].startedAt = nil }
+    }
+    return details
+  }
+
+  func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]? {
+    let summaries = try inner.executions(query)
+    return defect == .forgetsOldExecutions ? summaries?.suffix(1) : summaries
+  }
+
+  func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
+    let counts = try inner.statusCounts(of: orchestration)
+    return defect == .countsTheEndedOnly ? counts.filter(\.status.isTerminal) : counts
+  }
+
+  func workload(now: TimestampMS) throws(StoreError) -> Workload {
+    try inner.workload(now: defect == .mistakesTheTime ? now + 1_000_000 : now)
+  }
+
+  func holdings() throws(StoreError) -> [NodeID: NodeHoldings] {
+    defect == .hidesHoldings ? [:] : try inner.holdings()
   }
 
   func join(serving service: NodeService) throws(StoreError) -> NodeID {

@@ -115,6 +115,12 @@ import Testing
     (.losesHeartbeats, ["attempts: a heartbeat is there for the next attempt"]),
     (.hidesServices, ["nodes: what the living ones serve can be read"]),
     (.believesAllClaims, ["pending: a claim is lost when the work ended, went back or went to others"]),
+    (.ignoresLabels, ["filters: by attributes, all of them, by their bytes"]),
+    (.ignoresTimes, ["filters: by times, the first included, the last not"]),
+    (.hidesAttempts, ["details: of each pending activity, how its attempts stand"]),
+    (.countsTheEndedOnly, ["counts: every way in which an instance changes its status is counted"]),
+    (.mistakesTheTime, ["workload: activities by name, tag and state"]),
+    (.hidesHoldings, ["workload: what each living node holds"]),
     (
       .forgetsNotes,
       [

@@ -34,6 +34,16 @@ import Testing
       orchestration: "order", status: .quarantined, instancePrefix: "o-", parent: "p", cursor: 5, limit: 1_000
     )
     #expect(try ClientWire.encode(list).read(ClientWire.decodeList) == list)
+    var full = list
+    full.version = "1.2.0"
+    full.statuses = [.running, .failed]
+    full.created = TimeSpan(from: 1, to: 2)
+    full.updated = TimeSpan(from: 3)
+    full.ended = TimeSpan(to: 4)
+    full.attributes = [Attribute(key: "é\"", value: "1"), Attribute(key: "b", value: "")]
+    full.rootsOnly = true
+    full.order = .newest
+    #expect(try ClientWire.encode(full).read(ClientWire.decodeList) == full)
     let history = HistoryQuery(instance: "i", execution: 3, after: 9, limit: 10)
     #expect(try ClientWire.encode(history).read(ClientWire.decodeHistory) == history)
     for force in [true, false] {

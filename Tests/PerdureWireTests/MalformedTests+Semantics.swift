@@ -144,7 +144,7 @@ extension MalformedTests {
     Case(.control, #"{"instance":"i"}"#, "operation is missing."),
     Case(
       .control, #"{"instance":"i","operation":"pause"}"#,
-      #"operation must be "cancel", "suspend", "resume", "terminate" or "retry"."#),
+      #"operation must be "cancel", "suspend", "resume", "terminate", "retry" or "requeue"."#),
     Case(
       .control, #"{"instance":"i","operation":"terminate","graceMS":5}"#,
       #"graceMS is known to the operation "cancel" only."#),

@@ -21,7 +21,7 @@ extension Rules {
     "PerdureDispatch": ["PerdureModel", "PerdureReplay"],
     "PerdureSchedule": ["PerdureModel", "PerdureWire"],
     "PerdureStore": ["PerdureModel"],
-    "PerdureStoreMemory": ["PerdureModel", "PerdureStore", "Synchronization"],
+    "PerdureStoreMemory": ["PerdureModel", "PerdureWire", "PerdureStore", "Synchronization"],
     "PerdureStoreSQLite": [
       "PerdureModel", "PerdureWire", "PerdureStore", "CSQLite", "Glibc", "Synchronization",
     ],

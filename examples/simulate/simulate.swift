@@ -75,7 +75,7 @@ enum LostCompensation {
       try await context.call(credit, with: order)
     } catch {
       // Cancelled while it takes back, or before: that comes to its end first.
-      try await context.withCancellationShield { try await context.call(takeBack, with: order) }
+      _ = try await context.withCancellationShield { try await context.call(takeBack, with: order) }
       throw error
     }
     return "done"

@@ -39,6 +39,17 @@ final class EngineWait: Sendable {
     return try read(answer) { try ClientWire.decodeDescription($0) }
   }
 
+  /// Waits for events.
+  static func history(
+    _ query: HistoryQuery, client: EngineHandle, timeout: Int64
+  ) async throws -> PerdureModel.HistoryPage {
+    let query = ClientWire.encode(query)
+    let answer = try await answer { done, wait in
+      Text.with(query) { dx_client_wait_history(client.pointer, $0, timeout, done, wait.pointer) }
+    }
+    return try read(answer) { try ClientWire.decodeHistoryPage($0) }
+  }
+
   static func call(
     _ request: CallRequest, client: EngineHandle, timeout: Int64
   ) async throws -> PerdureModel.CallAnswer {

@@ -122,7 +122,8 @@ public struct SimulatedWorld: Sendable {
 
   /// The events of the current execution, at the end of a run only.
   public func history(_ instance: String) throws -> [HistoryEvent] {
-    try find(instance).history.map { HistoryEvent($0) }
+    let found = try find(instance)
+    return found.history.map { HistoryEvent($0, of: found.description.execution) }
   }
 
   /// The key-value state as JSON texts, at the end of a run only.

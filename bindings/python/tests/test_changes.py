@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -37,7 +38,7 @@ async def waits(ctx: Context) -> Any:
 
 @perdure.orchestration
 async def family(ctx: Context, policy: str) -> None:
-    ctx.call(waits, instance=f"{ctx.instance_id}-child", close_policy=policy)
+    ctx.sub_orchestration(waits, instance=f"{ctx.instance_id}-child", close_policy=policy)
     await ctx.wait_for_event("go")
 
 
@@ -344,7 +345,7 @@ class Work:
         self.attempts.append(ctx.attempt)
         if ctx.attempt == 1:
             while not self.go.wait(0.005):
-                if ctx.is_cancelled:
+                if ctx.is_cancelled():
                     self.cancelled.set()
                     return "too late"
         return f"attempt {ctx.attempt}"
@@ -401,7 +402,7 @@ def test_an_activity_is_completed_by_hand(world: World, work: Work) -> None:
 
 
 def test_an_activity_is_failed_by_hand(world: World, work: Work) -> None:
-    site = running(world, work, max_attempts=5, initial_interval=0)
+    site = running(world, work, max_attempts=5, backoff="none")
     ops = management(site)
     ops.fail_activity("i", 1, perdure.Failure("Stuck", "it hangs"), non_retryable=False)
     assert site.client.result("i", WAIT) == "attempt 2"
@@ -410,7 +411,7 @@ def test_an_activity_is_failed_by_hand(world: World, work: Work) -> None:
 
 
 def test_failed_by_hand_it_is_not_retried(world: World, work: Work) -> None:
-    site = running(world, work, max_attempts=5, initial_interval=0)
+    site = running(world, work, max_attempts=5, backoff="none")
     management(site).fail_activity("i", 1, ValueError("no more"))
     assert "no more" in site.client.result("i", WAIT)
     assert work.attempts == [1]
@@ -456,7 +457,7 @@ def test_a_requeued_instance_goes_on(world: World) -> None:
 def test_retry_from_quarantine(rig: Make) -> None:
     @perdure.orchestration(name="o")
     async def before(ctx: Context) -> str:
-        await ctx.sleep(0.001)
+        await asyncio.sleep(0.001)
         await ctx.wait_for_event("go")
         return "before"
 

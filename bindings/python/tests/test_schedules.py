@@ -103,7 +103,8 @@ def test_each_due_time_has_one_run(world: World) -> None:
     assert world.runs("tick") == [at(1), at(2), at(3)]
     found = world.schedules.schedule("tick")
     assert (found.runs, found.skipped, found.missed, found.note) == (3, 0, 0, "first")
-    assert found.last is not None and found.last.status == "Completed"
+    assert found.last is not None
+    assert found.last.status == "Completed"
     assert found.last.result == "2026-01-01T03:00:00+00:00"
     assert [run.instance for run in found.recent] == [f"tick@{at(hour)}" for hour in (3, 2, 1)]
     assert found.next[0] == int(datetime(2026, 1, 1, 4, tzinfo=timezone.utc).timestamp() * 1000)
@@ -111,7 +112,8 @@ def test_each_due_time_has_one_run(world: World) -> None:
     assert found.status == "Running"
     assert world.client.describe(instance).orchestration == "perdure.schedule"
     page, rest = world.schedules.schedules()
-    assert [each.name for each in page] == ["tick"] and rest is None
+    assert [each.name for each in page] == ["tick"]
+    assert rest is None
 
 
 def test_what_was_missed_is_made_up_for_in_order(tmp_path: Path) -> None:
@@ -161,7 +163,9 @@ def test_pause_resume_update_trigger_backfill_delete(world: World) -> None:
     schedules.pause_schedule("tick", "holiday")
     world.sleep(2 * HOUR)
     found = schedules.schedule("tick")
-    assert found.paused and found.note == "holiday" and found.next == []
+    assert found.paused
+    assert found.note == "holiday"
+    assert found.next == []
     triggered = schedules.trigger_schedule("tick")
     assert triggered.startswith("tick@2026-01-01T03:01:00Z+trigger-")
     world.sleep(1)
@@ -178,7 +182,13 @@ def test_pause_resume_update_trigger_backfill_delete(world: World) -> None:
     world.sleep(1)
     filled = [run.split("+")[0] for run in world.runs("tick") if "+backfill-" in run]
     assert filled == [f"2025-12-31T{hour}:30:00Z" for hour in (21, 22, 23)]
-    schedules.delete_schedule("tick")
+    schedules.delete_schedule("tick", reason="enough")
+    records = [(each.operation, each.actor, each.reason) for each in schedules.audit(target="tick")]
+    assert records == [
+        ("deleteSchedule", "ana", "enough"), ("backfillSchedule", "ana", ""), ("updateSchedule", "ana", ""),
+        ("resumeSchedule", "ana", ""), ("triggerSchedule", "ana", ""), ("pauseSchedule", "ana", ""),
+        ("createSchedule", "ana", ""),
+    ]  # fmt: skip
     world.sleep(3 * HOUR)
     assert world.client.describe("perdure.schedule/tick").status == "Completed"
     assert schedules.schedules()[0] == []
@@ -197,7 +207,9 @@ def test_failures_attributes_and_priority_of_runs(world: World) -> None:
     run = world.client.describe(f"tick@{at(1)}")
     assert (run.status, run.priority, run.attributes, run.memo) == ("Failed", 7, {"kind": "report"}, [1])
     last = world.schedules.schedule("tick").last
-    assert last is not None and last.status == "Failed" and "no paper" in str(last.failure)
+    assert last is not None
+    assert last.status == "Failed"
+    assert "no paper" in str(last.failure)
     assert world.schedules.schedule("tick").action == ScheduleAction(
         "broken", None, None, 7, {"kind": "report"}, [1]
     )
@@ -263,9 +275,9 @@ NOTHING = ScheduleAction("nothing")
 
 
 def test_names_of_the_engine_are_refused(world: World) -> None:
-    with pytest.raises(perdure.InvalidArgument, match="orchestration name 'perdure.schedule' begins with"):
+    with pytest.raises(perdure.InvalidArgument, match=r"orchestration name 'perdure\.schedule' begins with"):
         world.client.start("perdure.schedule", instance="mine")
-    with pytest.raises(perdure.InvalidArgument, match="instance id 'perdure.schedule/mine' begins with"):
+    with pytest.raises(perdure.InvalidArgument, match=r"instance id 'perdure\.schedule/mine' begins with"):
         world.client.start("report", instance="perdure.schedule/mine")
     with pytest.raises(perdure.NotFound, match="schedule 'none' does not exist"):
         world.schedules.schedule("none")
@@ -321,3 +333,11 @@ def test_calendars_go_both_ways(world: World) -> None:
         ),
         time_zone="Europe/Berlin", start=BEGIN, jitter=5,
     ).to_wire()  # fmt: skip
+
+
+def test_a_preflight_replays_schedules_too(world: World) -> None:
+    world.schedules.create_schedule("tick", HOURLY, ScheduleAction(report, 0.0))
+    world.sleep(2 * HOUR)
+    found = world.runtime.preflight()
+    assert found.is_clean
+    assert found.same == found.checked == 1

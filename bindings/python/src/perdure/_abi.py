@@ -103,6 +103,7 @@ DECLARATIONS: List[Declaration] = [
     ("dx_client_heartbeat_activity", Error, [Handle, Text, Text]),
     ("dx_client_wait", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_wait_status", Error, [Handle, Text, c_int64, c_int64, WaitFn, c_void_p]),
+    ("dx_client_wait_history", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_call", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_query", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     # Runtime

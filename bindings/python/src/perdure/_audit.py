@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Union
 
 from . import options
+from .errors import InvalidArgument
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class AuditRecord:
 
 def moment(when: Optional[Union[datetime, int]], what: str) -> Optional[int]:
     """A time with a time zone, or milliseconds since 1970 as records have them."""
-    if when is None or isinstance(when, int):
-        return when
-    return options.epoch_ms(when, what)
+    if isinstance(when, bool):
+        raise InvalidArgument(f"{what} is a time or milliseconds since 1970, not {when}.")
+    return when if when is None or isinstance(when, int) else options.epoch_ms(when, what)
 
 
 class AuditOperations:

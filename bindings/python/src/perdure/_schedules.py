@@ -56,8 +56,8 @@ class ScheduleOperations:
         self._ask("resumeSchedule", reason, schedule=_name(name), note=note)
 
     def trigger_schedule(self, name: str, *, overlap: Optional[Overlap] = None, reason: str = "") -> str:
-        """A run now, also of a paused schedule. Returns its instance id. `overlap`: in place of the schedule's
-        own; if that leaves the run out, the instance never comes to be."""
+        """A run now, also of a paused schedule. Returns its instance id. `overlap`: in place of that of the
+        schedule; if it leaves the run out, the instance never comes to be."""
         word = overlap_word(overlap)
         return str(self._ask("triggerSchedule", reason, schedule=_name(name), overlap=word)["instance"])
 

@@ -6,8 +6,9 @@ import asyncio
 import functools
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
+from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
 
+from ._feed import Feed
 from ._waiting import Waiting
 from .client import Client
 from .descriptions import Description, StartPolicy, StartRequest, Target
@@ -152,6 +153,15 @@ class AsyncClient:
 
     async def history(self, instance: str, execution: Optional[int] = None) -> List[Dict[str, Any]]:
         return [*await self._run(self.sync.history, instance, execution)]
+
+    async def follow(
+        self, instance: str, *, execution: int = 1, after: int = 0, timeout: Optional[float] = None
+    ) -> AsyncIterator[Dict[str, Any]]:
+        """The events of an instance as they come: `async for event in client.follow(instance)`."""
+        feed = Feed(self.sync._lib, instance, execution, after, timeout)
+        while not feed.has_ended:
+            for event in feed.take(await self._wait(feed.waiting())):
+                yield event
 
     async def list(self, **filters: Any) -> List[Description]:
         """All instances that match; the filters of `Client.list`."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any
 
 from . import _json
 from ._audit import AuditOperations
 from ._changes import ChangeOperations
 from ._exports import ExportOperations
 from ._library import text
+from ._looking import Looking
 from ._resets import ResetOperations
 from ._retention import RetentionOperations
 from ._schedules import ScheduleOperations
@@ -19,25 +19,8 @@ if TYPE_CHECKING:
     from .client import Client
 
 
-@dataclass(frozen=True)
-class Node:
-    """A living runtime, and what it serves."""
-
-    #: Names of orchestrations with the versions of each; None for all versions.
-    orchestrations: Dict[str, Optional[List[str]]]
-    activities: List[str]
-    #: Tags of activities that it takes; None for all.
-    tags: Optional[List[str]]
-    #: It takes activities without a tag.
-    untagged: bool
-
-    @classmethod
-    def of_wire(cls, wire: Dict[str, Any]) -> Node:
-        served = {each["name"]: each.get("versions") for each in wire["orchestrations"]}
-        return cls(served, wire["activities"], wire.get("tags"), wire["untagged"])
-
-
 class Management(
+    Looking,
     AuditOperations,
     ChangeOperations,
     ExportOperations,
@@ -50,10 +33,6 @@ class Management(
     def __init__(self, client: Client, actor: str = "") -> None:
         self._client = client
         self.actor = _json.text(actor, "The actor")
-
-    def nodes(self) -> List[Node]:
-        """The living runtimes of all processes, in the order in which they began."""
-        return [Node.of_wire(each) for each in self._ask("nodes")["nodes"]]
 
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
         """One operation. Members that are None are left out."""

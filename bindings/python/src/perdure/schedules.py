@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _json, _limits, options
@@ -154,7 +154,7 @@ class ScheduleSpec:
 
 
 def _moment(ms: Optional[int]) -> Optional[datetime]:
-    return None if ms is None else options.EPOCH + options.timedelta(milliseconds=ms)
+    return None if ms is None else options.EPOCH + timedelta(milliseconds=ms)
 
 
 @dataclass(frozen=True)

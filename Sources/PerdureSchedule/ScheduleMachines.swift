@@ -28,8 +28,10 @@ package struct ScheduleMachines: Sendable {
       return .miss
     }
     var result = machine.handle(request.events)
-    if machine.hasEnded || limit == 0 {
+    // A replay of a recorded history is no turn of the instance.
+    if machine.hasEnded || limit == 0 || request.turn == 0 {
       result.retained = false
+      if let known, request.turn == 0 { machines[key] = known }
     } else {
       if machines.count >= limit, let other = machines.keys.first { machines[other] = nil }
       machines[key] = (request.execution, machine)
