@@ -53,11 +53,10 @@ import Testing
   @Test func codeWithoutAVersionIsTheFirst() async throws {
     let plain = OrchestrationDefinition("plain") { (_) in "first" }
     let later = OrchestrationDefinition("plain", version: "1.0.1") { (_) in "later" }
-    try await Site.with(register: { try $0.register(plain) }) { site in
-      let options = StartOptions(delay: .milliseconds(300))
+    try await Site.with(register: { _ in }) { site in
       _ = try await site.client.start(
-        "plain", instance: "named", version: "1.0.0", options: options, returning: String.self)
-      _ = try await site.client.start(plain, instance: "free", options: options)
+        "plain", instance: "named", version: "1.0.0", returning: String.self)
+      _ = try await site.client.start(plain, instance: "free")
       try await site.restart(register: { try $0.register([plain, later]) })
       for (instance, found, version) in [("named", "first", "1.0.0"), ("free", "later", "1.0.1")] {
         let handle = site.client.instance(instance, returning: String.self)

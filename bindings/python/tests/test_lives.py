@@ -73,9 +73,9 @@ def test_without_a_version_it_is_the_first(rig: Make) -> None:
     async def later(ctx: Context) -> str:
         return f"later {ctx.version}"
 
-    world = rig(plain)
-    world.client.start(plain, instance="named", version="1.0.0", delay=0.3)
-    world.client.start(plain, instance="free", delay=0.3)
+    world = rig()
+    world.client.start(plain, instance="named", version="1.0.0")
+    world.client.start(plain, instance="free")
     world.restart(plain, later)
     assert world.client.result("named", WAIT) == "first 1.0.0"
     assert world.client.result("free", WAIT) == "later 1.0.1"
