@@ -340,12 +340,12 @@ DX_API DX_CHECKED dx_error *dx_runtime_poll(dx_runtime *runtime, dx_text answers
 /* ---- Simulation: orchestrations under schedules of crashes, for tests ---------------------------------- */
 
 /* A run of your orchestrations and activities in virtual time, on the caller's thread, without a store: the
- * engine decides where the process dies, what comes late and what is repeated, and hands out one piece of work
- * after the other. config: "Simulation config". */
+ * engine decides where the process dies, what comes late and what is repeated, and hands out one piece of
+ * work after the other. config: "Simulation config". */
 DX_API DX_CHECKED dx_error *dx_simulation_new(dx_text config, dx_simulation **out);
 /* Hands in the answer to what the last step handed out, and goes on until the host is wanted. answers:
- * "Simulation answers", empty when nothing was asked. out: "Simulation work". DX_INVALID_HANDLE: an answer names
- * a token that waits for none. DX_WRONG_STATUS: something is unanswered, or the run has ended. */
+ * "Simulation answers", empty when nothing was asked. out: "Simulation work". DX_INVALID_HANDLE: an answer
+ * names a token that waits for none. DX_WRONG_STATUS: something is unanswered, or the run has ended. */
 DX_API DX_CHECKED dx_error *dx_simulation_step(dx_simulation *simulation, dx_text answers, dx_buffer *out);
 DX_API void dx_simulation_free(dx_simulation *simulation);
 

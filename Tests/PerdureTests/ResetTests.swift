@@ -70,10 +70,11 @@ import Testing
       #expect(try await handle.result(timeout: .seconds(20)) == ["A", "B"])
       let report = try await site.client.management().reset("c", toEvent: 0, reason: "once more")
       #expect(report.first?.repeated == ["work", "work"])
+      #expect(try await handle.result(timeout: .seconds(20)) == ["A", "B"])
+      #expect(shop.ran.withLock { $0 } == ["a", "b", "a", "b"])
       try await site.restart()
       let again = site.client.instance("c", returning: [String].self)
       #expect(try await again.result(timeout: .seconds(20)) == ["A", "B"])
-      #expect(shop.ran.withLock { $0 } == ["a", "b", "a", "b"])
       let error = await #expect(throws: DXError.self) {
         try await site.client.management().reset("c", toEvent: 99)
       }

@@ -229,6 +229,19 @@ def test_an_attempt_sees_what_a_real_one_sees_and_may_end_elsewhere() -> None:
     simulate(scenario, seeds=100).raise_if_failed()
 
 
+def test_stubs_are_those_of_a_test_environment() -> None:
+    @perdure.orchestration
+    async def tries(ctx: perdure.OrchestrationContext) -> Any:
+        return await ctx.activity("shaky", 1, retry=perdure.RetryPolicy(max_attempts=5))
+
+    def scenario(run: Simulation) -> None:
+        run.start(tries)
+        run.activity("shaky", [ValueError("once"), perdure.Failure("Twice", ""), lambda value: value + 1])
+        run.check("the third succeeds", lambda end: end.instance("tries-1").output == 2)
+
+    simulate(scenario, schedule={}).raise_if_failed()
+
+
 def test_all_that_comes_from_outside() -> None:
     @perdure.orchestration
     async def hub(ctx: perdure.OrchestrationContext) -> List[Any]:

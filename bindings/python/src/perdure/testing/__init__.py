@@ -1,4 +1,4 @@
-"""For tests of orchestrations, and for continuous integration. See docs/guides: testing, simulation, replay."""
+"""For tests, also in continuous integration. See docs/guides: testing, simulation, replay."""
 
 from .environment import TestEnvironment
 from .preflight import PreflightGroup, PreflightReport, preflight

@@ -131,9 +131,8 @@ class Rehearsal:
         name = task["name"]
         context = ActivityContext(task, token, _AttemptHost(self._beats))
         try:
-            stub = self._run._stubs.get(name)
-            if stub is not None:
-                result = stub(context, task.get("input"))
+            if name in self._run._stubs:
+                result = self._run._run_stub(context, task.get("input"))
             else:
                 result = self._attempts.activities[name].invoke(context, task.get("input"))
             if inspect.isawaitable(result):

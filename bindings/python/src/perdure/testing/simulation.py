@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union, cast
 
 from .. import _failures, _json, options
 from ..activity_context import ActivityContext
 from ..definitions import Activity, AnyDefinition, Orchestration, Registry
 from ..descriptions import Description, StartRequest, Target, target_name
-from ..errors import Failure, InvalidArgument, NotFound
+from ..errors import Failure, NotFound
 from ..options import Seconds
+from .stubs import Stub, answer
 
-#: A function of the context and the input, of the input, or of nothing; or what it would return.
-Stub = Any
 Choice = Union[str, int]
 
 
@@ -67,7 +65,8 @@ class Simulation:
 
     def __init__(self) -> None:
         self._registry = Registry()
-        self._stubs: Dict[str, Callable[[ActivityContext, Any], Any]] = {}
+        self._stubs: Dict[str, Stub] = {}
+        self._uses: Dict[str, int] = {}
         self._lines: List[str] = []
         self._count = 0
         self._instances = 0
@@ -83,13 +82,21 @@ class Simulation:
             self._registry.add(definition)
 
     def activity(self, name: Union[str, Activity[Any, Any]], stub: Stub) -> None:
-        """Runs `stub` in place of an activity: `(ctx, input)`, `(input)` or `()`, plain or async; what is no
-        function is the result.
+        """Runs `stub` in place of an activity: a function of `(ctx, input)`, `(input)` or `()`, plain or
+        async, or whatever else a `TestEnvironment` takes for one; what is none of these is the result.
         """
         if isinstance(name, Activity):
             self._registry.add(name)
             name = name.name
-        self._stubs[_json.text(name, "The name of the activity")] = _callable(stub)
+        self._stubs[_json.text(name, "The name of the activity")] = stub
+
+    def _run_stub(self, context: ActivityContext, value: Any) -> Any:
+        stub = self._stubs[context.name]
+        if isinstance(stub, list):
+            use = self._uses.get(context.name, 0)
+            self._uses[context.name] = use + 1
+            stub = stub[min(use, len(stub) - 1)] if stub else None
+        return answer(stub, context, value)
 
     # ---- What happens from outside ---------------------------------------------------------------
 
@@ -191,21 +198,3 @@ class Simulation:
 
     def _must_end(self, instance: str) -> bool:
         return self._patient is not None and instance not in self._patient
-
-
-def _callable(stub: Stub) -> Callable[[ActivityContext, Any], Any]:
-    if isinstance(stub, Activity):
-        return stub.invoke
-    if not callable(stub):
-        return lambda context, value: stub
-    try:
-        parameters = inspect.signature(stub).parameters.values()
-    except ValueError:
-        raise InvalidArgument(f"The stub {stub!r} does not say what it takes; wrap it in a lambda.") from None
-    taken = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    required = sum(each.default is each.empty for each in taken)
-    if any(each.kind is each.VAR_POSITIONAL for each in parameters) or required > 1 or len(taken) > 1:
-        return cast(Callable[[ActivityContext, Any], Any], stub)
-    if taken:
-        return lambda context, value: stub(value)
-    return lambda context, value: stub()
