@@ -7,7 +7,7 @@ public enum StoreClock: Hashable, Sendable {
   case system
   /// For tests: time that stands still, and skips from one moment at which something is due to the next while
   /// somebody waits for what an instance does. `start`: nil for 2026-01-01T00:00:00Z.
-  case virtual(start: Timestamp?)
+  case virtual(start: Timestamp? = nil)
 
   var settings: ClockSettings {
     switch self {

@@ -187,10 +187,11 @@ import Testing
   }
 
   @Test func heartbeatsKeepAnAttemptAlive() async throws {
-    let options = ActivityOptions(heartbeat: .seconds(1))
+    // Long, for machines with much to do; the attempt takes longer than that.
+    let options = ActivityOptions(heartbeat: .seconds(4))
     let steady = ActivityDefinition("steady", options: options) { (context) -> Int64 in
-      for step in 0..<25 {
-        try await Task.sleep(for: .milliseconds(50))
+      for step in 0..<50 {
+        try await Task.sleep(for: .milliseconds(100))
         try context.heartbeat(step)
       }
       return context.attempt
