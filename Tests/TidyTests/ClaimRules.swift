@@ -21,10 +21,11 @@ extension Rules {
   ) { files in
     files.filter { $0.path == "docs/semantics.md" }.flatMap { page in
       let rows = claimRows(page)
+      let tests = Set(files.flatMap(tests(in:)))
       let missing = rows.isEmpty ? [Finding(path: page.path, line: 0, message: "no claim")] : []
       return missing
         + rows.flatMap { row in
-          zip(row.columns, row.cells).flatMap { problems(column: $0, cell: $1, files) }
+          zip(row.columns, row.cells).flatMap { problems(column: $0, cell: $1, tests) }
             .map { Finding(path: page.path, line: row.line, message: $0) }
         }
     }
@@ -66,27 +67,32 @@ extension Rules {
     }
   }
 
-  private static func problems(column: Substring, cell: Substring, _ files: [SourceFile]) -> [String] {
-    let names = cell.matches(of: #/`([^`]+)`/#).map(\.output.1)
+  private static func problems(column: Substring, cell: Substring, _ tests: Set<String>) -> [String] {
+    let names = cell.matches(of: #/`([^`]+)`/#).map { String($0.output.1) }
     guard !names.isEmpty else { return ["no test in column \(column)"] }
-    return names.compactMap { name in
-      isTest(name, files) ? nil : "there is no test \(name)"
+    return names.filter { !tests.contains($0) }.map { "there is no test \($0)" }
+  }
+
+  /// The functions of a file of tests under the names that the page uses: `Suite/function`, with `Target.`
+  /// before it unless that is PerdureTests; or `test_file.py::test_function`.
+  private static func tests(in file: SourceFile) -> [String] {
+    let path = file.path.split(separator: "/")
+    if file.path.hasPrefix("bindings/python/tests/test_") {
+      return declared(["def"], file).map { "\(file.name)::\($0)" }
+    }
+    guard path.count > 2, path[0] == "Tests", file.language == .swift else { return [] }
+    let target = path[1] == "PerdureTests" ? "" : "\(path[1])."
+    return declared(["struct", "class", "extension"], file).flatMap { suite in
+      declared(["func"], file).map { "\(target)\(suite)/\($0)" }
     }
   }
 
-  /// - name: `Suite/function`, with `Target.` before it unless that is PerdureTests; or
-  ///   `test_file.py::test_function`.
-  private static func isTest(_ name: Substring, _ files: [SourceFile]) -> Bool {
-    if let python = name.wholeMatch(of: #/(test_\w+\.py)::(test_\w+)/#)?.output {
-      return files.contains {
-        $0.path == "bindings/python/tests/\(python.1)" && $0.code.contains("def \(python.2)(")
-      }
-    }
-    guard let swift = name.wholeMatch(of: #/(?:(\w+)\.)?(\w+)/(\w+)/#)?.output else { return false }
-    let folder = "Tests/\(swift.1 ?? "PerdureTests")/"
-    return files.contains { file in
-      file.path.hasPrefix(folder) && file.code.contains("func \(swift.3)(")
-        && ["struct", "class", "extension"].contains { file.code.contains("\($0) \(swift.2) ") }
+  /// The names that follow one of the words, up to the parenthesis, colon or blank after them.
+  private static func declared(_ words: Set<Substring>, _ file: SourceFile) -> [Substring] {
+    file.codeLines.compactMap { line in
+      let parts = line.split(separator: " ")
+      guard let word = parts.firstIndex(where: words.contains), word + 1 < parts.count else { return nil }
+      return parts[word + 1].prefix { $0 != "(" && $0 != ":" }
     }
   }
 }
