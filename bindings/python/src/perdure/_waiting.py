@@ -60,7 +60,9 @@ class Waiting:
             ended.release()
 
         self.begin(client, done)
-        ended.acquire()
+        # An interrupt in the moment before the lock is asked for is seen no earlier than the next time.
+        while not ended.acquire(timeout=0.5):
+            pass
         return self.settle(*outcome)
 
     def settle(self, error: Optional[PerdureError], data: bytes) -> Any:

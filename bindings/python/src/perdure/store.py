@@ -57,6 +57,7 @@ class Store:
         lib = library()
         request = text('{"format":"openmetrics"}')
         return lib.bytes_of(lib.dx.dx_store_metrics, self._handle.value, request).decode()
+
     # ---- Time ------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
