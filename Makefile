@@ -12,7 +12,8 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench kill-loop sim format check-format clean prepare
+.PHONY: help demo test build install wheel bench bench-prune bench-management kill-loop sim format check-format \
+  clean prepare
 
 help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
@@ -21,6 +22,8 @@ help:
 	@echo "make install        header, library and dx.pc below PREFIX=$(PREFIX)"
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
 	@echo "make bench          C, Swift and Python side by side"
+	@echo "make bench-prune    the load while 20,000 instances are removed"
+	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make kill-loop      30 kills in the middle of 200 orders"
 	@echo "make sim SEEDS=n    n simulated worlds"
 	@echo "make format, make check-format, make clean"
@@ -64,6 +67,13 @@ wheel: build
 bench: build
 	$(SWIFT) build -c release --product bench-swift
 	@$(WITH_PYTHON) benchmarks/run.py
+
+bench-prune: build
+	@$(WITH_PYTHON) benchmarks/prune.py
+	@$(WITH_PYTHON) benchmarks/prune.py --by retention
+
+bench-management: build
+	@$(WITH_PYTHON) benchmarks/management.py
 
 kill-loop: build
 	@$(WITH_PYTHON) Tests/chaos/kill_loop.py --kills 30 --orders 200

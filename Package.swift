@@ -51,20 +51,31 @@ let package = Package(
     library("PerdureWire", ["PerdureModel"]),
     library("PerdureReplay", ["PerdureModel"]),
     library("PerdureDispatch", ["PerdureModel", "PerdureReplay"]),
+    library("PerdureSchedule", ["PerdureModel", "PerdureWire"]),
     library("PerdureStore", ["PerdureModel"]),
-    library("PerdureStoreMemory", ["PerdureStore", "PerdureModel"]),
+    library("PerdureStoreMemory", ["PerdureStore", "PerdureModel", "PerdureWire"]),
+    library(
+      "PerdureRehearsal",
+      ["PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory"]),
     .target(
       name: "PerdureStoreSQLite", dependencies: ["PerdureStore", "PerdureModel", "PerdureWire", "CSQLite"],
       swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
     library("PerdureStoreConformance", ["PerdureStore", "PerdureModel"]),
     library(
-      "PerdureRuntime", ["PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore"]),
-    library("PerdureClient", ["PerdureModel", "PerdureStore", "PerdureRuntime"]),
+      "PerdureRuntime",
+      [
+        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureSchedule", "PerdureStore",
+      ]),
+    library(
+      "PerdureClient",
+      [
+        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore", "PerdureRuntime",
+      ]),
     library(
       "PerdureABI",
       [
         "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-        "PerdureRuntime", "PerdureClient",
+        "PerdureRuntime", "PerdureClient", "PerdureRehearsal",
       ]),
     .target(
       name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map"],
@@ -72,7 +83,10 @@ let package = Package(
     library("Perdure", ["CDX", "PerdureModel", "PerdureWire"]),
     library(
       "PerdureSimulation",
-      ["PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory"]),
+      [
+        "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+        "PerdureRehearsal",
+      ]),
     .executableTarget(name: "dx-sim", dependencies: ["PerdureSimulation"], swiftSettings: strict),
 
     .executableTarget(
@@ -81,6 +95,10 @@ let package = Package(
     .executableTarget(
       name: "example-order", dependencies: ["Perdure", "PerdureABI"], path: "examples/order",
       exclude: ["demo.py", "order.py", "timeline.py"], sources: ["order.swift"], swiftSettings: strict),
+    .executableTarget(
+      name: "example-simulate", dependencies: ["Perdure", "PerdureABI"], path: "examples/simulate",
+      exclude: ["double_charge.py", "forgotten_event.py", "lost_compensation.py"],
+      sources: ["simulate.swift"], swiftSettings: strict),
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
     .executableTarget(
       name: "scenarios", dependencies: ["Perdure", "PerdureABI", "CYAML"], path: "examples/scenarios",
@@ -93,6 +111,7 @@ let package = Package(
 
     tests("PerdureWireTests", ["PerdureWire", "PerdureModel"]),
     tests("PerdureReplayTests", ["PerdureReplay", "PerdureModel"]),
+    tests("PerdureScheduleTests", ["PerdureSchedule", "PerdureWire", "PerdureModel"]),
     tests("PerdureDispatchTests", ["PerdureDispatch", "PerdureReplay", "PerdureModel"]),
     tests(
       "PerdureStoreTests",
@@ -106,6 +125,7 @@ let package = Package(
     tests("PerdureABITests", ["PerdureABI", "CDX"]),
     tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire"]),
     tests("SimulationTests", ["PerdureSimulation"]),
+    tests("PerdureRehearsalTests", ["PerdureRehearsal", "PerdureModel", "PerdureWire"]),
     tests("TidyTests", []),
   ],
   swiftLanguageModes: [.v6]

@@ -130,6 +130,7 @@ typedef struct dx_client dx_client;
 typedef struct dx_runtime dx_runtime;
 typedef struct dx_turn dx_turn;
 typedef struct dx_activity dx_activity;
+typedef struct dx_simulation dx_simulation;
 
 typedef void (*dx_turn_fn)(dx_turn *turn, void *user_data);
 typedef void (*dx_activity_fn)(dx_activity *activity, void *user_data);
@@ -155,6 +156,19 @@ typedef struct dx_store_options {
 
 /* Opens a store, makes its tables if it is new, and takes back what dead processes held. */
 DX_API DX_CHECKED dx_error *dx_store_open(const dx_store_options *options, dx_store **out);
+/* request: {"format": "json" | "openmetrics"}, may be empty: json. out: "Metrics" of docs/wire-format.md, or
+ * OpenMetrics 1.0 text: what this handle of the store has committed, and what its runtimes hold. Does not
+ * touch the store. */
+DX_API DX_CHECKED dx_error *dx_store_metrics(dx_store *store, dx_text request, dx_buffer *out);
+/* out: "Store clock": {"now", "mode"}. */
+DX_API DX_CHECKED dx_error *dx_store_clock(dx_store *store, dx_buffer *out);
+/* Of a store with a virtual clock ("Store config"), for tests: moves time by ms (0...2^50), stopping at each
+ * moment on the way at which something is due, until this process has nothing to do on the store; with 0
+ * only waits for that. Then `done` gets the "Store clock". DX_TIMED_OUT (timeout_ms of the system's time;
+ * < 0: no limit) when something goes on, such as an activity that does not answer; DX_UNSUPPORTED at once
+ * when time is the system's. */
+DX_API DX_CHECKED dx_error *dx_store_advance_clock(dx_store *store, int64_t ms, int64_t timeout_ms,
+                                                   dx_wait_fn done, void *user_data);
 /* Drops your reference. The store closes when the last client and runtime on it are freed. */
 DX_API void dx_store_close(dx_store *store);
 
@@ -188,7 +202,7 @@ DX_API DX_CHECKED dx_error *dx_client_send(dx_client *client, dx_text request, d
 DX_API DX_CHECKED dx_error *dx_client_publish(dx_client *client, dx_text topic, dx_text payload,
                                               dx_buffer *out);
 /* request: "Control request": cancel (with grace), suspend, resume, terminate, retry (of a quarantined
- * instance). Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
+ * instance), requeue. Durable on return. out: {"status": STATUS}. DX_WRONG_STATUS when it does not fit. */
 DX_API DX_CHECKED dx_error *dx_client_control(dx_client *client, dx_text request, dx_buffer *out);
 
 /* out: "Description". */
@@ -202,6 +216,10 @@ DX_API DX_CHECKED dx_error *dx_client_list(dx_client *client, dx_text query, dx_
 DX_API DX_CHECKED dx_error *dx_client_delete(dx_client *client, dx_text query, dx_buffer *out);
 /* query: "KV query". out: "KV page". Also of an instance that has ended. */
 DX_API DX_CHECKED dx_error *dx_client_kv(dx_client *client, dx_text query, dx_buffer *out);
+
+/* request: "Management request": what an operator asks, one operation of many. What changes something is
+ * durable on return and leaves an audit record. out: the answer of the operation. */
+DX_API DX_CHECKED dx_error *dx_client_manage(dx_client *client, dx_text request, dx_buffer *out);
 
 /* The end of an activity attempt that was deferred (dx_activity_defer), by its token ("Activity task"), from
  * any process. result: any JSON value, empty is null. DX_STALE: the attempt is over, or was cancelled.
@@ -220,6 +238,10 @@ DX_API DX_CHECKED dx_error *dx_client_wait(dx_client *client, dx_text instance, 
 /* The same for a custom status with a version above after_version, or the end. */
 DX_API DX_CHECKED dx_error *dx_client_wait_status(dx_client *client, dx_text instance, int64_t after_version,
                                                   int64_t timeout_ms, dx_wait_fn done, void *user_data);
+/* query: "History query". Calls `done` with the "History page" as soon as there are events after `after`. It
+ * comes without events when the execution is not the current one (any more), or the instance has ended. */
+DX_API DX_CHECKED dx_error *dx_client_wait_history(dx_client *client, dx_text query, int64_t timeout_ms,
+                                                   dx_wait_fn done, void *user_data);
 /* request: "Call request". The call is durable when the function returns; `done` gets the "Call answer" of
  * the orchestration, or DX_WRONG_STATUS when it ended without one. A call that timed out here goes on: make
  * it again with the same `call` to wait for its answer. */
@@ -248,7 +270,8 @@ DX_API DX_CHECKED dx_error *dx_runtime_new(dx_store *store, const dx_runtime_opt
  * go to dx_runtime_poll. Before dx_runtime_start only. */
 DX_API DX_CHECKED dx_error *dx_register_orchestration(dx_runtime *runtime, dx_text name, dx_text version,
                                                       dx_turn_fn run, void *user_data, dx_release_fn release);
-/* The same for activities: run is called for each attempt, at most `activitySlots` at once. */
+/* The same for activities: run is called for each attempt, at most `activitySlots` at once. The name
+ * "perdure.any" stands for whatever activities the instances that run here call and nobody registered. */
 DX_API DX_CHECKED dx_error *dx_register_activity(dx_runtime *runtime, dx_text name, dx_activity_fn run,
                                                  void *user_data, dx_release_fn release);
 
@@ -260,6 +283,16 @@ DX_API DX_CHECKED dx_error *dx_runtime_start(dx_runtime *runtime);
  * is handed back. Then `done` (may be NULL) is called once. Tokens still out are DX_STALE afterwards. */
 DX_API DX_CHECKED dx_error *dx_runtime_stop(dx_runtime *runtime, int64_t grace_ms, dx_stop_fn done,
                                             void *user_data);
+/* Replays a recorded history ("Recorded history": an exported instance, or one execution) against the code
+ * that is registered with this runtime, which must have been started, and changes nothing. `done` gets the
+ * "Replay report", or DX_TIMED_OUT (timeout_ms < 0: no limit) when the host does not answer, or DX_CLOSED.
+ * When the call itself returns an error, `done` is never called. */
+DX_API DX_CHECKED dx_error *dx_history_replay(dx_runtime *runtime, dx_text history, int64_t timeout_ms,
+                                              dx_wait_fn done, void *user_data);
+/* The same for the open instances of the store, each as it stands. request: "Preflight request", may be
+ * empty. `done` gets the "Preflight report". */
+DX_API DX_CHECKED dx_error *dx_runtime_preflight(dx_runtime *runtime, dx_text request, int64_t timeout_ms,
+                                                 dx_wait_fn done, void *user_data);
 /* Drops your reference; a runtime that still runs is stopped without grace. */
 DX_API void dx_runtime_free(dx_runtime *runtime);
 
@@ -307,6 +340,18 @@ DX_API DX_CHECKED dx_error *dx_activity_fail(dx_activity *activity, dx_text fail
  * it only hands in. out: "Poll work". Several threads may poll one runtime. */
 DX_API DX_CHECKED dx_error *dx_runtime_poll(dx_runtime *runtime, dx_text answers, int32_t turns_max,
                                             int32_t activities_max, int64_t timeout_ms, dx_buffer *out);
+
+/* ---- Simulation: orchestrations under schedules of crashes, for tests ---------------------------------- */
+
+/* A run of your orchestrations and activities in virtual time, on the caller's thread, without a store: the
+ * engine decides where the process dies, what comes late and what is repeated, and hands out one piece of
+ * work after the other. config: "Simulation config". */
+DX_API DX_CHECKED dx_error *dx_simulation_new(dx_text config, dx_simulation **out);
+/* Hands in the answer to what the last step handed out, and goes on until the host is wanted. answers:
+ * "Simulation answers", empty when nothing was asked. out: "Simulation work". DX_INVALID_HANDLE: an answer
+ * names a token that waits for none. DX_WRONG_STATUS: something is unanswered, or the run has ended. */
+DX_API DX_CHECKED dx_error *dx_simulation_step(dx_simulation *simulation, dx_text answers, dx_buffer *out);
+DX_API void dx_simulation_free(dx_simulation *simulation);
 
 #ifdef __cplusplus
 }

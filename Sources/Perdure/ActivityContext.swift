@@ -21,6 +21,10 @@ public struct ActivityContext: Sendable {
   /// The session that the call named, and its tag.
   public let session: String?
   public let tag: String?
+  /// The span of this attempt, if the instance is part of a distributed trace: what to send as the header
+  /// `traceparent` (and `tracestate`) to services that it calls.
+  public let traceparent: String?
+  public let tracestate: String?
   /// A client of the store that the runtime works on.
   public let client: Client
 
@@ -39,6 +43,8 @@ public struct ActivityContext: Sendable {
     deadline = attempt.deadline.map { Timestamp(millisecondsSince1970: $0) }
     session = task.options.session
     tag = task.options.tag
+    traceparent = attempt.trace?.parent
+    tracestate = attempt.trace?.state
     heartbeatDetails = task.lastHeartbeat
     self.client = client
     self.engine = engine

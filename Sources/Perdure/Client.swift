@@ -125,14 +125,12 @@ public struct Client: Sendable {
     try await getKV(instance, key, as: Value.self) ?? standard
   }
 
-  /// Instances in the order of their creation, one page at a time.
+  /// Instances that match, one page at a time. What is started or deleted in between disturbs no page that
+  /// follows.
   public func list(_ filter: InstanceFilter = InstanceFilter(), after page: InstancePage? = nil) async throws
     -> InstancePage
   {
-    var query = ListQuery(
-      orchestration: filter.orchestration,
-      status: filter.status.flatMap { PerdureModel.InstanceStatus(rawValue: $0.rawValue) },
-      instancePrefix: filter.instancePrefix, parent: filter.parent, limit: filter.limit)
+    var query = filter.query
     if let page {
       guard let next = page.next else { return InstancePage(instances: [], next: nil) }
       query.cursor = next

@@ -6,12 +6,20 @@ public struct HistoryEvent: Hashable, Sendable {
   /// 1, 2, 3... without gaps.
   public let id: Int64
   public let at: Timestamp
+  public let execution: Int64
   /// The whole event as JSON text: docs/wire-format.md, "Events".
   public let json: String
 
   /// What happened, such as `ActivityCompleted`.
   public var kind: String {
     get throws { try PayloadCoding.decode(Kind.self, Payload(json), "the event \(id)").kind }
+  }
+
+  init(_ event: Event, of execution: Int64) {
+    id = event.id
+    at = Timestamp(millisecondsSince1970: event.at)
+    self.execution = execution
+    json = String(decoding: EventWire.encode(event), as: UTF8.self)
   }
 
   private struct Kind: Decodable {
@@ -33,11 +41,7 @@ public struct HistoryPage: Sendable {
     instance = page.instance
     execution = page.execution
     currentExecution = page.currentExecution
-    events = page.events.map { event in
-      HistoryEvent(
-        id: event.id, at: Timestamp(millisecondsSince1970: event.at),
-        json: String(decoding: EventWire.encode(event), as: UTF8.self))
-    }
+    events = page.events.map { HistoryEvent($0, of: page.execution) }
     hasMore = page.hasMore
   }
 }

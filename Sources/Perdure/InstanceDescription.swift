@@ -106,32 +106,3 @@ public struct InstanceDescription: Sendable {
     eventCount = description.eventCount
   }
 }
-
-/// Which instances `Client.list` shows; what is nil does not matter.
-public struct InstanceFilter: Hashable, Sendable {
-  public var orchestration: String?
-  public var status: InstanceStatus?
-  public var instancePrefix: String?
-  /// Only the children of this instance.
-  public var parent: String?
-  /// Rows in a page, 1...1,000.
-  public var limit = 100
-
-  public init(
-    orchestration: String? = nil, status: InstanceStatus? = nil, instancePrefix: String? = nil,
-    parent: String? = nil
-  ) {
-    self.orchestration = orchestration
-    self.status = status
-    self.instancePrefix = instancePrefix
-    self.parent = parent
-  }
-}
-
-public struct InstancePage: Sendable {
-  public let instances: [InstanceDescription]
-  let next: Int64?
-
-  /// There are instances after these: give this page to `Client.list`.
-  public var hasMore: Bool { next != nil }
-}

@@ -57,6 +57,7 @@ extension OrchestrationContext {
   /// Runs code that no cancellation reaches: neither of its task nor of the instance. For clean-up in child
   /// tasks that have been cancelled. A cancellation of the instance that comes meanwhile is thrown by the
   /// next call after it.
+  @discardableResult
   public func withCancellationShield<Value: Sendable>(
     _ body: @Sendable () async throws -> Value
   ) async rethrows -> Value {

@@ -22,6 +22,10 @@ public struct OrchestrationContext: Sendable {
   public var version: String { live.version }
   /// The instance that called this one and waits for it.
   public var parentInstance: String? { guarded("parentInstance", nil) { $0.parent?.instance } }
+  /// The span of this execution, if the instance is part of a distributed trace; its activities and children
+  /// have spans below it. As W3C headers have them.
+  public var traceparent: String? { live.trace?.parent }
+  public var tracestate: String? { live.trace?.state }
   /// The code is going through what it did before. For tests and measurements; decisions must not depend on
   /// it.
   public var isReplaying: Bool { guarded("isReplaying", false) { $0.isReplaying } }

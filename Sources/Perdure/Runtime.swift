@@ -5,12 +5,19 @@ import PerdureWire
 ///
 /// Register everything, then start. Several runtimes, in one process or many, may work on one store.
 public final class Runtime: Sendable {
-  private let handle: EngineHandle
+  let handle: EngineHandle
   private let driver: TurnDriver
   private let client: Client
+  /// Of a test environment: runs in place of activities.
+  private let stubs: Stubs?
 
   /// - Throws: `DXError`, such as `invalidArgument` for an option outside its range.
-  public init(_ store: Store, _ options: RuntimeOptions = RuntimeOptions()) throws {
+  public convenience init(_ store: Store, _ options: RuntimeOptions = RuntimeOptions()) throws {
+    try self.init(store, options, stubs: nil)
+  }
+
+  init(_ store: Store, _ options: RuntimeOptions, stubs: Stubs?) throws {
+    self.stubs = stubs
     handle = try EngineHandle.runtime(store.handle, config: OptionsWire.encode(options.settings))
     client = try Client(store)
     driver = TurnDriver(
@@ -27,8 +34,16 @@ public final class Runtime: Sendable {
   /// - Throws: `DXError`: `alreadyExists` when this name is registered, `wrongStatus` after `start`,
   ///   `invalidArgument` for a `concurrency` or `rate` outside its range.
   public func register<Input, Output>(_ activity: ActivityDefinition<Input, Output>) throws {
-    let entry = EngineActivity(client: client, body: activity.body)
+    let body = stubs?.body(of: activity.name, instead: activity.body) ?? activity.body
+    let entry = EngineActivity(client: client, body: body)
     try entry.register(on: handle, name: activity.name, limits: activity.limits)
+  }
+
+  /// Leaves all activities that are not registered to the stubs.
+  func registerStubs() throws {
+    guard let stubs else { return }
+    try EngineActivity(client: client, body: stubs.body).register(
+      on: handle, name: Reserved.anyActivity, limits: nil)
   }
 
   /// Begins to take work.
@@ -66,8 +81,12 @@ public struct RuntimeOptions: Hashable, Sendable {
   public var sessionIdle = Duration.seconds(300)
   /// How long an activity that was told to end keeps its slot.
   public var activityGrace = Duration.seconds(10)
+  /// It takes no work and writes nothing: for `Runtime.replay` and `Runtime.preflight`.
+  public var replayOnly = false
   /// What becomes of an instance whose code differs from its history.
   public var nondeterminism = Nondeterminism.quarantine
+  /// Schedules go on here, too.
+  public var schedules = true
 
   /// Which tagged activities a runtime takes.
   public enum ActivityTags: Hashable, Sendable, ExpressibleByArrayLiteral {
@@ -102,6 +121,8 @@ public struct RuntimeOptions: Hashable, Sendable {
     settings.sessionIdleMS = sessionIdle.millisecondsRoundedUp
     settings.activityGraceMS = activityGrace.millisecondsRoundedUp
     settings.failsNondeterminism = nondeterminism == .fail
+    settings.isReplayOnly = replayOnly
+    settings.runsSchedules = schedules
     return settings
   }
 }

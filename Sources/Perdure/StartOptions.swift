@@ -27,10 +27,16 @@ public struct StartOptions: Sendable {
   public var memo: (any Encodable & Sendable)?
   /// A start with the key of an instance that exists comes to that instance, whatever its id.
   public var dedupKey: String?
+  /// The place in a distributed trace that it is started from: the text of a W3C `traceparent` header. Its
+  /// executions, activities and children are then parts of that trace.
+  public var traceparent: String?
+  /// `tracestate` beside it, passed on as it is; at most 512 bytes.
+  public var tracestate: String?
 
   public init(
     policy: Policy = .fail, startAt: Timestamp? = nil, delay: Duration? = nil, priority: Int = 0,
-    attributes: [String: String] = [:], memo: (any Encodable & Sendable)? = nil, dedupKey: String? = nil
+    attributes: [String: String] = [:], memo: (any Encodable & Sendable)? = nil, dedupKey: String? = nil,
+    traceparent: String? = nil, tracestate: String? = nil
   ) {
     self.policy = policy
     self.startAt = startAt
@@ -39,6 +45,8 @@ public struct StartOptions: Sendable {
     self.attributes = attributes
     self.memo = memo
     self.dedupKey = dedupKey
+    self.traceparent = traceparent
+    self.tracestate = tracestate
   }
 
   /// The engine checks the ranges.
@@ -53,7 +61,24 @@ public struct StartOptions: Sendable {
       }
       options.memo = try memo.map { try PayloadCoding.encode($0, "the memo of the start") }
       options.dedupKey = dedupKey
+      options.trace = try trace
       return options
+    }
+  }
+
+  private var trace: TraceContext? {
+    get throws {
+      if let tracestate, !TraceContext.isState(tracestate) {
+        throw DXError(.invalidArgument, "tracestate \(TraceContext.stateRule)")
+      }
+      guard let traceparent else {
+        if tracestate != nil { throw DXError(.invalidArgument, "tracestate needs a traceparent beside it") }
+        return nil
+      }
+      guard let trace = TraceContext(parent: traceparent, state: tracestate) else {
+        throw DXError(.invalidArgument, "traceparent \(TraceContext.parentRule)")
+      }
+      return trace
     }
   }
 

@@ -13,13 +13,16 @@ public struct Store: Sendable {
   ///   - url: `memory:` or `sqlite:PATH`.
   ///   - busyTimeout: how long a call waits for another process's write lock, 0...600 s.
   ///   - limits: what is refused; the same in all processes that work on the store.
+  ///   - clock: virtual time is for tests, in one process.
   /// - Throws: `DXError` (`storeCannotOpen`, `storeForeign`, `storeCorrupt`, ...).
   public init(
-    url: String, busyTimeout: Duration = .seconds(5), limits: StoreLimits = StoreLimits()
+    url: String, busyTimeout: Duration = .seconds(5), limits: StoreLimits = StoreLimits(),
+    clock: StoreClock = .system
   ) async throws {
     var settings = StoreSettings()
     settings.busyTimeoutMS = Int(clamping: busyTimeout.millisecondsRoundedUp)
     settings.limits = limits.settings
+    settings.clock = clock.settings
     let config = OptionsWire.encode(settings)
     handle = try await CallLanes.perform { try EngineHandle.store(url: url, config: config) }
     self.limits = settings.limits

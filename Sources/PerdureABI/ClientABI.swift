@@ -116,7 +116,7 @@ public func dx_client_cancel(
     let client = try Handles.clients.find(client).client
     let instance = try instance.string("instance")
     let reason = try reason.string("reason")
-    try mapped { () throws(ClientError) in try client.cancel(instance, reason: reason) }
+    try mapped { () throws(ClientError) in try client.cancel(instance, by: Requester(reason: reason)) }
   }
 }
 

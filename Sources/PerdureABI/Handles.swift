@@ -11,7 +11,7 @@ import Synchronization
 /// 53 bits, so that the same number passes through JSON (tokens of the pull mode).
 enum HandleKind: UInt, CaseIterable, Sendable {
   case error = 1
-  case store, client, runtime, turn, activity
+  case store, client, runtime, turn, activity, simulation
 }
 
 /// A table of living objects of one kind.
@@ -90,6 +90,7 @@ enum Handles {
   static let runtimes = HandleTable<RuntimeObject>(.runtime)
   static let turns = HandleTable<TurnObject>(.turn)
   static let activities = HandleTable<ActivityObject>(.activity)
+  static let simulations = HandleTable<SimulationObject>(.simulation)
 }
 
 extension HandleTable {

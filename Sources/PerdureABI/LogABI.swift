@@ -12,15 +12,25 @@ enum LogSink {
   }
 
   private static let sink = Mutex<Sink?>(nil)
+  /// The lowest level that is wanted, as a number; one above all when there is no sink.
+  private static let least = Atomic(LogLevel.allCases.count)
 
   static func set(_ level: LogLevel, _ log: (@Sendable (LogRecord) -> Void)?) {
     let before = sink.withLock { sink in
       let before = sink
       sink = log.map { Sink(level: level, log: $0) }
+      let place = LogLevel.allCases.firstIndex(of: level) ?? 0
+      least.store(log == nil ? LogLevel.allCases.count : place, ordering: .relaxed)
       return before
     }
     // Outside the lock: the last reference to a host's data may go here.
     withExtendedLifetime(before) {}
+  }
+
+  /// Whether records of this level go anywhere. Cheap.
+  static func takes(_ level: LogLevel) -> Bool {
+    let least = least.load(ordering: .relaxed)
+    return least < LogLevel.allCases.count && level >= LogLevel.allCases[least]
   }
 
   /// Never waits: the callback is made by the callback thread.

@@ -55,7 +55,10 @@ public func dx_register_orchestration(
   return fallible { () throws(ABIError) in
     let runtime = try Handles.runtimes.find(runtime).runtime
     let name = try name.string("name")
-    try mapped { () throws(ClientError) in try Check.name(name, "orchestration") }
+    try mapped { () throws(ClientError) in
+      try Check.name(name, "orchestration")
+      try Check.unreserved(name, "orchestration name")
+    }
     let text = try version.string("version")
     guard let version = text.isEmpty ? .first : SemanticVersion(text) else {
       throw ABIError(.invalidArgument, "version '\(text)' is not a semantic version such as 1.2.0")
@@ -98,8 +101,14 @@ public func dx_register_activity(
   return fallible { () throws(ABIError) in
     let runtime = try Handles.runtimes.find(runtime).runtime
     let name = try name.string("name")
-    try mapped { () throws(ClientError) in try Check.name(name, "activity") }
-    try mapped { () throws(RuntimeError) in try runtime.registerActivity(name, function(run, user)) }
+    let isAny = name == Reserved.anyActivity
+    try mapped { () throws(ClientError) in
+      try Check.name(name, "activity")
+      if !isAny { try Check.unreserved(name, "activity name") }
+    }
+    try mapped { () throws(RuntimeError) in
+      try runtime.registerActivity(isAny ? "" : name, function(run, user))
+    }
   }
 }
 

@@ -32,7 +32,9 @@ public func dx_store_open(
     }
     let store = try open(url, settings)
     let hub = try mapped { () throws(StoreError) in
-      try Hub(store: store, limits: settings.limits, log: LogSink.write)
+      try Hub(
+        store: store, limits: settings.limits, clock: settings.clock, logs: LogSink.takes,
+        log: LogSink.write)
     }
     out.set(try Handles.stores.add(StoreObject(hub: hub)))
   }
@@ -52,6 +54,24 @@ private func open(_ url: String, _ settings: StoreSettings) throws(ABIError) -> 
     return try mapped { () throws(StoreError) in try SQLiteStore.open(path: rest, settings: settings) }
   case let scheme:
     throw ABIError(.unsupported, "url scheme '\(scheme):' is unknown; use memory: or sqlite:PATH")
+  }
+}
+
+@c @implementation
+public func dx_store_metrics(
+  _ store: OpaquePointer?, _ request: dx_text, _ out: UnsafeMutablePointer<dx_buffer>?
+) -> OpaquePointer? {
+  fallible { () throws(ABIError) in
+    let out = try Out(out)
+    let hub = try Handles.stores.find(store).hub
+    let json = try request.bytes("request")
+    let format = try decoded("request") { () throws(WireError) in
+      json.isEmpty ? .json : try MetricsWire.decodeRequest(json)
+    }
+    switch format {
+    case .json: try out.set(json: MetricsWire.encode(hub.measure()))
+    case .openmetrics: try out.set(json: OpenMetrics.encode(hub.measure()))
+    }
   }
 }
 

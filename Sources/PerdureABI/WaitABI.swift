@@ -42,6 +42,25 @@ private func wait(
 }
 
 @c @implementation
+public func dx_client_wait_history(
+  _ client: OpaquePointer?, _ query: dx_text, _ timeout_ms: Int64, _ done: dx_wait_fn?,
+  _ user_data: UnsafeMutableRawPointer?
+) -> OpaquePointer? {
+  fallible { () throws(ABIError) in
+    let json = try query.bytes("query")
+    let query = try decoded("query") { () throws(WireError) in try ClientWire.decodeHistory(json) }
+    let call = try WaitCall(done, user_data, query.instance, "go on")
+    let client = try Handles.clients.find(client).client
+    let isWaiting = try mapped { () throws(ClientError) in
+      try client.waitForHistory(query, timeoutMS: timeout_ms) { answer, page in
+        call.answer(answer, client, page)
+      }
+    }
+    if !isWaiting { throw ABIError(.closed, "the store is closed") }
+  }
+}
+
+@c @implementation
 public func dx_client_call(
   _ client: OpaquePointer?, _ request: dx_text, _ timeout_ms: Int64, _ done: dx_wait_fn?,
   _ user_data: UnsafeMutableRawPointer?
@@ -80,9 +99,8 @@ public func dx_client_query(
   }
 }
 
-private struct WaitCall: @unchecked Sendable {
-  let done: dx_wait_fn
-  let user: UnsafeMutableRawPointer?
+private struct WaitCall: Sendable {
+  let done: WaitDone
   let instance: InstanceID
   /// What the instance was to do.
   let what: String
@@ -91,8 +109,7 @@ private struct WaitCall: @unchecked Sendable {
     _ done: dx_wait_fn?, _ user: UnsafeMutableRawPointer?, _ instance: InstanceID, _ what: String
   ) throws(ABIError) {
     guard let done else { throw ABIError(.invalidArgument, "done is NULL") }
-    self.done = done
-    self.user = user
+    self.done = WaitDone(done: done, user: user)
     self.instance = instance
     self.what = what
   }
@@ -105,6 +122,16 @@ private struct WaitCall: @unchecked Sendable {
     case .notFound: fail(ABIError(.notFound, "instance '\(instance)' does not exist"))
     case .closed: fail(ABIError(.closed, "the client or its store was closed while it waited"))
     case .failed(let error): fail(ABIError(error))
+    // No client waits for time.
+    case .moved: break
+    }
+  }
+
+  func answer(_ found: WaitDesk.Answer, _ client: Client, _ page: Result<HistoryPage, ClientError>?) {
+    switch page {
+    case .success(let page): succeed(ClientWire.encode(page))
+    case .failure(let error): fail(ABIError(error))
+    case nil: answer(found, client) { _ in [] }
     }
   }
 
@@ -117,11 +144,20 @@ private struct WaitCall: @unchecked Sendable {
         details: .object([("instance", instance), ("status", status)])))
   }
 
-  private func succeed(_ json: [UInt8]) {
+  private func succeed(_ json: [UInt8]) { done.succeed(json) }
+  private func fail(_ error: ABIError) { done.fail(error) }
+}
+
+/// The callback of a call that waits. It is made once.
+struct WaitDone: @unchecked Sendable {
+  let done: dx_wait_fn
+  let user: UnsafeMutableRawPointer?
+
+  func succeed(_ json: [UInt8]) {
     let text = LentText(json)
     done(nil, text.text, user)
     withExtendedLifetime(text) {}
   }
 
-  private func fail(_ error: ABIError) { done(error.handOver(), dx_text(data: nil, size: 0), user) }
+  func fail(_ error: ABIError) { done(error.handOver(), dx_text(data: nil, size: 0), user) }
 }

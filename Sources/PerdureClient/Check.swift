@@ -28,6 +28,14 @@ package enum Check {
     }
   }
 
+  package static func requester(_ requester: Requester) throws(ClientError) {
+    try reason(requester.reason)
+    let size = requester.actor.utf8.count
+    guard size <= Limits.actorBytes else {
+      throw .limitExceeded("the actor has \(size) bytes; the limit is \(Limits.actorBytes)")
+    }
+  }
+
   package static func reason(_ reason: String) throws(ClientError) {
     guard reason.utf8.count <= Limits.reasonBytes else {
       throw .limitExceeded("the reason has \(reason.utf8.count) bytes; the limit is \(Limits.reasonBytes)")

@@ -18,38 +18,47 @@ extension Client {
     try Check.name(topic, "topic")
     try Check.payload(data, "the payload", limit: hub.limits.payloadBytes)
     let publication = Publication(topic: topic, data: data)
-    let receipt = try write(.publish(publication, now: hub.clock.now()), "", "be published to")
+    let receipt = try hub.atOneMoment { now throws(ClientError) in
+      try write(.publish(publication, now: now), "", "be published to")
+    }
     guard case .delivered(let deliveries) = receipt else { return 0 }
     return deliveries.count
   }
 
   /// - graceMS: how long the code may clean up; nil: as long as it takes.
-  package func cancel(_ instance: InstanceID, reason: String, graceMS: Int64? = nil) throws(ClientError) {
+  package func cancel(
+    _ instance: InstanceID, by requester: Requester, graceMS: Int64? = nil
+  ) throws(ClientError) {
     try Check.instance(instance)
-    try Check.reason(reason)
-    try post(OutgoingMessage(to: instance, kind: .cancel(reason: reason, graceMS: graceMS)))
+    let kind = MessageKind.cancel(reason: requester.reason, graceMS: graceMS)
+    _ = try hub.atOneMoment { now throws(ClientError) in
+      let entry = StoreEntry.post(OutgoingMessage(to: instance, kind: kind), now: now)
+      return try write(try noted(entry, "cancel", instance, by: requester), instance, "receive messages")
+    }
   }
 
   @discardableResult
   private func post(_ message: OutgoingMessage) throws(ClientError) -> StoreReceipt {
-    try write(.post(message, now: hub.clock.now()), message.to, "receive messages")
+    try hub.atOneMoment { now throws(ClientError) in
+      try write(.post(message, now: now), message.to, "receive messages")
+    }
   }
 
   /// Cancel, suspend, resume, terminate, retry. Answers the status afterwards.
   package func control(_ request: ControlRequest) throws(ClientError) -> InstanceStatus {
     try Check.instance(request.instance)
-    try Check.reason(request.reason)
     switch request.operation {
     case .cancel(let graceMS):
-      try cancel(request.instance, reason: request.reason, graceMS: graceMS)
+      try cancel(request.instance, by: request.requester, graceMS: graceMS)
       let row = try read { () throws(StoreError) in try hub.store.describe(request.instance) }
       return row?.status ?? .cancelled
     case .control(let verb):
-      let entry = StoreEntry.control(
-        request.instance, verb, reason: request.reason, now: hub.clock.now())
-      let words = ["suspend": "be suspended", "resume": "be resumed", "terminate": "be terminated"]
-      let receipt = try write(
-        entry, request.instance, words[verb.rawValue] ?? "be retried; that is for quarantined ones")
+      let receipt = try hub.atOneMoment { now throws(ClientError) in
+        let entry = try noted(
+          .control(request.instance, verb, reason: request.reason, now: now), verb.rawValue, request.instance,
+          by: request.requester)
+        return try write(entry, request.instance, verb.phrase)
+      }
       guard case .controlled(let control) = receipt else { return .running }
       return control.status
     }
@@ -64,15 +73,17 @@ extension Client {
     case .completed(let result): try Check.payload(result, "the result", limit: hub.limits.payloadBytes)
     case .failed: break
     }
-    try write(
-      .completeActivity(token, outcome: outcome, now: hub.clock.now()), token.key.instance, "take results")
+    _ = try hub.atOneMoment { now throws(ClientError) in
+      try write(.completeActivity(token, outcome: outcome, now: now), token.key.instance, "take results")
+    }
   }
 
   package func heartbeatActivity(_ token: String, _ details: Payload) throws(ClientError) {
     let token = try parse(token)
     try Check.payload(details, "the details", limit: hub.limits.payloadBytes)
-    try write(
-      .heartbeatByToken(token, details: details, now: hub.clock.now()), token.key.instance, "take heartbeats")
+    _ = try hub.atOneMoment { now throws(ClientError) in
+      try write(.heartbeatByToken(token, details: details, now: now), token.key.instance, "take heartbeats")
+    }
   }
 
   private func parse(_ token: String) throws(ClientError) -> CompletionToken {

@@ -24,7 +24,10 @@ extension Client {
 
   /// All in one commit; each has a result of its own.
   package func start(_ requests: [StartRequest]) -> [Result<Started, ClientError>] {
-    let now = hub.clock.now()
+    hub.atOneMoment { start(requests, $0) }
+  }
+
+  private func start(_ requests: [StartRequest], _ now: TimestampMS) -> [Result<Started, ClientError>] {
     let checked = requests.map { request in Result { () throws(ClientError) in try check(request, now) } }
     let starts = checked.compactMap { try? $0.get() }
     let written = hub.write(starts.map { .start($0, owner: owner(for: $0, now), now: now) })
@@ -50,6 +53,8 @@ extension Client {
     try Check.name(request.orchestration, "orchestration")
     let instance = request.instance ?? RandomID.make()
     try Check.instance(instance)
+    try Check.unreserved(request.orchestration, "orchestration name")
+    try Check.unreserved(instance, "instance id")
     try Check.payload(request.input, "the input", limit: hub.limits.payloadBytes)
     if let version = request.version, SemanticVersion(version) == nil {
       throw .invalidArgument("version '\(version)' is not a semantic version such as 1.2.0")

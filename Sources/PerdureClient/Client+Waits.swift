@@ -37,11 +37,27 @@ extension Client {
     }
     if known == .unknown {
       let kind = MessageKind.call(id: call, name: request.name, input: request.input)
-      try write(
-        .post(OutgoingMessage(to: request.instance, kind: kind), now: hub.clock.now()), request.instance,
-        "be called")
+      _ = try hub.atOneMoment { now throws(ClientError) in
+        try write(
+          .post(OutgoingMessage(to: request.instance, kind: kind), now: now), request.instance, "be called")
+      }
     }
     return try wait(for: request.instance, .call(call), timeoutMS: timeoutMS) { answer(call, $0) }
+  }
+
+  /// Calls `answer` once when there is something after the query's `after` (or the execution is not the last
+  /// one, or the instance has ended): with what `history` then says.
+  package func waitForHistory(
+    _ query: HistoryQuery, timeoutMS: Int64,
+    answer: @escaping @Sendable (WaitDesk.Answer, Result<HistoryPage, ClientError>?) -> Void
+  ) throws(ClientError) -> Bool {
+    let condition = WaitDesk.Condition.history(query.execution, after: query.after)
+    return try wait(for: query.instance, condition, timeoutMS: timeoutMS) { [self] found in
+      guard case .reached(let description) = found else { return answer(found, nil) }
+      var query = query
+      query.execution = query.execution ?? description.execution
+      answer(found, Result { () throws(ClientError) in try history(query) })
+    }
   }
 
   /// Asks the code of an instance, in a runtime of this process.
@@ -71,32 +87,5 @@ extension Client {
     throw .unsupported(
       "no runtime of this process serves '\(row.orchestration)' \(row.version ?? ""), so nobody can be asked"
     )
-  }
-
-  // MARK: Why nothing happens
-
-  /// Why an instance does not go on, as far as the store tells: what it waits for that no living runtime
-  /// does.
-  package func pendingReason(_ row: InstanceDescription) -> String? {
-    switch row.status {
-    case .suspended: return "suspended" + (row.suspendReason.map { $0.isEmpty ? "" : ": \($0)" } ?? "")
-    case .quarantined: return row.failure.map { "quarantined: \($0.message)" } ?? "quarantined"
-    case .pending, .running: break
-    default: return nil
-    }
-    if row.status == .pending, row.startAt > hub.clock.now() { return "starts at \(row.startAt)" }
-    guard let services = try? hub.store.services() else { return nil }
-    guard services.contains(where: { $0.runs(row.orchestration, row.version) }) else {
-      let version = row.version.map { " \($0)" } ?? ""
-      return "no living runtime serves '\(row.orchestration)'\(version); it goes on when one does"
-    }
-    let tasks = (try? hub.store.activities(of: row.instance)) ?? []
-    let stuck = tasks.first { task in
-      task.claim == nil && !services.contains { $0.takes(task.name, tag: task.options.tag) }
-    }
-    return stuck.map { task in
-      let tag = task.options.tag.map { " with tag '\($0)'" } ?? ""
-      return "no living runtime takes activity '\(task.name)'\(tag); it is run when one does"
-    }
   }
 }

@@ -31,10 +31,13 @@ package final class Client: Sendable {
     return page
   }
 
-  package func delete(_ instance: InstanceID, force: Bool) throws(ClientError) -> [InstanceID] {
+  package func delete(
+    _ instance: InstanceID, force: Bool, by requester: Requester = Requester()
+  ) throws(ClientError) -> [InstanceID] {
     try Check.instance(instance)
-    let receipt = try write(
-      .delete(instance, force: force), instance, "be deleted; force deletes it all the same")
+    let detail = force ? Payload("{\"force\":true}") : nil
+    let entry = try noted(.delete(instance, force: force), "delete", instance, by: requester, detail: detail)
+    let receipt = try write(entry, instance, "be deleted; force deletes it all the same")
     guard case .deleted(let gone) = receipt else { return [] }
     return gone
   }

@@ -3,25 +3,27 @@ import PerdureModel
 /// The activities that this runtime holds. A slot is taken from the moment a task is handed out until its
 /// result is on disk, so that a process that dies repeats at most one activity per slot.
 ///
-///     queued     waits for a slot      -> running (next), gone (drop, out of time)
-///     running    at the host           -> ended (end), lingering (drop, out of time)
-///     ended      its result is on the way to the store           -> gone (recorded)
+///     queued     waits for a slot      -> running (next), gone (drop, out of time, claimed anew)
+///     running    at the host           -> ended (end), lingering (drop, out of time, claimed anew)
+///     ended      its result is on the way to the store           -> gone (recorded, claimed anew)
 ///     lingering  told to end; nobody wants its result any more   -> gone (answered, or its grace is over)
 struct ActivityDesk {
   private let slots: Int
   private let graceMS: Int64
   private let limits: [ExactText: ActivityLimits]
   private var queue = ActivityQueue()
-  /// Everything held: the claim tells a task apart from an older one of the same key.
+  /// What is queued, runs or has ended: of each key the latest attempt.
   private var entries: [ActivityKey: Entry] = [:]
-  private var deadlines = TimerQueue<Deadline>()
+  /// Apart from them, for the next attempt of a key may be here before the host has let go of an older one.
+  private var lingering: [ClaimedActivity: Entry] = [:]
+  private var deadlines = TimerQueue<ClaimedActivity>()
   private var slotsTaken = 0
   /// Per instance, so that what became of them is looked at once a turn.
   private var ended: [ExactText: [ActivityKey]] = [:]
   private(set) var runningCount = 0
 
   private enum Stage {
-    case queued, running, ended, lingering
+    case queued, running, ended
   }
 
   private final class Entry {
@@ -41,11 +43,8 @@ struct ActivityDesk {
       self.task = task
       self.claim = claim
     }
-  }
 
-  private struct Deadline {
-    var key: ActivityKey
-    var claim: ActivityClaim
+    var attempt: ClaimedActivity { ClaimedActivity(key: task.key, claim: claim) }
   }
 
   /// An attempt that is over, with what its end needs.
@@ -61,24 +60,25 @@ struct ActivityDesk {
     self.limits = limits
   }
 
+  /// Wait for a slot.
+  var queuedCount: Int { max(0, count - slotsTaken) }
   /// Queued, running, ended and lingering.
-  var count: Int { entries.count }
-  var held: [ActivityKey: ActivityClaim] {
-    entries.filter { $0.value.stage != .lingering }.mapValues { $0.claim }
-  }
+  var count: Int { entries.count + lingering.count }
+  /// All but the lingering ones: what is to become of the claims of those is decided.
+  var held: [ActivityKey: ActivityClaim] { entries.mapValues { $0.claim } }
   /// Nothing of ours is at hosts, not even what was told to end.
-  var isIdle: Bool { runningCount == 0 && !entries.values.contains { $0.stage == .lingering } }
+  var isIdle: Bool { runningCount == 0 && lingering.isEmpty }
   /// More could be taken from the store. Those that a limit holds back leave room for others.
-  var wantsMore: Bool { entries.count - queue.limitedCount < slots * 2 }
+  var wantsMore: Bool { count - queue.limitedCount < slots * 2 }
   /// When `tick` or `next` is wanted.
   var nextDeadline: TimestampMS? {
     soonest(deadlines.earliest, slotsTaken < slots ? queue.nextPermit : nil)
   }
 
-  var runningKeys: [ActivityKey] { sorted(entries.filter { $0.value.stage == .running }.map { $0.key }) }
-  /// The running ones with their claims, to ask the store about.
-  var runningClaims: [(key: ActivityKey, claim: ActivityClaim)] {
-    runningKeys.compactMap { key in entries[key].map { (key, $0.claim) } }
+  /// In an order that is always the same.
+  var running: [ClaimedActivity] {
+    let keys = sorted(entries.filter { $0.value.stage == .running }.map { $0.key })
+    return keys.compactMap { entries[$0]?.attempt }
   }
 
   /// Whether one more of this name is worth holding: of limited ones a few.
@@ -90,14 +90,14 @@ struct ActivityDesk {
 
   // MARK: In and out
 
-  mutating func enqueue(_ task: ActivityTask) {
+  mutating func enqueue(_ task: ActivityTask, _ now: TimestampMS, into effects: inout [Effect]) {
     guard let claim = task.claim else { return }
-    // Of an earlier attempt that lingers, or of an instance that was deleted and started anew.
-    give(up: task.key)
-    entries[task.key] = Entry(task: task, claim: claim)
+    let entry = Entry(task: task, claim: claim)
+    // The older one is over: for the store, or with its instance, which was deleted and started anew.
+    if let older = entries.updateValue(entry, forKey: task.key) { end(older, now, into: &effects) }
     queue.append(task, limits[ExactText(task.name)])
     if let due = soonest(task.attempt == 1 ? task.startBy : nil, task.closeBy) {
-      deadlines.insert(Deadline(key: task.key, claim: claim), at: due)
+      deadlines.insert(entry.attempt, at: due)
     }
   }
 
@@ -119,19 +119,16 @@ struct ActivityDesk {
     entry.startedAt = now
     entry.beatAt = now
     if !entry.task.options.isDefault, let due = timeout(entry)?.at {
-      deadlines.insert(Deadline(key: entry.task.key, claim: entry.claim), at: due)
+      deadlines.insert(entry.attempt, at: due)
     }
   }
 
   /// A host answered. nil: the result is not wanted any more.
-  mutating func end(_ key: ActivityKey, token: Int64) -> Ended? {
-    guard let entry = entries[key], entry.claim.token == token else { return nil }
-    switch entry.stage {
-    case .running: break
-    case .lingering:
-      give(up: key)
+  mutating func end(_ attempt: ClaimedActivity) -> Ended? {
+    let key = attempt.key
+    guard let entry = entries[key], entry.claim == attempt.claim, entry.stage == .running else {
+      if let entry = lingering.removeValue(forKey: attempt) { freeSlot(of: entry) }
       return nil
-    case .queued, .ended: return nil
     }
     runningCount -= 1
     entry.stage = .ended
@@ -145,12 +142,13 @@ struct ActivityDesk {
   mutating func tick(_ now: TimestampMS, into effects: inout [Effect]) -> [(Ended, ActivityTimeout)] {
     var over: [(Ended, ActivityTimeout)] = []
     while let due = deadlines.popDue(now) {
-      guard let entry = entries[due.key], entry.claim == due.claim else { continue }
-      if entry.stage == .lingering {
-        if entry.graceEndsAt <= now { give(up: due.key) }
+      if let entry = lingering[due], entry.graceEndsAt <= now {
+        lingering[due] = nil
+        freeSlot(of: entry)
+      }
+      guard let entry = entries[due.key], entry.claim == due.claim, let timeout = timeout(entry) else {
         continue
       }
-      guard let timeout = timeout(entry) else { continue }
       guard timeout.at <= now else {
         deadlines.insert(due, at: timeout.at)
         continue
@@ -176,7 +174,7 @@ struct ActivityDesk {
     case .running:
       consider(task.options.startToCloseMS.map { entry.startedAt &+ $0 }, .startToClose)
       consider(task.options.heartbeatMS.map { entry.beatAt &+ $0 }, .heartbeat)
-    case .ended, .lingering: return nil
+    case .ended: return nil
     }
     consider(task.closeBy, .scheduleToClose)
     return first
@@ -184,20 +182,20 @@ struct ActivityDesk {
 
   // MARK: Heartbeats
 
-  /// Answers whether the result is still wanted, and the claim under which the details are to be written now;
-  /// one write of an attempt is on its way at a time.
+  /// Answers whether the result is still wanted, and whether the details are to be written now: one write of
+  /// an attempt is on its way at a time.
   mutating func beat(
-    _ key: ActivityKey, token: Int64, _ details: Payload, _ now: TimestampMS
-  ) -> (isWanted: Bool, write: ActivityClaim?) {
-    guard let entry = entries[key], entry.stage == .running, entry.claim.token == token else {
-      return (false, nil)
+    _ attempt: ClaimedActivity, _ details: Payload, _ now: TimestampMS
+  ) -> (isWanted: Bool, mustWrite: Bool) {
+    guard let entry = entries[attempt.key], entry.stage == .running, entry.claim == attempt.claim else {
+      return (false, false)
     }
     entry.beatAt = now
     entry.heartbeat = details
     entry.hasUnwrittenHeartbeat = entry.isWritingHeartbeat
-    if entry.isWritingHeartbeat { return (true, nil) }
+    if entry.isWritingHeartbeat { return (true, false) }
     entry.isWritingHeartbeat = true
-    return (true, entry.claim)
+    return (true, true)
   }
 
   /// The details are on disk. Answers newer ones, to be written next.
@@ -217,18 +215,27 @@ extension ActivityDesk {
   mutating func recorded(_ instance: InstanceID, except onTheWay: [ActivityKey] = []) {
     guard let keys = ended[ExactText(instance)] else { return }
     let rest = keys.filter { onTheWay.contains($0) }
-    for key in keys where !onTheWay.contains(key) { free(key) }
+    for key in keys where !onTheWay.contains(key) {
+      if let entry = entries.removeValue(forKey: key) { freeSlot(of: entry) }
+    }
     ended[ExactText(instance)] = rest.isEmpty ? nil : rest
   }
 
   /// The result goes to the store by itself; `free` follows when it is there.
-  mutating func forward(_ key: ActivityKey) {
-    ended[ExactText(key.instance)]?.removeAll { $0 == key }
-    if ended[ExactText(key.instance)]?.isEmpty == true { ended[ExactText(key.instance)] = nil }
+  mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim) {
+    if entries[key]?.claim == claim { unlist(key) }
   }
 
-  mutating func free(_ key: ActivityKey) {
-    if entries[key]?.stage == .ended { give(up: key) }
+  mutating func free(_ key: ActivityKey, _ claim: ActivityClaim) {
+    guard let entry = entries[key], entry.claim == claim, entry.stage == .ended else { return }
+    entries[key] = nil
+    unlist(key)
+    freeSlot(of: entry)
+  }
+
+  private mutating func unlist(_ key: ActivityKey) {
+    ended[ExactText(key.instance)]?.removeAll { $0 == key }
+    if ended[ExactText(key.instance)]?.isEmpty == true { ended[ExactText(key.instance)] = nil }
   }
 
   /// The rows are gone: queued ones are forgotten, running ones are told.
@@ -267,25 +274,31 @@ extension ActivityDesk {
   }
 
   private mutating func drop(_ key: ActivityKey, _ now: TimestampMS, into effects: inout [Effect]) {
-    guard let entry = entries[key] else { return }
+    guard let entry = entries[key], entry.stage != .ended else { return }
+    entries[key] = nil
+    end(entry, now, into: &effects)
+  }
+
+  /// Nobody waits for it: it is out of `entries`. What is at the host has its slot until it answers.
+  private mutating func end(_ entry: Entry, _ now: TimestampMS, into effects: inout [Effect]) {
+    let attempt = entry.attempt
     switch entry.stage {
+    case .queued: queue.forget(entry.task.name)
     case .running:
       runningCount -= 1
-      entry.stage = .lingering
       entry.graceEndsAt = now &+ graceMS
-      deadlines.insert(Deadline(key: key, claim: entry.claim), at: now &+ graceMS)
-      effects.append(.cancelActivity(key))
-    case .queued: give(up: key)
-    case .ended, .lingering: break
+      // An id that is deleted and started within a millisecond gives a claim twice.
+      if let older = lingering.updateValue(entry, forKey: attempt) { freeSlot(of: older) }
+      deadlines.insert(attempt, at: entry.graceEndsAt)
+      effects.append(.cancelActivity(attempt))
+    case .ended:
+      unlist(attempt.key)
+      freeSlot(of: entry)
     }
   }
 
-  /// Forgets an entry, and its slot with it.
-  private mutating func give(up key: ActivityKey) {
-    guard let entry = entries.removeValue(forKey: key) else { return }
-    if entry.stage == .queued { return queue.forget(entry.task.name) }
-    if entry.stage == .running { runningCount -= 1 }
-    if entry.stage == .ended { forward(key) }
+  /// Also its place under the limits of its name.
+  private mutating func freeSlot(of entry: Entry) {
     slotsTaken -= 1
     queue.finished(entry.task.name)
   }
@@ -304,6 +317,7 @@ extension ActivityDesk {
   /// Nobody waits for the running ones any more.
   mutating func abandon() {
     entries = [:]
+    lingering = [:]
     ended = [:]
     deadlines = TimerQueue()
     runningCount = 0

@@ -4,31 +4,32 @@ import PerdureReplay
 extension Dispatcher {
   /// A host finished an activity. Answers whether the result is of use.
   ///
-  /// - token: of the claim that the task carried.
+  /// - attempt: with the claim that the task carried.
   package mutating func activityEnded(
-    _ key: ActivityKey, token: Int64, _ outcome: Outcome, now: TimestampMS
+    _ attempt: ClaimedActivity, _ outcome: Outcome, now: TimestampMS
   ) -> Bool {
     // Also when nobody wants the result: its slot is free, and a stop may have waited for it.
     defer { pump(now) }
-    guard let ended = desk.end(key, token: token) else { return false }
+    guard let ended = desk.end(attempt) else { return false }
     return attemptEnded(ended, outcome, now)
   }
 
   /// A host says that the attempt goes on elsewhere. Answers whether anybody waits for it.
-  package mutating func activityDeferred(_ key: ActivityKey, token: Int64, now: TimestampMS) -> Bool {
+  package mutating func activityDeferred(_ attempt: ClaimedActivity, now: TimestampMS) -> Bool {
     defer { pump(now) }
-    guard let ended = desk.end(key, token: token) else { return false }
-    desk.forward(key)
-    settle(key, ended.claim, .deferActivity(key, ended.claim, heartbeat: ended.heartbeat))
+    guard let ended = desk.end(attempt) else { return false }
+    let (key, claim) = (attempt.key, attempt.claim)
+    desk.forward(key, claim)
+    settle(key, claim, .deferActivity(key, claim, heartbeat: ended.heartbeat))
     return true
   }
 
   /// A host tells of progress. Answers whether the result is still wanted.
   package mutating func activityBeat(
-    _ key: ActivityKey, token: Int64, _ details: Payload, now: TimestampMS
+    _ attempt: ClaimedActivity, _ details: Payload, now: TimestampMS
   ) -> Bool {
-    let beat = desk.beat(key, token: token, details, now)
-    if let claim = beat.write { write(.activityHeartbeat(key, claim, details)) }
+    let beat = desk.beat(attempt, details, now)
+    if beat.mustWrite { write(.activityHeartbeat(attempt.key, attempt.claim, details)) }
     return beat.isWanted
   }
 
@@ -60,7 +61,11 @@ extension Dispatcher {
       awaitIdleSessions(now)
     }
     if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
-      desk.forward(key)
+      log(
+        .warn,
+        "attempt \(ended.task.attempt) of activity '\(ended.task.name)' failed and is followed by another: "
+          + "\(failure.type): \(failure.message)", now, ended.task)
+      desk.forward(key, ended.claim)
       settle(
         key, ended.claim,
         .activityRetry(key, ended.claim, failure, retryAt: at, heartbeat: ended.heartbeat))
@@ -141,9 +146,12 @@ extension Dispatcher {
   /// An activity under which process after process died is not tried for ever.
   private mutating func take(_ task: ActivityTask, _ now: TimestampMS) {
     if task.options.session != nil { backlog.sessionUsedAt = now }
-    guard task.losses >= Limits.activityLosses, let claim = task.claim else { return desk.enqueue(task) }
+    guard task.losses >= Limits.activityLosses, let claim = task.claim else {
+      return desk.enqueue(task, now, into: &effects)
+    }
     let message =
       "activity '\(task.name)' was begun \(task.attempt - 1) times, and \(task.losses) times its process died"
+    log(.error, message, now, task)
     _ = report(
       task.key, claim, .failed(Failure(type: FailureType.poison, message: message, isNonRetryable: true)))
   }
@@ -174,9 +182,9 @@ extension Dispatcher {
 
   /// Another process, or another runtime, may have cancelled what runs here.
   package mutating func checkClaims() {
-    let running = desk.runningClaims
+    let running = desk.running
     if isRunning, !running.isEmpty {
-      effects.append(.checkClaims(Dictionary(uniqueKeysWithValues: running)))
+      effects.append(.checkClaims(Dictionary(uniqueKeysWithValues: running.map { ($0.key, $0.claim) })))
     }
   }
 
@@ -222,7 +230,7 @@ extension Dispatcher {
   }
 
   mutating func forward(_ key: ActivityKey, _ claim: ActivityClaim, _ outcome: Outcome) {
-    desk.forward(key)
+    desk.forward(key, claim)
     settle(key, claim, .activityEnded(key, claim, outcome))
   }
 
@@ -272,7 +280,7 @@ extension Dispatcher {
   }
 
   private mutating func settled(_ key: ActivityKey, _ claim: ActivityClaim) {
-    desk.free(key)
+    desk.free(key, claim)
     if unsettled[key] == claim { unsettled[key] = nil }
   }
 

@@ -66,14 +66,24 @@ extension Dispatcher {
     guard isRunning else { return }
     for instance in instances {
       if let held = held[ExactText(instance)] {
-        if held.phase != .loading {
-          readInbox(held)
-        }
+        lookAgain(held)
       } else {
         claim(instance)
       }
     }
     pump(now)
+  }
+
+  /// There are messages that we were not told of, as a rule. If there are none, what we hold may be of an
+  /// older life of this id: the new one was claimed for us, but the answer was lost.
+  private mutating func lookAgain(_ held: Held) {
+    guard held.phase != .loading else { return }
+    if held.phase == .idle, held.isDueForNothing, held.inboxReads == 0 {
+      held.isDueForNothing = false
+      return reload(held)
+    }
+    held.isDueForNothing = held.phase == .idle
+    readInbox(held)
   }
 
   /// Answer to `.findNextDue`.

@@ -62,6 +62,7 @@ extension Dispatcher {
   mutating func becameReady(_ held: Held) {
     guard held.phase == .idle, held.hasWork else { return }
     held.phase = .ready
+    held.isDueForNothing = false
     ready.append(held, priority: held.priority)
   }
 
@@ -116,20 +117,22 @@ extension Dispatcher {
   }
 
   private func request(_ held: Held, _ state: ExecutionState, _ version: String) -> TurnRequest {
-    let stored = held.history.map { $0.filter { $0.kind.isDelivered && $0.id <= state.lastDelivered } } ?? []
-    var request = TurnRequest(
-      turn: turnNumber, instance: held.instance, execution: state.execution,
-      orchestration: state.orchestration, version: version,
-      from: held.history == nil ? held.hostEvents : 0, replayed: state.lastDelivered,
-      events: stored + held.prepared.events,
-      firstAction: held.history == nil ? state.lastAction + 1 : 1,
-      isCancelling: state.cancellationReason != nil)
-    if request.from == 0 {
-      request.patches = (held.history ?? []).compactMap { event in
-        if case .patchRecorded(_, let patch) = event.kind { patch } else { nil }
-      }
-      request.kv = held.kv
+    guard let history = held.history else {
+      var request = TurnRequest(
+        turn: turnNumber, instance: held.instance, execution: state.execution,
+        orchestration: state.orchestration, version: version, from: held.hostEvents,
+        replayed: state.lastDelivered, events: held.prepared.events, firstAction: state.lastAction + 1,
+        isCancelling: state.cancellationReason != nil)
+      request.trace = state.trace
+      if request.from == 0 { request.kv = held.kv }
+      return request
     }
+    var request = TurnRequest(
+      rebuilding: held.instance, execution: state.execution, orchestration: state.orchestration,
+      version: version, history: history, seen: state.lastDelivered, kv: held.kv)
+    request.turn = turnNumber
+    request.events += held.prepared.events
+    request.isCancelling = state.cancellationReason != nil
     return request
   }
 
@@ -153,14 +156,21 @@ extension Dispatcher {
     commitTurn(held, assign(conclusion.commit, held))
   }
 
+  /// Who takes any activity claims by name nevertheless: what lies in the store, such as the next attempt.
+  private mutating func learn(_ tasks: [ActivityTask]) {
+    let known = Set(filter.names.map { ExactText($0) })
+    filter.names += Set(tasks.map { ExactText($0.name) }).subtracting(known).map { $0.text }.sorted()
+  }
+
   /// Decides who takes what the turn makes: we do, where we can.
-  private func assign(_ commit: TurnCommit, _ held: Held) -> TurnCommit {
+  private mutating func assign(_ commit: TurnCommit, _ held: Held) -> TurnCommit {
+    if registry.takesAnyActivity { learn(commit.scheduled) }
     var commit = commit
     commit.createdAt = held.createdAt
     commit.owner = settings.node
     // Another one than an earlier instance of this id gave to an activity of the same number.
     let firstToken = max(held.createdAt ?? 0, 0) &+ 1
-    var room = Limits.activitiesHeld - desk.count
+    var room = isRunning ? Limits.activitiesHeld - desk.count : 0
     for index in commit.scheduled.indices where room > 0 {
       let task = commit.scheduled[index]
       // Sessions are the store's to give.
@@ -234,7 +244,7 @@ extension Dispatcher {
     held.metrics = []
     held.kv = []
     desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)
-    takeActivities(commit)
+    takeActivities(commit, now)
     if commit.status.isTerminal { return forget(held) }
     if let next = held.next {
       held.next = nil
@@ -271,14 +281,14 @@ extension Dispatcher {
     }
   }
 
-  private mutating func takeActivities(_ commit: TurnCommit) {
-    // They are open to others as soon as we have signed off.
-    guard isRunning else { return }
+  private mutating func takeActivities(_ commit: TurnCommit, _ now: TimestampMS) {
+    // The turn was on its way when we began to stop.
+    guard isRunning else { return giveBack(commit.scheduled) }
     for task in commit.scheduled {
       if task.claim == nil {
         backlog.mayHaveActivities = true
       } else {
-        desk.enqueue(task)
+        desk.enqueue(task, now, into: &effects)
       }
     }
   }

@@ -41,7 +41,7 @@ package struct Dispatcher {
 
   let settings: DispatchSettings
   let registry: Registry
-  let filter: ActivityFilter
+  var filter: ActivityFilter
   var stage = Stage.created
 
   var held: [ExactText: Held] = [:]
@@ -63,6 +63,7 @@ package struct Dispatcher {
   /// Attempts that are over, as the store is yet to hear: their claims are still ours.
   var unsettled: [ActivityKey: ActivityClaim] = [:]
   var backlog = Backlog()
+  var sweeping = Sweeping()
   var effects: [Effect] = []
 
   struct DueTimer {
@@ -121,8 +122,25 @@ package struct Dispatcher {
     if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
       next = soonest(next, due)
     }
+    if isRunning, !sweeping.isUnderWay { next = soonest(next, sweeping.dueAt) }
     if case .stopping(let until) = stage, !isAtRest { next = soonest(next, until) }
     return next
+  }
+
+  /// What is held at the moment.
+  package struct Figures: Hashable, Sendable {
+    package var instancesHeld: Int
+    package var turnsAtHosts: Int
+    package var activitiesRunning: Int
+    package var activitiesQueued: Int
+    package var hasRoom: Bool
+  }
+
+  /// Mutating for the sake of the caller, who would copy all of this to read it.
+  package mutating func figures() -> Figures {
+    Figures(
+      instancesHeld: held.count, turnsAtHosts: turnsOut.count, activitiesRunning: desk.runningCount,
+      activitiesQueued: desk.queuedCount, hasRoom: hasRoom)
   }
 
   /// Instances in memory. For tests and figures.
@@ -193,6 +211,7 @@ extension Dispatcher {
     case .activityHeartbeat(let key, let claim, _): heartbeatWritten(key, claim, outcome, now)
     case .expireActivities(let limit): activitiesExpired(outcome, limit: limit, now)
     case .releaseUnheldActivities: unheldReleased(outcome, now)
+    case .sweep: swept(outcome, now)
     case .quarantine(let instance, _, _): quarantined(instance, outcome, now)
     }
     pump(now)
@@ -204,6 +223,7 @@ extension Dispatcher {
       pumpTurns(now)
       pumpActivities(now)
       pumpClaims(now)
+      pumpSweep(now)
       evict()
     }
     finishStopping(now)
@@ -214,16 +234,22 @@ extension Dispatcher {
     effects.append(.write(write))
   }
 
-  mutating func log(
-    _ level: LogLevel, _ message: String, _ now: TimestampMS, _ held: Held?, activity: String? = nil
-  ) {
-    effects.append(
-      .log(
-        LogRecord(
-          at: now, level: level, message: message, instance: held?.instance,
-          execution: held?.state?.execution,
-          orchestration: held?.state?.orchestration ?? held?.start?.orchestration, activity: activity,
-          node: settings.node)))
+  mutating func log(_ level: LogLevel, _ message: String, _ now: TimestampMS, _ held: Held) {
+    var record = LogRecord(
+      at: now, level: level, message: message, instance: held.instance, execution: held.state?.execution,
+      orchestration: held.state?.orchestration ?? held.start?.orchestration, node: settings.node)
+    record.trace = held.state?.trace ?? held.start?.options.trace?.span(of: held.instance, 1)
+    effects.append(.log(record))
+  }
+
+  /// Of an attempt.
+  mutating func log(_ level: LogLevel, _ message: String, _ now: TimestampMS, _ task: ActivityTask) {
+    var record = LogRecord(
+      at: now, level: level, message: message, instance: task.key.instance, execution: task.key.execution,
+      orchestration: task.orchestration, activity: task.name, node: settings.node)
+    record.attempt = task.attempt
+    record.trace = task.trace?.span(of: task.key, attempt: task.attempt)
+    effects.append(.log(record))
   }
 
   mutating func log(_ metric: MetricLine, _ now: TimestampMS, _ held: Held) {
@@ -231,6 +257,7 @@ extension Dispatcher {
       at: now, level: .info, message: metric.name, instance: held.instance, execution: held.state?.execution,
       orchestration: held.state?.orchestration, node: settings.node)
     record.metric = metric
+    record.trace = held.state?.trace
     effects.append(.log(record))
   }
 
@@ -257,10 +284,17 @@ extension Dispatcher {
     pump(now)
   }
 
+  /// A stop waits for hosts no longer, whatever time it is.
+  package mutating func endGrace(now: TimestampMS) {
+    guard case .stopping = stage else { return }
+    stage = .stopping(until: now)
+    pump(now)
+  }
+
   private mutating func finishStopping(_ now: TimestampMS) {
     guard case .stopping(let until) = stage else { return }
     if now >= until {
-      for key in desk.runningKeys { effects.append(.cancelActivity(key)) }
+      for attempt in desk.running { effects.append(.cancelActivity(attempt)) }
       desk.abandon()
       turnsOut = []
       deferred = TimerQueue()

@@ -7,7 +7,7 @@ package enum Effect: Hashable, Sendable {
   /// Hand an activity to a host; it holds a slot until `activityEnded`.
   case runActivity(ActivityTask)
   /// Tell a running activity that its result is no longer wanted.
-  case cancelActivity(ActivityKey)
+  case cancelActivity(ClaimedActivity)
   /// Write; the outcome comes back as `wrote` with the same ticket.
   case write(Write)
   /// Ask which of these claims are no longer valid; comes back as `claimsLost`.
@@ -43,6 +43,8 @@ package enum Write: Hashable, Sendable {
   case deferActivity(ActivityKey, ActivityClaim, heartbeat: Payload?)
   /// Looks after activities that nobody holds and whose time is over.
   case expireActivities(limit: Int)
+  /// Removes what the retention rules let go.
+  case sweep(limit: Int)
   case quarantine(InstanceID, Revision, Failure)
 }
 
@@ -53,6 +55,8 @@ package enum WriteOutcome: Hashable, Sendable {
   case activities([ActivityTask])
   /// How many activities were looked after.
   case expired(Int)
+  /// When to sweep again; nil: there is nothing to wait for.
+  case swept(next: TimestampMS?)
   case done
   /// Another runtime was faster, or the row is of a later revision.
   case conflict

@@ -32,6 +32,8 @@ final class Held {
   /// answer may still show them.
   var known: Set<MessageSequence> = []
   var inboxReads = 0
+  /// At rest it was said to be due, and since then nothing came.
+  var isDueForNothing = false
   /// The highest sequence that we have been told of.
   private var newest: MessageSequence = 0
   /// The last event that the host's live coroutine has seen; 0: it has none.

@@ -4,6 +4,8 @@ package import PerdureModel
 package struct Registry: Hashable, Sendable {
   private var versions: [ExactText: [SemanticVersion]] = [:]
   private var activityNames: Set<ExactText> = []
+  /// Activities without a function of their own are run, too.
+  package private(set) var takesAnyActivity = false
   private(set) var limits: [ExactText: ActivityLimits] = [:]
 
   package init() {}
@@ -25,8 +27,13 @@ package struct Registry: Hashable, Sendable {
     return true
   }
 
+  /// - name: empty for all that have no function of their own.
   package mutating func addActivity(_ name: String) -> Bool {
-    activityNames.insert(ExactText(name)).inserted
+    if name.isEmpty {
+      defer { takesAnyActivity = true }
+      return !takesAnyActivity
+    }
+    return activityNames.insert(ExactText(name)).inserted
   }
 
   package mutating func limit(_ activity: String, _ limits: ActivityLimits) {
@@ -35,7 +42,9 @@ package struct Registry: Hashable, Sendable {
 
   package func resolve(_ start: InstanceStart) -> String? { resolve(start.orchestration, start.version) }
 
-  package func runs(_ activity: String) -> Bool { activityNames.contains(ExactText(activity)) }
+  package func runs(_ activity: String) -> Bool {
+    takesAnyActivity || activityNames.contains(ExactText(activity))
+  }
 
   /// The version to run: the one asked for if it is registered, without one the highest.
   package func resolve(_ orchestration: String, _ version: String?) -> String? {

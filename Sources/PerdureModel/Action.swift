@@ -17,8 +17,11 @@ package enum ActionKind: Hashable, Sendable {
   case createTimer(fireAt: TimestampMS)
   case subscribe(channel: Channel, name: String)
   /// Without an instance id the engine derives one.
+  /// - labels: what the start says beside the rest. Of the engine's own orchestrations only: neither on the
+  ///   wire nor in history, as the start itself keeps it.
   case scheduleSubOrchestration(
-    name: String, version: String?, instance: InstanceID?, input: Payload, closePolicy: ParentClosePolicy)
+    name: String, version: String?, instance: InstanceID?, input: Payload, closePolicy: ParentClosePolicy,
+    labels: StartOptions = StartOptions())
   case startDetached(name: String, version: String?, instance: InstanceID?, input: Payload)
   /// Gives up the open work of an earlier action. Work that is no longer open is left alone.
   case cancel(target: ActionID)

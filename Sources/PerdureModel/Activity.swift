@@ -45,6 +45,7 @@ package struct ActivityTask: Hashable, Sendable {
     var failures: Int64 = 0
     var lastFailure: Failure?
     var lastHeartbeat: Payload?
+    var trace: TraceContext?
   }
   /// Who may run it. A result under another claim is discarded.
   package var claim: ActivityClaim?
@@ -80,10 +81,18 @@ package struct ActivityTask: Hashable, Sendable {
     get { progress.isDefault ? nil : progress.value.lastHeartbeat }
     set { progress.value.lastHeartbeat = newValue }
   }
+  /// Of the execution that scheduled it.
+  package var trace: TraceContext? {
+    get { progress.isDefault ? nil : progress.value.trace }
+    set { progress.value.trace = newValue }
+  }
 
   /// Of its row: that of the claim that it brings, else one below all that claims of it get. Begins at the
   /// time of the schedule, so that an activity of the same key in a later instance of the id gets others.
   package var firstToken: Int64 { claim?.token ?? max(scheduledAt, 0) }
+
+  /// The attempt that may run; nil: nobody has claimed it.
+  package var claimed: ClaimedActivity? { claim.map { ClaimedActivity(key: key, claim: $0) } }
 
   /// Attempts that nobody heard of again.
   package var losses: Int64 { attempt &- 1 &- failures }
@@ -98,6 +107,17 @@ package struct ActivityClaim: Hashable, Sendable {
   package init(node: NodeID, token: Int64) {
     self.node = node
     self.token = token
+  }
+}
+
+/// Names one attempt of an activity among all of its key.
+package struct ClaimedActivity: Hashable, Sendable {
+  package var key: ActivityKey
+  package var claim: ActivityClaim
+
+  package init(key: ActivityKey, claim: ActivityClaim) {
+    self.key = key
+    self.claim = claim
   }
 }
 

@@ -85,7 +85,11 @@ package struct ParentLink: Hashable, Sendable {
 ///     cancellationRequested      topicSubscribed/Unsubscribed, published
 ///                                callAnswered, patchRecorded
 package enum EventKind: Hashable, Sendable {
-  case orchestrationStarted(name: String, version: String, input: Payload, parent: ParentLink?)
+  /// Indirect, as it would make all events larger.
+  ///
+  /// - trace: of whoever started it; the execution has a span of its own (`TraceContext.span`).
+  indirect case orchestrationStarted(
+    name: String, version: String, input: Payload, parent: ParentLink?, trace: TraceContext? = nil)
   case activityCompleted(action: ActionID, result: Payload)
   case activityFailed(action: ActionID, failure: Failure)
   case timerFired(action: ActionID)

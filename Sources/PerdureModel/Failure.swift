@@ -89,6 +89,11 @@ extension Failure {
       isNonRetryable: true)
   }
 
+  /// An operator wants the next attempt in place of this one.
+  package static let givenUp = Failure(
+    type: FailureType.cancelled, message: "the attempt was given up by an operator, for the next one to begin"
+  )
+
   /// A message that has no receiver, to the orchestration that sent it.
   package static func unknownReceiver(_ instance: InstanceID) -> Failure {
     Failure(

@@ -41,6 +41,7 @@ package struct StartOptions: Hashable, Sendable {
     var memo: Payload?
     var dedupKey: String?
     var closePolicy = ParentClosePolicy.cancel
+    var trace: TraceContext?
   }
 
   private var fields = Seldom<Fields>()
@@ -83,6 +84,11 @@ package struct StartOptions: Hashable, Sendable {
     get { isDefault ? .cancel : fields.value.closePolicy }
     set { fields.value.closePolicy = newValue }
   }
+  /// Of whoever starts it.
+  package var trace: TraceContext? {
+    get { isDefault ? nil : fields.value.trace }
+    set { fields.value.trace = newValue }
+  }
 }
 
 /// A request for a new instance: kept in its row until the first turn has made OrchestrationStarted of it.
@@ -117,6 +123,8 @@ package enum ControlVerb: String, Hashable, Sendable, CaseIterable {
   case terminate
   /// Puts a quarantined instance back to work.
   case retry
+  /// Takes an instance from whoever holds it, for anybody to go on with.
+  case requeue
 }
 
 /// Everything about an instance but its history and messages.

@@ -5,6 +5,7 @@ package enum Limits {
   package static let payloadBytes = 2 * 1024 * 1024
   package static let customStatusBytes = 256 * 1024
   package static let reasonBytes = 16 * 1024
+  package static let actorBytes = 256
   package static let tagBytes = 256
   package static let attributesBytes = 16 * 1024
   package static let kvKeys = 1_000
@@ -35,12 +36,70 @@ package enum Limits {
   package static let jsonDepth = 512
   /// Causes below a failure; those further down are dropped.
   package static let failureCauses = 64
+  /// Instances, with their descendants, that one write of a sweep removes.
+  package static let sweptPerWrite = 50
+  /// Between two writes of a sweep.
+  package static let sweepBreakMS: Int64 = 20
+  /// After a sweep that could not be written.
+  package static let failedSweepMS: Int64 = 60_000
+  /// Between two sweeps that leave nothing over.
+  package static let sweepPauseMS: Int64 = 1_000
+  /// When instances that are due wait for their descendants to end.
+  package static let blockedSweepMS: Int64 = 60_000
+  /// How soon a runtime looks at rules that another process may have made.
+  package static let foreignSweepMS: Int64 = 60_000
+  /// How long records of changes are kept.
+  package static let auditKeepMS: Int64 = 400 * 86_400_000
+  /// Records that one write of a sweep removes.
+  package static let auditsPerSweep = 1_000
+  /// Entries of one change of many instances that are written together.
+  package static let managedPerWrite = 50
+  /// The pause between two such writes, at most.
+  package static let managedPauseNS: Int64 = 100_000_000
+  /// Instances of one change of many.
+  package static let managedInstances = 10_000
+  /// Old executions whose histories one write removes.
+  package static let prunedExecutionsPerWrite = 10
   /// Entries in one group commit.
   package static let entriesPerCommit = 1_024
   /// Rows in one page of a listing or a history.
   package static let pageRows = 1_000
+  /// Names of orchestrations, and of activities, that metrics tell apart; the rest share one series.
+  package static let metricNames = 1_000
+  /// Metrics of orchestration code by name, and the combinations of attributes that each tells apart.
+  package static let userMetrics = 500
+  package static let userMetricSeries = 200
+  /// The name of a schedule, from which the ids of its runs are made.
+  package static let scheduleNameBytes = 200
+  /// The JSON of what a schedule is to do.
+  package static let scheduleBytes = 32 * 1024
+  /// Parts of one kind in the times of a schedule, and elements of a field.
+  package static let scheduleParts = 64
+  /// Runs of one schedule that are open at one time, and that wait: beyond them, due times wait where they
+  /// are.
+  package static let scheduleRuns = 500
+  package static let scheduleBuffer = 500
+  /// Runs that have ended, in the description of a schedule; and open ones.
+  package static let scheduleRecent = 10
+  package static let scheduleShown = 20
+  /// Bytes of a result, or of a failure, that are kept there.
+  package static let scheduleResultBytes = 1_024
+  /// Due times that are worked out at one time, and how far they reach beyond the first of them.
+  package static let scheduleTimes = 50
+  package static let scheduleReachMS: Int64 = 7 * 86_400_000
+  /// Events after which a schedule continues as new when nothing is open, and in any case.
+  package static let scheduleEvents: Int64 = 300
+  package static let scheduleEventsMax: Int64 = 5_000
+  /// Due times in one preview.
+  package static let schedulePreview = 10_000
+  /// Backfills of one schedule at one time.
+  package static let scheduleBackfills = 20
   /// Requests in one batch call through the ABI.
   package static let batchRequests = 10_000
+  /// Failed descendants that a rewind takes with it.
+  package static let resetInstances = 1_000
+  /// How often a reset is planned anew because somebody else wrote.
+  package static let resetTries = 10
 }
 
 /// The limits that whoever opens a store may change: "Store config" of docs/wire-format.md.

@@ -7,9 +7,13 @@ package struct LogRecord: Hashable, Sendable {
   package var execution: ExecutionID?
   package var orchestration: String?
   package var activity: String?
+  /// Of the activity.
+  package var attempt: Int64?
   package var node: NodeID?
   /// A measurement of orchestration code; the message is then its name.
   package var metric: MetricLine?
+  /// The span of the execution, or of the attempt.
+  package var trace: TraceContext?
 
   package init(
     at: TimestampMS, level: LogLevel, message: String, instance: InstanceID? = nil,

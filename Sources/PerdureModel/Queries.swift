@@ -1,37 +1,3 @@
-/// Filters are joined by "and". Rows come in the order of creation.
-package struct ListQuery: Hashable, Sendable {
-  package var orchestration: String?
-  package var status: InstanceStatus?
-  package var instancePrefix: String?
-  package var parent: InstanceID?
-  /// From `ListPage.next`.
-  package var cursor: Int64
-  package var limit: Int
-
-  package init(
-    orchestration: String? = nil, status: InstanceStatus? = nil, instancePrefix: String? = nil,
-    parent: InstanceID? = nil, cursor: Int64 = 0, limit: Int = 100
-  ) {
-    self.orchestration = orchestration
-    self.status = status
-    self.instancePrefix = instancePrefix
-    self.parent = parent
-    self.cursor = cursor
-    self.limit = limit
-  }
-}
-
-package struct ListPage: Hashable, Sendable {
-  package var instances: [InstanceDescription]
-  /// Where the next page begins; nil at the end.
-  package var next: Int64?
-
-  package init(instances: [InstanceDescription], next: Int64?) {
-    self.instances = instances
-    self.next = next
-  }
-}
-
 package struct HistoryQuery: Hashable, Sendable {
   package var instance: InstanceID
   /// nil: the current one.
@@ -92,12 +58,17 @@ package struct ControlRequest: Hashable, Sendable {
   package var instance: InstanceID
   package var operation: Operation
   package var reason: String
+  /// Who asks. Recorded.
+  package var actor: String
 
-  package init(instance: InstanceID, operation: Operation, reason: String = "") {
+  package init(instance: InstanceID, operation: Operation, reason: String = "", actor: String = "") {
     self.instance = instance
     self.operation = operation
     self.reason = reason
+    self.actor = actor
   }
+
+  package var requester: Requester { Requester(actor: actor, reason: reason) }
 }
 
 /// An event or a queue message of a client.

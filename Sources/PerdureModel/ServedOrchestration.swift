@@ -41,7 +41,10 @@ package struct NodeService: Hashable, Sendable {
   }
 
   package func takes(_ activity: String, tag: String?) -> Bool {
-    guard activities.contains(where: { ExactText($0) == ExactText(activity) }) else { return false }
+    // The empty name stands for all that are not registered.
+    guard activities.contains(where: { $0.isEmpty || ExactText($0) == ExactText(activity) }) else {
+      return false
+    }
     return ActivityFilter(names: activities, tags: tags, takesUntagged: takesUntagged).takes(tag: tag)
   }
 }

@@ -27,6 +27,10 @@ package struct RuntimeSettings: Hashable, Sendable {
   package var activityGraceMS: Int64 = 10_000
   /// Code that differs from its history fails its instance instead of quarantining it.
   package var failsNondeterminism = false
+  /// It only replays histories: it does not join the store, takes no work and writes nothing.
+  package var isReplayOnly = false
+  /// Schedules go on here (unless only activities are registered).
+  package var runsSchedules = true
 
   package init() {}
 }
@@ -38,8 +42,23 @@ package struct StoreSettings: Hashable, Sendable {
   /// How long a call waits for another process's write lock, in milliseconds.
   package var busyTimeoutMS = 5_000
   package var limits = LimitSettings()
+  package var clock = ClockSettings.system
 
   package init() {}
+}
+
+/// Whose time a store follows.
+package enum ClockSettings: Hashable, Sendable {
+  case system
+  /// Time that begins there, and moves when somebody waits for it: for tests.
+  case virtual(startMS: TimestampMS)
+
+  /// 1970 up to the end of the year 9999.
+  package static let startRange: ClosedRange<TimestampMS> = 0...253_402_300_799_999
+  /// 2026-01-01T00:00:00Z.
+  package static let standardStart: TimestampMS = 1_767_225_600_000
+  /// Of one advance.
+  package static let advanceMax: Int64 = 1 << 50
 }
 
 /// What one runtime allows one activity: "Activity limits" of docs/wire-format.md.

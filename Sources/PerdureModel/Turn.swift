@@ -17,6 +17,10 @@ package struct TurnRequest: Hashable, Sendable {
   package var kv: [KVEntry] = []
   /// Not a step: the host builds the code anew from `events`, asks its handler, and forgets it.
   package var query: QueryRequest?
+  /// The span of the execution, if whoever started it is part of a trace.
+  package var trace: TraceContext?
+  /// Not a step either: the host builds the code anew, tells what it does, and forgets it.
+  package var isReplay = false
   /// The number of the first action of the answer. Not on the wire: hosts count for themselves.
   package var firstAction: ActionID
   /// The code was asked to cancel itself in an earlier turn. Not on the wire either.

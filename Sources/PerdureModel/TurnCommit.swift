@@ -8,6 +8,9 @@ package struct TurnCommit: Hashable, Sendable {
   package var createdAt: TimestampMS?
   package var now: TimestampMS
   package var execution: ExecutionID
+  /// The name, and what became of activities by theirs: for metrics. Stores do not look at these.
+  package var orchestration = ""
+  package var activityEnds: [ActivityEnd] = []
   /// Appended to the history of `execution`; ids go on where it ends.
   package var events: [Event]
   /// Continue-as-new: the first events of execution + 1, which becomes the current one.
@@ -149,6 +152,21 @@ package struct FinishedActivity: Hashable, Sendable {
   package init(action: ActionID, claim: ActivityClaim) {
     self.action = action
     self.claim = claim
+  }
+}
+
+/// An event that ended an activity, by the name of the activity.
+package struct ActivityEnd: Hashable, Sendable {
+  package enum Kind: Hashable, Sendable {
+    case completed, failed, cancelled
+  }
+
+  package var name: String
+  package var kind: Kind
+
+  package init(name: String, kind: Kind) {
+    self.name = name
+    self.kind = kind
   }
 }
 

@@ -42,7 +42,7 @@ extension ActionMatcher {
     case .subscribe(.queue, let name): "a dequeue from '\(name)'"
     case .subscribe(.topic, let name): "a wait for topic '\(name)'"
     case .subscribe(.call, let name): "a wait for call '\(name)'"
-    case .scheduleSubOrchestration(let name, let version, let instance, let input, _):
+    case .scheduleSubOrchestration(let name, let version, let instance, let input, _, _):
       "sub-orchestration '\(name)'\(versioned(version))\(named(instance)) with input \(excerpt(input))"
     case .startDetached(let name, let version, let instance, let input):
       "detached start of '\(name)'\(versioned(version))\(named(instance)) with input \(excerpt(input))"
@@ -81,7 +81,7 @@ extension ActionMatcher {
   private static func versioned(_ version: String?) -> String { version.map { " \($0)" } ?? "" }
   private static func named(_ instance: InstanceID?) -> String { instance.map { " as '\($0)'" } ?? "" }
 
-  private static func excerpt(_ payload: Payload) -> String {
+  static func excerpt(_ payload: Payload) -> String {
     let limit = 120
     guard payload.bytes.count > limit else { return payload.text }
     return String(decoding: payload.bytes.prefix(limit), as: UTF8.self) + "..."

@@ -13,21 +13,32 @@ struct ActionMatcher {
   /// - recorded: the events of history that actions made, in order.
   /// - actions: all actions of the execution, numbered from 1.
   func check(recorded: [Event], actions: [Action], end: TurnEnd?) throws(TurnFault) {
+    try checkPrefix(recorded: recorded, actions: actions, end: end)
+    try checkRest(recorded: recorded, actions: actions)
+    if let end, end.after <= replayed { throw endedEarly(end) }
+  }
+
+  /// Every action of history is one of the code.
+  func checkPrefix(recorded: [Event], actions: [Action], end: TurnEnd?) throws(TurnFault) {
     for (index, event) in recorded.enumerated() {
       guard index < actions.count else {
         throw fault(.actionMissing, event.id, Self.describe(event.kind), Self.nothing(end))
       }
       try match(event, actions[index])
     }
+  }
+
+  /// What the code does beyond its history follows events that no turn had seen before.
+  func checkRest(recorded: [Event], actions: [Action]) throws(TurnFault) {
     if actions.count > recorded.count, actions[recorded.count].after <= replayed {
       let added = actions[recorded.count]
       throw fault(
         .actionAdded, added.after, "no further action after event \(added.after)", Self.describe(added.kind))
     }
-    if let end, end.after <= replayed {
-      throw fault(
-        .endedEarly, end.after, "the code to go on after event \(end.after)", Self.describe(end.kind))
-    }
+  }
+
+  func endedEarly(_ end: TurnEnd) -> TurnFault {
+    fault(.endedEarly, end.after, "the code to go on after event \(end.after)", Self.describe(end.kind))
   }
 
   private func match(_ event: Event, _ action: Action) throws(TurnFault) {
@@ -57,7 +68,7 @@ struct ActionMatcher {
       return channel == itsChannel && Self.same(name, itsName)
     case (
       .subOrchestrationScheduled(_, let name, let version, let instance, let input, _),
-      .scheduleSubOrchestration(let itsName, let itsVersion, let itsInstance, let itsInput, _)
+      .scheduleSubOrchestration(let itsName, let itsVersion, let itsInstance, let itsInput, _, _)
     ),
       (
         .detachedOrchestrationScheduled(_, let name, let version, let instance, let input),

@@ -15,6 +15,7 @@ package enum AnswerCheck {
       if request.query == nil { throw .protocolViolation("the host answers a query that nobody made") }
     case .ran(let result):
       if request.query != nil { throw .protocolViolation("the host answers a query with a turn") }
+      if request.isReplay, result.retained { throw .protocolViolation("the host keeps the code of a replay") }
       try check(result, request)
     }
   }

@@ -12,6 +12,8 @@ package struct ExecutionState: Hashable, Sendable {
   package let orchestration: String
   package let version: String
   package let parent: ParentLink?
+  /// The span of this execution.
+  package let trace: TraceContext?
 
   package internal(set) var lastEvent: EventID = 0
   package internal(set) var lastEventAt: TimestampMS
@@ -35,15 +37,17 @@ package struct ExecutionState: Hashable, Sendable {
   package internal(set) var timers: [ActionID: TimestampMS] = [:]
   package internal(set) var mailbox = Mailbox()
 
+  /// - trace: of whoever started the execution.
   package init(
     instance: InstanceID, execution: ExecutionID, orchestration: String, version: String, parent: ParentLink?,
-    at: TimestampMS
+    trace: TraceContext? = nil, at: TimestampMS
   ) {
     self.instance = instance
     self.execution = execution
     self.orchestration = orchestration
     self.version = version
     self.parent = parent
+    self.trace = trace?.span(of: instance, execution)
     lastEventAt = at
   }
 
@@ -61,6 +65,11 @@ package struct ExecutionState: Hashable, Sendable {
 
   /// The next moment a timer is due, or the time to clean up is over.
   package var nextTimer: TimestampMS? { [endBy, timers.values.min()].compactMap { $0 }.min() }
+
+  /// Of an activity that is open.
+  func activityName(_ action: ActionID) -> String? {
+    if case .activity(let name) = open[action] { name } else { nil }
+  }
 
   /// The instance of a child that the code gave no id.
   func childID(of action: ActionID) -> InstanceID { Self.childID(instance, execution, action) }
@@ -115,10 +124,8 @@ extension ExecutionState {
         close(taker)
       }
     case .cancellationRequested(let reason, let deadline):
-      if cancellationReason == nil {
-        cancellationReason = reason
-        cancelDeadline = deadline
-      }
+      cancellationReason = cancellationReason ?? reason
+      cancelDeadline = soonest(cancelDeadline, deadline)
     case .activityScheduled(let origin, let name, _, _):
       open[origin.action] = .activity(name: name)
     case .timerCreated(let origin, let fireAt):
@@ -169,7 +176,7 @@ extension EventKind {
   var sizeEstimate: Int64 {
     let bytes: Int =
       switch self {
-      case .orchestrationStarted(_, _, let input, _): input.bytes.count
+      case .orchestrationStarted(_, _, let input, _, _): input.bytes.count
       case .activityCompleted(_, let result), .subOrchestrationCompleted(_, let result),
         .requestCompleted(_, let result):
         result.bytes.count

@@ -5,6 +5,11 @@ package struct HistoryFault: Error, Hashable, Sendable {
   /// The first event that is wrong; 0 for an empty history.
   package var event: EventID
   package var message: String
+
+  package init(event: EventID, message: String) {
+    self.event = event
+    self.message = message
+  }
 }
 
 extension ExecutionState {
@@ -16,13 +21,15 @@ extension ExecutionState {
     guard let first = history.first else {
       throw HistoryFault(event: 0, message: "the history is empty")
     }
-    guard first.id == 1, case .orchestrationStarted(let name, let version, _, let parent) = first.kind else {
+    guard first.id == 1,
+      case .orchestrationStarted(let name, let version, _, let parent, let trace) = first.kind
+    else {
       throw HistoryFault(event: first.id, message: "the first event is not OrchestrationStarted with id 1")
     }
     try HistoryCheck.run(history)
     var state = ExecutionState(
       instance: instance, execution: execution, orchestration: name, version: version, parent: parent,
-      at: first.at)
+      trace: trace, at: first.at)
     state.kvKeys = Set(kv.map { ExactText($0.key) })
     if history.allSatisfy({ $0.kind.isDelivered }) {
       // Every turn leaves an action or an end, so none has run.

@@ -16,9 +16,10 @@ struct LimitCheck {
       return self.name(name, "activity") ?? payload(input, "the input of activity '\(name)'")
         ?? tag(options.tag, "tag") ?? tag(options.session, "session")
     case .subscribe(let channel, let name): return self.name(name, channel.rawValue)
-    case .scheduleSubOrchestration(let name, let version, let instance, let input, _),
+    case .scheduleSubOrchestration(let name, let version, let instance, let input, _, _),
       .startDetached(let name, let version, let instance, let input):
-      return self.name(name, "orchestration") ?? id(instance ?? child, "of a child")
+      return reserved(name, "orchestration name") ?? reserved(instance ?? "", "instance id")
+        ?? self.name(name, "orchestration") ?? id(instance ?? child, "of a child")
         ?? size(version?.utf8.count ?? 0, "the version", Limits.nameBytes)
         ?? payload(input, "the input of orchestration '\(name)'")
     case .setCustomStatus(let status):
@@ -86,6 +87,12 @@ struct LimitCheck {
         "the history has \(bytes) bytes; the limit is \(limits.historyBytes) per execution: continue as new")
     }
     return nil
+  }
+
+  /// Of the engine's own orchestrations none starts another one of them.
+  private func reserved(_ name: String, _ what: String) -> Failure? {
+    guard Reserved.isReserved(name) else { return nil }
+    return failure("the \(what) '\(name)' begins with '\(Reserved.prefix)', which is for the engine's own")
   }
 
   private func name(_ name: String, _ what: String) -> Failure? {

@@ -92,10 +92,11 @@ struct TurnWriter {
     state: consuming ExecutionState, revision: Revision, latestVersion: String, now: TimestampMS,
     limits: LimitSettings = LimitSettings()
   ) {
-    conclusion = TurnConclusion(
-      commit: TurnCommit(
-        instance: state.instance, revision: revision, now: now, execution: state.execution, events: [],
-        status: .running, orchestrationVersion: state.version, owner: nil))
+    var commit = TurnCommit(
+      instance: state.instance, revision: revision, now: now, execution: state.execution, events: [],
+      status: .running, orchestrationVersion: state.version, owner: nil)
+    commit.orchestration = state.orchestration
+    conclusion = TurnConclusion(commit: commit)
     nextID = state.lastEvent + 1
     self.state = state
     self.latestVersion = latestVersion
@@ -112,6 +113,7 @@ struct TurnWriter {
     let stored = prepared.lines.filter { $0.isStored }
     nextID = max(seen.last?.event.id ?? state.lastEvent, stored.last?.event.id ?? 0) + 1
     for line in seen {
+      note(line.event.kind)
       state.apply(line.event)
       eventAt = line.event.at
       while breach == nil, next < actions.count, actions[next].after <= line.event.id {
@@ -124,6 +126,8 @@ struct TurnWriter {
         let row = makeEvent(eventKind(of: action))
         made.append(row)
         effects(of: row.kind)
+        note(row.kind)
+        label(action)
         state.apply(row)
       }
     }
@@ -172,7 +176,21 @@ struct TurnWriter {
   mutating func add(_ kind: EventKind) {
     let event = makeEvent(kind)
     events.append(event)
+    note(kind)
     state.apply(event)
+  }
+
+  /// What ends an activity, before the state forgets its name.
+  private mutating func note(_ kind: borrowing EventKind) {
+    let end: (action: ActionID, kind: ActivityEnd.Kind)
+    switch kind {
+    case .activityCompleted(let action, _): end = (action, .completed)
+    case .activityFailed(let action, _): end = (action, .failed)
+    case .workCancelled(_, let action, .activity): end = (action, .cancelled)
+    default: return
+    }
+    guard let name = state.activityName(end.action) else { return }
+    conclusion.commit.activityEnds.append(ActivityEnd(name: name, kind: end.kind))
   }
 
   private mutating func makeEvent(_ kind: EventKind) -> Event {

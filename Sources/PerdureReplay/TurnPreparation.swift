@@ -38,7 +38,7 @@ extension ExecutionState {
   package init(start: InstanceStart, version: String, now: TimestampMS) {
     self.init(
       instance: start.instance, execution: 1, orchestration: start.orchestration, version: version,
-      parent: start.parent, at: now)
+      parent: start.parent, trace: start.options.trace, at: now)
   }
 
   /// Turns messages into events, in their order. Duplicates and strays are found here, and only here.
@@ -49,7 +49,8 @@ extension ExecutionState {
   ) -> PreparedTurn {
     var turn = PreparedTurn()
     var answered: Set<ActionID> = []
-    var isCancelling = cancellationReason != nil || initial.contains { $0.kind.isCancellation }
+    let isCancelling = cancellationReason != nil || initial.contains { $0.kind.isCancellation }
+    var cancelBy = isCancelling ? endBy ?? .max : nil
     let at = max(now, lastEventAt, initial.last?.at ?? now)
     turn.lines = initial.map { PreparedTurn.Line(event: $0, source: nil, isStored: true) }
     var next = (initial.last?.id ?? lastEvent) + 1
@@ -63,10 +64,11 @@ extension ExecutionState {
     if let start {
       add(
         .orchestrationStarted(
-          name: start.orchestration, version: version, input: start.input, parent: start.parent), nil)
+          name: start.orchestration, version: version, input: start.input, parent: start.parent,
+          trace: start.options.trace), nil)
     }
     for item in incoming {
-      if let kind = event(of: item, at), isNews(kind, &answered, &isCancelling) {
+      if let kind = event(of: item, at), isNews(kind, &answered, &cancelBy) {
         add(kind, item)
       } else {
         turn.strays.append(item)
@@ -106,8 +108,10 @@ extension ExecutionState {
     }
   }
 
-  private func isNews(_ kind: EventKind, _ answered: inout Set<ActionID>, _ isCancelling: inout Bool) -> Bool
-  {
+  /// - cancelBy: when its time to clean up is over; nil: nobody has asked it to cancel itself.
+  private func isNews(
+    _ kind: EventKind, _ answered: inout Set<ActionID>, _ cancelBy: inout TimestampMS?
+  ) -> Bool {
     switch kind {
     case .activityCompleted(let action, _), .activityFailed(let action, _):
       return open[action]?.kind == .activity && answered.insert(action).inserted
@@ -117,9 +121,12 @@ extension ExecutionState {
       return open[action]?.kind == .timer && answered.insert(action).inserted
     case .requestCompleted(let action, _), .requestFailed(let action, _):
       return open[action]?.kind == .request && answered.insert(action).inserted
-    case .cancellationRequested:
-      defer { isCancelling = true }
-      return !isCancelling
+    case .cancellationRequested(_, let deadline):
+      // Who asks again may leave it less time, never more.
+      let by = deadline ?? .max
+      if let cancelBy, cancelBy <= by { return false }
+      cancelBy = by
+      return true
     default: return true
     }
   }

@@ -9,7 +9,7 @@ extension TurnWriter {
       .activityScheduled(origin, name: name, input: input, options: options)
     case .createTimer(let fireAt): .timerCreated(origin, fireAt: fireAt)
     case .subscribe(let channel, let name): .subscribed(origin, channel: channel, name: name)
-    case .scheduleSubOrchestration(let name, let version, let instance, let input, let closePolicy):
+    case .scheduleSubOrchestration(let name, let version, let instance, let input, let closePolicy, _):
       .subOrchestrationScheduled(
         origin, name: name, version: version, instance: instance ?? state.childID(of: action.id),
         input: input,
@@ -40,10 +40,12 @@ extension TurnWriter {
     switch kind {
     case .activityScheduled(let origin, let name, let input, let options):
       // Visible at once by every clock: nodes whose clock is behind ours must not wait for it.
-      scheduled[origin.action] = ActivityTask(
+      var task = ActivityTask(
         key: ActivityKey(instance: state.instance, execution: state.execution, action: origin.action),
         orchestration: state.orchestration, name: name, input: input, attempt: 1, visibleAt: 0, claim: nil,
         options: options, scheduledAt: now)
+      if let trace = state.trace { task.trace = trace }
+      scheduled[origin.action] = task
     case .subOrchestrationScheduled(let origin, let name, let version, let instance, let input, let policy):
       let parent = ParentLink(instance: state.instance, execution: state.execution, action: origin.action)
       start(name, version, instance, input, parent: parent, policy)
@@ -86,10 +88,21 @@ extension TurnWriter {
   ) {
     var options = StartOptions()
     options.closePolicy = closePolicy
+    if let trace = state.trace { options.trace = trace }
     let start = InstanceStart(
       instance: instance, orchestration: name, version: version, input: input, parent: parent,
       options: options)
     conclusion.commit.starts.append(ChildStart(start: start, owner: nil))
+  }
+
+  /// What the action says of a child that its event does not.
+  mutating func label(_ action: Action) {
+    guard case .scheduleSubOrchestration(_, _, _, _, let policy, var labels) = action.kind, !labels.isDefault
+    else { return }
+    labels.closePolicy = policy
+    if let index = conclusion.commit.starts.indices.last {
+      conclusion.commit.starts[index].start.options = labels
+    }
   }
 
   /// Schedule and cancel in one turn come to nothing.

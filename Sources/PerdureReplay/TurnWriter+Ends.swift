@@ -77,9 +77,9 @@ extension TurnWriter {
     let pinned = version ?? latestVersion
     var next = ExecutionState(
       instance: state.instance, execution: state.execution + 1, orchestration: state.orchestration,
-      version: pinned, parent: state.parent, at: now)
+      version: pinned, parent: state.parent, trace: state.trace, at: now)
     let started = EventKind.orchestrationStarted(
-      name: state.orchestration, version: pinned, input: input, parent: state.parent)
+      name: state.orchestration, version: pinned, input: input, parent: state.parent, trace: state.trace)
     var kinds = [started] + carried
     if let reason = state.cancellationReason {
       kinds.append(.cancellationRequested(reason: reason, deadline: state.cancelDeadline))

@@ -1,8 +1,10 @@
 import PerdureModel
 
 /// How a registered name is run: by a call from our threads, or by `poll`.
-package enum HostFunction<Ticket>: Sendable {
+package enum HostFunction<Ticket: Sendable>: Sendable {
   case callback(@Sendable (Ticket) -> Void)
+  /// By the engine itself, on the thread of its reads.
+  case engine(@Sendable (Ticket) -> Void)
   case poll
 }
 
@@ -10,6 +12,7 @@ package enum HostFunction<Ticket>: Sendable {
 final class HostQueues: @unchecked Sendable {
   private let turnCalls = WorkQueue<@Sendable () -> Void>()
   private let activityCalls = WorkQueue<@Sendable () -> Void>()
+  private let engineCalls: WorkQueue<@Sendable () -> Void>
   private let turnThreads: Int
   private let activityThreads: Int
 
@@ -21,7 +24,9 @@ final class HostQueues: @unchecked Sendable {
   private var pollers = 0
   private var isStopped = false
 
-  init(turnThreads: Int, activityThreads: Int) {
+  /// - engine: where the engine does its own work.
+  init(turnThreads: Int, activityThreads: Int, engine: WorkQueue<@Sendable () -> Void>) {
+    engineCalls = engine
     self.turnThreads = turnThreads
     self.activityThreads = activityThreads
   }
@@ -45,6 +50,7 @@ final class HostQueues: @unchecked Sendable {
   func add(_ ticket: TurnTicket, _ function: HostFunction<TurnTicket>) {
     switch function {
     case .callback(let call): turnCalls.add { call(ticket) }
+    case .engine(let call): engineCalls.add { call(ticket) }
     case .poll:
       monitor.locked {
         turns.append(ticket); wakePollers()
@@ -55,6 +61,7 @@ final class HostQueues: @unchecked Sendable {
   func add(_ ticket: ActivityTicket, _ function: HostFunction<ActivityTicket>) {
     switch function {
     case .callback(let call): activityCalls.add { call(ticket) }
+    case .engine(let call): engineCalls.add { call(ticket) }
     case .poll:
       monitor.locked {
         activities.append(ticket); wakePollers()

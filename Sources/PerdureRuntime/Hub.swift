@@ -9,23 +9,35 @@ import Synchronization
 /// to poll.
 package final class Hub: @unchecked Sendable {
   package let store: any Store
-  package let clock = EngineClock()
+  package let clock: EngineClock
   package let limits: LimitSettings
   package let log: @Sendable (LogRecord) -> Void
+  /// Whether anybody wants records of this level: asked before one is made for nobody.
+  package let logs: @Sendable (LogLevel) -> Bool
+  package let metrics: Metrics
   private let committerBox = Mutex<Committer?>(nil)
   private let runtimes = Mutex<[Runtime]>([])
   private let isClosed = Atomic(false)
   package let waits: WaitDesk
+  /// What writers and readers of this process have under way, if time is virtual.
+  private let account: ClockAccount?
 
   package init(
-    store: any Store, limits: LimitSettings = LimitSettings(), log: @escaping @Sendable (LogRecord) -> Void
+    store: any Store, limits: LimitSettings = LimitSettings(), clock: ClockSettings = .system,
+    logs: @escaping @Sendable (LogLevel) -> Bool = { $0 > .debug },
+    log: @escaping @Sendable (LogRecord) -> Void
   ) throws(StoreError) {
     self.store = store
+    self.clock = EngineClock(clock)
+    account = self.clock.virtual.map { ClockAccount($0) }
     self.limits = limits
     self.log = log
-    waits = WaitDesk(store: store)
+    self.logs = logs
+    metrics = Metrics(since: self.clock.now())
+    waits = WaitDesk(store: store, clock: self.clock.virtual)
     let committer = Committer(
-      store: store, committed: { [weak self] in self?.tell($0) }, finished: { [weak self] in self?.wake() })
+      store: store, metrics: metrics, committed: { [weak self] in self?.tell($0) },
+      finished: { [weak self] in self?.wake() }, account: account)
     guard committer.start() else { throw StoreError(.internalError, "the system gives no more threads") }
     committerBox.withLock { $0 = committer }
     store.observeForeignWrites { [weak self] in self?.foreignWrite() }
@@ -53,6 +65,49 @@ package final class Hub: @unchecked Sendable {
         Committer.Job(entry) { gathered.set($0, at: index) }
       })
     return gathered.wait()
+  }
+
+  /// The counts of this store so far, and what its runtimes hold now.
+  package func measure() -> MetricsSnapshot {
+    var gauges = Gauges()
+    for runtime in runtimes.withLock({ $0 }) { gauges.add(runtime.gauges) }
+    if let backlog = committerBox.withLock({ $0 })?.backlog {
+      gauges.writesWaiting = backlog.count
+      gauges.oldestWriteNS = backlog.oldestNS
+    }
+    return metrics.snapshot(gauges, now: clock.now())
+  }
+
+  // MARK: Time
+
+  /// Hands over the time for something that is written as of then; virtual time stands still meanwhile.
+  package func atOneMoment<Value, Failure: Error>(
+    _ body: (TimestampMS) throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    guard let account else { return try body(clock.now()) }
+    account.hold()
+    defer { account.release() }
+    return try body(clock.now())
+  }
+
+  /// Moves virtual time, stopping at each moment on the way at which something is due until all is at rest.
+  ///
+  /// - untilMonotonicNS: when to give up, by the system's time; nil for never. Time stays where it got to.
+  /// - answer: called once with `.moved`, `.timedOut` or `.closed`.
+  /// - Returns: false: time is not virtual, or the store is closed; `answer` is never called.
+  package func advance(
+    byMS: Int64, untilMonotonicNS deadlineNS: Int64?, answer: @escaping @Sendable (WaitDesk.Answer) -> Void
+  ) -> Bool {
+    guard let virtual = clock.virtual else { return false }
+    let advance = ClockAdvance()
+    // No instance has the empty id.
+    let wait = waits.wait(for: "", .told, untilMonotonicNS: deadlineNS, group: self) { given in
+      virtual.end(advance)
+      answer(given)
+    }
+    guard let wait else { return false }
+    virtual.begin(advance, byMS: byMS) { [waits] now in waits.finish("", wait, .moved(now)) }
+    return true
   }
 
   // MARK: Runtimes
@@ -99,8 +154,14 @@ package final class Hub: @unchecked Sendable {
 
   /// Routes what a commit did to those in this process who hold the instances.
   private func tell(_ landed: [(StoreEntry, StoreReceipt)]) {
-    var news = News(runtimes: runtimes.withLock { $0 })
-    for (entry, receipt) in landed { news.add(entry, receipt) }
+    var news = News(runtimes: runtimes.withLock { $0 }, isFollowed: waits.isFollowing)
+    // Counted before anybody hears of it.
+    metrics.counting { tally in
+      for (entry, receipt) in landed {
+        tally.add(entry, receipt)
+        news.add(entry, receipt)
+      }
+    }
     news.send()
     for instance in news.watched { waits.changed(instance) }
   }

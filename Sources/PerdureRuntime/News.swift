@@ -8,9 +8,12 @@ struct News {
   private var hasUnheldWork = false
   /// Instances that somebody may wait for.
   private(set) var watched: [InstanceID] = []
+  /// Somebody waits for events.
+  private let isFollowed: Bool
 
-  init(runtimes: [Runtime]) {
+  init(runtimes: [Runtime], isFollowed: Bool) {
     self.runtimes = runtimes
+    self.isFollowed = isFollowed
     inputs = Array(repeating: [], count: runtimes.count)
   }
 
@@ -28,6 +31,23 @@ struct News {
     case (.control(let instance, let verb, _, _), .controlled(let control)):
       controlled(instance, verb, control)
     case (.delete, .deleted(let instances)): gone(instances)
+    case (.importInstances, .instances(let instances)):
+      for instance in instances { toAll(.instanceChanged(instance)) }
+      hasUnheldWork = true
+    case (.noted(let entry, _), _): add(entry, receipt)
+    case (.setRetention, .done): toAll(.sweep)
+    case (_, .swept(let deleted, _)): if !deleted.isEmpty { gone(deleted) }
+    case (.actOnActivity(let key, _, _), .activityChanged(let lost, let delivery)):
+      if let lost { toAll(.claimsLost([key: lost])) }
+      if let delivery { delivered(delivery) } else { hasUnheldWork = true }
+    case (.reset(let resets), .reset(let deleted)):
+      gone(deleted)
+      for reset in resets {
+        toAll(.instanceChanged(reset.instance))
+        watched.append(reset.instance)
+      }
+      toAll(.checkClaims)
+      hasUnheldWork = true
     case (.completeActivity, .done): hasUnheldWork = true
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if runtimes.count > 1 { hasUnheldWork = true }
@@ -44,7 +64,7 @@ struct News {
     }
     if !turn.terminated.isEmpty { gone(turn.terminated) }
     if commit.scheduled.contains(where: { $0.claim == nil }) { hasUnheldWork = true }
-    if commit.status.isTerminal || commit.customStatus != nil || !commit.callAnswers.isEmpty {
+    if isFollowed || commit.status.isTerminal || commit.customStatus != nil || !commit.callAnswers.isEmpty {
       watched.append(commit.instance)
     }
     let mayStopWork = !commit.cancelled.isEmpty || commit.status.isTerminal || commit.nextExecution != nil
@@ -55,7 +75,7 @@ struct News {
     switch verb {
     case .terminate: gone(control.terminated)
     case .suspend: toAll(.instanceChanged(instance))
-    case .resume, .retry:
+    case .resume, .retry, .requeue:
       toAll(.instanceChanged(instance))
       hasUnheldWork = true
     }

@@ -1,5 +1,6 @@
 package import PerdureDispatch
 package import PerdureModel
+import PerdureReplay
 package import PerdureStore
 import Synchronization
 
@@ -13,18 +14,23 @@ package enum RuntimeInput: Sendable {
   case checkClaims
   case messageStored(InstanceID, InboxMessage)
   case storeChanged(byOthers: Bool)
-  case turnAnswered(TurnRequest, TurnAnswer)
-  case turnFailed(TurnRequest, Failure)
+  /// - tookNS: since it was handed out.
+  case turnAnswered(TurnRequest, TurnAnswer, tookNS: Int64)
+  case turnFailed(TurnRequest, Failure, tookNS: Int64)
   case activityEnded(ActivityTicket, Outcome)
   case activityDeferred(ActivityTicket)
   case activityBeat(ActivityTicket, Payload)
   case claimsLost([ActivityKey: ActivityClaim])
+  /// There is a new retention rule.
+  case sweep
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
   case foundMessages(InstanceID, [InboxMessage])
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
   case stop(graceMS: Int64)
+  /// A virtual clock has come to the deadline.
+  case timeMoved
 }
 
 package enum RuntimeError: Error, Hashable, Sendable {
@@ -41,9 +47,11 @@ package final class Runtime: @unchecked Sendable {
   package let hub: Hub
   package let settings: RuntimeSettings
   package var limits: LimitSettings { hub.limits }
-  let inputs = WorkQueue<RuntimeInput>()
-  let reads = WorkQueue<@Sendable () -> Void>()
+  let inputs: WorkQueue<RuntimeInput>
+  let reads: WorkQueue<@Sendable () -> Void>
   let hosts: HostQueues
+  /// What is under way here, if time is virtual.
+  let account: ClockAccount?
 
   private enum Stage {
     case new, running, stopping, stopped
@@ -56,6 +64,19 @@ package final class Runtime: @unchecked Sendable {
     var orchestrations: [OrchestrationKey: HostFunction<TurnTicket>] = [:]
     var activities: [ExactText: HostFunction<ActivityTicket>] = [:]
     var stopped: [@Sendable () -> Void] = []
+    /// Replays that are under way.
+    var replays: [ObjectIdentifier: ReplayJob] = [:]
+
+    /// Not to a runtime that runs activities alone: it would look for instances with each write of others.
+    mutating func add(_ schedules: Schedules) {
+      guard !registry.orchestrations.isEmpty || registry.activities.isEmpty else { return }
+      guard registry.addOrchestration(Reserved.schedule, version: .first) else { return }
+      let key = OrchestrationKey(name: ExactText(Reserved.schedule), version: SemanticVersion.first.text)
+      orchestrations[key] = schedules.turn
+      for (name, function) in schedules.activities where registry.addActivity(name) {
+        activities[ExactText(name)] = function
+      }
+    }
   }
 
   struct OrchestrationKey: Hashable {
@@ -66,11 +87,18 @@ package final class Runtime: @unchecked Sendable {
   private let registered = Mutex(Registered())
   /// Instances in memory and how many more are welcome: read by clients that start instances.
   private let hasRoom = Atomic(true)
+  private let gaugesNow = Mutex(Gauges())
 
   package init(hub: Hub, settings: RuntimeSettings) {
     self.hub = hub
     self.settings = settings
-    hosts = HostQueues(turnThreads: settings.turnThreads, activityThreads: settings.activitySlots)
+    let woken = WokenRuntime()
+    account = hub.clock.virtual.map { ClockAccount($0) { woken.runtime?.inputs.addHeld(.timeMoved) } }
+    inputs = WorkQueue(account: account)
+    reads = WorkQueue(account: account)
+    hosts = HostQueues(
+      turnThreads: settings.turnThreads, activityThreads: settings.activitySlots, engine: reads)
+    woken.runtime = self
   }
 
   /// nil before `start`.
@@ -94,6 +122,7 @@ package final class Runtime: @unchecked Sendable {
     if let refusal { throw refusal }
   }
 
+  /// - name: empty for the activities of this runtime's instances that have no function of their own.
   package func registerActivity(
     _ name: String, _ function: HostFunction<ActivityTicket>
   ) throws(RuntimeError) {
@@ -129,8 +158,17 @@ package final class Runtime: @unchecked Sendable {
       return state.stage
     }
     guard stage == .new else { throw .wrongStage("the runtime was started before") }
+    account?.hold()
+    defer { account?.release() }
+    let service = registered.withLock { state in
+      if settings.runsSchedules { state.add(Schedules(store: hub.store, machines: settings.cachedInstances)) }
+      return state.registry.service(settings)
+    }
+    if settings.isReplayOnly {
+      guard startHosts(), startReads() else { throw .noThreads }
+      return
+    }
     let node: NodeID
-    let service = registered.withLock { $0.registry.service(settings) }
     do throws(StoreError) {
       node = try hub.store.join(serving: service)
     } catch {
@@ -142,18 +180,27 @@ package final class Runtime: @unchecked Sendable {
       return state.registry
     }
     let engine = RuntimeEngine(runtime: self, node: node, registry: registry)
+    guard startHosts(), startReads(), startThread({ engine.run() }) else { throw .noThreads }
+    hub.attach(self) { _ = post(.start) }
+  }
+
+  private func startReads() -> Bool {
+    startThread { [reads] in
+      while let calls = reads.take(untilMonotonicNS: nil) {
+        for call in calls { call() }
+        reads.done(calls.count)
+      }
+    }
+  }
+
+  private func startHosts() -> Bool {
     let callbacks = registered.withLock { state in
       (
         state.orchestrations.values.contains { $0.isCallback },
-        state.activities.values.contains { $0.isCallback }
+        state.activities.values.contains { $0.isCallback } && !settings.isReplayOnly
       )
     }
-    guard hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1),
-      startThread({ [reads] in
-        while let calls = reads.take(untilMonotonicNS: nil) { for call in calls { call() } }
-      }), startThread({ engine.run() })
-    else { throw .noThreads }
-    hub.attach(self) { _ = post(.start) }
+    return hosts.start(turnCallbacks: callbacks.0, activityCallbacks: callbacks.1)
   }
 
   /// - done: called once, when nothing runs any more.
@@ -172,6 +219,8 @@ package final class Runtime: @unchecked Sendable {
     case .new, .stopped:
       hosts.stop()
       guard startThread({ done() }) else { throw .noThreads }
+    case .running where settings.isReplayOnly, .stopping where settings.isReplayOnly:
+      guard startThread({ [self] in end() }) else { throw .noThreads }
     case .running, .stopping: post(.stop(graceMS: graceMS))
     }
   }
@@ -188,18 +237,43 @@ package final class Runtime: @unchecked Sendable {
           node: node))
     }
     hub.tellUnheldWork()
+    end()
+  }
+
+  private func end() {
     hosts.stop()
     reads.close()
     inputs.close()
-    let done = registered.withLock { state in
+    // What hosts still have is of no use to anybody.
+    account?.close()
+    let (done, replays) = registered.withLock { state in
       state.stage = .stopped
       // Lets go of what the host gave with its functions.
       state.orchestrations = [:]
       state.activities = [:]
       defer { state.stopped = [] }
-      return state.stopped
+      return (state.stopped, Array(state.replays.values))
     }
+    for replay in replays { replay.close() }
     for call in done { call() }
+  }
+
+  /// false: nothing runs here.
+  func begin(_ replay: ReplayJob) -> Bool {
+    registered.withLock { state in
+      guard state.stage == .running else { return false }
+      state.replays[ObjectIdentifier(replay)] = replay
+      return true
+    }
+  }
+
+  func forget(_ replay: ReplayJob) {
+    registered.withLock { $0.replays[ObjectIdentifier(replay)] = nil }
+  }
+
+  /// The version to run: the one asked for if it is registered, without one the highest.
+  func resolve(_ orchestration: String, _ version: String?) -> String? {
+    registered.withLock { $0.registry.resolve(orchestration, version) }
   }
 
   package var isRunning: Bool { registered.withLock { $0.stage == .running } }
@@ -216,7 +290,7 @@ package final class Runtime: @unchecked Sendable {
   }
 
   func function(for task: ActivityTask) -> HostFunction<ActivityTicket>? {
-    registered.withLock { $0.activities[ExactText(task.name)] }
+    registered.withLock { $0.activities[ExactText(task.name)] ?? $0.activities[ExactText("")] }
   }
 
   /// A client asks whether a new instance may go straight into memory here.
@@ -228,6 +302,10 @@ package final class Runtime: @unchecked Sendable {
   func serves(_ orchestration: String, _ version: String?) -> Bool {
     registered.withLock { $0.stage == .running && $0.registry.resolve(orchestration, version) != nil }
   }
+
+  /// What it holds, as of its last step.
+  var gauges: Gauges { gaugesNow.withLock { $0 } }
+  func setGauges(_ gauges: Gauges) { gaugesNow.withLock { $0 = gauges } }
 
   func setHasRoom(_ value: Bool) { hasRoom.store(value, ordering: .relaxed) }
 
@@ -256,17 +334,19 @@ package final class Runtime: @unchecked Sendable {
       state.stage == .running ? state.registry.resolve(row.orchestration, row.version) : nil
     }
     guard let version else { return false }
-    let events = snapshot.history.filter { $0.kind.isDelivered }
     var request = TurnRequest(
-      turn: 0, instance: row.instance, execution: row.execution, orchestration: row.orchestration,
-      version: version, from: 0, replayed: events.last?.id ?? 0, events: events)
-    request.patches = snapshot.history.compactMap { event in
-      if case .patchRecorded(_, let patch) = event.kind { patch } else { nil }
-    }
-    request.kv = snapshot.kv
+      rebuilding: row.instance, execution: row.execution, orchestration: row.orchestration, version: version,
+      history: snapshot.history, seen: snapshot.history.last?.id ?? 0, kv: snapshot.kv)
     request.query = query
     guard let function = function(for: request) else { return false }
-    hosts.add(TurnTicket(request, self, asker: asker), function)
+    let ticket = TurnTicket(request, self) { reply in
+      switch reply {
+      case .answered(.query(let outcome)): asker(outcome)
+      case .answered: asker(.failed(.unasked))
+      case .failed(let failure): asker(.failed(failure))
+      }
+    }
+    hosts.add(ticket, function)
     return true
   }
 
@@ -285,9 +365,21 @@ extension Registry {
   /// What other processes can read of it.
   fileprivate func service(_ settings: RuntimeSettings) -> NodeService {
     NodeService(
-      orchestrations: orchestrations, activities: activities, tags: settings.activityTags,
+      orchestrations: orchestrations, activities: (takesAnyActivity ? [""] : []) + activities,
+      tags: settings.activityTags,
       takesUntagged: settings.takesUntagged)
   }
+}
+
+extension Failure {
+  /// `AnswerCheck` lets no such answer pass.
+  static let unasked = Failure(
+    type: FailureType.protocolViolation, message: "the host answered something else than it was asked")
+}
+
+/// The runtime whose clock account was made before it.
+private final class WokenRuntime: @unchecked Sendable {
+  weak var runtime: Runtime?
 }
 
 extension HostFunction {

@@ -8,9 +8,15 @@ final class RuntimeEngine: @unchecked Sendable {
   private let hub: Hub
   private let node: NodeID
   private var dispatcher: Dispatcher
-  private var running: [ActivityKey: ActivityTicket] = [:]
+  /// At hosts, also those that nobody waits for any more.
+  private var running: [ClaimedActivity: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
+  private var samples: [HostSample] = []
   private var isDone = false
+  /// Inputs that hold a virtual clock until what follows from them is under way.
+  private var inputsHeld = 0
+  /// When a stop has waited long enough for hosts, by the system's time: virtual time waits for them.
+  private var graceEndsNS: Int64?
 
   init(runtime: Runtime, node: NodeID, registry: Registry) {
     self.runtime = runtime
@@ -32,8 +38,7 @@ final class RuntimeEngine: @unchecked Sendable {
   func run() {
     while !isDone {
       let due = dispatcher.nextDeadline
-      let deadline = due.map { hub.clock.monotonicNS(at: $0) }
-      guard let inputs = runtime.inputs.take(untilMonotonicNS: deadline) else { break }
+      guard let inputs = nextInputs(due) else { break }
       let now = hub.clock.now()
       if let due, due <= now { dispatcher.tick(now: now) }
       for input in inputs { handle(input, now) }
@@ -42,58 +47,104 @@ final class RuntimeEngine: @unchecked Sendable {
         hub.submit(writes)
         writes = []
       }
-      runtime.setHasRoom(dispatcher.hasRoom)
+      if !samples.isEmpty {
+        hub.metrics.add(samples)
+        samples.removeAll(keepingCapacity: true)
+      }
+      let figures = dispatcher.figures()
+      runtime.setHasRoom(figures.hasRoom)
+      runtime.setGauges(Gauges(figures))
     }
     runtime.ended(node: node)
   }
 
+  /// Waits for inputs, or until something is due. nil: the queue is closed.
+  private func nextInputs(_ due: TimestampMS?) -> [RuntimeInput]? {
+    guard let account = runtime.account else {
+      return runtime.inputs.take(untilMonotonicNS: due.map { hub.clock.monotonicNS(at: $0) })
+    }
+    let isResting = account.rest(until: due, releasing: inputsHeld)
+    if isResting { inputsHeld = 0 }
+    guard let inputs = runtime.inputs.take(untilMonotonicNS: isResting ? graceEndsNS : 0) else { return nil }
+    inputsHeld += inputs.count
+    if let graceEndsNS, graceEndsNS <= monotonicNowNS() {
+      self.graceEndsNS = nil
+      account.hold()
+      inputsHeld += 1
+      dispatcher.endGrace(now: hub.clock.now())
+    }
+    return inputs
+  }
+
   private func handle(_ input: RuntimeInput, _ now: TimestampMS) {
     switch input {
-    case .start: dispatcher.start(now: now)
+    case .start:
+      dispatcher.start(now: now)
+      dispatcher.sweepWanted(at: now &+ Limits.sweepPauseMS, now: now)
+    case .sweep: dispatcher.sweepWanted(at: now, now: now)
     case .instanceStarted(let start, let createdAt):
       dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .messageStored(let instance, let message):
       dispatcher.messageStored(instance, message, now: now)
-    case .storeChanged(let byOthers): dispatcher.storeChanged(now: now, byOthers: byOthers)
-    case .turnAnswered(let request, let answer):
+    case .storeChanged(let byOthers):
+      dispatcher.storeChanged(now: now, byOthers: byOthers)
+      // They may have made a rule.
+      if byOthers { dispatcher.sweepWanted(at: now &+ Limits.foreignSweepMS, now: now) }
+    case .turnAnswered(let request, let answer, let tookNS):
+      samples.append(.turn(request.orchestration, tookNS: tookNS))
       dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
-    case .turnFailed(let request, let failure):
+    case .turnFailed(let request, let failure, let tookNS):
+      samples.append(.turn(request.orchestration, tookNS: tookNS))
       dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
-      // Another ticket: the instance was deleted and started anew while this one ran.
-      guard takeBack(ticket) else { return }
-      _ = dispatcher.activityEnded(ticket.task.key, token: ticket.token, outcome, now: now)
+      if let tookNS = ticket.tookNS { samples.append(.attemptEnded(ticket.task.name, tookNS: tookNS)) }
+      if hub.logs(.debug) { hub.log(.attempt("ended", ticket.task, node: node, now: now)) }
+      guard let attempt = attempt(of: ticket) else { return }
+      running[attempt] = nil
+      _ = dispatcher.activityEnded(attempt, outcome, now: now)
     case .activityDeferred(let ticket):
-      guard takeBack(ticket) else { return }
-      _ = dispatcher.activityDeferred(ticket.task.key, token: ticket.token, now: now)
+      guard let attempt = attempt(of: ticket) else { return }
+      running[attempt] = nil
+      _ = dispatcher.activityDeferred(attempt, now: now)
     case .activityBeat(let ticket, let details):
-      guard running[ticket.task.key] === ticket else { return ticket.cancel() }
-      if !dispatcher.activityBeat(ticket.task.key, token: ticket.token, details, now: now) { ticket.cancel() }
+      guard let attempt = attempt(of: ticket) else { return ticket.cancel() }
+      if !dispatcher.activityBeat(attempt, details, now: now) { ticket.cancel() }
     case .claimsLost(let claims): dispatcher.claimsLost(claims, now: now)
     case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: dispatcher.checkClaims()
-    case .wrote(let write, let outcome): dispatcher.wrote(write, outcome, now: now)
+    case .wrote(let write, let outcome):
+      if case .turn(let commit) = write, case .turned = outcome, hub.logs(.debug) {
+        hub.log(.turn(commit, node: node, now: now))
+      }
+      dispatcher.wrote(write, outcome, now: now)
     case .loaded(let instance, let result): dispatcher.loaded(instance, result, now: now)
     case .foundMessages(let instance, let messages):
       dispatcher.foundMessages(instance, messages, now: now)
     case .foundDue(let instances): dispatcher.foundDue(instances, now: now)
     case .nextDueFound(let at): dispatcher.nextDueFound(at, now: now)
-    case .stop(let graceMS): dispatcher.stop(graceMS: graceMS, now: now)
+    case .stop(let graceMS):
+      if runtime.account != nil, graceEndsNS == nil {
+        graceEndsNS = monotonicNowNS() + max(0, min(graceMS, 1 << 40)) * 1_000_000
+      }
+      dispatcher.stop(graceMS: graceMS, now: now)
+    // The tick was enough.
+    case .timeMoved: break
     }
   }
 
-  private func takeBack(_ ticket: ActivityTicket) -> Bool {
-    guard running[ticket.task.key] === ticket else { return false }
-    running[ticket.task.key] = nil
-    return true
+  /// nil: another ticket has its claim. An id that is deleted and started within a millisecond gives one
+  /// twice.
+  private func attempt(of ticket: ActivityTicket) -> ClaimedActivity? {
+    guard let attempt = ticket.task.claimed, running[attempt] === ticket else { return nil }
+    return attempt
   }
 
   private func perform(_ effect: Effect, _ now: TimestampMS) {
     switch effect {
     case .runTurn(let request): runTurn(request)
     case .runActivity(let task): runActivity(task, now)
-    case .cancelActivity(let key): running[key]?.cancel()
+    case .cancelActivity(let attempt): running[attempt]?.cancel()
     case .write(let write): enqueue(write, now)
     case .load(let instance): read { $0.load(instance) }
     case .loadInbox(let instance, let after): read { $0.inbox(instance, after) }
@@ -102,7 +153,9 @@ final class RuntimeEngine: @unchecked Sendable {
     case .findNextDue:
       let lookedAt = min(dispatcher.lookedAt, now)
       read { $0.nextDue(lookedAt) }
-    case .log(let record): hub.log(record)
+    case .log(let record):
+      if let metric = record.metric { samples.append(.metric(metric)) }
+      hub.log(record)
     case .stopped: isDone = true
     }
   }
@@ -111,15 +164,19 @@ final class RuntimeEngine: @unchecked Sendable {
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
       runtime.post(
-        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message)))
+        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message), tookNS: 0))
       return
     }
     runtime.hosts.add(TurnTicket(request, runtime), function)
   }
 
   private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
+    guard let attempt = task.claimed else { return }
     let ticket = ActivityTicket(task, runtime, now: now)
-    running[task.key] = ticket
+    running[attempt] = ticket
+    samples.append(
+      .attemptStarted(task.name, waitedMS: task.attempt == 1 ? max(0, now - task.scheduledAt) : nil))
+    if hub.logs(.debug) { hub.log(.attempt("started", task, node: node, now: now)) }
     guard let function = runtime.function(for: task) else {
       let failure = Failure(
         type: FailureType.protocolViolation, message: "no function is registered for activity '\(task.name)'")
@@ -145,6 +202,32 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 }
 
-extension ActivityTicket {
-  fileprivate var token: Int64 { task.claim?.token ?? 0 }
+extension Gauges {
+  fileprivate init(_ figures: Dispatcher.Figures) {
+    instancesHeld = figures.instancesHeld
+    turnsAtHosts = figures.turnsAtHosts
+    activitiesRunning = figures.activitiesRunning
+    activitiesQueued = figures.activitiesQueued
+  }
+}
+
+extension LogRecord {
+  fileprivate static func attempt(
+    _ what: String, _ task: ActivityTask, node: NodeID, now: TimestampMS
+  ) -> LogRecord {
+    var record = LogRecord(
+      at: now, level: .debug, message: "attempt \(task.attempt) of activity '\(task.name)' \(what)",
+      instance: task.key.instance, execution: task.key.execution, orchestration: task.orchestration,
+      activity: task.name, node: node)
+    record.attempt = task.attempt
+    record.trace = task.trace?.span(of: task.key, attempt: task.attempt)
+    return record
+  }
+
+  fileprivate static func turn(_ commit: TurnCommit, node: NodeID, now: TimestampMS) -> LogRecord {
+    LogRecord(
+      at: now, level: .debug,
+      message: "a turn is on disk: \(commit.events.count) events, \(commit.status.rawValue)",
+      instance: commit.instance, execution: commit.execution, orchestration: commit.orchestration, node: node)
+  }
 }

@@ -13,18 +13,27 @@ package enum TicketAnswer: Sendable {
   case stale
 }
 
+/// What a host made of something that is not a step of its instance: a query, a replay.
+enum HostReply: Sendable {
+  /// It has passed `AnswerCheck`.
+  case answered(TurnAnswer)
+  case failed(Failure)
+}
+
 /// A turn that is out at a host: to be answered exactly once.
 package final class TurnTicket: Sendable {
   package let request: TurnRequest
   private let runtime: Runtime
   private let isDone = Atomic(false)
-  /// Of a query: who asks.
-  private let asker: (@Sendable (Outcome) -> Void)?
+  private let handedOutNS = monotonicNowNS()
+  /// Of a query or a replay: who asks. nil: the engine.
+  private let asker: (@Sendable (HostReply) -> Void)?
 
-  init(_ request: TurnRequest, _ runtime: Runtime, asker: (@Sendable (Outcome) -> Void)? = nil) {
+  init(_ request: TurnRequest, _ runtime: Runtime, asker: (@Sendable (HostReply) -> Void)? = nil) {
     self.request = request
     self.runtime = runtime
     self.asker = asker
+    runtime.account?.hold()
   }
 
   package func answer(_ answer: TurnAnswer) -> TicketAnswer {
@@ -35,24 +44,27 @@ package final class TurnTicket: Sendable {
       let failed = fail(Failure(type: FailureType.protocolViolation, message: message))
       return if case .taken = failed { .refused(message) } else { failed }
     }
-    guard let asker else { return post(.turnAnswered(request, answer)) }
-    guard case .query(let outcome) = answer else { return .stale }
-    return tell(asker, outcome)
+    guard let asker else { return post(.turnAnswered(request, answer, tookNS: tookNS)) }
+    return tell(asker, .answered(answer))
   }
 
   package func fail(_ failure: Failure) -> TicketAnswer {
-    guard let asker else { return post(.turnFailed(request, failure)) }
+    guard let asker else { return post(.turnFailed(request, failure, tookNS: tookNS)) }
     return tell(asker, .failed(failure))
   }
 
-  private func tell(_ asker: @Sendable (Outcome) -> Void, _ outcome: Outcome) -> TicketAnswer {
+  private var tookNS: Int64 { monotonicNowNS() - handedOutNS }
+
+  private func tell(_ asker: @Sendable (HostReply) -> Void, _ reply: HostReply) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
-    asker(outcome)
+    asker(reply)
+    runtime.account?.release()
     return .taken
   }
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .relaxed) else { return .isGone }
+    defer { runtime.account?.release() }
     return runtime.post(input) ? .taken : .stale
   }
 }
@@ -65,15 +77,24 @@ package final class ActivityTicket: Sendable {
   private let runtime: Runtime
   private let isDone = Atomic(false)
   private let cancelled = Atomic(false)
+  private let handedOutNS = monotonicNowNS()
+  private let answeredNS = Atomic<Int64>(0)
   private let listener = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(_ task: ActivityTask, _ runtime: Runtime, now: TimestampMS) {
     self.task = task
     self.runtime = runtime
     deadline = soonest(task.closeBy, task.options.startToCloseMS.map { now &+ $0 })
+    runtime.account?.hold()
   }
 
   package var limits: LimitSettings { runtime.limits }
+
+  /// From handing it out to the answer; nil: there is none yet.
+  var tookNS: Int64? {
+    let answered = answeredNS.load(ordering: .relaxed)
+    return answered == 0 ? nil : answered - handedOutNS
+  }
 
   /// The result is no longer wanted.
   package var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
@@ -116,6 +137,8 @@ package final class ActivityTicket: Sendable {
 
   private func post(_ input: RuntimeInput) -> TicketAnswer {
     guard !isDone.exchange(true, ordering: .acquiringAndReleasing) else { return .isGone }
+    answeredNS.store(monotonicNowNS(), ordering: .relaxed)
+    defer { runtime.account?.release() }
     _ = take()
     let isWanted = !isCancelled
     return runtime.post(input) && isWanted ? .taken : .stale

@@ -1,5 +1,6 @@
 package import PerdureModel
 package import PerdureStore
+import Synchronization
 
 /// Those who wait for something of an instance: its end, a new custom status, the answer to a call or a
 /// query. Answers come on a thread of its own, which starts with the first wait.
@@ -13,12 +14,17 @@ package final class WaitDesk: @unchecked Sendable {
     case notFound
     case closed
     case failed(StoreError)
+    /// Virtual time was moved to here.
+    case moved(TimestampMS)
   }
 
   package enum Condition: Hashable, Sendable {
     case ended
     /// A custom status with a higher version, or the end.
     case status(after: Int64)
+    /// An event after this one, in the current execution or the named one; or that this execution is not the
+    /// current one (any more), or the end.
+    case history(ExecutionID?, after: EventID)
     /// The answer to a call, or the end without one.
     case call(String)
     /// What `resolve` says.
@@ -38,13 +44,28 @@ package final class WaitDesk: @unchecked Sendable {
   /// Of waits that may be over already.
   private var deadlines = TimerQueue<(instance: InstanceID, id: UInt64)>()
   private var waitCount: UInt64 = 0
-  /// Instances to look at: new waits, and those that ended.
+  /// Instances to look at: new waits, and those that ended. Each holds a virtual clock.
   private var due: [InstanceID] = []
   private var mustRecheck = false
+  /// Answers to be given on the desk's thread.
+  private var finished: [@Sendable () -> Void] = []
   private var hasThread = false
   private var isClosed = false
+  /// Waits for events: without any, turns need not be told of.
+  private let followers = Atomic(0)
 
-  init(store: any Store) { self.store = store }
+  /// Somebody waits for events.
+  var isFollowing: Bool { followers.load(ordering: .sequentiallyConsistent) > 0 }
+
+  /// Waits for what happens in time, which virtual time goes on for.
+  private let clock: VirtualClock?
+  private let account: ClockAccount?
+
+  init(store: any Store, clock: VirtualClock?) {
+    self.store = store
+    self.clock = clock
+    account = clock.map { ClockAccount($0) }
+  }
 
   /// Calls `answer` exactly once, on the desk's thread.
   ///
@@ -62,11 +83,15 @@ package final class WaitDesk: @unchecked Sendable {
         if !hasThread { return nil }
       }
       waitCount += 1
+      follow(condition, 1)
       let wait = Wait(
         id: waitCount, condition: condition, answer: answer, group: ObjectIdentifier(group))
       waits[ExactText(instance), default: []].append(wait)
       if let deadlineNS { deadlines.insert((instance, wait.id), at: deadlineNS) }
-      if condition != .told { due.append(instance) }
+      if condition != .told {
+        clock?.waitBegan()
+        mustLook(at: instance)
+      }
       monitor.signal()
       return wait.id
     }
@@ -78,6 +103,15 @@ package final class WaitDesk: @unchecked Sendable {
     wait?.answer(answer)
   }
 
+  /// Answers one wait, on the desk's thread.
+  func finish(_ instance: InstanceID, _ id: UInt64, _ answer: Answer) {
+    monitor.locked {
+      guard let wait = remove([id], of: instance).first else { return }
+      finished.append { wait.answer(answer) }
+      monitor.signal()
+    }
+  }
+
   /// Ends a wait without an answer.
   package func forget(_ instance: InstanceID, _ id: UInt64) {
     monitor.locked { _ = remove([id], of: instance) }
@@ -87,7 +121,7 @@ package final class WaitDesk: @unchecked Sendable {
   func changed(_ instance: InstanceID) {
     monitor.locked {
       guard waits[ExactText(instance)] != nil else { return }
-      due.append(instance)
+      mustLook(at: instance)
       monitor.signal()
     }
   }
@@ -96,9 +130,15 @@ package final class WaitDesk: @unchecked Sendable {
   func recheck() {
     monitor.locked {
       guard !waits.isEmpty else { return }
+      if !mustRecheck { account?.hold() }
       mustRecheck = true
       monitor.signal()
     }
+  }
+
+  private func mustLook(at instance: InstanceID) {
+    account?.hold()
+    due.append(instance)
   }
 
   /// Ends the waits of a group with `.closed`.
@@ -122,7 +162,9 @@ package final class WaitDesk: @unchecked Sendable {
     for (instance, list) in waits {
       let taken = list.filter(matches)
       guard !taken.isEmpty else { continue }
+      over(taken)
       answers += taken.map { $0.answer }
+      for wait in taken { follow(wait.condition, -1) }
       let rest = list.filter { !matches($0) }
       waits[instance] = rest.isEmpty ? nil : rest
     }
@@ -133,28 +175,34 @@ package final class WaitDesk: @unchecked Sendable {
 
   private func run() {
     while let round = nextRound() {
+      for answer in round.finished { answer() }
       for answer in round.timedOut { answer(.timedOut) }
       for instance in round.due { look(at: instance) }
+      account?.release(round.held)
     }
   }
 
   private struct Round {
     var due: [InstanceID]
     var timedOut: [@Sendable (Answer) -> Void]
+    var finished: [@Sendable () -> Void]
+    /// How often it holds a virtual clock.
+    var held: Int
   }
 
   private func nextRound() -> Round? {
     monitor.locked {
       while true {
         if isClosed { return nil }
+        let held = due.count + (mustRecheck ? 1 : 0)
         if mustRecheck {
           mustRecheck = false
           due = waits.keys.map { $0.text }
         }
         let timedOut = takeTimedOut(monotonicNowNS())
-        if !due.isEmpty || !timedOut.isEmpty {
-          defer { due = [] }
-          return Round(due: due, timedOut: timedOut)
+        if held > 0 || !timedOut.isEmpty || !finished.isEmpty {
+          defer { (due, finished) = ([], []) }
+          return Round(due: due, timedOut: timedOut, finished: finished, held: held)
         }
         _ = monitor.wait(untilMonotonicNS: deadlines.earliest)
       }
@@ -166,7 +214,11 @@ package final class WaitDesk: @unchecked Sendable {
     while let (instance, id) = deadlines.popDue(now) {
       let key = ExactText(instance)
       guard let index = waits[key]?.firstIndex(where: { $0.id == id }) else { continue }
-      if let wait = waits[key]?.remove(at: index) { answers.append(wait.answer) }
+      if let wait = waits[key]?.remove(at: index) {
+        over([wait])
+        answers.append(wait.answer)
+        follow(wait.condition, -1)
+      }
       if waits[key]?.isEmpty == true { waits[key] = nil }
     }
     return answers
@@ -201,6 +253,9 @@ package final class WaitDesk: @unchecked Sendable {
     case .ended: return hasEnded ? .reached(description) : nil
     case .status(let version):
       return hasEnded || description.customStatusVersion > version ? .reached(description) : nil
+    case .history(let execution, let after):
+      let isOver = hasEnded || description.execution != execution ?? description.execution
+      return isOver || description.eventCount > after ? .reached(description) : nil
     case .call(let call):
       switch try store.callState(of: instance, call: call) {
       case .answered(let outcome): return .answered(outcome)
@@ -216,6 +271,20 @@ package final class WaitDesk: @unchecked Sendable {
     let all = waits[ExactText(instance)] ?? []
     let rest = all.filter { !ids.contains($0.id) }
     waits[ExactText(instance)] = rest.isEmpty ? nil : rest
-    return all.filter { ids.contains($0.id) }
+    let removed = all.filter { ids.contains($0.id) }
+    over(removed)
+    for wait in removed { follow(wait.condition, -1) }
+    return removed
+  }
+
+  /// Virtual time goes on no further on their behalf. The monitor is locked.
+  private func over(_ waits: [Wait]) {
+    guard let clock else { return }
+    clock.waitsEnded(waits.count { $0.condition != .told })
+  }
+
+  private func follow(_ condition: Condition, _ change: Int) {
+    guard case .history = condition else { return }
+    followers.add(change, ordering: .sequentiallyConsistent)
   }
 }

@@ -4,12 +4,23 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
   private var items: [Item] = []
   private var sleepers = 0
   private var isClosed = false
+  /// Holds a virtual clock for each item, until `done`.
+  private let account: ClockAccount?
 
-  package init() {}
+  package init(account: ClockAccount? = nil) { self.account = account }
+
+  /// So many of the items that were taken are done with. For a queue with an account.
+  package func done(_ count: Int) { account?.release(count) }
 
   /// false when the queue is closed; the item is not taken then.
   @discardableResult
   package func add(_ item: Item) -> Bool { add(contentsOf: CollectionOfOne(item)) }
+
+  /// The same for an item for which the clock is held already.
+  package func addHeld(_ item: Item) {
+    monitor.locked { if !isClosed { items.append(item) } }
+    wake()
+  }
 
   @discardableResult
   package func add(contentsOf new: some Collection<Item>) -> Bool {
@@ -22,8 +33,10 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
   @discardableResult
   package func addQuietly(contentsOf new: some Collection<Item>) -> Bool {
     monitor.locked {
-      if !isClosed { items.append(contentsOf: new) }
-      return !isClosed
+      guard !isClosed else { return false }
+      if let account { account.hold(new.count) }
+      items.append(contentsOf: new)
+      return true
     }
   }
 

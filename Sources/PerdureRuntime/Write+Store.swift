@@ -27,6 +27,7 @@ extension Write {
     case .deferActivity(let key, let claim, let heartbeat):
       .deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
     case .expireActivities(let limit): .expireActivities(limit: limit, now: now)
+    case .sweep(let limit): .sweep(limit: limit, now: now)
     case .quarantine(let instance, let revision, let failure):
       .quarantine(instance, revision: revision, failure: failure, now: now)
     }
@@ -44,7 +45,10 @@ extension WriteOutcome {
       case .instances(let instances): self = .instances(instances)
       case .activities(let tasks): self = .activities(tasks)
       case .delivered(let deliveries): self = .expired(deliveries.count)
-      case .done, .posted, .deleted, .existing, .restarted, .kept, .known, .controlled: self = .done
+      case .swept(_, let next): self = .swept(next: next)
+      case .done, .posted, .deleted, .existing, .restarted, .reset, .kept, .known, .controlled, .pruned,
+        .activityChanged:
+        self = .done
       }
     case .answered(.failure(let refusal)):
       switch refusal {

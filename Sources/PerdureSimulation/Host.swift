@@ -55,13 +55,14 @@ struct Host {
 /// An activity at a host, or completed from elsewhere.
 final class Attempt {
   let task: ActivityTask
-  /// The host was told that nobody waits for it.
-  var isCancelled = false
+  /// When the host was told that nobody waits for it, by the clock of its node.
+  var cancelledAt: TimestampMS?
   /// The host has answered.
   var isDone = false
 
   init(_ task: ActivityTask) { self.task = task }
 
+  var isCancelled: Bool { cancelledAt != nil }
   var kind: Work.Kind? { Work.Kind(rawValue: task.name) }
   var number: Int { Int(task.input.text) ?? 0 }
 

@@ -82,7 +82,7 @@ final class Interpreter {
 
   private func deliver(_ kind: EventKind) {
     switch kind {
-    case .orchestrationStarted(_, _, let payload, _):
+    case .orchestrationStarted(_, _, let payload, _, _):
       input = ProgramInput(payload) ?? ProgramInput()
       startedAt = event.at
       begin(program.body)

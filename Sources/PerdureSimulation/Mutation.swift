@@ -29,6 +29,8 @@ package enum Mutation: String, Sendable, CaseIterable {
   case goOnAfterTheEnd
   /// A node runs an activity twice.
   case runTwice
+  /// An activity that is told to end has no slot from then on.
+  case freeSlotsEarly
   /// The answer of an activity is off by one.
   case answerWrong
   /// Code built anew does something else than the first time.
@@ -66,6 +68,10 @@ package enum Mutation: String, Sendable, CaseIterable {
   case startEarly
   /// A sender is not told what became of its message.
   case forgetTheSender
+  /// Finished instances go before their time.
+  case sweepEarly
+  /// Who changed something is not recorded.
+  case forgetTheNote
   /// A second start with a key makes a second instance.
   case ignoreDedupKeys
 }

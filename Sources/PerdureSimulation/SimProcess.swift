@@ -17,6 +17,7 @@ enum NodeInput {
   case activityDeferred(Attempt)
   case activityBeat(Attempt, Payload)
   case claimsLost([ActivityKey: ActivityClaim])
+  case sweep
   case wrote(Write, WriteOutcome)
   case loaded(InstanceID, Dispatcher.LoadResult)
   case foundMessages(InstanceID, [InboxMessage])
@@ -53,7 +54,7 @@ final class SimNode {
   /// Reads are answered one after the other.
   var readerIsFreeAt: Int64 = 0
   /// Activities at its host that it still knows.
-  var running: [ActivityKey: Attempt] = [:]
+  var running: [ClaimedActivity: Attempt] = [:]
   var isStopping = false
   var isStopped = false
   /// Something happened to it after which an activity may run again elsewhere.

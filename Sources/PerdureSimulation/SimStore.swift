@@ -29,6 +29,7 @@ struct SimStore {
   func history(_ query: HistoryQuery) -> HistoryPage? { state.history(query) }
   func nextDue(after now: TimestampMS) -> TimestampMS? { state.nextDue(after: now) }
   func lostClaims(of claims: [ClaimedActivity]) -> [ClaimedActivity] { state.lostClaims(of: claims) }
+  var newestNote: AuditRecord? { state.audit(AuditQuery()).records.first }
   func callState(of instance: InstanceID, _ call: String) -> CallState {
     state.callState(of: instance, call: call)
   }
@@ -62,6 +63,11 @@ struct SimStore {
   /// - rows: of activities, as the watch knows them.
   mutating func apply(_ entry: StoreEntry, rows: [ActivityKey: Watch.Row]) -> StoreOutcome {
     guard let mutation else { return state.apply(entry) }
+    if case .noted(let inner, let note) = entry {
+      let outcome = apply(inner, rows: rows)
+      if case .success = outcome, mutation != .forgetTheNote { state.note(note) }
+      return outcome
+    }
     switch entry {
     case .turn(let commit): return applyTurn(commit, rows, mutation)
     case .start(let start, let owner, let now): return applyStart(start, owner, now, mutation)
@@ -78,6 +84,8 @@ struct SimStore {
         case .success(.delivered(let second)) = state.apply(entry)
       else { break }
       return .success(.delivered(first + second))
+    case (.sweepEarly, .sweep(let limit, let now)):
+      return state.apply(.sweep(limit: limit, now: now + 60_000))
     case (.terminateSilently, .control(let instance, .terminate, _, _)):
       let parent = state.describe(instance)?.parent?.instance
       guard case .success(.controlled(var receipt)) = state.apply(entry) else { break }

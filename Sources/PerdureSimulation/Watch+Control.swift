@@ -68,6 +68,7 @@ extension Watch {
     switch (verb, life.status) {
     case (.suspend, .pending), (.suspend, .running): change(instance) { $0.status = .suspended }
     case (.resume, .suspended), (.retry, .quarantined): change(instance) { $0.status = working }
+    case (.requeue, .pending), (.requeue, .running): break
     case (.terminate, _) where !life.status.isTerminal:
       for delivery in receipt.deliveries { deliver(delivery, in: store) }
       for ended in receipt.terminated { terminated(ended, store) }
@@ -107,6 +108,27 @@ extension Watch {
     }
     for key in rows.keys where key.instance == instance { rows[key] = nil }
     require(end?.status == .terminated, "'\(instance)' was terminated, but its row does not say so.")
+  }
+
+  // MARK: Retention
+
+  /// - now: that the sweep went by.
+  mutating func swept(_ deleted: [InstanceID], _ now: TimestampMS, _ store: SimStore) {
+    let rules = RetentionRules(Array(retention.values))
+    var whole: Set<InstanceID> = []
+    for instance in deleted {
+      guard let life = life(instance) else {
+        return require(false, "'\(instance)' was swept away, and is not there.")
+      }
+      require(life.status.isTerminal, "'\(instance)' was swept away before its end.")
+      require(store.describe(instance) == nil, "'\(instance)' was swept away and is still there.")
+      guard life.start.parent == nil, let endedAt = life.end?.endedAt else { continue }
+      let due = rules.due(life.start.orchestration, life.status, endedAt: endedAt)
+      require(due.map { $0 <= now } ?? false, "'\(instance)' was swept away before its time.")
+      whole.formUnion(tree(of: instance))
+    }
+    require(whole == Set(deleted), "\(deleted) were swept away, which are no whole trees.")
+    for instance in deleted { end(instance) }
   }
 
   // MARK: Children

@@ -19,6 +19,24 @@ extension Watch {
     if let heartbeat { rows[key]?.heartbeat = heartbeat }
   }
 
+  /// An operator wants the next attempt now.
+  mutating func hurried(_ key: ActivityKey, _ lost: ActivityClaim?, _ now: TimestampMS) {
+    guard var row = rows[key] else {
+      return require(false, "\(Self.name(key)) is to be tried again, but is not pending.")
+    }
+    require(lost == row.claim, "\(Self.name(key)) was taken from another one than the node that holds it.")
+    if row.claim != nil || row.deferredBeatAt != nil {
+      row.failures += 1
+      row.claim = nil
+      row.isUnrun = false
+      row.deferredBeatAt = nil
+      row.visibleFrom = now
+    } else {
+      row.visibleFrom = min(row.visibleFrom, now)
+    }
+    rows[key] = row
+  }
+
   /// Another attempt follows.
   private mutating func failed(_ key: ActivityKey, _ failure: Failure, from moment: TimestampMS) {
     guard var row = rows[key] else { return }

@@ -66,6 +66,7 @@ extension Watch {
       if let heartbeat { rows[key]?.heartbeat = heartbeat }
       rows[key]?.claim = nil
       rows[key]?.deferredBeatAt = now
+    case (.actOnActivity(let key, .retry, let now), .activityChanged(let lost, _)): hurried(key, lost, now)
     case (.completeActivity(let token, let outcome, let now), _):
       completed(token, outcome, receipt, now, store)
     case (.heartbeatByToken(let token, let details, let now), _):
@@ -152,8 +153,13 @@ extension Watch {
   }
 
   /// An entry was refused, and nothing of it landed.
-  mutating func refused(_ entry: StoreEntry, _ refusal: StoreRefusal) {
+  mutating func refused(_ entry: StoreEntry, _ refusal: StoreRefusal, in store: SimStore) {
     switch (entry, refusal) {
+    case (.noted(let inner, let note), _):
+      refused(inner, refusal, in: store)
+      require(
+        store.newestNote?.id ?? 0 == notes,
+        "'\(note.operation)' of '\(note.target)' was refused and left a record.")
     case (.completeActivity(let token, _, _), .staleClaim), (.heartbeatByToken(let token, _, _), .staleClaim),
       (.completeActivity(let token, _, _), .notFound):
       require(

@@ -32,10 +32,9 @@ extension Watch.Life {
 
   /// Until when the code may clean up.
   var deadline: TimestampMS? {
-    for event in histories.last ?? [] {
-      if case .cancellationRequested(_, let deadline) = event.kind { return deadline }
+    (histories.last ?? []).reduce(nil) { sofar, event in
+      if case .cancellationRequested(_, let deadline) = event.kind { soonest(sofar, deadline) } else { sofar }
     }
-    return nil
   }
 }
 

@@ -56,6 +56,10 @@ struct Watch {
 
   /// Pending activities.
   var rows: [ActivityKey: Row] = [:]
+  /// How long who is kept.
+  private(set) var retention: [String: RetentionRule] = [:]
+  /// Records of changes that landed.
+  private(set) var notes: Int64 = 0
   /// Nodes that the store has forgotten.
   var goneNodes: Set<NodeID> = []
   var committedRuns: Set<Run> = []
@@ -103,6 +107,11 @@ struct Watch {
   /// - clock: of the node that wrote.
   mutating func landed(_ entry: StoreEntry, _ receipt: StoreReceipt, clock: TimestampMS, in store: SimStore) {
     switch (entry, receipt) {
+    case (.setRetention(let rule), _): retention[rule.orchestration] = rule
+    case (.sweep(_, let now), .swept(let deleted, _)): swept(deleted, now, store)
+    case (.noted(let inner, let note), _):
+      landed(inner, receipt, clock: clock, in: store)
+      noted(note, in: store)
     case (.start(let start, _, let now), _): started(start, receipt, now, store)
     case (.post(let message, _), .kept):
       require(
@@ -186,6 +195,15 @@ struct Watch {
     require(
       isEnded || store.holds(delivery.message, for: delivery.instance),
       "Message \(sequence) to '\(delivery.instance)' was acknowledged and is not in its inbox.")
+  }
+
+  /// Something that was to be recorded landed.
+  private mutating func noted(_ note: AuditNote, in store: SimStore) {
+    notes += 1
+    let newest = store.newestNote
+    require(
+      newest == AuditRecord(id: notes, note: note),
+      "'\(note.operation)' of '\(note.target)' landed and its record did not.")
   }
 
   /// A runtime reads an instance to go on with it.

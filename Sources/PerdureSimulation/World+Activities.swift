@@ -19,7 +19,7 @@ extension World {
     watch.began(task, node: node.number, clock: clock(node))
     if mutation == .runTwice { watch.began(task, node: node.number, clock: clock(node)) }
     let attempt = Attempt(task)
-    node.running[task.key] = attempt
+    if let claimed = task.claimed { node.running[claimed] = attempt }
     checkSlots(task.name, node)
     switch attempt.kind {
     case .hang where attempt.isEarly: return
@@ -35,7 +35,11 @@ extension World {
 
   private func checkSlots(_ name: String, _ node: SimNode) {
     guard !node.isExcused else { return }
-    let running = node.running.values.filter { !$0.isCancelled && !$0.isDone }
+    // What was told to end has its slot until it has answered, or its grace is over.
+    let clock = clock(node), grace = node.settings.activityGraceMS
+    let running = node.running.values.filter { attempt in
+      !attempt.isDone && attempt.cancelledAt.map { clock < $0 + grace } ?? true
+    }
     watch.require(
       running.count <= node.settings.activitySlots,
       "Node \(node.id) runs \(running.count) activities in \(node.settings.activitySlots) slots.")
@@ -74,7 +78,7 @@ extension World {
   /// Tells a host that nobody waits for an attempt. Some hear it, some do not.
   func cancel(_ attempt: Attempt, _ node: SimNode) {
     guard !attempt.isCancelled else { return }
-    attempt.isCancelled = true
+    attempt.cancelledAt = clock(node)
     if random.chance(800) { after(random.delay(5...300), .activityDone(node, attempt)) }
   }
 

@@ -16,6 +16,9 @@ struct SimClient {
     case call(InstanceID, id: String, name: Int)
     case cancel(Target, graceMS: Int64?)
     case control(Target, ControlVerb)
+    case retain(RetentionRule)
+    /// The next attempt of whatever activity is pending when the call is made.
+    case retryActivity
   }
 
   var calls: [Call]
@@ -53,9 +56,14 @@ extension World {
         if random.chance(600) { add(.control(target, .resume)) }
       case 4..<6: add(.control(target, .terminate))
       case 6: add(.control(target, .retry))
-      case 7: add(.control(target, .resume))
+      case 7 where random.chance(300): add(.retryActivity)
+      case 7: add(.control(target, random.chance(500) ? .resume : .requeue))
       default: add(.cancel(target, graceMS: grace()))
       }
+    }
+    if random.chance(200) {
+      let name = random.chance(500) ? RetentionRule.others : Program.name(random.below(programs.count))
+      add(.retain(RetentionRule(orchestration: name, keepMS: random.delay(0...60_000))))
     }
     for client in clients.indices { after(random.delay(0...200), .clientActs(client)) }
   }
@@ -123,10 +131,34 @@ extension World {
       return .post(OutgoingMessage(to: instance, kind: kind), now: now)
     case .cancel(let target, let graceMS):
       let kind = MessageKind.cancel(reason: "a client said so", graceMS: graceMS)
-      return .post(OutgoingMessage(to: instance(target), kind: kind), now: now)
+      return noted(.post(OutgoingMessage(to: instance(target), kind: kind), now: now), "cancel", client)
     case .control(let target, let verb):
-      return .control(instance(target), verb, reason: "a client said so", now: now)
+      let entry = StoreEntry.control(instance(target), verb, reason: "a client said so", now: now)
+      return noted(entry, verb.rawValue, client)
+    case .retain(let rule): return noted(.setRetention(rule), "setRetention", client)
+    case .retryActivity:
+      let pending = watch.rows.keys.sorted {
+        ($0.instance, $0.execution, $0.action) < ($1.instance, $1.execution, $1.action)
+      }
+      guard let key = random.pick(pending) else { return .releaseActivities([]) }
+      return noted(.actOnActivity(key, .retry, now: now), "retryActivity", client)
     }
+  }
+
+  /// As management writes it.
+  private func noted(_ entry: StoreEntry, _ operation: String, _ client: Int) -> StoreEntry {
+    let target =
+      switch entry {
+      case .post(let message, _): message.to
+      case .control(let instance, _, _, _): instance
+      case .setRetention(let rule): rule.orchestration
+      case .actOnActivity(let key, _, _): key.instance
+      default: ""
+      }
+    let note = AuditNote(
+      actor: "client \(client)", operation: operation, target: target, reason: "\(clients[client].next)",
+      at: now)
+    return .noted(entry, note)
   }
 
   private func instance(_ target: SimClient.Target) -> InstanceID {
@@ -150,7 +182,7 @@ extension World {
       (.start(let instance, _, _, _), .failure(.alreadyExists)?):
       watch.require(
         watch.life(instance) != nil, "The start of '\(instance)' was acknowledged and never landed.")
-    case (.start, nil), (.control, nil), (.call, nil): isRepeated = true
+    case (.start, nil), (.control, nil), (.call, nil), (.retain, nil): isRepeated = true
     case (.raise(let instance, _, _, _), .success(.posted(let delivery))?),
       (.call(let instance, _, _), .success(.posted(let delivery))?):
       if let data = delivery.message.kind.data { clients[client].acknowledged.append((instance, data)) }

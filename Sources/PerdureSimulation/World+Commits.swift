@@ -1,5 +1,6 @@
 import PerdureDispatch
 import PerdureModel
+import PerdureRehearsal
 import PerdureStore
 
 /// The committer of a process, as Committer is.
@@ -52,13 +53,14 @@ extension World {
       watch.landed(job.entry, receipt, clock: clock, in: store)
     case .failure(.failed(let error)):
       watch.require(false, "An entry was refused as malformed: \(error.message)")
-    case .failure(let refusal): watch.refused(job.entry, refusal)
+    case .failure(let refusal): watch.refused(job.entry, refusal, in: store)
     }
     return outcome
   }
 
   private func note(_ entry: StoreEntry, _ receipt: StoreReceipt) {
     switch entry {
+    case .noted(let inner, _): return note(inner, receipt)
     case .turn(let commit):
       trace.note(now, "commit", commit.instance, commit.revision, Int64(commit.events.count))
       for event in commit.events { trace.remark(now, "  \(event.id) \(event.kind)") }
@@ -66,6 +68,9 @@ extension World {
     case .post(let message, _): trace.remark(now, "posted to \(message.to): \(message.kind)")
     case .control(let instance, let verb, _, _): trace.note(now, "control", "\(verb.rawValue) \(instance)")
     case .quarantine(let instance, _, _, _): trace.note(now, "quarantine", instance)
+    case .sweep:
+      guard case .swept(let deleted, _) = receipt, !deleted.isEmpty else { return }
+      trace.note(now, "swept", deleted.joined(separator: " "), Int64(deleted.count))
     case .activityRetry(let key, _, _, let at, _): trace.note(now, "retry", key.instance, key.action, at)
     case .activityEnded(let key, _, _, _), .deferActivity(let key, _, _, _):
       trace.note(now, "leaves", key.instance, key.action)
@@ -130,57 +135,8 @@ extension StoreOutcome {
     case .success(.activities(let tasks)): !tasks.isEmpty
     case .success(.delivered(let deliveries)): !deliveries.isEmpty
     case .success(.existing), .success(.known): false
+    case .success(.swept(let deleted, _)): !deleted.isEmpty
     case .success: true
-    }
-  }
-}
-
-extension Write {
-  fileprivate func entry(node: NodeID, now: TimestampMS) -> StoreEntry {
-    switch self {
-    case .turn(let commit): .turn(commit)
-    case .claimInstances(let orchestrations, let limit):
-      .claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
-    case .claimInstance(let instance): .claimInstance(node: node, instance: instance)
-    case .claimActivities(let filter, let limit):
-      .claimActivities(node: node, filter: filter, limit: limit, now: now)
-    case .releaseInstances(let instances): .releaseInstances(node: node, instances: instances)
-    case .releaseActivities(let tasks):
-      .releaseActivities(
-        tasks.compactMap { task in task.claim.map { ClaimedActivity(key: task.key, claim: $0) } })
-    case .releaseUnheldActivities(let held):
-      .releaseUnheldActivities(
-        node: node, held: held.map { ClaimedActivity(key: $0.key, claim: $0.value) })
-    case .activityEnded(let key, let claim, let outcome):
-      .activityEnded(key, claim: claim, outcome: outcome, now: now)
-    case .activityRetry(let key, let claim, let failure, let retryAt, let heartbeat):
-      .activityRetry(key, claim: claim, failure: failure, retryAt: retryAt, heartbeat: heartbeat)
-    case .activityHeartbeat(let key, let claim, let details):
-      .activityHeartbeat(key, claim: claim, details: details)
-    case .deferActivity(let key, let claim, let heartbeat):
-      .deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
-    case .expireActivities(let limit): .expireActivities(limit: limit, now: now)
-    case .quarantine(let instance, let revision, let failure):
-      .quarantine(instance, revision: revision, failure: failure, now: now)
-    }
-  }
-}
-
-extension WriteOutcome {
-  /// - outcome: nil for a group that failed as a whole.
-  fileprivate init(_ outcome: StoreOutcome?) {
-    switch outcome {
-    case nil: self = .failed(message: "the disk failed", isTransient: true)
-    case .success(.turned(let turn)): self = .turned(hasWaitingMessages: turn.hasWaitingMessages)
-    case .success(.instances(let instances)): self = .instances(instances)
-    case .success(.activities(let tasks)): self = .activities(tasks)
-    case .success(.delivered(let deliveries)): self = .expired(deliveries.count)
-    case .success: self = .done
-    case .failure(.notFound): self = .notFound
-    case .failure(.owned): self = .owned
-    case .failure(.failed(let error)):
-      self = .failed(message: error.message, isTransient: error.isTransient)
-    case .failure: self = .conflict
     }
   }
 }

@@ -39,6 +39,12 @@ private struct ProcessNews {
     case (.control(let instance, let verb, _, _), .controlled(let control)):
       controlled(instance, verb, control)
     case (.completeActivity, .done): hasUnheldWork = true
+    case (.noted(let inner, _), _): add(inner, receipt)
+    case (.setRetention, .done): toAll(.sweep)
+    case (_, .swept(let deleted, _)): if !deleted.isEmpty { toAll(.instancesDeleted(deleted)) }
+    case (.actOnActivity(let key, _, _), .activityChanged(let lost, let delivery)):
+      if let lost { toAll(.claimsLost([key: lost])) }
+      if let delivery { delivered(delivery) } else { hasUnheldWork = true }
     case (.releaseInstances, _), (.releaseActivities, _), (.releaseUnheldActivities, _), (.activityRetry, _):
       if process.nodes.count > 1 { hasUnheldWork = true }
     default: break
@@ -61,7 +67,7 @@ private struct ProcessNews {
     switch verb {
     case .terminate: toAll(.instancesDeleted(control.terminated))
     case .suspend: toAll(.instanceChanged(instance))
-    case .resume, .retry:
+    case .resume, .retry, .requeue:
       toAll(.instanceChanged(instance))
       hasUnheldWork = true
     }

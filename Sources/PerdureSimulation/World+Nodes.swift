@@ -37,7 +37,10 @@ extension World {
 
   private func handle(_ input: NodeInput, _ node: SimNode, _ now: TimestampMS) {
     switch input {
-    case .start: node.dispatcher.start(now: now)
+    case .start:
+      node.dispatcher.start(now: now)
+      node.dispatcher.sweepWanted(at: now + Limits.sweepPauseMS, now: now)
+    case .sweep: node.dispatcher.sweepWanted(at: now, now: now)
     case .instanceStarted(let start, let createdAt):
       node.dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     case .instancesDeleted(let instances): node.dispatcher.instancesDeleted(instances, now: now)
@@ -45,19 +48,21 @@ extension World {
     case .checkClaims: node.dispatcher.checkClaims()
     case .messageStored(let instance, let message):
       node.dispatcher.messageStored(instance, message, now: now)
-    case .storeChanged(let byOthers): node.dispatcher.storeChanged(now: now, byOthers: byOthers)
+    case .storeChanged(let byOthers):
+      node.dispatcher.storeChanged(now: now, byOthers: byOthers)
+      if byOthers { node.dispatcher.sweepWanted(at: now + Limits.foreignSweepMS, now: now) }
     case .turnAnswered(let request, let answer):
       node.dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
     case .turnFailed(let request, let failure):
       node.dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
     case .activityEnded(let attempt, let outcome):
-      guard takeBack(attempt, node) else { return }
-      let task = attempt.task
-      _ = node.dispatcher.activityEnded(task.key, token: task.claim?.token ?? 0, outcome, now: now)
+      guard let claimed = claimed(attempt, node) else { return }
+      node.running[claimed] = nil
+      _ = node.dispatcher.activityEnded(claimed, outcome, now: now)
     case .activityDeferred(let attempt):
-      guard takeBack(attempt, node) else { return }
-      let task = attempt.task
-      _ = node.dispatcher.activityDeferred(task.key, token: task.claim?.token ?? 0, now: now)
+      guard let claimed = claimed(attempt, node) else { return }
+      node.running[claimed] = nil
+      _ = node.dispatcher.activityDeferred(claimed, now: now)
     case .activityBeat(let attempt, let details): beat(attempt, details, node, now)
     case .claimsLost(let claims): node.dispatcher.claimsLost(claims, now: now)
     case .wrote(let write, let outcome): node.dispatcher.wrote(write, outcome, now: now)
@@ -70,17 +75,15 @@ extension World {
     }
   }
 
-  /// false: another attempt of its key runs, and the ticket of this one is gone.
-  private func takeBack(_ attempt: Attempt, _ node: SimNode) -> Bool {
-    guard node.running[attempt.task.key] === attempt else { return false }
-    node.running[attempt.task.key] = nil
-    return true
+  /// nil: another attempt has its claim, and the ticket of this one is gone.
+  private func claimed(_ attempt: Attempt, _ node: SimNode) -> ClaimedActivity? {
+    guard let claimed = attempt.task.claimed, node.running[claimed] === attempt else { return nil }
+    return claimed
   }
 
   private func beat(_ attempt: Attempt, _ details: Payload, _ node: SimNode, _ now: TimestampMS) {
-    let key = attempt.task.key
-    guard node.running[key] === attempt else { return cancel(attempt, node) }
-    if node.dispatcher.activityBeat(key, token: attempt.task.claim?.token ?? 0, details, now: now) {
+    guard let claimed = claimed(attempt, node) else { return cancel(attempt, node) }
+    if node.dispatcher.activityBeat(claimed, details, now: now) {
       watch.beat(attempt.task, clock: now)
     } else {
       cancel(attempt, node)
@@ -110,8 +113,8 @@ extension World {
       trace.note(now, "turn", request.instance, request.from, Int64(request.events.count))
       after(fails(.lateAnswer) ? random.delay(200...4_000) : random.delay(0...10), .turnDone(node, request))
     case .runActivity(let task): begin(task, node)
-    case .cancelActivity(let key):
-      if let attempt = node.running[key] { cancel(attempt, node) }
+    case .cancelActivity(let claimed):
+      if let attempt = node.running[claimed] { cancel(attempt, node) }
       // Its grace is over: what still runs is run again elsewhere.
       if node.isStopping { node.isExcused = true }
     case .checkClaims(let claims): read(.claims(claims), node)

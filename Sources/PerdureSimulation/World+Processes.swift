@@ -35,6 +35,10 @@ extension World {
     let node = SimNode(
       number: nodes.count, id: id, process: process, registry: registry, settings: settings, host: host,
       clockOffset: random.delay(0...400) - 200)
+    if mutation == .freeSlotsEarly {
+      settings.activityGraceMS = 0
+      node.dispatcher = Dispatcher(settings: settings, registry: registry)
+    }
     nodes.append(node)
     process.nodes.append(node)
     add(.start, to: node)

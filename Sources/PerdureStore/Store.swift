@@ -31,22 +31,43 @@ package protocol Store: AnyObject, Sendable {
   func list(_ query: ListQuery) throws(StoreError) -> ListPage
   func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage?
 
+  /// What is known of an instance and its open work, at one moment; nil if there is none. Damaged history is
+  /// told of (`InstanceDetails.historyFault`), not thrown.
+  func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails?
+  /// The executions of an instance that have events, and the current one, in order; nil: no such instance.
+  func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]?
+  /// How many instances have which status, by name, version and status; of one orchestration only if it is
+  /// named. Must not look at every instance.
+  func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount]
+  /// What waits for runtimes. `PendingActivity.state` says which activities wait.
+  func workload(now: TimestampMS) throws(StoreError) -> Workload
+  /// How much each living runtime holds; none of those that hold nothing.
+  func holdings() throws(StoreError) -> [NodeID: NodeHoldings]
+
   /// The key-value state of an instance, by key; of one key only if the query names it. nil: no such
   /// instance.
   func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]?
   /// How a call to an instance stands. A call that an ended instance left unanswered stays `.waiting`.
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState
+  /// The instance with all that belongs to it, read at one moment; with `children` its descendants follow,
+  /// each after its parent. Empty: no such instance. An attempt that runs is told as one that was taken.
+  func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport]
   /// The pending activities of an instance, by action; none of one that is not there.
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask]
   /// Those of these claims that are no longer valid: the work was cancelled, ended, deferred or taken by
   /// others.
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity]
 
+  /// What was written by `StoreEntry.noted`, the newest first. It outlives the instances.
+  func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage
+  /// The retention rules, by the bytes of their names.
+  func retentionRules() throws(StoreError) -> [RetentionRule]
+
   /// Registers a runtime, with what it serves, and answers its id. It counts as alive until `leave`, or until
   /// its process is gone.
   func join(serving service: NodeService) throws(StoreError) -> NodeID
-  /// What the living runtimes serve, in the order in which they joined.
-  func services() throws(StoreError) -> [NodeService]
+  /// The living runtimes, in the order in which they joined.
+  func nodes() throws(StoreError) -> [RuntimeNode]
   /// Forgets a node at once: what it owned and held is open to others.
   func leave(_ node: NodeID) throws(StoreError)
   /// Forgets nodes whose process is gone; the number of those. Called at open and when the outside changed.
@@ -58,4 +79,9 @@ package protocol Store: AnyObject, Sendable {
 
   /// Ends the use of the store. Later calls throw `.closed`.
   func close()
+}
+
+extension Store {
+  /// What the living runtimes serve, in the order in which they joined.
+  package func services() throws(StoreError) -> [NodeService] { try nodes().map(\.service) }
 }

@@ -23,6 +23,7 @@ package enum StoreEntry: Hashable, Sendable {
   ///     suspend     Pending, Running          Suspended: due to nobody, messages and results are kept
   ///     resume      Suspended                 Pending or Running as it was, due at once (or at its start)
   ///     retry       Quarantined               the same
+  ///     requeue     Pending, Running          as it was, due at once (or at its start)
   ///     terminate   all that have not ended   Terminated, with an event of its own, the failure
   ///                                           `Failure.terminated`, no messages, activities or subscriptions
   ///
@@ -32,8 +33,30 @@ package enum StoreEntry: Hashable, Sendable {
   case control(InstanceID, ControlVerb, reason: String, now: TimestampMS)
   /// Marks the instance as needing a person: no more turns, messages are kept. A suspended one conflicts.
   case quarantine(InstanceID, revision: Revision, failure: Failure, now: TimestampMS)
+  /// Puts instances back to earlier points of their executions: all of them, or none (`conflict`,
+  /// `notFound`). Each is Running afterwards, unowned and due at once, with a revision raised by one,
+  /// whatever its status was, but for Pending.
+  case reset([InstanceReset])
   /// Removes a finished instance (any instance with `force`) and all its descendants, whole.
   case delete(InstanceID, force: Bool)
+  /// Puts instances where they were exported elsewhere: all of them, or none if an id is taken. They have no
+  /// owner, are due at once (Pending ones at their start), and begin with `now` as revision, above that of
+  /// any turn computed for an earlier instance of the id. Messages that were kept for the id come last in the
+  /// inbox of one that has not ended. A dedup key that another instance has is left out.
+  ///
+  /// - isSuspended: those that are Pending or Running become Suspended, for `importedReason`.
+  case importInstances([InstanceExport], isSuspended: Bool, now: TimestampMS)
+  /// Removes the histories of executions before the last `keep` ones, the oldest first, of at most `limit`
+  /// executions. The last one always stays.
+  case pruneExecutions(InstanceID, keep: Int64, limit: Int)
+  /// In place of the rule that the orchestration has.
+  case setRetention(RetentionRule)
+  case removeRetention(orchestration: String)
+  /// Removes what the rules let go: up to `limit` finished instances without parent, those that are due the
+  /// longest first, with their descendants, if all of these have ended. Old audit records go, too.
+  case sweep(limit: Int, now: TimestampMS)
+  /// The entry, and if it lands, a record of who did it. The answer is that of the entry.
+  indirect case noted(StoreEntry, AuditNote)
 
   /// Takes up to `limit` instances that are due, are not owned by a live node, and are served by one of
   /// `orchestrations`. Highest priority first, then the earliest.
@@ -72,27 +95,23 @@ package enum StoreEntry: Hashable, Sendable {
   case completeActivity(CompletionToken, outcome: Outcome, now: TimestampMS)
   /// Progress of an attempt, from elsewhere: as far as `completeActivity` would take its end.
   case heartbeatByToken(CompletionToken, details: Payload, now: TimestampMS)
+  /// Does something to a pending activity, whoever holds it: a claim of it is lost.
+  case actOnActivity(ActivityKey, ActivityVerb, now: TimestampMS)
   /// Looks at up to `limit` activities that no live node holds and whose time is over
   /// (`ActivityTask.expiry`), the longest first: each is tried again or ends with a message to its instance.
   case expireActivities(limit: Int, now: TimestampMS)
 }
 
-package struct ClaimedActivity: Hashable, Sendable {
-  package var key: ActivityKey
-  package var claim: ActivityClaim
-
-  package init(key: ActivityKey, claim: ActivityClaim) {
-    self.key = key
-    self.claim = claim
-  }
-}
+/// Why an imported instance is suspended.
+package let importedReason = "imported"
 
 /// What became of an entry.
 package typealias StoreOutcome = Result<StoreReceipt, StoreRefusal>
 
 package enum StoreReceipt: Hashable, Sendable {
   /// start of a free id, releaseInstances, releaseActivities, releaseUnheldActivities, quarantine,
-  /// activityRetry, activityHeartbeat, deferActivity, heartbeatByToken; completeActivity that is tried again
+  /// activityRetry, activityHeartbeat, deferActivity, heartbeatByToken, setRetention, removeRetention;
+  /// completeActivity that is tried again
   case done
   /// start: this one is there already, and is what was wanted.
   case existing(InstanceID, InstanceStatus)
@@ -111,12 +130,21 @@ package enum StoreReceipt: Hashable, Sendable {
   case turned(TurnReceipt)
   /// control: the instance as it is now, and what followed from it.
   case controlled(ControlReceipt)
-  /// claimInstances, claimInstance
+  /// claimInstances, claimInstance, importInstances
   case instances([InstanceID])
   /// claimActivities
   case activities([ActivityTask])
   /// delete: the ids that are gone, the named one first.
   case deleted([InstanceID])
+  /// pruneExecutions: how many lost their history.
+  case pruned(executions: Int64)
+  /// sweep: the ids that are gone, and when to sweep again: now if there is more, else when the next instance
+  /// or record is due, if only by what ends from now on. nil: there are neither rules nor records.
+  case swept(deleted: [InstanceID], next: TimestampMS?)
+  /// actOnActivity: the claim that is lost, and the message if that was its end.
+  case activityChanged(lost: ActivityClaim?, delivery: Delivery?)
+  /// reset: the instances that are gone (those that began anew as well).
+  case reset(deleted: [InstanceID])
 }
 
 package struct TurnReceipt: Hashable, Sendable {
@@ -174,15 +202,15 @@ package enum StoreRefusal: Error, Hashable, Sendable {
   /// turn consumes a message while an older one waits (another process wrote it: code must see them in
   /// order).
   case conflict
-  /// start
+  /// start, importInstances
   case alreadyExists(InstanceStatus)
-  /// Any entry that names an instance.
+  /// Any entry that names an instance; removeRetention.
   case notFound
   /// post to a finished instance; delete without force of an unfinished one; control that does not fit.
   case wrongStatus(InstanceStatus)
   /// claimInstance: a live node owns it.
   case owned(NodeID)
-  /// The claim is no longer the one of the row, or the row is gone.
+  /// The claim is no longer the one of the row, or the row is gone. actOnActivity: there is no such row.
   case staleClaim
   /// delete, start that restarts: the instance has a parent; delete that one.
   case isChild(of: InstanceID)

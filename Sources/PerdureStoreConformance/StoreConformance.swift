@@ -6,18 +6,20 @@ package enum StoreConformance {
 
   private static let instances =
     rows + revisions + atomicity + groups + startOptions + startPolicies + restarts + dedupKeys + laterStarts
-    + wake + claims + executions + childStarts + control + termination + closePolicies + quarantine + deletion
-    + listing + history
+    + wake + claims + executions + childStarts + control + termination + closePolicies + quarantine + resets
+    + deletion + exports + listing + listFilters + details + history
 
   private static let talk =
     inbox + consumption + messages + keeping + calls + topics + keyValues + requests + kvReads
 
   private static let work =
-    scheduling + activityClaims + activityResults + attempts + pending + deferral + expiry + tags + priorities
+    scheduling + activityClaims + activityResults + attempts + pending + deferral + activityVerbs + expiry
+    + tags + priorities
     + sessions
 
   private static let surroundings =
-    nodes + text + concurrency + reopening + secondHandle + corruption + closing
+    audit + retention + nodes + counts + workload + text + concurrency + reopening + secondHandle + corruption
+    + closing
 
   /// The case with this name.
   package static func named(_ name: String) -> ConformanceCase? { cases.first { $0.name == name } }

@@ -48,6 +48,7 @@ struct ActivityRow: Sendable {
   /// The attempt failed; another may begin at `moment`.
   mutating func retry(_ failure: Failure, at moment: TimestampMS) {
     task.claim = nil
+    isUnrun = false
     task.failures &+= 1
     task.lastFailure = failure
     task.visibleAt = moment

@@ -100,7 +100,7 @@ extension MemoryState {
   }
 
   /// The row goes, a message to the instance comes.
-  private mutating func end(_ row: ActivityRow, _ outcome: Outcome, of order: Int64) -> Delivery? {
+  mutating func end(_ row: ActivityRow, _ outcome: Outcome, of order: Int64) -> Delivery? {
     let key = row.task.key
     removeActivity(key.action, of: order)
     let kind = MessageKind.activityEnded(execution: key.execution, action: key.action, outcome: outcome)

@@ -12,6 +12,7 @@ extension MemoryState {
   ///     suspend     Pending, Running          Suspended
   ///     resume      Suspended                 Pending or Running, as it was
   ///     retry       Quarantined               Pending or Running, as it was
+  ///     requeue     Pending, Running          as it was
   ///     terminate   all that have not ended   Terminated
   mutating func control(
     _ instance: InstanceID, _ verb: ControlVerb, reason: String, now: TimestampMS
@@ -39,6 +40,11 @@ extension MemoryState {
       update(order) {
         $0.touch(now)
         $0.description.failure = nil
+        $0.putBack(now: now)
+      }
+    case (.requeue, .pending), (.requeue, .running):
+      update(order) {
+        $0.touch(now)
         $0.putBack(now: now)
       }
     case (.terminate, _) where !status.isTerminal:

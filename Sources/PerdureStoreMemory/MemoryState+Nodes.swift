@@ -8,7 +8,9 @@ extension MemoryState {
   }
 
   /// In the order in which they joined.
-  package func services() -> [NodeService] { alive.sorted { $0.key < $1.key }.map(\.value) }
+  package func nodes() -> [RuntimeNode] {
+    alive.sorted { $0.key < $1.key }.map { RuntimeNode(id: $0.key, service: $0.value) }
+  }
 
   package mutating func leave(_ node: NodeID) {
     fallen.remove(node)

@@ -1,5 +1,5 @@
 package import PerdureModel
-package import PerdureStore
+import PerdureStore
 
 extension MemoryState {
   package func load(_ instance: InstanceID) -> InstanceSnapshot? {
@@ -34,24 +34,6 @@ extension MemoryState {
 
   package func describe(_ instance: InstanceID) -> InstanceDescription? { record(instance)?.description }
 
-  package func list(_ query: ListQuery) -> ListPage {
-    let limit = min(max(query.limit, 1), Limits.pageRows)
-    var rows: [InstanceDescription] = []
-    var last = query.cursor
-    let candidates = query.parent.map { children[ExactText($0)] ?? SortedSet() } ?? created
-    while let order = candidates.first(after: last) {
-      guard let row = records[order]?.description, row.matches(query) else {
-        last = order
-        continue
-      }
-      // One more row exists, so that a next page is not empty unless rows go in between.
-      if rows.count == limit { return ListPage(instances: rows, next: last) }
-      rows.append(row)
-      last = order
-    }
-    return ListPage(instances: rows, next: nil)
-  }
-
   package func history(_ query: HistoryQuery) -> HistoryPage? {
     guard let record = record(query.instance) else { return nil }
     let execution = query.execution ?? record.description.execution
@@ -82,18 +64,21 @@ extension MemoryState {
     claims.filter { find($0.key)?.row.task.claim != $0.claim }
   }
 
-  private func record(_ instance: InstanceID) -> InstanceRecord? {
-    locate(instance).flatMap { records[$0] }
-  }
-}
-
-extension InstanceDescription {
-  fileprivate func matches(_ query: ListQuery) -> Bool {
-    if let orchestration = query.orchestration, ExactText(orchestration) != ExactText(self.orchestration) {
-      return false
+  package func audit(_ query: AuditQuery) -> AuditPage {
+    let limit = min(max(query.limit, 1), Limits.pageRows)
+    var page = AuditPage()
+    for record in audits.reversed() where query.cursor <= 0 || record.id < query.cursor {
+      guard query.matches(record.note) else { continue }
+      if page.records.count == limit {
+        page.next = page.records.last?.id
+        break
+      }
+      page.records.append(record)
     }
-    if let status = query.status, status != self.status { return false }
-    if let prefix = query.instancePrefix, !instance.utf8.starts(with: prefix.utf8) { return false }
-    return true
+    return page
+  }
+
+  func record(_ instance: InstanceID) -> InstanceRecord? {
+    locate(instance).flatMap { records[$0] }
   }
 }

@@ -30,7 +30,11 @@ extension MemoryState {
     _ start: InstanceStart, revision: Revision = 0, owner: NodeID?, now: TimestampMS
   ) {
     let order = insert(start, revision: revision, owner: owner, now: now)
-    for kind in kept.removeValue(forKey: ExactText(start.instance)) ?? [] {
+    takeKept(for: start.instance, order)
+  }
+
+  mutating func takeKept(for instance: InstanceID, _ order: Int64) {
+    for kind in kept.removeValue(forKey: ExactText(instance)) ?? [] {
       if case .call(let id, _, _) = kind, records[order]?.calls[ExactText(id)] != nil { continue }
       _ = deliver(kind, to: order)
     }
@@ -60,7 +64,13 @@ extension MemoryState {
       endSubscriptions(of: order)
       guard let record = records.removeValue(forKey: order) else { continue }
       if let placement = record.placement { withdraw(placement) }
+      moveEnd(record.endPlace, to: nil)
       created.remove(order)
+      tally.remove(record.kind)
+      for label in record.labels {
+        labelled[label]?.remove(order)
+        if labelled[label]?.isEmpty == true { labelled.removeValue(forKey: label) }
+      }
       children.removeValue(forKey: ExactText(record.description.instance))
       orders.removeValue(forKey: ExactText(record.description.instance))
       if let key = record.description.dedupKey, dedupKeys[ExactText(key)] == order {

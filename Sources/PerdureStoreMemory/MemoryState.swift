@@ -1,4 +1,4 @@
-import PerdureModel
+package import PerdureModel
 package import PerdureStore
 
 /// All that a store holds, as a value: the same entries in the same order give the same state and the same
@@ -20,6 +20,9 @@ package struct MemoryState: Sendable {
   /// By the id of the parent, in the order of creation.
   var children: [ExactText: SortedSet<Int64>] = [:]
   var dedupKeys: [ExactText: Int64] = [:]
+  /// In the order of creation.
+  var labelled: [Attribute: SortedSet<Int64>] = [:]
+  var tally = StatusTally()
   /// By topic, in the order of creation.
   var subscribers: [ExactText: SortedSet<Int64>] = [:]
   /// Messages for ids that nobody has yet.
@@ -31,6 +34,12 @@ package struct MemoryState: Sendable {
   var held: [NodeID: SortedSet<ActivityDue>] = [:]
   var expiring = SortedSet<ActivityDue>()
   var sessions: [ExactText: Session] = [:]
+  /// In the order of their ids.
+  var audits: [AuditRecord] = []
+  /// By orchestration.
+  var retention: [ExactText: RetentionRule] = [:]
+  /// Instances without a parent that have ended, by their ends.
+  var ended: [EndedLane: SortedSet<Due>] = [:]
 
   /// What the living nodes serve.
   var alive: [NodeID: NodeService] = [:]
@@ -41,6 +50,7 @@ package struct MemoryState: Sendable {
   private var lastOrder: Int64 = 0
   private var lastSequence: MessageSequence = 0
   private var lastActivity: Int64 = 0
+  private var lastAudit: Int64 = 0
   var lastNode: NodeID = 0
 
   /// - inboxLimit: messages that may wait for one instance, and that are kept for one id.
@@ -57,7 +67,19 @@ package struct MemoryState: Sendable {
       return control(instance, verb, reason: reason, now: now)
     case .quarantine(let instance, let revision, let failure, let now):
       return quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): return reset(resets)
     case .delete(let instance, let force): return delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      return importInstances(instances, isSuspended: isSuspended, now: now)
+    case .pruneExecutions(let instance, let keep, let limit):
+      return pruneExecutions(instance, keep: keep, limit: limit)
+    case .setRetention(let rule): return setRetention(rule)
+    case .removeRetention(let orchestration): return removeRetention(orchestration)
+    case .sweep(let limit, let now): return sweep(limit: limit, now: now)
+    case .noted(let entry, let note):
+      let outcome = apply(entry)
+      if case .success = outcome { self.note(note) }
+      return outcome
     case .claimInstances(let node, let orchestrations, let limit, let now):
       return claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let node, let instance): return claimInstance(node: node, instance: instance)
@@ -95,6 +117,7 @@ package struct MemoryState: Sendable {
       return completeActivity(token, outcome: outcome, now: now)
     case .heartbeatByToken(let token, let details, let now):
       return heartbeat(token, details: details, now: now)
+    case .actOnActivity(let key, let verb, let now): return actOnActivity(key, verb, now: now)
     case .expireActivities(let limit, let now): return expireActivities(limit: limit, now: now)
     default:
       return .failure(.failed(StoreError(.internalError, "The memory store does not know this entry.")))
@@ -125,6 +148,8 @@ package struct MemoryState: Sendable {
       children[ExactText(parent), default: SortedSet()].insert(lastOrder)
     }
     if let key = start.options.dedupKey { dedupKeys[ExactText(key)] = lastOrder }
+    for label in record.labels { labelled[label, default: SortedSet()].insert(lastOrder) }
+    tally.add(record.kind)
     if let placement = record.placement { enter(placement) }
     return lastOrder
   }
@@ -133,11 +158,31 @@ package struct MemoryState: Sendable {
   mutating func update(_ order: Int64, _ change: (inout InstanceRecord) -> Void) {
     guard let index = records.index(forKey: order) else { return }
     let before = records.values[index].placement
+    let end = records.values[index].endPlace
+    let (status, version) = (
+      records.values[index].description.status, records.values[index].description.version
+    )
     change(&records.values[index])
+    if end != records.values[index].endPlace { moveEnd(end, to: records.values[index].endPlace) }
+    count(records.values[index].description, from: status, version)
     let after = records.values[index].placement
     guard before != after else { return }
     if let before { withdraw(before) }
     if let after { enter(after) }
+  }
+
+  private mutating func count(
+    _ description: InstanceDescription, from status: InstanceStatus, _ version: String?
+  ) {
+    guard
+      status != description.status || version.map(ExactText.init) != description.version.map(ExactText.init)
+    else { return }
+    let name = description.orchestration
+    tally.move(
+      StatusTally.Kind(name, version, status),
+      to: StatusTally.Kind(name, description.version, description.status),
+      lifeMS: description.status.isTerminal
+        ? (description.endedAt ?? description.updatedAt) &- description.createdAt : nil)
   }
 
   mutating func enter(_ placement: Placement) {
@@ -165,6 +210,12 @@ package struct MemoryState: Sendable {
   mutating func nextSequence() -> MessageSequence {
     lastSequence &+= 1
     return lastSequence
+  }
+
+  /// Adds a record by itself.
+  package mutating func note(_ note: AuditNote) {
+    lastAudit &+= 1
+    audits.append(AuditRecord(id: lastAudit, note: note))
   }
 
   mutating func nextActivitySequence() -> Int64 {

@@ -48,12 +48,32 @@ package final class MemoryStore: Store {
     try use { $0.history(query) }
   }
 
+  package func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
+    try use { $0.details(of: instance) }
+  }
+
+  package func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]? {
+    try use { $0.executions(query) }
+  }
+
+  package func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
+    try use { $0.tally.rows(of: orchestration) }
+  }
+
+  package func workload(now: TimestampMS) throws(StoreError) -> Workload { try use { $0.workload(now: now) } }
+
+  package func holdings() throws(StoreError) -> [NodeID: NodeHoldings] { try use { $0.holdings() } }
+
   package func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? {
     try use { $0.keyValues(query) }
   }
 
   package func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
     try use { $0.callState(of: instance, call: call) }
+  }
+
+  package func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try use { $0.export(instance, children: children) }
   }
 
   package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
@@ -64,11 +84,15 @@ package final class MemoryStore: Store {
     try use { $0.lostClaims(of: claims) }
   }
 
+  package func retentionRules() throws(StoreError) -> [RetentionRule] { try use { $0.retentionRules() } }
+
+  package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try use { $0.audit(query) } }
+
   package func join(serving service: NodeService) throws(StoreError) -> NodeID {
     try use { $0.join(serving: service) }
   }
 
-  package func services() throws(StoreError) -> [NodeService] { try use { $0.services() } }
+  package func nodes() throws(StoreError) -> [RuntimeNode] { try use { $0.nodes() } }
 
   package func leave(_ node: NodeID) throws(StoreError) { try use { $0.leave(node) } }
 

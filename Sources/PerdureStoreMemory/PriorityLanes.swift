@@ -42,6 +42,11 @@ struct PriorityLanes<Element: Comparable & Sendable>: Sendable {
     return nil
   }
 
+  /// Visits the elements of each lane in order until `body` answers false; then those of the next lane.
+  func walk(_ body: (Element) -> Bool) {
+    for lane in lanes { lane.elements.walk(body) }
+  }
+
   /// In each lane the least element that is greater than `element`; the least of those.
   func first(after element: Element) -> Element? {
     lanes.compactMap { $0.elements.first(after: element) }.min()

@@ -1,4 +1,6 @@
 import PerdureModel
+import PerdureStore
+import PerdureWire
 
 /// One instance with all that belongs to it. `order` is its place in the order of creation.
 struct InstanceRecord: Sendable {
@@ -54,6 +56,12 @@ struct InstanceRecord: Sendable {
     return Placement(
       due: Due(at: wakeAt, order: order), orchestration: description.orchestration,
       priority: description.priority, owner: owner)
+  }
+
+  var labels: [Attribute] { description.attributes.map(AttributesWire.decode) ?? [] }
+
+  var kind: StatusTally.Kind {
+    StatusTally.Kind(description.orchestration, description.version, description.status)
   }
 
   mutating func receive(_ message: InboxMessage) {

@@ -49,6 +49,14 @@ struct SortedSet<Element: Comparable & Sendable>: Sendable {
     return chunk < chunks.count ? chunks[chunk][place] : nil
   }
 
+  /// The greatest element that is less than `element`, which need not be in the set.
+  func last(before element: Element) -> Element? {
+    let chunk = min(chunkIndex(notBefore: element), chunks.count)
+    let place = chunk < chunks.count ? Self.position(in: chunks[chunk], notBefore: element) : 0
+    if place > 0 { return chunks[chunk][place - 1] }
+    return chunk > 0 ? chunks[chunk - 1].last : nil
+  }
+
   /// Visits the elements in order until `body` answers false.
   func walk(_ body: (Element) -> Bool) {
     for chunk in chunks {

@@ -40,9 +40,9 @@ struct ActivityRow {
   static let columns = """
     a.pk, a.execution, a.action, a.orchestration, a.name, a.input, a.attempt, a.visible_at, a.scheduled_at, \
     a.failures, a.options, a.last_failure, a.heartbeat, (SELECT id FROM nodes WHERE id = a.node), a.token, \
-    a.phase, a.claimed_at, a.beat_at
+    a.phase, a.claimed_at, a.beat_at, a.trace
     """
-  static let columnCount: Int32 = 18
+  static let columnCount: Int32 = 19
 
   static func decode(
     _ row: Statement, of instance: InstanceID, path: String
@@ -71,6 +71,8 @@ struct ActivityRow {
           + "\(key.execution): \(error.message).")
     }
     task.lastHeartbeat = row.optionalBytes(12).map { Payload(bytes: $0) }
+    // Nothing depends on it: one that cannot be read is none.
+    if let trace = row.optionalText(18) { task.trace = TraceContext(text: trace) }
     return ActivityRow(
       pk: row.integer(0), task: task, token: token, phase: Phase(rawValue: row.integer(15)) ?? .run,
       claimedAt: row.integer(16), beatAt: row.integer(17))

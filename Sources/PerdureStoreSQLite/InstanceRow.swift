@@ -26,6 +26,8 @@ struct InstanceRow {
   var used: Used
   let parent: InstanceID?
   let createdAt: TimestampMS
+  let orchestration: String
+  let version: String?
 
   /// Turns may run, now or later.
   var isServable: Bool { !status.isTerminal && status != .suspended && status != .quarantined }
@@ -42,7 +44,7 @@ extension Writer {
       pk: find.integer(0), revision: find.integer(1), status: try status(find, 2, of: instance),
       execution: find.integer(3), eventCount: find.integer(4), inboxCount: find.integer(5),
       owner: find.optionalInteger(6), used: Used(rawValue: find.integer(7)), parent: find.optionalText(8),
-      createdAt: find.integer(9))
+      createdAt: find.integer(9), orchestration: find.text(10), version: find.optionalText(11))
   }
 
   /// The status in a column of a row of the instance.

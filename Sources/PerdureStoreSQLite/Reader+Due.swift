@@ -62,9 +62,13 @@ extension Reader {
   }
 
   /// The nodes that have a row, and what each said that it serves (nil: it cannot be read).
-  func nodes() throws(StoreError) -> [(id: NodeID, service: NodeService?)] {
-    try rare.rows("SELECT id, service FROM nodes ORDER BY id") { row in
-      (row.integer(0), row.withBytes(1) { bytes in try? StoreWire.decodeService(bytes) })
+  func nodes() throws(StoreError) -> [(id: NodeID, node: RuntimeNode?)] {
+    try rare.rows("SELECT id, service, pid, host FROM nodes ORDER BY id") { row in
+      let service = row.withBytes(1) { bytes in try? StoreWire.decodeService(bytes) }
+      let node = service.map {
+        RuntimeNode(id: row.integer(0), service: $0, pid: row.integer(2), host: row.text(3))
+      }
+      return (row.integer(0), node)
     }
   }
 }

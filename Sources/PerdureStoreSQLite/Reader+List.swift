@@ -48,64 +48,152 @@ enum DescriptionColumns {
 }
 
 extension Reader {
-  /// A condition on the rows with the texts it compares with.
+  /// A part of the condition on the rows, with the values it compares with.
   private struct Condition {
     let sql: String
-    var values: [[UInt8]] = []
+    var values: [any Bindable] = []
   }
 
   func list(_ query: ListQuery) throws(StoreError) -> ListPage {
     let limit = max(1, min(query.limit, Limits.pageRows))
-    let conditions = Self.conditions(query)
-    let statement = try listing(conditions.map(\.sql).joined())
-    defer { statement.reset() }
-    statement.bind(1, query.cursor)
-    let values = conditions.flatMap(\.values)
-    for (offset, value) in values.enumerated() { statement.bind(Int32(clamping: offset + 2), value) }
-    statement.bind(Int32(clamping: values.count + 2), Int64(limit) + 1)
-    var page = ListPage(instances: [], next: nil)
-    var last: Int64 = 0
-    while try statement.step() {
-      if page.instances.count == limit {
-        page.next = last
-        break
+    return try connection.read { () throws(StoreError) in
+      var rows: [(pk: Int64, row: InstanceDescription)] = []
+      if query.statuses.count > 1, !Self.isNarrow(query) {
+        // Each status has its part of the index in the order of creation; all together have not.
+        for status in query.statuses {
+          var part = query
+          part.statuses = [status]
+          rows += try self.rows(part, limit + 1)
+        }
+        rows.sort { query.order == .newest ? $0.pk > $1.pk : $0.pk < $1.pk }
+      } else {
+        rows = try self.rows(query, limit + 1)
       }
-      last = statement.integer(0)
-      page.instances.append(try DescriptionColumns.decode(statement, path: connection.path))
+      let hasMore = rows.count > limit
+      rows = Array(rows.prefix(limit))
+      return ListPage(instances: rows.map(\.row), next: hasMore ? rows.last?.pk : nil)
     }
-    return page
   }
 
-  private static func conditions(_ query: ListQuery) -> [Condition] {
+  /// Another filter leads to the rows better than their status.
+  private static func isNarrow(_ query: ListQuery) -> Bool {
+    query.orchestration != nil || query.parent != nil || !query.attributes.isEmpty
+      || query.instancePrefix?.isEmpty == false
+  }
+
+  private func rows(
+    _ query: ListQuery, _ limit: Int
+  ) throws(StoreError) -> [(pk: Int64, row: InstanceDescription)] {
+    let isNewest = query.order == .newest
+    let labels = try rarestFirst(query.attributes)
+    var from = DescriptionColumns.tables
     var conditions: [Condition] = []
-    if let name = query.orchestration {
-      conditions.append(Condition(sql: " AND orchestration = ?", values: [Array(name.utf8)]))
+    if let first = labels.first {
+      // The index of labels has the order of creation, so it leads.
+      from =
+        "attributes AS a CROSS JOIN instances ON pk = a.instance "
+        + "LEFT JOIN instance_options AS o ON o.instance = pk"
+      conditions.append(Condition(sql: "a.key = ? AND a.value = ?", values: [first.key, first.value]))
     }
-    if let status = query.status {
-      conditions.append(Condition(sql: " AND status = ?", values: [Array(status.rawValue.utf8)]))
+    let key = labels.isEmpty ? "pk" : "a.instance"
+    let cursor = isNewest && query.cursor <= 0 ? Int64.max : query.cursor
+    conditions.append(Condition(sql: "\(key) \(isNewest ? "<" : ">") ?", values: [cursor]))
+    guard let leading = try leading(query) else { return [] }
+    conditions += Self.conditions(query, leading)
+    for label in labels.dropFirst() {
+      conditions.append(
+        Condition(
+          sql: "EXISTS(SELECT 1 FROM attributes WHERE key = ? AND value = ? AND instance = pk)",
+          values: [label.key, label.value]))
+    }
+    let statement = try listing(
+      """
+      SELECT \(DescriptionColumns.list) FROM \(from) WHERE \(conditions.map(\.sql).joined(separator: " AND "))
+      ORDER BY \(key)\(isNewest ? " DESC" : "") LIMIT ?
+      """)
+    defer { statement.reset() }
+    let values = conditions.flatMap(\.values) + [Int64(limit)]
+    for (offset, value) in values.enumerated() { value.bind(to: statement, at: Int32(clamping: offset + 1)) }
+    var rows: [(pk: Int64, row: InstanceDescription)] = []
+    while try statement.step() {
+      rows.append((statement.integer(0), try DescriptionColumns.decode(statement, path: connection.path)))
+    }
+    return rows
+  }
+
+  /// Which of two indexes leads to the rows of a name and a status.
+  private enum Leading {
+    case name, status
+  }
+
+  /// By the counts of both; nil: no row has both.
+  private func leading(_ query: ListQuery) throws(StoreError) -> Leading? {
+    guard let name = query.orchestration, query.statuses.count == 1, let status = query.statuses.first else {
+      return .status
+    }
+    let counts = try rare.first(
+      """
+      SELECT total(instances) FILTER (WHERE orchestration = ?1 AND status = ?2),
+        total(instances) FILTER (WHERE orchestration = ?1), total(instances) FILTER (WHERE status = ?2)
+      FROM status_counts
+      """, name, status.rawValue
+    ) { (both: $0.integer(0), name: $0.integer(1), status: $0.integer(2)) }
+    guard let counts, counts.both > 0 else { return nil }
+    return counts.status < counts.name && status != .completed ? .status : .name
+  }
+
+  private static func conditions(_ query: ListQuery, _ leading: Leading) -> [Condition] {
+    var conditions: [Condition] = []
+    // A plus keeps SQLite from the index.
+    let isByStatus = query.statuses.count == 1 && leading == .status && query.parent == nil
+    if let name = query.orchestration {
+      conditions.append(Condition(sql: "\(isByStatus ? "+" : "")orchestration = ?", values: [name]))
+    }
+    if let version = query.version { conditions.append(Condition(sql: "version = ?", values: [version])) }
+    if let status = query.statuses.first, query.statuses.count == 1 {
+      conditions.append(Condition(sql: "\(isByStatus ? "" : "+")status = ?", values: [status.rawValue]))
       // Lets SQLite use the index of what is not completed.
-      if status != .completed { conditions.append(Condition(sql: " AND status <> 'Completed'")) }
+      if isByStatus, status != .completed { conditions.append(Condition(sql: "status <> 'Completed'")) }
+    } else if !query.statuses.isEmpty {
+      let marks = query.statuses.map { _ in "?" }.joined(separator: ",")
+      conditions.append(Condition(sql: "+status IN (\(marks))", values: query.statuses.map(\.rawValue)))
+    }
+    for (column, span) in [
+      ("created_at", query.created), ("updated_at", query.updated), ("ended_at", query.ended),
+    ] {
+      if let from = span.from { conditions.append(Condition(sql: "\(column) >= ?", values: [from])) }
+      if let to = span.to { conditions.append(Condition(sql: "\(column) < ?", values: [to])) }
     }
     if let prefix = query.instancePrefix, !prefix.isEmpty {
-      conditions.append(
-        Condition(sql: " AND id >= ? AND id < ?", values: [Array(prefix.utf8), end(ofPrefix: prefix)]))
+      conditions.append(Condition(sql: "id >= ? AND id < ?", values: [prefix, end(ofPrefix: prefix)]))
     }
-    if let parent = query.parent {
-      conditions.append(Condition(sql: " AND parent = ?", values: [Array(parent.utf8)]))
-    }
+    if let parent = query.parent { conditions.append(Condition(sql: "parent = ?", values: [parent])) }
+    if query.rootsOnly { conditions.append(Condition(sql: "parent IS NULL")) }
     return conditions
   }
 
-  private func listing(_ conditions: String) throws(StoreError) -> Statement {
-    if let kept = listings[conditions] { return kept }
-    let statement = try Statement(
-      connection,
-      """
-      SELECT \(DescriptionColumns.list) FROM \(DescriptionColumns.tables)
-      WHERE pk > ?\(conditions) ORDER BY pk LIMIT ?
-      """
-    )
-    listings[conditions] = statement
+  /// Beginning with the one that the fewest have, as far as a short look tells.
+  private func rarestFirst(_ labels: [Attribute]) throws(StoreError) -> [Attribute] {
+    guard labels.count > 1 else { return labels }
+    var counted: [(count: Int64, label: Attribute)] = []
+    for label in labels {
+      let count = try rare.first(
+        "SELECT count(*) FROM (SELECT 1 FROM attributes WHERE key = ?1 AND value = ?2 LIMIT 1000)", label.key,
+        label.value
+      ) { $0.integer(0) }
+      counted.append((count ?? 0, label))
+    }
+    return counted.sorted { $0.count < $1.count }.map(\.label)
+  }
+
+  private func listing(_ sql: String) throws(StoreError) -> Statement {
+    if let kept = listings[sql] { return kept }
+    if listings.count >= 64 {
+      for statement in listings.values { statement.finalize() }
+      listings = [:]
+    }
+    let statement = try Statement(connection, sql)
+    listings[sql] = statement
     return statement
   }
 

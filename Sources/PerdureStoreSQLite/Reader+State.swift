@@ -41,7 +41,7 @@ extension Reader {
     ) { row throws(StoreError) in try answer(row, to: call, of: instance) } ?? .unknown
   }
 
-  private func answer(
+  func answer(
     _ row: Statement, to call: String, of instance: InstanceID
   ) throws(StoreError) -> CallState {
     if let result = row.optionalBytes(0) { return .answered(.completed(Payload(bytes: result))) }

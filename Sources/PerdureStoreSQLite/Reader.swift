@@ -8,7 +8,7 @@ final class Reader: @unchecked Sendable {
   let connection: Connection
   let rare: StatementCache
   private let find, events, eventsAfter, messages: Statement
-  /// By which filters they have: at most sixteen.
+  /// By which filters they have.
   var listings: [String: Statement] = [:]
 
   init(_ connection: Connection) throws(StoreError) {
@@ -113,7 +113,7 @@ final class Reader: @unchecked Sendable {
   }
 
   /// The whole history of the current execution: without gaps, and as long as the row says.
-  private func history(_ row: Row) throws(StoreError) -> [Event] {
+  func history(_ row: Row) throws(StoreError) -> [Event] {
     let instance = row.description.instance
     let execution = row.description.execution
     events.bind(1, row.pk)
@@ -138,7 +138,7 @@ final class Reader: @unchecked Sendable {
     return history
   }
 
-  private func event(
+  func event(
     _ row: Statement, of instance: InstanceID, _ execution: ExecutionID
   ) throws(StoreError) -> Event {
     let id = row.integer(0)
@@ -151,7 +151,7 @@ final class Reader: @unchecked Sendable {
     }
   }
 
-  private func inbox(
+  func inbox(
     of instance: InstanceID, pk: Int64, after: MessageSequence
   ) throws(StoreError) -> [InboxMessage] {
     messages.bind(1, pk)

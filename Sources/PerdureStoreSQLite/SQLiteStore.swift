@@ -83,6 +83,26 @@ package final class SQLiteStore: Store {
     try read { reader throws(StoreError) in try reader.history(query) }
   }
 
+  package func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
+    try read { reader throws(StoreError) in try reader.details(of: instance) }
+  }
+
+  package func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]? {
+    try read { reader throws(StoreError) in try reader.executions(query) }
+  }
+
+  package func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
+    try read { reader throws(StoreError) in try reader.statusCounts(of: orchestration) }
+  }
+
+  package func workload(now: TimestampMS) throws(StoreError) -> Workload {
+    try read { reader throws(StoreError) in try reader.workload(now: now) }
+  }
+
+  package func holdings() throws(StoreError) -> [NodeID: NodeHoldings] {
+    try read { reader throws(StoreError) in try reader.holdings() }
+  }
+
   package func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? {
     try read { reader throws(StoreError) in try reader.keyValues(query) }
   }
@@ -91,12 +111,24 @@ package final class SQLiteStore: Store {
     try read { reader throws(StoreError) in try reader.callState(of: instance, call: call) }
   }
 
+  package func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try read { reader throws(StoreError) in try reader.export(instance, children: children) }
+  }
+
   package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try read { reader throws(StoreError) in try reader.activities(of: instance) }
   }
 
   package func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     try read { reader throws(StoreError) in try reader.lostClaims(of: claims) }
+  }
+
+  package func retentionRules() throws(StoreError) -> [RetentionRule] {
+    try read { reader throws(StoreError) in try reader.retentionRules() }
+  }
+
+  package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage {
+    try read { reader throws(StoreError) in try reader.audit(query) }
   }
 
   // MARK: Nodes
@@ -117,10 +149,10 @@ package final class SQLiteStore: Store {
     }
   }
 
-  package func services() throws(StoreError) -> [NodeService] {
+  package func nodes() throws(StoreError) -> [RuntimeNode] {
     let locks = try openLocks()
     let nodes = try read { reader throws(StoreError) in try reader.nodes() }
-    return nodes.filter { locks.isAlive($0.id) }.compactMap(\.service)
+    return nodes.filter { locks.isAlive($0.id) }.compactMap(\.node)
   }
 
   package func leave(_ node: NodeID) throws(StoreError) {

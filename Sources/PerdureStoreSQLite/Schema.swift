@@ -17,7 +17,9 @@ enum Schema {
   private static let initial = """
     CREATE TABLE nodes(
       id INTEGER PRIMARY KEY AUTOINCREMENT,
-      service TEXT NOT NULL
+      service TEXT NOT NULL,
+      pid INTEGER NOT NULL,
+      host TEXT NOT NULL
     ) STRICT;
 
     CREATE TABLE instances(
@@ -50,6 +52,9 @@ enum Schema {
     CREATE INDEX instances_due ON instances(owner, priority, wake_at) WHERE wake_at IS NOT NULL;
     CREATE INDEX instances_open ON instances(status) WHERE status <> 'Completed';
     CREATE INDEX instances_orchestration ON instances(orchestration);
+    -- What retention goes by.
+    CREATE INDEX instances_ended ON instances(orchestration, status, ended_at)
+      WHERE ended_at IS NOT NULL AND parent IS NULL;
     CREATE INDEX instances_children ON instances(parent) WHERE parent IS NOT NULL;
 
     -- What most instances do not have: a row would be wider for all.
@@ -64,6 +69,29 @@ enum Schema {
       memo TEXT
     ) STRICT;
     CREATE INDEX instance_options_dedup ON instance_options(dedup_key) WHERE dedup_key IS NOT NULL;
+
+    -- The labels again, to be found by.
+    CREATE TABLE attributes(
+      key TEXT NOT NULL,
+      value TEXT NOT NULL,
+      instance INTEGER NOT NULL,
+      PRIMARY KEY(key, value, instance)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX attributes_instance ON attributes(instance);
+
+    -- `StatusTally`: how many instances there are of each kind (version '': none), and how long those lived
+    -- that ever ended as such.
+    CREATE TABLE status_counts(
+      orchestration TEXT NOT NULL,
+      version TEXT NOT NULL,
+      status TEXT NOT NULL,
+      instances INTEGER NOT NULL,
+      lives INTEGER NOT NULL,
+      total_ms INTEGER NOT NULL,
+      least_ms INTEGER NOT NULL,
+      most_ms INTEGER NOT NULL,
+      PRIMARY KEY(orchestration, version, status)
+    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE history(
       pk INTEGER PRIMARY KEY,
@@ -146,7 +174,9 @@ enum Schema {
       options TEXT,
       last_failure TEXT,
       heartbeat TEXT,
-      input TEXT NOT NULL
+      input TEXT NOT NULL,
+      -- `TraceContext.text`.
+      trace TEXT
     ) STRICT;
     CREATE UNIQUE INDEX activities_key ON activities(instance, execution, action);
     CREATE INDEX activities_open ON activities(priority, visible_at) WHERE node IS NULL AND phase <> 2;
@@ -159,6 +189,26 @@ enum Schema {
       used_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX sessions_node ON sessions(node);
+
+    -- Who changed what. Nothing refers to it, and it to nothing.
+    CREATE TABLE audit(
+      pk INTEGER PRIMARY KEY,
+      at INTEGER NOT NULL,
+      actor TEXT NOT NULL,
+      operation TEXT NOT NULL,
+      target TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      detail TEXT
+    ) STRICT;
+    CREATE INDEX audit_target ON audit(target);
+
+    -- How long finished instances of an orchestration are kept; '*': of those without a rule of their own.
+    -- `statuses`: with blanks between.
+    CREATE TABLE retention(
+      orchestration TEXT PRIMARY KEY,
+      keep_ms INTEGER NOT NULL,
+      statuses TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
     """
 
   /// Takes the store to the current version, in one transaction. A newer store is refused.

@@ -51,7 +51,12 @@ extension Writer {
     insert.bind(12, task.scheduledAt)
     insert.bind(13, task.claim == nil ? 0 : now)
     try insert.run()
-    if !task.options.isDefault { try add(task.options, of: task, at: insert.lastInsertedRow, now: now) }
+    if task.options.isDefault, task.trace == nil { return }
+    let row = insert.lastInsertedRow
+    if !task.options.isDefault { try add(task.options, of: task, at: row, now: now) }
+    if let trace = task.trace {
+      try rare.run("UPDATE activities SET trace = ?2 WHERE pk = ?1", row, trace.text)
+    }
   }
 
   /// What most activities do not have.
@@ -81,7 +86,7 @@ extension Writer {
   }
 
   /// The row goes, a message to the instance comes.
-  private func end(
+  func end(
     _ pk: Int64, _ key: ActivityKey, _ outcome: Outcome, of row: InstanceRow
   ) throws(StoreError) -> Delivery {
     statements.deleteActivity.bind(1, pk)
@@ -102,7 +107,7 @@ extension Writer {
     }
   }
 
-  private func retry(
+  func retry(
     _ row: ActivityRow, _ failure: Failure, at: TimestampMS, heartbeat: Payload? = nil
   ) throws(StoreError) {
     try rare.run(

@@ -13,6 +13,14 @@ extension Writer {
       return .success(.controlled(ControlReceipt(status: .suspended)))
     case (.resume, .suspended), (.retry, .quarantined):
       return .success(.controlled(ControlReceipt(status: try wake(row, now: now))))
+    case (.requeue, .pending), (.requeue, .running):
+      let wakeAt = try place(of: row, now: now).wakeAt
+      try rare.run(
+        """
+        UPDATE instances SET wake_at = ?2, owner = NULL, revision = revision + 1, updated_at = ?3
+        WHERE pk = ?1
+        """, row.pk, wakeAt, now)
+      return .success(.controlled(ControlReceipt(status: row.status)))
     case (.terminate, let status) where !status.isTerminal:
       var receipt = ControlReceipt(status: .terminated)
       try terminate(
@@ -32,11 +40,21 @@ extension Writer {
       UPDATE instances SET status = 'Quarantined', revision = revision + 1, failure = ?2, wake_at = NULL,
         owner = NULL, updated_at = ?3 WHERE pk = ?1
       """, row.pk, FailureWire.encode(failure), now)
+    recount(row, as: .quarantined, row.version)
     return .success(.done)
   }
 
   /// Back to where it was before it was suspended or quarantined.
   private func wake(_ row: InstanceRow, now: TimestampMS) throws(StoreError) -> InstanceStatus {
+    let (status, wakeAt) = try place(of: row, now: now)
+    try setStatus(status, reason: nil, wakeAt: wakeAt, of: row, now: now)
+    return status
+  }
+
+  /// The status and the wake-up of an instance that goes on.
+  private func place(
+    of row: InstanceRow, now: TimestampMS
+  ) throws(StoreError) -> (status: InstanceStatus, wakeAt: TimestampMS) {
     let startAt = try rare.first(
       """
       SELECT o.start_at FROM instances AS i LEFT JOIN instance_options AS o ON o.instance = i.pk
@@ -46,8 +64,7 @@ extension Writer {
     let status: InstanceStatus = startAt == nil ? .running : .pending
     var wakeAt: TimestampMS = 0
     if let startAt, startAt > now, try !hasCancel(row) { wakeAt = startAt }
-    try setStatus(status, reason: nil, wakeAt: wakeAt, of: row, now: now)
-    return status
+    return (status, wakeAt)
   }
 
   private func hasCancel(_ row: InstanceRow) throws(StoreError) -> Bool {
@@ -67,6 +84,7 @@ extension Writer {
       UPDATE instances SET status = ?2, wake_at = ?3, owner = NULL, failure = NULL, revision = revision + 1,
         updated_at = ?4, used = ?5 WHERE pk = ?1
       """, row.pk, status.rawValue, wakeAt, now, row.used.union(.options).rawValue)
+    recount(row, as: status, row.version)
     try rare.run(
       """
       INSERT INTO instance_options(instance, suspend_reason) VALUES(?1, ?2)
@@ -118,6 +136,7 @@ extension Writer {
         inbox_count = 0, wake_at = NULL, owner = NULL, failure = ?2,
         updated_at = ?3, ended_at = ?3 WHERE pk = ?1
       """, row.pk, FailureWire.encode(.terminated(reason)), now)
+    recount(row, as: .terminated, row.version, endedAt: now)
     if row.status == .suspended {
       try rare.run("UPDATE instance_options SET suspend_reason = NULL WHERE instance = ?1", row.pk)
     }
@@ -155,23 +174,26 @@ extension Writer {
     let id: InstanceID
     let status: InstanceStatus
     let used: Used
+    let orchestration: String
+    let version: String?
   }
 
   /// The instance and all its descendants.
   func family(of pk: Int64) throws(StoreError) -> [Member] {
     try rare.rows(
       """
-      WITH RECURSIVE family(pk, id, status, used) AS (
-        SELECT pk, id, status, used FROM instances WHERE pk = ?1
+      WITH RECURSIVE family(pk, id, status, used, orchestration, version) AS (
+        SELECT pk, id, status, used, orchestration, version FROM instances WHERE pk = ?1
         UNION
-        SELECT child.pk, child.id, child.status, child.used
+        SELECT child.pk, child.id, child.status, child.used, child.orchestration, child.version
         FROM family JOIN instances AS child ON child.parent = family.id)
-      SELECT pk, id, status, used FROM family
+      SELECT pk, id, status, used, orchestration, version FROM family
       """, pk
     ) { row throws(StoreError) in
       let id = row.text(1)
       return Member(
-        pk: row.integer(0), id: id, status: try status(row, 2, of: id), used: Used(rawValue: row.integer(3)))
+        pk: row.integer(0), id: id, status: try status(row, 2, of: id), used: Used(rawValue: row.integer(3)),
+        orchestration: row.text(4), version: row.optionalText(5))
     }
   }
 
@@ -195,10 +217,12 @@ extension Writer {
       if member.used.contains(.calls) { try rare.run("DELETE FROM calls WHERE instance = ?1", member.pk) }
       if member.used.contains(.options) {
         try rare.run("DELETE FROM instance_options WHERE instance = ?1", member.pk)
+        try rare.run("DELETE FROM attributes WHERE instance = ?1", member.pk)
       }
       if member.used.contains(.keyValues) { try rare.run("DELETE FROM kv WHERE instance = ?1", member.pk) }
       try rare.run("DELETE FROM history WHERE instance = ?1", member.pk)
       try rare.run("DELETE FROM instances WHERE pk = ?1", member.pk)
+      tally.remove(StatusTally.Kind(member.orchestration, member.version, member.status))
     }
     return family.map(\.id)
   }

@@ -41,6 +41,16 @@ extension Writer {
       """, pk)
   }
 
+  /// Back to where the current execution began.
+  func unchange(_ pk: Int64) throws(StoreError) {
+    try rare.run("DELETE FROM kv WHERE instance = ?1 AND is_changed AND base IS NULL", pk)
+    try rare.run(
+      """
+      UPDATE kv SET value = base, set_at = base_set_at, is_changed = 0, base = NULL, base_set_at = NULL
+      WHERE instance = ?1 AND is_changed
+      """, pk)
+  }
+
   /// What another orchestration is told: `{"value":V}`, or `{}` for a key that is not there.
   func read(_ request: KVReadRequest) throws(StoreError) -> Outcome {
     guard let row = try find(request.instance) else {

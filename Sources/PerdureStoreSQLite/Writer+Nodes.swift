@@ -1,3 +1,4 @@
+internal import Glibc
 internal import PerdureModel
 internal import PerdureStore
 internal import PerdureWire
@@ -8,11 +9,21 @@ extension Writer {
     serving service: NodeService, lock: (NodeID) throws(StoreError) -> Void
   ) throws(StoreError) -> NodeID {
     try transaction { () throws(StoreError) in
-      try rare.run("INSERT INTO nodes(service) VALUES(?1)", StoreWire.encode(service))
+      try rare.run(
+        "INSERT INTO nodes(service, pid, host) VALUES(?1, ?2, ?3)", StoreWire.encode(service),
+        Int64(getpid()),
+        Self.host())
       let node = try connection.integer("SELECT last_insert_rowid()")
       try lock(node)
       return node
     }
+  }
+
+  /// The name of this machine.
+  private static func host() -> [UInt8] {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return [] }
+    return name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
   }
 
   /// Opens to others all that the nodes owned and held; the number of rows that went.

@@ -25,7 +25,7 @@ extension Writer {
     }
   }
 
-  private func holder(
+  func holder(
     ofDedupKey key: String
   ) throws(StoreError) -> (instance: InstanceID, status: InstanceStatus)? {
     try rare.first(
@@ -66,6 +66,7 @@ extension Writer {
     insert.bind(13, used.rawValue)
     try insert.run()
     guard insert.changes == 1 else { return false }
+    tally.add(StatusTally.Kind(start.orchestration, start.version, .pending))
     if options.hasMore { try add(options, to: insert.lastInsertedRow) }
     if try mayHaveKept() { try takeKept(for: start.instance) }
     return true
@@ -78,12 +79,21 @@ extension Writer {
       VALUES(?1, ?2, ?3, ?4, ?5, ?6)
       """, pk, options.startAt, options.closePolicy == .cancel ? nil : options.closePolicy.rawValue,
       options.dedupKey, options.attributes?.bytes, options.memo?.bytes)
+    if let attributes = options.attributes { try label(pk, attributes) }
+  }
+
+  /// Puts the labels of an instance where it is found by them.
+  func label(_ pk: Int64, _ attributes: Payload) throws(StoreError) {
+    for label in AttributesWire.decode(attributes) {
+      try rare.run(
+        "INSERT INTO attributes(key, value, instance) VALUES(?1, ?2, ?3)", label.key, label.value, pk)
+    }
   }
 
   // MARK: Messages from before the start
 
   /// Looked up once in a transaction, so that starts cost nothing as long as nothing is kept.
-  private func mayHaveKept() throws(StoreError) -> Bool {
+  func mayHaveKept() throws(StoreError) -> Bool {
     if let known = hasKept { return known }
     let found = try rare.first("SELECT 1 FROM kept LIMIT 1") { _ in true } ?? false
     hasKept = found
@@ -104,7 +114,7 @@ extension Writer {
     return .success(.kept)
   }
 
-  private func takeKept(for instance: InstanceID) throws(StoreError) {
+  func takeKept(for instance: InstanceID) throws(StoreError) {
     let kept = try rare.rows("SELECT json FROM kept WHERE instance = ?1 ORDER BY number", instance) {
       $0.bytes(0)
     }

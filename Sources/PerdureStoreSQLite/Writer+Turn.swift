@@ -174,6 +174,7 @@ extension Writer {
     update.bind(13, commit.failure.map { FailureWire.encode($0) })
     update.bind(14, row.used.union(Self.uses(commit)).rawValue)
     try update.run()
+    recount(row, as: commit.status, commit.orchestrationVersion, endedAt: isEnd ? commit.now : nil)
   }
 
   private static func uses(_ commit: TurnCommit) -> Used {

@@ -15,6 +15,8 @@ final class Writer: @unchecked Sendable {
   let inboxLimit: Int64
   /// There are kept messages, as far as this transaction knows.
   var hasKept: Bool?
+  /// What this transaction changes of the counts: written at its end, once for all its entries.
+  var tally = StatusTally()
   private let dataVersion: Statement
   private var seenDataVersion: Int64
   private let identities: [(path: String, identity: FileIdentity)]
@@ -65,8 +67,10 @@ final class Writer: @unchecked Sendable {
     if let replaced { throw replaced }
     do throws(StoreError) {
       hasKept = nil
+      tally = StatusTally()
       try statements.begin.run()
       let result = try body()
+      if !tally.isEmpty { try writeTally() }
       try statements.commit.run()
       guard connection.isIdle else {
         throw StoreError(.internalError, "The store \(connection.path) did not end its transaction.")
@@ -82,6 +86,7 @@ final class Writer: @unchecked Sendable {
 
   private func applyAlone(_ entry: StoreEntry) throws(StoreError) -> StoreOutcome {
     try connection.execute("SAVEPOINT entry")
+    let counted = tally
     do {
       let outcome = try apply(entry)
       try connection.execute("RELEASE entry")
@@ -89,9 +94,17 @@ final class Writer: @unchecked Sendable {
     } catch {
       guard ResultCode.isConfinedToEntry(error.code), !connection.isIdle else { throw error }
       try connection.execute("ROLLBACK TO entry")
+      tally = counted
       try connection.execute("RELEASE entry")
       return .failure(.failed(error))
     }
+  }
+
+  @inline(never)
+  private func noted(_ entry: StoreEntry, _ note: AuditNote) throws(StoreError) -> StoreOutcome {
+    let outcome = try apply(entry)
+    if case .success = outcome { try self.note(note) }
+    return outcome
   }
 
   @inline(__always)
@@ -105,7 +118,16 @@ final class Writer: @unchecked Sendable {
       try control(instance, verb, reason: reason, now: now)
     case .quarantine(let instance, let revision, let failure, let now):
       try quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): try reset(resets)
     case .delete(let instance, let force): try delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      try importInstances(instances, isSuspended: isSuspended, now: now)
+    case .pruneExecutions(let instance, let keep, let limit):
+      try pruneExecutions(instance, keep: keep, limit: limit)
+    case .setRetention(let rule): try setRetention(rule)
+    case .removeRetention(let orchestration): try removeRetention(orchestration)
+    case .sweep(let limit, let now): try sweep(limit: limit, now: now)
+    case .noted(let entry, let note): try noted(entry, note)
     case .claimInstances(let node, let orchestrations, let limit, let now):
       try claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let node, let instance): try claimInstance(node: node, instance: instance)
@@ -128,6 +150,7 @@ final class Writer: @unchecked Sendable {
       try completeActivity(token, outcome: outcome, now: now)
     case .heartbeatByToken(let token, let details, let now):
       try heartbeatByToken(token, details: details, now: now)
+    case .actOnActivity(let key, let verb, let now): try actOnActivity(key, verb, now: now)
     case .expireActivities(let limit, let now): try expireActivities(limit: limit, now: now)
     }
   }

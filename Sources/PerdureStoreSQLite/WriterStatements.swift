@@ -9,6 +9,7 @@ struct WriterStatements {
   let messagesUpTo, deleteMessage, deleteMessages: Statement
   let findActivity, deleteActivity, deleteActivityByKey, deleteActivitiesUpTo: Statement
   let claimActivity: Statement
+  let addToCount: Statement
 
   init(_ connection: Connection) throws(StoreError) {
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
@@ -16,7 +17,8 @@ struct WriterStatements {
     commit = try prepare("COMMIT")
     find = try prepare(
       """
-      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at
+      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at,
+        orchestration, version
       FROM instances WHERE id = ?1
       """)
     nodeExists = try prepare("SELECT 1 FROM nodes WHERE id = ?1")
@@ -44,6 +46,7 @@ struct WriterStatements {
     deleteActivityByKey = try prepare(
       "DELETE FROM activities WHERE instance = ?1 AND execution = ?2 AND action = ?3")
     deleteActivitiesUpTo = try prepare("DELETE FROM activities WHERE instance = ?1 AND execution <= ?2")
+    addToCount = try prepare(Self.addToCount)
     claimActivity = try prepare(
       """
       UPDATE activities SET node = (SELECT id FROM nodes WHERE id = ?2), token = ?3, attempt = ?4,
@@ -51,6 +54,16 @@ struct WriterStatements {
       WHERE pk = ?1
       """)
   }
+
+  private static let addToCount = """
+    INSERT INTO status_counts(orchestration, version, status, instances, lives, total_ms, least_ms, most_ms)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT DO UPDATE SET instances = instances + excluded.instances,
+      least_ms = CASE WHEN lives = 0 THEN excluded.least_ms WHEN excluded.lives = 0 THEN least_ms
+        ELSE min(least_ms, excluded.least_ms) END,
+      most_ms = max(most_ms, excluded.most_ms), lives = lives + excluded.lives,
+      total_ms = total_ms + excluded.total_ms
+    """
 
   private static let insertInstance = """
     INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count, inbox_count,

@@ -28,7 +28,7 @@ package enum ActionWire {
     case .subscribe(let channel, let name):
       writer.member("kind", literal: waitKind(of: channel))
       writer.member("name", name)
-    case .scheduleSubOrchestration(let name, let version, let instance, let input, let policy):
+    case .scheduleSubOrchestration(let name, let version, let instance, let input, let policy, _):
       writer.member("kind", literal: "ScheduleSubOrchestration")
       writeTarget(name, version, instance, input, to: &writer)
       writer.member(policy)

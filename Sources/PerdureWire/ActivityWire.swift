@@ -4,19 +4,23 @@ package import PerdureModel
 package enum ActivityWire {
   /// One attempt as it is handed to a host.
   package struct Attempt: Hashable, Sendable {
-    /// What the engine keeps to itself (`visibleAt`, `scheduledAt`, `failures`, `lastFailure`, `claim`) is
+    /// What the engine keeps to itself (`visibleAt`, `scheduledAt`, `failures`, `lastFailure`, `claim`,
+    /// `trace`) is
     /// not sent and has its default after decoding.
     package var task: ActivityTask
     /// Names the attempt for completion from elsewhere: the text of a `CompletionToken`.
     package var token: String
     /// When the first of its time limits ends it.
     package var deadline: TimestampMS?
+    /// The span of the attempt.
+    package var trace: TraceContext?
 
     /// - deadline: the earliest of the task's `closeBy` and the moment of handing out plus `startToCloseMS`;
     ///   nil: no limit.
     package init(_ task: ActivityTask, deadline: TimestampMS?) {
       let token = CompletionToken(key: task.key, token: task.claim?.token ?? 0).text
       self.init(task, token: token, deadline: deadline)
+      trace = task.trace?.span(of: task.key, attempt: task.attempt)
     }
 
     init(_ task: ActivityTask, token: String, deadline: TimestampMS?) {
@@ -46,6 +50,7 @@ package enum ActivityWire {
     writer.member("token", attempt.token)
     writer.member("deadline", optional: attempt.deadline)
     writer.member(task.options)
+    writer.members(attempt.trace)
     // A heartbeat of null has no more to say than none.
     writer.member("heartbeat", optional: task.lastHeartbeat)
     writer.member("input", task.input)
@@ -75,8 +80,10 @@ package enum ActivityWire {
       attempt: try reader.int(m.attempt, object, "attempt"), visibleAt: 0, claim: nil,
       options: try reader.activityOptions(m.options))
     task.lastHeartbeat = reader.optionalPayload(m.heartbeat)
-    return Attempt(
+    var attempt = Attempt(
       task, token: try reader.string(m.token, object, "token"), deadline: try reader.optionalInt(m.deadline))
+    attempt.trace = try reader.optionalTrace(m.traceparent, m.tracestate)
+    return attempt
   }
 }
 
@@ -94,6 +101,8 @@ private struct TaskMembers {
   var deadline = JSONSlice.absent
   var options = JSONSlice.absent
   var heartbeat = JSONSlice.absent
+  var traceparent = JSONSlice.absent
+  var tracestate = JSONSlice.absent
   var input = JSONSlice.absent
 
   init(_ reader: inout JSONReader) throws(JSONFault) {
@@ -122,6 +131,10 @@ private struct TaskMembers {
         try reader.take(&options, key)
       } else if key.matches("heartbeat") {
         try reader.take(&heartbeat, key)
+      } else if key.matches("traceparent") {
+        try reader.take(&traceparent, key)
+      } else if key.matches("tracestate") {
+        try reader.take(&tracestate, key)
       } else if key.matches("input") {
         try reader.take(&input, key)
       } else {

@@ -5,7 +5,7 @@ extension ClientWire {
   // MARK: Control
 
   private enum Operation: String, CaseIterable {
-    case cancel, suspend, resume, terminate, retry
+    case cancel, suspend, resume, terminate, retry, requeue
 
     init(_ verb: ControlVerb) {
       switch verb {
@@ -13,6 +13,7 @@ extension ClientWire {
       case .resume: self = .resume
       case .terminate: self = .terminate
       case .retry: self = .retry
+      case .requeue: self = .requeue
       }
     }
 
@@ -29,6 +30,7 @@ extension ClientWire {
     case .control(let verb): writer.member("operation", Operation(verb).rawValue)
     }
     if !request.reason.isEmpty { writer.member("reason", request.reason) }
+    if !request.actor.isEmpty { writer.member("actor", request.actor) }
     if case .cancel(let graceMS) = request.operation { writer.member("graceMS", optional: graceMS) }
     writer.endObject()
     return writer.finish()
@@ -39,6 +41,7 @@ extension ClientWire {
       var instance = JSONSlice.absent
       var operation = JSONSlice.absent
       var reason = JSONSlice.absent
+      var actor = JSONSlice.absent
       var grace = JSONSlice.absent
       let object = try reader.beginObject()
       var first = true
@@ -49,6 +52,8 @@ extension ClientWire {
           try reader.take(&operation, key)
         } else if key.matches("reason") {
           try reader.take(&reason, key)
+        } else if key.matches("actor") {
+          try reader.take(&actor, key)
         } else if key.matches("graceMS") {
           try reader.take(&grace, key)
         } else {
@@ -65,7 +70,7 @@ extension ClientWire {
       return ControlRequest(
         instance: try reader.string(instance, object, "instance"),
         operation: chosen.verb.map { .control($0) } ?? .cancel(graceMS: graceMS),
-        reason: try reader.optionalString(reason) ?? "")
+        reason: try reader.optionalString(reason) ?? "", actor: try reader.optionalString(actor) ?? "")
     }
   }
 

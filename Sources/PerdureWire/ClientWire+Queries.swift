@@ -8,9 +8,19 @@ extension ClientWire {
     var writer = JSONWriter(capacity: 256)
     writer.beginObject()
     writer.member("orchestration", optional: query.orchestration)
-    writer.member("status", optional: query.status?.rawValue)
+    writer.member("version", optional: query.version)
+    if !query.statuses.isEmpty { writer.member("status", query.statuses.map(\.rawValue)) }
+    writer.member("createdFrom", optional: query.created.from)
+    writer.member("createdTo", optional: query.created.to)
+    writer.member("updatedFrom", optional: query.updated.from)
+    writer.member("updatedTo", optional: query.updated.to)
+    writer.member("endedFrom", optional: query.ended.from)
+    writer.member("endedTo", optional: query.ended.to)
+    if !query.attributes.isEmpty { writer.member("attributes", AttributesWire.encode(query.attributes)) }
     writer.member("instancePrefix", optional: query.instancePrefix)
     writer.member("parent", optional: query.parent)
+    if query.rootsOnly { writer.member("rootsOnly", true) }
+    if query.order != .oldest { writer.member("order", query.order.rawValue) }
     if query.cursor != 0 { writer.member("cursor", query.cursor) }
     writer.member("limit", Int64(query.limit))
     writer.endObject()
@@ -20,38 +30,62 @@ extension ClientWire {
   package static func decodeList(_ json: UnsafeRawBufferPointer) throws(WireError) -> ListQuery {
     if json.isBlank { return ListQuery() }
     return try decodeWhole(json) { reader throws(JSONFault) in
-      var orchestration = JSONSlice.absent
-      var status = JSONSlice.absent
-      var prefix = JSONSlice.absent
-      var parent = JSONSlice.absent
-      var cursor = JSONSlice.absent
-      var limit = JSONSlice.absent
-      _ = try reader.beginObject()
-      var first = true
-      while let key = try reader.nextKey(&first) {
-        if key.matches("orchestration") {
-          try reader.take(&orchestration, key)
-        } else if key.matches("status") {
-          try reader.take(&status, key)
-        } else if key.matches("instancePrefix") {
-          try reader.take(&prefix, key)
-        } else if key.matches("parent") {
-          try reader.take(&parent, key)
-        } else if key.matches("cursor") {
-          try reader.take(&cursor, key)
-        } else if key.matches("limit") {
-          try reader.take(&limit, key)
-        } else {
-          throw reader.unknown(key)
-        }
-      }
-      return ListQuery(
-        orchestration: try reader.optionalString(orchestration),
-        status: reader.hasValue(status) ? try Self.status(status, reader) : nil,
-        instancePrefix: try reader.optionalString(prefix), parent: try reader.optionalString(parent),
-        cursor: Int64(try reader.int(cursor, in: 0...maximum, default: 0)),
-        limit: try reader.int(limit, in: 1...Limits.pageRows, default: 100))
+      var members = try ManageMembers(&reader)
+      let query = try readList(&members, reader)
+      try members.finish(reader)
+      return query
     }
+  }
+
+  /// The members of a list query, among others.
+  static func readList(
+    _ members: inout ManageMembers, _ reader: JSONReader
+  ) throws(JSONFault) -> ListQuery {
+    var query = ListQuery(
+      orchestration: try reader.optionalString(try members.take("orchestration", reader)),
+      instancePrefix: try reader.optionalString(try members.take("instancePrefix", reader)),
+      parent: try reader.optionalString(try members.take("parent", reader)))
+    query.version = try reader.optionalString(try members.take("version", reader))
+    query.statuses = try statuses(try members.take("status", reader), reader)
+    query.created = TimeSpan(
+      from: try reader.optionalInt(try members.take("createdFrom", reader)),
+      to: try reader.optionalInt(try members.take("createdTo", reader)))
+    query.updated = TimeSpan(
+      from: try reader.optionalInt(try members.take("updatedFrom", reader)),
+      to: try reader.optionalInt(try members.take("updatedTo", reader)))
+    query.ended = TimeSpan(
+      from: try reader.optionalInt(try members.take("endedFrom", reader)),
+      to: try reader.optionalInt(try members.take("endedTo", reader)))
+    let attributes = try members.take("attributes", reader)
+    if reader.hasValue(attributes) {
+      var part = JSONReader(attributes, of: reader)
+      query.attributes = try AttributesWire.read(&part)
+      guard query.attributes.count <= 32 else {
+        throw JSONFault(attributes.start, "must have at most 32 attributes")
+      }
+    }
+    query.rootsOnly = try reader.optionalBool(try members.take("rootsOnly", reader)) ?? false
+    query.order = try reader.optionalChoice(try members.take("order", reader)) ?? .oldest
+    query.cursor = Int64(try reader.int(try members.take("cursor", reader), in: 0...maximum, default: 0))
+    query.limit = try reader.int(try members.take("limit", reader), in: 1...Limits.pageRows, default: 100)
+    return query
+  }
+
+  /// One status or a list of them.
+  private static func statuses(
+    _ slice: JSONSlice, _ reader: JSONReader
+  ) throws(JSONFault) -> [InstanceStatus] {
+    guard reader.hasValue(slice) else { return [] }
+    var part = JSONReader(slice, of: reader)
+    guard part.current == UInt8(ascii: "[") else { return [try status(slice, reader)] }
+    var statuses: [InstanceStatus] = []
+    try part.beginArray()
+    var first = true
+    while try part.nextElement(&first) {
+      let status = try Self.status(try part.skipValue(), reader)
+      if !statuses.contains(status) { statuses.append(status) }
+    }
+    return statuses
   }
 
   package static func encode(_ query: HistoryQuery) -> [UInt8] {

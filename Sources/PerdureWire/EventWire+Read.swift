@@ -35,7 +35,8 @@ extension EventWire {
     if kind.matches("OrchestrationStarted") {
       return .orchestrationStarted(
         name: try m.name(reader), version: try reader.string(m.version, m.object, "version"),
-        input: try m.input(reader), parent: try reader.optionalParent(m.parent))
+        input: try m.input(reader), parent: try reader.optionalParent(m.parent),
+        trace: try reader.optionalTrace(m.traceparent, m.tracestate))
     }
     return nil
   }

@@ -8,6 +8,17 @@ package enum EventWire {
     return writer.finish()
   }
 
+  /// The name of what happened, such as `ActivityScheduled`.
+  package static func kind(of event: Event) -> String {
+    let kind = encode(event).withUnsafeBytes { json in
+      try? decodeWhole(json) { reader throws(JSONFault) in
+        let m = try Members(&reader)
+        return try reader.name(m.kind, m.object, "kind").text
+      }
+    }
+    return kind ?? ""
+  }
+
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> Event {
     try decodeWhole(json) { reader throws(JSONFault) in try read(&reader) }
   }
@@ -38,12 +49,13 @@ package enum EventWire {
 
   private static func writeDelivered(_ kind: EventKind, to writer: inout JSONWriter) {
     switch kind {
-    case .orchestrationStarted(let name, let version, let input, let parent):
+    case .orchestrationStarted(let name, let version, let input, let parent, let trace):
       writer.member("kind", literal: "OrchestrationStarted")
       writer.member("name", name)
       writer.member("version", version)
       writer.member("input", input)
       writer.member("parent", optional: parent)
+      writer.members(trace)
     case .messageReceived(let channel, let name, let data):
       writer.member("kind", literal: receivedKind(of: channel))
       // Calls have an event of their own. A type that allows one here must still give JSON that can be read.

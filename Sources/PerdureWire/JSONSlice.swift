@@ -41,7 +41,7 @@ struct JSONName {
     if count == size {
       return equal(base + start, UnsafeRawPointer(literal.utf8Start), size)
     }
-    return count > size && isEscaped && unescaped.utf8.elementsEqual("\(literal)".utf8)
+    return count > size && isEscaped && whole.utf8.elementsEqual("\(literal)".utf8)
   }
 
   @inline(__always)
@@ -72,10 +72,14 @@ struct JSONName {
     pointer.loadUnaligned(fromByteOffset: offset, as: type)
   }
 
+  /// The text, with what it escapes.
   @inline(never)
-  private var unescaped: String { JSONText.string(bytes) }
+  var whole: String { JSONText.string(bytes) }
 
   private var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base + start, count: count) }
+
+  /// A name that a user gave, whole.
+  var fullText: String { JSONText.string(bytes) }
 
   /// For messages: shortened, since it comes from outside.
   var text: String { String(JSONText.string(bytes).prefix(64)) }

@@ -53,6 +53,13 @@ package struct JSONWriter {
     }
   }
 
+  /// A member name that a user gave.
+  package mutating func key(text name: String) {
+    if count > 0, storage[count - 1] != UInt8(ascii: "{") { byte(UInt8(ascii: ",")) }
+    string(name)
+    byte(UInt8(ascii: ":"))
+  }
+
   // MARK: Values
 
   package mutating func null() { raw("null") }

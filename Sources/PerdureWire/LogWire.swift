@@ -17,7 +17,9 @@ package enum LogWire {
     writer.member("execution", optional: record.execution)
     writer.member("orchestration", optional: record.orchestration)
     writer.member("activity", optional: record.activity)
+    writer.member("attempt", optional: record.attempt)
     writer.member("node", optional: record.node)
+    writer.member("traceparent", optional: record.trace?.parent)
     if let metric = record.metric {
       writer.key("metric")
       MetricWire.write(metric, to: &writer)
@@ -27,9 +29,10 @@ package enum LogWire {
 
   package static func decode(_ json: UnsafeRawBufferPointer) throws(WireError) -> LogRecord {
     try decodeWhole(json) { reader throws(JSONFault) in
-      var slots = [8 of JSONSlice](repeating: .absent)
-      let names: [8 of StaticString] = [
+      var slots = [10 of JSONSlice](repeating: .absent)
+      let names: [10 of StaticString] = [
         "at", "level", "message", "instance", "execution", "orchestration", "activity", "node",
+        "attempt", "traceparent",
       ]
       var metric: MetricLine?
       let object = try reader.beginObject()
@@ -51,6 +54,8 @@ package enum LogWire {
         orchestration: try reader.optionalString(slots[5]), activity: try reader.optionalString(slots[6]),
         node: try reader.optionalInt(slots[7]))
       record.metric = metric
+      record.attempt = try reader.optionalInt(slots[8])
+      record.trace = try reader.optionalTrace(slots[9], .absent)
       return record
     }
   }

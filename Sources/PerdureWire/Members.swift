@@ -35,6 +35,8 @@ struct Members {
   var patch = JSONSlice.absent
   var deadline = JSONSlice.absent
   var graceMS = JSONSlice.absent
+  var traceparent = JSONSlice.absent
+  var tracestate = JSONSlice.absent
 
   init(_ reader: inout JSONReader) throws(JSONFault) {
     object = try reader.beginObject()
@@ -113,6 +115,10 @@ struct Members {
       try reader.take(&deadline, key)
     } else if key.matches("graceMS") {
       try reader.take(&graceMS, key)
+    } else if key.matches("traceparent") {
+      try reader.take(&traceparent, key)
+    } else if key.matches("tracestate") {
+      try reader.take(&tracestate, key)
     } else {
       _ = try reader.skipValue()
     }

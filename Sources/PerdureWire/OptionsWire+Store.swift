@@ -10,6 +10,15 @@ extension OptionsWire {
     var writer = JSONWriter(capacity: 256)
     writer.beginObject()
     writer.member("busyTimeoutMS", Int64(settings.busyTimeoutMS))
+    writer.key("clock")
+    writer.beginObject()
+    switch settings.clock {
+    case .system: writer.member("mode", literal: "system")
+    case .virtual(let start):
+      writer.member("mode", literal: "virtual")
+      writer.member("startMS", start)
+    }
+    writer.endObject()
     writer.key("limits")
     writer.beginObject()
     writer.member("payloadBytes", Int64(limits.payloadBytes))
@@ -31,6 +40,7 @@ extension OptionsWire {
     return try decodeWhole(json) { reader throws(JSONFault) in
       var busyTimeout = JSONSlice.absent
       var limits = JSONSlice.absent
+      var clock = JSONSlice.absent
       _ = try reader.beginObject()
       var first = true
       while let key = try reader.nextKey(&first) {
@@ -38,6 +48,8 @@ extension OptionsWire {
           try reader.take(&busyTimeout, key)
         } else if key.matches("limits") {
           try reader.take(&limits, key)
+        } else if key.matches("clock") {
+          try reader.take(&clock, key)
         } else {
           throw reader.unknown(key)
         }
@@ -48,7 +60,37 @@ extension OptionsWire {
         var part = JSONReader(limits, of: reader)
         settings.limits = try readLimits(&part)
       }
+      if reader.hasValue(clock) {
+        var part = JSONReader(clock, of: reader)
+        settings.clock = try readClock(&part)
+      }
       return settings
+    }
+  }
+
+  private static func readClock(_ reader: inout JSONReader) throws(JSONFault) -> ClockSettings {
+    var mode = JSONSlice.absent
+    var start = JSONSlice.absent
+    let object = try reader.beginObject()
+    var first = true
+    while let key = try reader.nextKey(&first) {
+      if key.matches("mode") {
+        try reader.take(&mode, key)
+      } else if key.matches("startMS") {
+        try reader.take(&start, key)
+      } else {
+        throw reader.unknown(key)
+      }
+    }
+    let startMS = try reader.optionalInt(start, in: ClockSettings.startRange)
+    switch try reader.optionalChoice(mode, ClockWire.Mode.self) {
+    case nil: throw reader.missing(object, "mode")
+    case .virtual: return .virtual(startMS: startMS ?? ClockSettings.standardStart)
+    case .system:
+      if startMS != nil {
+        throw JSONFault(start.start, "is for a virtual clock; the system's has its own time")
+      }
+      return .system
     }
   }
 

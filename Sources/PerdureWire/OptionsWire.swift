@@ -22,6 +22,8 @@ package enum OptionsWire {
     writer.member("sessionIdleMS", settings.sessionIdleMS)
     writer.member("activityGraceMS", settings.activityGraceMS)
     writer.member("nondeterminism", literal: settings.failsNondeterminism ? "fail" : "quarantine")
+    if settings.isReplayOnly { writer.member("replayOnly", true) }
+    if !settings.runsSchedules { writer.member("schedules", false) }
     writer.endObject()
     return writer.finish()
   }
@@ -50,6 +52,8 @@ package enum OptionsWire {
           m.activityGrace, in: RuntimeSettings.activityGraceRange, default: Int(settings.activityGraceMS)))
       settings.failsNondeterminism =
         try reader.optionalChoice(m.nondeterminism, Nondeterminism.self) == .fail
+      settings.isReplayOnly = try reader.optionalBool(m.replayOnly) ?? false
+      settings.runsSchedules = try reader.optionalBool(m.schedules) ?? settings.runsSchedules
       return settings
     }
   }
@@ -153,6 +157,8 @@ private struct RuntimeMembers {
   var sessionIdle = JSONSlice.absent
   var activityGrace = JSONSlice.absent
   var nondeterminism = JSONSlice.absent
+  var replayOnly = JSONSlice.absent
+  var schedules = JSONSlice.absent
 
   init(_ reader: inout JSONReader) throws(JSONFault) {
     _ = try reader.beginObject()
@@ -178,6 +184,10 @@ private struct RuntimeMembers {
         try reader.take(&activityGrace, key)
       } else if key.matches("nondeterminism") {
         try reader.take(&nondeterminism, key)
+      } else if key.matches("replayOnly") {
+        try reader.take(&replayOnly, key)
+      } else if key.matches("schedules") {
+        try reader.take(&schedules, key)
       } else {
         throw reader.unknown(key)
       }

@@ -10,6 +10,8 @@ struct StartOptionMembers {
   private var memo = JSONSlice.absent
   private var dedupKey = JSONSlice.absent
   private var closePolicy = JSONSlice.absent
+  private var traceparent = JSONSlice.absent
+  private var tracestate = JSONSlice.absent
 
   /// Takes the member if it is one of these.
   mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) -> Bool {
@@ -25,6 +27,10 @@ struct StartOptionMembers {
       try reader.take(&memo, key)
     } else if key.matches("dedupKey") {
       try reader.take(&dedupKey, key)
+    } else if key.matches("traceparent") {
+      try reader.take(&traceparent, key)
+    } else if key.matches("tracestate") {
+      try reader.take(&tracestate, key)
     } else {
       return false
     }
@@ -50,6 +56,7 @@ struct StartOptionMembers {
     options.memo = reader.optionalPayload(memo)
     options.dedupKey = try reader.optionalString(dedupKey)
     options.closePolicy = try reader.closePolicy(closePolicy)
+    options.trace = try reader.optionalTrace(traceparent, tracestate)
     return options
   }
 }
@@ -80,5 +87,6 @@ extension JSONWriter {
     member("memo", optional: options.memo)
     member("dedupKey", optional: options.dedupKey)
     member(options.closePolicy)
+    members(options.trace)
   }
 }

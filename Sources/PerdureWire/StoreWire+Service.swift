@@ -5,6 +5,12 @@ extension StoreWire {
   package static func encode(_ service: NodeService) -> [UInt8] {
     var writer = JSONWriter(capacity: 512)
     writer.beginObject()
+    writeMembers(service, to: &writer)
+    writer.endObject()
+    return writer.finish()
+  }
+
+  static func writeMembers(_ service: NodeService, to writer: inout JSONWriter) {
     writer.key("orchestrations")
     writer.list(service.orchestrations) { served, writer in
       writer.beginObject()
@@ -15,8 +21,6 @@ extension StoreWire {
     writer.member("activities", service.activities)
     if let tags = service.tags { writer.member("tags", tags) }
     writer.member("untagged", service.takesUntagged)
-    writer.endObject()
-    return writer.finish()
   }
 
   package static func decodeService(_ json: UnsafeRawBufferPointer) throws(WireError) -> NodeService {

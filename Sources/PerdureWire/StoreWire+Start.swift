@@ -20,35 +20,37 @@ extension StoreWire {
   }
 
   package static func decodeStart(_ json: UnsafeRawBufferPointer) throws(WireError) -> InstanceStart {
-    try decodeWhole(json) { reader throws(JSONFault) in
-      var instance = JSONSlice.absent
-      var name = JSONSlice.absent
-      var version = JSONSlice.absent
-      var input = JSONSlice.absent
-      var parent = JSONSlice.absent
-      var options = StartOptionMembers()
-      let object = try reader.beginObject()
-      var first = true
-      while let key = try reader.nextKey(&first) {
-        if key.matches("instance") {
-          try reader.take(&instance, key)
-        } else if key.matches("name") {
-          try reader.take(&name, key)
-        } else if key.matches("version") {
-          try reader.take(&version, key)
-        } else if key.matches("input") {
-          try reader.take(&input, key)
-        } else if key.matches("parent") {
-          try reader.take(&parent, key)
-        } else if try !options.take(key, &reader), try !options.takeClosePolicy(key, &reader) {
-          _ = try reader.skipValue()
-        }
+    try decodeWhole(json) { reader throws(JSONFault) in try readStart(&reader) }
+  }
+
+  static func readStart(_ reader: inout JSONReader) throws(JSONFault) -> InstanceStart {
+    var instance = JSONSlice.absent
+    var name = JSONSlice.absent
+    var version = JSONSlice.absent
+    var input = JSONSlice.absent
+    var parent = JSONSlice.absent
+    var options = StartOptionMembers()
+    let object = try reader.beginObject()
+    var first = true
+    while let key = try reader.nextKey(&first) {
+      if key.matches("instance") {
+        try reader.take(&instance, key)
+      } else if key.matches("name") {
+        try reader.take(&name, key)
+      } else if key.matches("version") {
+        try reader.take(&version, key)
+      } else if key.matches("input") {
+        try reader.take(&input, key)
+      } else if key.matches("parent") {
+        try reader.take(&parent, key)
+      } else if try !options.take(key, &reader), try !options.takeClosePolicy(key, &reader) {
+        _ = try reader.skipValue()
       }
-      return InstanceStart(
-        instance: try reader.string(instance, object, "instance"),
-        orchestration: try reader.string(name, object, "name"),
-        version: try reader.optionalString(version), input: try reader.payload(input, object, "input"),
-        parent: try reader.optionalParent(parent), options: try options.options(reader))
     }
+    return InstanceStart(
+      instance: try reader.string(instance, object, "instance"),
+      orchestration: try reader.string(name, object, "name"),
+      version: try reader.optionalString(version), input: try reader.payload(input, object, "input"),
+      parent: try reader.optionalParent(parent), options: try options.options(reader))
   }
 }

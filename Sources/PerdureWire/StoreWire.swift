@@ -52,21 +52,23 @@ package enum StoreWire {
   }
 
   package static func decodeMessage(_ json: UnsafeRawBufferPointer) throws(WireError) -> MessageKind {
-    try decodeWhole(json) { reader throws(JSONFault) in
-      let m = try Members(&reader)
-      let kind = try reader.name(m.kind, m.object, "kind")
-      if let ended = try ended(kind, m, reader) { return ended }
-      if kind.matches("EventRaised") { return try raised(.event, m, reader) }
-      if kind.matches("QueueMessageReceived") { return try raised(.queue, m, reader) }
-      if kind.matches("TopicMessageReceived") { return try raised(.topic, m, reader) }
-      if kind.matches("CallReceived") {
-        return .call(id: try m.call(reader), name: try m.name(reader), input: try m.data(reader))
-      }
-      if kind.matches("CancellationRequested") {
-        return .cancel(reason: try m.reason(reader), graceMS: try reader.optionalInt(m.graceMS))
-      }
-      throw reader.unknownKind(kind)
+    try decodeWhole(json) { reader throws(JSONFault) in try readMessage(&reader) }
+  }
+
+  static func readMessage(_ reader: inout JSONReader) throws(JSONFault) -> MessageKind {
+    let m = try Members(&reader)
+    let kind = try reader.name(m.kind, m.object, "kind")
+    if let ended = try ended(kind, m, reader) { return ended }
+    if kind.matches("EventRaised") { return try raised(.event, m, reader) }
+    if kind.matches("QueueMessageReceived") { return try raised(.queue, m, reader) }
+    if kind.matches("TopicMessageReceived") { return try raised(.topic, m, reader) }
+    if kind.matches("CallReceived") {
+      return .call(id: try m.call(reader), name: try m.name(reader), input: try m.data(reader))
     }
+    if kind.matches("CancellationRequested") {
+      return .cancel(reason: try m.reason(reader), graceMS: try reader.optionalInt(m.graceMS))
+    }
+    throw reader.unknownKind(kind)
   }
 
   private static func raised(

@@ -25,6 +25,7 @@ package enum TurnWire {
       writer.key("kv")
       writer.list(request.kv) { entry, writer in KVWire.write(entry, to: &writer) }
     }
+    writer.members(request.trace)
     if let query = request.query {
       writer.key("query")
       writer.beginObject()
@@ -32,6 +33,7 @@ package enum TurnWire {
       writer.member("input", query.input)
       writer.endObject()
     }
+    if request.isReplay { writer.member("replay", true) }
     writer.endObject()
   }
 
@@ -93,8 +95,14 @@ package enum TurnWire {
     private var patches = JSONSlice.absent
     private var kv = JSONSlice.absent
     private var query = JSONSlice.absent
+    private var replay = JSONSlice.absent
+    private var traceparent = JSONSlice.absent
+    private var tracestate = JSONSlice.absent
 
-    var isPresent: Bool { patches.isPresent || kv.isPresent || query.isPresent }
+    var isPresent: Bool {
+      patches.isPresent || kv.isPresent || query.isPresent || replay.isPresent || traceparent.isPresent
+        || tracestate.isPresent
+    }
 
     mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) {
       if key.matches("patches") {
@@ -103,13 +111,21 @@ package enum TurnWire {
         try reader.take(&kv, key)
       } else if key.matches("query") {
         try reader.take(&query, key)
+      } else if key.matches("traceparent") {
+        try reader.take(&traceparent, key)
+      } else if key.matches("tracestate") {
+        try reader.take(&tracestate, key)
+      } else if key.matches("replay") {
+        try reader.take(&replay, key)
       } else {
         _ = try reader.skipValue()
       }
     }
 
     func read(into request: inout TurnRequest, _ reader: JSONReader) throws(JSONFault) {
+      request.trace = try reader.optionalTrace(traceparent, tracestate)
       request.patches = try reader.optionalStrings(patches) ?? []
+      request.isReplay = try reader.optionalBool(replay) ?? false
       if reader.hasValue(kv) {
         var part = JSONReader(kv, of: reader)
         request.kv = try part.list { reader throws(JSONFault) in try KVWire.read(&reader) }

@@ -43,6 +43,10 @@ static dx_error *enqueue_payload(dx_text t) { return dx_client_enqueue(client, t
 static dx_error *cancel_of(dx_text t) { return dx_client_cancel(client, t, text("because")); }
 static dx_error *cancel_reason(dx_text t) { return dx_client_cancel(client, text("idle"), t); }
 static dx_error *wait_for(dx_text t) { return dx_client_wait(client, t, 1000, tally_waited, NULL); }
+static dx_error *wait_history(dx_text t) {
+  return dx_client_wait_history(client, t, 1000, tally_waited, NULL);
+}
+static dx_error *manage(dx_text t) { return with_client(dx_client_manage, t); }
 static dx_error *log_config(dx_text t) { return dx_log_set(t, NULL, NULL, NULL); }
 
 static dx_error *open_url(dx_text t) {
@@ -113,6 +117,8 @@ static const text_call text_calls[] = {
     {"cancel instance", cancel_of, false, false, false},
     {"cancel reason", cancel_reason, false, true, false},
     {"wait instance", wait_for, false, false, false},
+    {"history wait query", wait_history, true, false, false},
+    {"management request", manage, true, false, false},
     {"log config", log_config, true, true, false},
     {"store url", open_url, false, false, false},
     {"store config", open_config, true, true, false},

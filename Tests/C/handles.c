@@ -55,6 +55,13 @@ static dx_error *delete_one(void *h) {
   return freeing(dx_client_delete(h, text("{\"instance\":\"extra\",\"force\":true}"), &out), &out);
 }
 static dx_error *wait_for(void *h) { return dx_client_wait(h, text("idle"), 1, tally_waited, NULL); }
+static dx_error *wait_history(void *h) {
+  return dx_client_wait_history(h, text("{\"instance\":\"idle\"}"), 1, tally_waited, NULL);
+}
+static dx_error *manage(void *h) {
+  dx_buffer out = {NULL, 0};
+  return freeing(dx_client_manage(h, text("{\"operation\":\"queues\"}"), &out), &out);
+}
 static dx_error *register_orchestration(void *h) {
   return dx_register_orchestration(h, text("a"), text(""), NULL, NULL, NULL);
 }
@@ -101,6 +108,8 @@ static const struct {
     {"dx_client_list", CLIENT, list},
     {"dx_client_delete", CLIENT, delete_one},
     {"dx_client_wait", CLIENT, wait_for},
+    {"dx_client_wait_history", CLIENT, wait_history},
+    {"dx_client_manage", CLIENT, manage},
     {"dx_register_orchestration", RUNTIME, register_orchestration},
     {"dx_register_activity", RUNTIME, register_activity},
     {"dx_runtime_start", RUNTIME, runtime_start},

@@ -159,8 +159,8 @@ import Testing
     return with(config) { code(dx_log_set($0, call, box.pointer, releaseBox)) }
   }
 
-  @Test func recordsReleasesAndLevels() throws {
-    let lock = LogLock()
+  @Test func recordsReleasesAndLevels() async throws {
+    let lock = await LogLock()
     defer { withExtendedLifetime(lock) {} }
     let (log, released) = (Log(), Collected<UInt>())
     #expect(Self.set(#"{"level":"warn"}"#, log, released) == 0)
@@ -185,8 +185,8 @@ import Testing
     #expect(next.wait(for: 1).count == 1, "turned off")
   }
 
-  @Test func aBadConfigReleasesAndKeepsWhatWasSet() {
-    let lock = LogLock()
+  @Test func aBadConfigReleasesAndKeepsWhatWasSet() async {
+    let lock = await LogLock()
     defer { withExtendedLifetime(lock) {} }
     let (first, second) = (Collected<UInt>(), Collected<UInt>())
     #expect(Self.set("", Log(), first) == 0)

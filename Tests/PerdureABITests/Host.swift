@@ -18,11 +18,17 @@ final class Host: @unchecked Sendable {
   let codes = Collected<Int>()
   private var turns: [String: Turn] = [:]
   private var results: [String: @Sendable (JSON) -> (isFailure: Bool, json: String)] = [:]
+  private let ownsStore: Bool
   private let pollEnded = Collected<Void>()
 
-  init(_ mode: Mode = .callback, config: String = "") throws {
+  /// - store: of another host, which keeps it open; nil: one in memory.
+  init(
+    _ mode: Mode = .callback, config: String = "", storeConfig: String = "",
+    store given: OpaquePointer? = nil
+  ) throws {
     self.mode = mode
-    store = try Self.open("memory:")
+    store = try given ?? Self.open("memory:", config: storeConfig)
+    ownsStore = given == nil
     try call(dx_client_new(store, &client))
     try with(config) { config in
       var options = dx_runtime_options(struct_size: MemoryLayout<dx_runtime_options>.size, config: config)
@@ -50,7 +56,7 @@ final class Host: @unchecked Sendable {
   func free() {
     dx_client_free(client)
     dx_runtime_free(runtime)
-    dx_store_close(store)
+    if ownsStore { dx_store_close(store) }
     (client, runtime, store) = (nil, nil, nil)
   }
 

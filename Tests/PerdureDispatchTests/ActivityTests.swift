@@ -43,7 +43,7 @@ import Testing
     let tasks = node.takeActivities()
     node.message("a", 1)
     try node.turn("a", [.cancel(target: 1), .cancel(target: 3)])
-    #expect(node.effects.contains(.cancelActivity(tasks[0].key)))
+    #expect(node.effects.contains(.cancelActivity(tasks[0].ticket)))
     #expect(!node.ends(tasks[0]), "its result is not wanted")
     #expect(node.ends(tasks[1]))
     #expect(node.takeActivities().isEmpty, "the third was in the queue")
@@ -55,7 +55,7 @@ import Testing
     node.message("a", 1)
     try node.turn("a", end: .completed(output: .null))
     let told = node.take().filter { if case .cancelActivity = $0 { true } else { false } }
-    #expect(told == tasks.map { .cancelActivity($0.key) })
+    #expect(told == tasks.map { .cancelActivity($0.ticket) })
   }
 
   @Test func aResultForAnInstanceOfAnotherNodeIsForwarded() throws {
@@ -133,17 +133,5 @@ import Testing
       claimed += node.takeWrites().count { $0 == claim }
     }
     #expect(claimed == 1)
-  }
-
-  @Test func anIdThatIsUsedAnewDoesNotCostASlot() throws {
-    let node = try Self.working(1, slots: 1)
-    let old = try #require(node.takeActivities().first)
-    node.starts("a")
-    try node.turn("a", [.work])
-    let new = try #require(node.takeActivities().first, "the slot of the old one is free")
-    #expect(node.ends(new))
-    #expect(!node.ends(old))
-    try node.turn("a", [.work])
-    #expect(node.takeActivities().count == 1)
   }
 }

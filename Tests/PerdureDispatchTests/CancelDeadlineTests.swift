@@ -47,7 +47,7 @@ import Testing
     let write = try #require(node.takeWrites().first { if case .turn = $0 { true } else { false } })
     #expect(try Self.end(write).terminations == ["kid"])
     try node.lands(write)
-    #expect(node.effects.contains(.cancelActivity(task.key)))
+    #expect(node.effects.contains(.cancelActivity(task.ticket)))
   }
 
   @Test func codeThatEndsInTimeEndsByItself() throws {
@@ -67,6 +67,41 @@ import Testing
     #expect(node.dispatcher.nextDeadline == nil)
     node.wait(1 << 40)
     #expect(node.take().isEmpty)
+  }
+
+  /// Graces of the first and the second request, both at 1_000, and when it is ended.
+  static let twice: [(first: Int64?, second: Int64?, end: TimestampMS?, isNews: Bool)] = [
+    (nil, 500, 1_500, true), (500, nil, 1_500, false), (500, 700, 1_500, false), (500, 500, 1_500, false),
+    (700, 500, 1_500, true), (nil, nil, nil, false), (500, 0, 1_000, true),
+  ]
+
+  @Test(arguments: twice)
+  func whoeverAsksAgainMayLeaveLessTime(
+    _ given: (first: Int64?, second: Int64?, end: TimestampMS?, isNews: Bool)
+  ) throws {
+    // In one turn, or one after the other.
+    for isApart in [true, false] {
+      let node = Node.started()
+      node.starts("a")
+      if isApart { try node.turn("a", [.waiting]) }
+      node.cancel("a", 1, graceMS: given.first)
+      if isApart { try node.turn("a", [.waiting]) }
+      node.cancel("a", 2, graceMS: given.second)
+      let writes = node.takeWrites()
+      if writes.isEmpty { try node.turn("a", [.waiting]) } else { try node.lands(writes[0]) }
+      if !node.effects.isEmpty { try node.turn("a", [.waiting]) }
+      let asked = node.rows["a"]?.history.count {
+        if case .cancellationRequested = $0.kind { true } else { false }
+      }
+      #expect(asked == (given.isNews ? 2 : 1))
+      #expect(node.rows["a"]?.inbox.isEmpty == true)
+      guard let end = given.end else {
+        #expect(node.dispatcher.nextDeadline == nil)
+        continue
+      }
+      node.wait(end - node.now)
+      _ = try Self.end(try node.takeWrite())
+    }
   }
 
   @Test func aTurnThatIsOutMayLandBefore() throws {

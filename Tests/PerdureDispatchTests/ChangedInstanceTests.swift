@@ -59,7 +59,7 @@ import Testing
     #expect(node.dispatcher.heldCount == held - 1)
 
     // Its activities go on; a suspended instance keeps their results.
-    #expect(!node.effects.contains(.cancelActivity(running.key)))
+    #expect(!node.effects.contains(.cancelActivity(running.ticket)))
     for write in writes { node.wrote(write, .done) }
     #expect(node.ends(running))
     #expect(node.takeWrites() == [.claimInstance("a")])
@@ -79,7 +79,7 @@ import Testing
     node.changed("a")
     #expect(node.takeWrites().isEmpty)
     node.wrote(commit, .turned(hasWaitingMessages: false))
-    #expect(node.effects.contains(.cancelActivity(running.key)), "it cancelled this one")
+    #expect(node.effects.contains(.cancelActivity(running.ticket)), "it cancelled this one")
     let write = try node.takeWrite()
     guard case .releaseActivities(let tasks) = write else { throw Surprise("\(write)") }
     #expect(tasks.map { $0.key.action } == [3], "that was claimed for us, and we do not run it")

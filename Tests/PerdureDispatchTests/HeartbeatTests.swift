@@ -48,7 +48,7 @@ import Testing
     node.wait(499)
     #expect(node.effects.isEmpty)
     node.wait(1)
-    #expect(node.effects.first == .cancelActivity(task.key))
+    #expect(node.effects.first == .cancelActivity(task.ticket))
     #expect(!node.beats(task, "2"), "it is too late for that")
   }
 
@@ -62,9 +62,9 @@ import Testing
       node.beats(task, "1")
     }
     node.wait(99)
-    #expect(!node.effects.contains(.cancelActivity(task.key)))
+    #expect(!node.effects.contains(.cancelActivity(task.ticket)))
     node.wait(1)
-    #expect(node.effects.contains(.cancelActivity(task.key)))
+    #expect(node.effects.contains(.cancelActivity(task.ticket)))
   }
 
   @Test(arguments: [WriteOutcome.conflict, .notFound])
@@ -72,7 +72,7 @@ import Testing
     let (node, task) = try Self.working()
     node.beats(task, "1")
     node.wrote(try node.takeWrite(), outcome)
-    #expect(node.take() == [.cancelActivity(task.key)])
+    #expect(node.take() == [.cancelActivity(task.ticket)])
     #expect(!node.beats(task, "2"))
     #expect(!node.ends(task))
     #expect(node.take().isEmpty)
@@ -120,7 +120,7 @@ import Testing
     node.dispatcher.nextDueFound(1_500, now: node.now)
     node.wait(500)
     #expect(node.takeWrites().contains(.expireActivities(limit: Limits.expiriesPerWrite)))
-    #expect(!node.effects.contains(.cancelActivity(task.key)))
+    #expect(!node.effects.contains(.cancelActivity(task.ticket)))
   }
 
   @Test func itsSlotIsFreeOnceThatIsWritten() throws {
@@ -170,7 +170,7 @@ import Testing
     let lost = try #require(tasks.first?.key)
     node.dispatcher.claimsLost([lost: ActivityClaim(node: Node.id, token: 1)], now: node.now)
     node.gather()
-    #expect(node.take() == [.cancelActivity(lost)])
+    #expect(node.take() == [.cancelActivity(tasks[0].ticket)])
     node.dispatcher.claimsLost([tasks[1].key: ActivityClaim(node: Node.id, token: 9)], now: node.now)
     node.gather()
     #expect(node.take().isEmpty, "that is an older claim")

@@ -76,14 +76,15 @@ final class Node {
   // MARK: When
 
   func starts(
-    _ instance: InstanceID, version: String? = nil, parent: ParentLink? = nil, priority: Int64 = 0
+    _ instance: InstanceID, version: String? = nil, parent: ParentLink? = nil, priority: Int64 = 0,
+    createdAt: TimestampMS? = nil
   ) {
     var start = InstanceStart(
       instance: instance, orchestration: "order", version: version, input: .null, parent: parent)
     start.options.priority = priority
     rows[instance] = InstanceSnapshot(
       description: Self.row(instance), start: start, owner: Self.id, history: [], inbox: [])
-    dispatcher.instanceStarted(start, now: now)
+    dispatcher.instanceStarted(start, createdAt: createdAt, now: now)
     gather()
   }
 
@@ -193,22 +194,21 @@ final class Node {
 
   @discardableResult
   func deferred(_ task: ActivityTask) -> Bool {
-    let isWanted = dispatcher.activityDeferred(task.key, token: task.claim?.token ?? 0, now: now)
+    let isWanted = dispatcher.activityDeferred(task.ticket, now: now)
     gather()
     return isWanted
   }
 
   @discardableResult
   func beats(_ task: ActivityTask, _ details: String) -> Bool {
-    let isWanted = dispatcher.activityBeat(
-      task.key, token: task.claim?.token ?? 0, Payload(details), now: now)
+    let isWanted = dispatcher.activityBeat(task.ticket, Payload(details), now: now)
     gather()
     return isWanted
   }
 
   @discardableResult
   func ends(_ task: ActivityTask, _ outcome: Outcome = .completed(.null)) -> Bool {
-    let isWanted = dispatcher.activityEnded(task.key, token: task.claim?.token ?? 0, outcome, now: now)
+    let isWanted = dispatcher.activityEnded(task.ticket, outcome, now: now)
     gather()
     return isWanted
   }
@@ -296,6 +296,9 @@ extension ActivityTask {
       input: .null, attempt: attempt, visibleAt: 0, claim: ActivityClaim(node: Node.id, token: attempt),
       options: options, scheduledAt: 1_000)
   }
+
+  /// What the host has of an attempt.
+  var ticket: ClaimedActivity { ClaimedActivity(key: key, claim: claim ?? ActivityClaim(node: 0, token: 0)) }
 
   /// As the store hands it out once more.
   func again(failures: Int64 = 1) -> ActivityTask {

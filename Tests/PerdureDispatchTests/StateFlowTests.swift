@@ -135,7 +135,7 @@ import Testing
     #expect(commit.messages.map { $0.to } == ["parent"])
     #expect(node.logs.last?.level == .error && node.logs.last?.message.hasPrefix("failed: ") == true)
     try node.lands(write)
-    #expect(node.effects.contains(.cancelActivity(task.key)))
+    #expect(node.effects.contains(.cancelActivity(task.ticket)))
     #expect(node.dispatcher.heldCount == 0)
   }
 

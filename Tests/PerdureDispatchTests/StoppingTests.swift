@@ -51,7 +51,7 @@ import Testing
     node.wait(4_999)
     #expect(node.take().isEmpty)
     node.wait(1)
-    #expect(node.take() == running.map { .cancelActivity($0.key) } + [.stopped])
+    #expect(node.take() == running.map { .cancelActivity($0.ticket) } + [.stopped])
     #expect(!node.ends(running[0]))
   }
 
@@ -69,12 +69,31 @@ import Testing
     node.stop(grace: 5_000)
     try node.runs("a", [.work])
     let first = try node.takeWrite()
+    guard case .turn(let commit) = first else { throw Surprise("\(first)") }
+    #expect(commit.scheduled.map { $0.claim } == [nil], "its work is for others")
     try node.runs("b")
     let second = try node.takeWrite()
     #expect(Self.stops(node.effects) == 0)
     try node.lands(first)
     #expect(node.takeActivities().isEmpty, "no new work")
     try node.lands(second)
+    #expect(node.take() == [.stopped])
+  }
+
+  @Test(arguments: [5_000, 0] as [Int64])
+  func whatATurnOnItsWayHadScheduledForUsIsHandedBack(grace: Int64) throws {
+    let node = Node.started()
+    node.starts("a")
+    try node.runs("a", [.work, .waiting, .work])
+    let write = try node.takeWrite()
+    guard case .turn(let commit) = write else { throw Surprise("\(write)") }
+    #expect(commit.scheduled.allSatisfy { $0.claim != nil })
+    node.stop(grace: grace)
+    try node.lands(write)
+    let release = try node.takeWrite()
+    #expect(release == .releaseActivities(commit.scheduled))
+    #expect(node.take().isEmpty, "it counts as lost if we sign off before")
+    node.wrote(release, .done)
     #expect(node.take() == [.stopped])
   }
 

@@ -68,7 +68,7 @@ import Testing
     node.wait(given.after - 1)
     #expect(node.take().isEmpty, "never early")
     node.wait(1)
-    #expect(node.effects.first == .cancelActivity(task.key), "the host is told")
+    #expect(node.effects.first == .cancelActivity(task.ticket), "the host is told")
     #expect(!node.ends(task), "too late")
     let request = try node.runs("a")
     #expect(Self.limit(request.events.last?.kind) == #"{"timeout":"\#(given.limit.rawValue)"}"#)
@@ -84,7 +84,7 @@ import Testing
     }
     let task = try #require(node.takeActivities().first)
     node.wait(500)
-    #expect(node.effects.first == .cancelActivity(task.key))
+    #expect(node.effects.first == .cancelActivity(task.ticket))
     let write = try node.takeWrite()
     guard case .activityRetry(task.key, _, let failure, 2_500, nil) = write else {
       throw Surprise("\(write)")
@@ -118,7 +118,7 @@ import Testing
     }
     let running = try #require(node.takeActivities().first)
     node.wait(500)
-    #expect(!node.effects.contains(.cancelActivity(running.key)), "that one has begun")
+    #expect(!node.effects.contains(.cancelActivity(running.ticket)), "that one has begun")
     let request = try node.runs("a")
     #expect(request.events.count == 1)
     #expect(Self.limit(request.events.last?.kind) == #"{"timeout":"scheduleToStart"}"#)
@@ -159,7 +159,7 @@ import Testing
     let first = try #require(node.takeActivities().first)
     node.wait(500)
     try node.turn("a")
-    #expect(node.take() == [.cancelActivity(first.key)], "the function may still run")
+    #expect(node.take() == [.cancelActivity(first.ticket)], "the function may still run")
     #expect(node.dispatcher.nextDeadline == 3_500)
     node.wait(1_999)
     #expect(node.take().isEmpty)
@@ -188,7 +188,7 @@ import Testing
   }
 
   @Test func anOldAnswerDoesNotEndTheNextAttempt() throws {
-    let node = try Self.working {
+    let node = try Self.working(slots: 2) {
       $0.startToCloseMS = 500
       $0.retry = .fixed(100)
     }
@@ -222,7 +222,7 @@ import Testing
     let task = try #require(node.takeActivities().first)
     node.stop(grace: 60_000)
     node.wait(500)
-    #expect(node.effects.first == .cancelActivity(task.key))
+    #expect(node.effects.first == .cancelActivity(task.ticket))
     let write = try node.takeWrite()
     guard case .activityEnded(task.key, _, .failed(let failure)) = write else { throw Surprise("\(write)") }
     #expect(failure.type == FailureType.timeout)

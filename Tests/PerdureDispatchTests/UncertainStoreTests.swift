@@ -6,6 +6,40 @@ import Testing
 /// The store said that it failed, and did it all the same; or what we were told is not what it has. Found by
 /// the simulator.
 @Suite struct UncertainStoreTests {
+  @Test func aLaterLifeOfAnIdleInstanceIsFoundThoughItsClaimWasLost() throws {
+    let node = Node.started()
+    node.starts("a", createdAt: 100)
+    try node.turn("a", [.waiting])
+    node.rows["a"]?.history = []
+    node.rows["a"]?.start = InstanceStart(instance: "a", orchestration: "order", version: nil, input: .null)
+    func isDue() -> [Effect] {
+      node.dispatcher.foundDue(["a"], now: node.now)
+      node.gather()
+      return node.take()
+    }
+    #expect(isDue() == [.loadInbox("a", after: 0)], "a message, as a rule")
+    #expect(isDue() == [.loadInbox("a", after: 0)], "the answers may still come")
+    for _ in 0..<2 { node.dispatcher.foundMessages("a", [], now: node.now) }
+    #expect(isDue() == [.load("a")])
+    node.effects = [.load("a")]
+    try node.loads("a")
+    #expect(try node.turn("a").events.map { $0.id } == [1])
+  }
+
+  @Test func anInstanceThatTookATurnMeanwhileIsNotReadAnew() throws {
+    let node = Node.started()
+    node.starts("a")
+    try node.turn("a", [.waiting])
+    for message in 1...3 as ClosedRange<Int64> {
+      node.dispatcher.foundDue(["a"], now: node.now)
+      node.gather()
+      #expect(node.take() == [.loadInbox("a", after: 0)])
+      node.message("a", message)
+      try node.turn("a", [.waiting])
+      node.dispatcher.foundMessages("a", [], now: node.now)
+    }
+  }
+
   static let busy = WriteOutcome.failed(message: "the connection is lost", isTransient: true)
   static let claim = ActivityClaim(node: Node.id, token: 1)
 

@@ -21,12 +21,23 @@ import Testing
     #expect(try story.turn([.timerDue(1)]).commit.wakeAt == 1_510)
   }
 
-  @Test func aSecondRequestChangesNothing() throws {
+  @Test(arguments: [nil, 500, 900] as [Int64?])
+  func aSecondRequestThatLeavesNoLessTimeChangesNothing(_ graceMS: Int64?) throws {
     var story = try Story([.activity()])
-    try story.turn([.cancel(1, "first")])
-    let prepared = story.state.prepare([.cancel(2, "second", graceMS: 5)], start: nil, now: story.now)
-    #expect(prepared.events.isEmpty && prepared.strays.count == 1)
-    #expect(story.state.endBy == nil)
+    try story.turn([.cancel(1, "first", graceMS: 500)])
+    let again = story.state.prepare([.cancel(2, "second", graceMS: graceMS)], start: nil, now: story.now)
+    #expect(again.events.isEmpty && again.strays.count == 1)
+  }
+
+  @Test(arguments: [nil, 500] as [Int64?])
+  func aSecondRequestMayLeaveLessTime(_ graceMS: Int64?) throws {
+    var story = try Story([.activity()])
+    try story.turn([.cancel(1, "first", graceMS: graceMS)])
+    let commit = try story.turn([.cancel(2, "second", graceMS: 5)]).commit
+    #expect(commit.events.count == 1 && commit.wakeAt == story.state.endBy)
+    let ends = try #require(commit.events.first).at + 5
+    #expect(story.state.endBy == ends)
+    #expect(story.state.cancellationReason == "first", "that is the one the code was told")
   }
 
   @Test func theEngineEndsWhatIsStillThere() throws {

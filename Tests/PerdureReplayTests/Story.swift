@@ -19,9 +19,10 @@ struct Story {
 
   static let parent = ParentLink(instance: "parent", execution: 3, action: 7)
 
-  init(parent: ParentLink? = nil) {
-    let start = InstanceStart(
+  init(parent: ParentLink? = nil, trace: TraceContext? = nil) {
+    var start = InstanceStart(
       instance: "order-7", orchestration: "order", version: "1.0.0", input: Payload("1"), parent: parent)
+    start.options.trace = trace
     self.start = start
     state = ExecutionState(start: start, version: "1.0.0", now: now)
   }
@@ -59,8 +60,18 @@ struct Story {
       prepared, result: result, recorded: nil, revision: revision, latestVersion: latestVersion, now: now,
       limits: limits)
     if let cold { #expect(cold == warm) }
+    let recording = RecordedExecution(
+      instance: warm.commit.instance, execution: warm.commit.execution, orchestration: "order",
+      version: "1.0.0", events: history + warm.commit.events, kv: kvAtBegin)
+    try expectSame(recording, TurnResult(actions: actions + new, end: end))
     land(warm, new)
     return warm
+  }
+
+  /// A replay of what is on record now says that nothing has changed.
+  private func expectSame(_ recording: RecordedExecution, _ result: TurnResult) throws {
+    let report = try HistoryReplay(recording).judge(.ran(result))
+    #expect(report.verdict == .same, "\(report.message)")
   }
 
   /// nil before the first turn of the execution, which has no history to go by.

@@ -117,6 +117,24 @@ import Testing
     try bed.wait { try bed.store.activities(of: "a").first?.failures != 1 }
   }
 
+  @Test func theNextAttemptWaitsForTheSlotOfOneThatStillRuns() throws {
+    var settings = RuntimeSettings()
+    settings.activitySlots = 1
+    let (runtime, ticket) = try working(settings: settings) {
+      $0.startToCloseMS = 20
+      $0.retry = RetryPolicy()
+      $0.retry?.backoff = .none
+    }
+    // Failed, and claimed anew.
+    try bed.wait {
+      try bed.store.activities(of: "a").first.map { $0.failures == 1 && $0.claim != nil } ?? false
+    }
+    #expect(ticket.isCancelled)
+    #expect(runtime.poll(turnsMax: 0, activitiesMax: 1, timeoutMS: 50).activities.isEmpty)
+    #expect(Self.name(ticket.end(.completed(.null))) == "stale")
+    #expect(try bed.activity(runtime).task.attempt == 2)
+  }
+
   // MARK: Progress
 
   @Test func detailsOfAHeartbeatReachTheNextAttempt() throws {

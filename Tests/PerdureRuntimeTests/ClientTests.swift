@@ -80,10 +80,10 @@ import Testing
     Case("send what is large", "limitExceeded", "the payload") {
       try $0.send(SendRequest(instance: "open", channel: .event, name: "e", data: large))
     },
-    Case("cancel nobody", "notFound", "'nobody'") { try $0.cancel("nobody", reason: "") },
-    Case("cancel the ended", "wrongStatus", "'ended'") { try $0.cancel("ended", reason: "") },
+    Case("cancel nobody", "notFound", "'nobody'") { try $0.cancel("nobody", by: Requester()) },
+    Case("cancel the ended", "wrongStatus", "'ended'") { try $0.cancel("ended", by: Requester()) },
     Case("cancel with a long reason", "limitExceeded", "the reason") {
-      try $0.cancel("open", reason: String(repeating: "r", count: Limits.reasonBytes + 1))
+      try $0.cancel("open", by: Requester(reason: String(repeating: "r", count: Limits.reasonBytes + 1)))
     },
     Case("describe nobody", "notFound", "'nobody'") { _ = try $0.describe("nobody") },
     Case("describe nothing", "invalidArgument", "empty") { _ = try $0.describe("") },

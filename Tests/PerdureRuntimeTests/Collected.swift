@@ -79,14 +79,30 @@ final class HeldStore: Store, @unchecked Sendable {
   func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
     try memory.callState(of: instance, call: call)
   }
+  func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try memory.export(instance, children: children)
+  }
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try memory.activities(of: instance)
   }
   func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
     try memory.lostClaims(of: claims)
   }
+  func retentionRules() throws(StoreError) -> [RetentionRule] { try memory.retentionRules() }
+  func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try memory.audit(query) }
   func join(serving service: NodeService) throws(StoreError) -> NodeID { try memory.join(serving: service) }
-  func services() throws(StoreError) -> [NodeService] { try memory.services() }
+  func nodes() throws(StoreError) -> [RuntimeNode] { try memory.nodes() }
+  func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
+    try memory.details(of: instance)
+  }
+  func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]? {
+    try memory.executions(query)
+  }
+  func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
+    try memory.statusCounts(of: orchestration)
+  }
+  func workload(now: TimestampMS) throws(StoreError) -> Workload { try memory.workload(now: now) }
+  func holdings() throws(StoreError) -> [NodeID: NodeHoldings] { try memory.holdings() }
   func leave(_ node: NodeID) throws(StoreError) { try memory.leave(node) }
   func reapNodes() throws(StoreError) -> Int { try memory.reapNodes() }
   func observeForeignWrites(_ changed: (@Sendable () -> Void)?) {}
@@ -94,14 +110,14 @@ final class HeldStore: Store, @unchecked Sendable {
 }
 
 /// A store with its hub, a client and runtimes that are driven by `poll`.
-final class Bed {
+final class Bed: @unchecked Sendable {
   let store = HeldStore()
   let hub: Hub
   let client: Client
   private var runtimes: [Runtime] = []
 
-  init() throws {
-    hub = try Hub(store: store, log: { _ in })
+  init(clock: ClockSettings = .system) throws {
+    hub = try Hub(store: store, clock: clock, log: { _ in })
     client = Client(hub: hub)
   }
 

@@ -80,6 +80,30 @@ import Testing
     stopped.wait(for: 1)
   }
 
+  @Test func anyActivityIsLeftToTheFunctionWithoutAName() throws {
+    let runtime = Runtime(hub: bed.hub, settings: RuntimeSettings())
+    try runtime.registerOrchestration("order", version: .first, .poll)
+    try runtime.registerActivity("", .poll)
+    #expect(throws: RuntimeError.self) { try runtime.registerActivity("", .poll) }
+    try runtime.start()
+    #expect(try bed.store.services().first?.takes("whatever", tag: nil) == true)
+    try bed.start("a")
+    var options = ActivityOptions()
+    options.retry = RetryPolicy()
+    try bed.runs(
+      runtime, [.scheduleActivity(name: "whatever", input: .null, options: options)])
+    // The second attempt lies in the store, and is claimed by its name.
+    _ = try bed.activity(runtime).end(.failed(Failure(type: "T", message: "m")))
+    let second = try bed.activity(runtime)
+    #expect(second.task.name == "whatever")
+    #expect(second.task.attempt == 2)
+    _ = second.end(.completed(.null))
+    try bed.complete(runtime)
+    let stopped = Collected<Void>()
+    try runtime.stop(graceMS: 0) { stopped.add(()) }
+    stopped.wait(for: 1)
+  }
+
   @Test func aRuntimeThatStopsHandsItsInstancesOver() throws {
     let one = try bed.runtime()
     try bed.start("a")

@@ -1,6 +1,6 @@
 import PerdureClient
 import PerdureModel
-import PerdureRuntime
+@testable import PerdureRuntime
 import PerdureStore
 import Testing
 
@@ -18,6 +18,7 @@ import Testing
     case .notFound: "not found"
     case .closed: "closed"
     case .failed(let error): "failed \(error.code)"
+    case .moved(let now): "moved to \(now)"
     }
   }
 
@@ -55,6 +56,30 @@ import Testing
     #expect(answers.wait(for: 3) == Array(repeating: "Completed, status 0", count: 3))
     bed.hub.waits.abandon(group)
     #expect(answers.all.count == 3)
+  }
+
+  @Test func anEventAfterOneThatIsKnown() throws {
+    let runtime = try bed.runtime()
+    try bed.start("a")
+    #expect(wait("a", .history(1, after: 0), forMS: 30_000))
+    #expect(wait("a", .history(1, after: 100), forMS: 30_000))
+    #expect(wait("a", .history(2, after: 0)))
+    #expect(answers.wait(for: 1) == ["Pending, status 0"], "the execution is another one")
+    try bed.complete(runtime)
+    #expect(answers.wait(for: 3).dropFirst() == ["Completed, status 0", "Completed, status 0"])
+    #expect(!bed.hub.waits.isFollowing)
+  }
+
+  @Test func turnsAreToldOfAsLongAsSomebodyFollows() throws {
+    try bed.start("a")
+    #expect(!bed.hub.waits.isFollowing)
+    #expect(wait("a", .history(1, after: 0), forMS: 30))
+    #expect(wait("a", .history(nil, after: 0)))
+    #expect(bed.hub.waits.isFollowing)
+    #expect(answers.wait(for: 1) == ["timed out"])
+    bed.hub.waits.abandon(group)
+    #expect(answers.wait(for: 2) == ["timed out", "closed"])
+    #expect(!bed.hub.waits.isFollowing)
   }
 
   @Test func timedOut() throws {

@@ -12,7 +12,9 @@ final class BrokenStore: Store {
       ignoresPolicies, ignoresDedupKeys, startsAtOnce, dropsWhatIsKept, repeatsCalls, forgetsAnswers,
       losesPublications, mistakesTheBase, forgetsTimesOfKeys, leavesRequestsUnanswered, losesReasons,
       orphansChildren, sparesChildren, countsReleases, ignoresTags, ignoresPriorities, ignoresSessions,
-      neverExpires, retriesAtOnce, losesDeferrals, losesHeartbeats, hidesServices, believesAllClaims
+      neverExpires, retriesAtOnce, losesDeferrals, losesHeartbeats, hidesServices, believesAllClaims,
+      ignoresLabels, ignoresTimes, hidesAttempts, countsTheEndedOnly, mistakesTheTime, hidesHoldings,
+      forgetsNotes, notesRefusals, sweepsEarly, stopsAtTheFirst, keepsClaims, importsHalf
   }
 
   private let inner = MemoryStore()
@@ -124,6 +126,12 @@ final class BrokenStore: Store {
 
   private func changeOther(_ entry: StoreEntry) throws(StoreError) -> StoreEntry {
     switch (defect, entry) {
+    case (.importsHalf, .importInstances(var instances, let isSuspended, let now)):
+      for index in instances.indices {
+        instances[index].inbox = []
+        instances[index].activities = []
+      }
+      return .importInstances(instances, isSuspended: isSuspended, now: now)
     case (.acceptsStaleClaims, .activityEnded(let key, var claim, let outcome, let now)):
       for token in 1...9 as ClosedRange<Int64> {
         claim.token = token
@@ -140,6 +148,14 @@ final class BrokenStore: Store {
       guard case .call(_, let name, let input) = message.kind else { return entry }
       let kind = MessageKind.raised(channel: .call, name: name, data: input)
       return .post(OutgoingMessage(to: message.to, kind: kind), now: now)
+    case (.sweepsEarly, .sweep(let limit, let now)): return .sweep(limit: limit, now: now + 1)
+    case (.stopsAtTheFirst, .sweep(let limit, let now)):
+      return .sweep(limit: limit > 1 ? limit : 0, now: now)
+    case (.keepsClaims, .actOnActivity(_, .retry, _)): return .releaseActivities([])
+    case (.forgetsNotes, .noted(let inner, _)): return inner
+    case (.notesRefusals, .noted(_, let note)):
+      _ = try inner.commit([.noted(.releaseActivities([]), note)])
+      return entry
     case (.losesReasons, .control(let instance, let verb, _, let now)):
       return .control(instance, verb, reason: "", now: now)
     default: return entry
@@ -174,6 +190,9 @@ final class BrokenStore: Store {
   }
 
   func list(_ query: ListQuery) throws(StoreError) -> ListPage {
+    var query = query
+    if defect == .ignoresLabels { query.attributes = [] }
+    if defect == .ignoresTimes { query.ended = TimeSpan() }
     var page = try inner.list(query)
     if defect == .hidesTheLastRow, page.next != nil { page.instances.removeLast() }
     return page
@@ -191,6 +210,10 @@ final class BrokenStore: Store {
     try inner.callState(of: instance, call: call)
   }
 
+  func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
+    try inner.export(instance, children: children)
+  }
+
   func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
     try inner.activities(of: instance)
   }
@@ -199,8 +222,37 @@ final class BrokenStore: Store {
     defect == .believesAllClaims ? [] : try inner.lostClaims(of: claims)
   }
 
-  func services() throws(StoreError) -> [NodeService] {
-    defect == .hidesServices ? [] : try inner.services()
+  func retentionRules() throws(StoreError) -> [RetentionRule] { try inner.retentionRules() }
+  func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try inner.audit(query) }
+
+  func nodes() throws(StoreError) -> [RuntimeNode] {
+    defect == .hidesServices ? [] : try inner.nodes()
+  }
+
+  func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
+    var details = try inner.details(of: instance)
+    if defect == .hidesAttempts {
+      for index in details?.activities.indices ?? 0..<0 { details?.activities[index].startedAt = nil }
+    }
+    return details
+  }
+
+  func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]? {
+    let summaries = try inner.executions(query)
+    return defect == .forgetsOldExecutions ? summaries?.suffix(1) : summaries
+  }
+
+  func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
+    let counts = try inner.statusCounts(of: orchestration)
+    return defect == .countsTheEndedOnly ? counts.filter(\.status.isTerminal) : counts
+  }
+
+  func workload(now: TimestampMS) throws(StoreError) -> Workload {
+    try inner.workload(now: defect == .mistakesTheTime ? now + 1_000_000 : now)
+  }
+
+  func holdings() throws(StoreError) -> [NodeID: NodeHoldings] {
+    defect == .hidesHoldings ? [:] : try inner.holdings()
   }
 
   func join(serving service: NodeService) throws(StoreError) -> NodeID {

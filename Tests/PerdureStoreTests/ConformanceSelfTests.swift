@@ -19,6 +19,13 @@ import Testing
         "activity results: a result under another token is stale",
       ]
     ),
+    (
+      .importsHalf,
+      [
+        "exports: an open instance goes on elsewhere with all that waited for it",
+        "exports: an attempt that ran is lost, a deferred one is still to be completed",
+      ]
+    ),
     (.losesTheLastMessage, ["messages: those of a turn arrive in the order of the commit"]),
     (.deliversTwice, ["inbox: messages wait in the order in which they came"]),
     (.reordersTheInbox, ["inbox: messages wait in the order in which they came"]),
@@ -108,6 +115,23 @@ import Testing
     (.losesHeartbeats, ["attempts: a heartbeat is there for the next attempt"]),
     (.hidesServices, ["nodes: what the living ones serve can be read"]),
     (.believesAllClaims, ["pending: a claim is lost when the work ended, went back or went to others"]),
+    (.ignoresLabels, ["filters: by attributes, all of them, by their bytes"]),
+    (.ignoresTimes, ["filters: by times, the first included, the last not"]),
+    (.hidesAttempts, ["details: of each pending activity, how its attempts stand"]),
+    (.countsTheEndedOnly, ["counts: every way in which an instance changes its status is counted"]),
+    (.mistakesTheTime, ["workload: activities by name, tag and state"]),
+    (.hidesHoldings, ["workload: what each living node holds"]),
+    (
+      .forgetsNotes,
+      [
+        "audit: what lands leaves a record, and answers as it does without one",
+        "audit: records outlive the instance, and are none of the next one's",
+      ]
+    ),
+    (.sweepsEarly, ["retention: what ended goes when its time has come, not before"]),
+    (.stopsAtTheFirst, ["retention: a root waits for its descendants and holds up no other"]),
+    (.keepsClaims, ["activity verbs: a retry takes the attempt from whoever runs it"]),
+    (.notesRefusals, ["audit: a refused entry is answered as without one, and leaves none"]),
     (.reusesNodes, ["nodes: no id is given twice, not even after it left"]),
   ]
 

@@ -39,6 +39,34 @@ struct SQLiteAgreementTests {
       if step % 10 == 0 { try compareReads(sqlite, memory, story, "seed \(seed), step \(step): \(entries)") }
     }
     try compareReads(sqlite, memory, story, "seed \(seed), at the end")
+    try moveAll(from: memory, "seed \(seed)")
+  }
+
+  /// What is imported into an empty store is what was exported.
+  private func moveAll(from memory: MemoryStore, _ what: String) throws {
+    let fixture = try SQLiteFixture()
+    let stores: [any Store] = [try SQLiteStore.open(path: fixture.path), MemoryStore()]
+    defer { for store in stores { store.close() } }
+    for id in RandomStory.ids {
+      guard let row = try memory.describe(id), row.parent == nil else { continue }
+      var exported = try memory.export(id, children: true)
+      for store in stores {
+        let entry = StoreEntry.importInstances(exported, isSuspended: false, now: 9_999)
+        let ids = exported.map(\.description.instance)
+        try #require(try store.commit([entry]) == [.success(.instances(ids))], "\(id), \(what)")
+      }
+      for index in exported.indices { exported[index].description.revision = 9_999 }
+      for store in stores {
+        let found = try store.export(id, children: true)
+        // An instance that holds a dedup key came first.
+        for index in exported.indices {
+          exported[index].description.dedupKey = found[index].description.dedupKey
+        }
+        try #require(found == exported, "\(id), \(what)")
+      }
+    }
+    let due = try stores.map { try $0.nextDue(after: 0) }
+    try #require(due[0] == due[1], "\(what)")
   }
 
   /// Sentences may differ, what they are about may not.
@@ -59,10 +87,13 @@ struct SQLiteAgreementTests {
       try same("describe \(id)") { try $0.describe(id) }
       try same("the state of \(id)") { try $0.keyValues(KVQuery(instance: id)) }
       try same("the activities of \(id)") { try $0.activities(of: id) }
+      try same("the export of \(id)") { try $0.export(id, children: true) }
       for call in RandomStory.calls {
         try same("call \(call) of \(id)") { try $0.callState(of: id, call: call) }
       }
     }
+    try same("the records") { try $0.audit(AuditQuery()).records.map(\.note) }
+    try same("the rules") { try $0.retentionRules() }
     try same("the list") { try $0.list(ListQuery()).instances }
     try same("the next moment") { try $0.nextDue(after: 0) }
     try same("the next moment from now") { try $0.nextDue(after: story.now) }
@@ -110,7 +141,7 @@ private struct RandomStory {
   private mutating func next(_ store: MemoryStore) throws -> StoreEntry {
     now += Int64(number(400))
     let id = one(of: Self.ids)
-    switch number(20) {
+    switch number(22) {
     case 0, 1, 2: return .start(start(id), owner: chance(50) ? nodes.first : nil, now: now)
     case 3, 4: return .post(OutgoingMessage(to: id, kind: message(), isKept: chance(40)), now: now)
     case 5: return .publish(Publication(topic: one(of: ["t", "u"]), data: Payload("5")), now: now)
@@ -125,7 +156,33 @@ private struct RandomStory {
     case 10, 11: return .claimActivities(node: one(of: nodes), filter: filter(), limit: 2, now: now)
     case 12, 13, 14: return try activityEntry(store, id)
     case 15: return .expireActivities(limit: 3, now: now)
+    case 16, 17: return try managed(store, id)
     default: return .turn(try turn(store, id))
+    }
+  }
+
+  private mutating func managed(_ store: MemoryStore, _ id: InstanceID) throws -> StoreEntry {
+    let names = ["order", "other", RetentionRule.others]
+    switch number(8) {
+    case 0, 1:
+      let note = AuditNote(actor: one(of: ["ana", ""]), operation: "op", target: id, at: now)
+      return .noted(try next(store), note)
+    case 2:
+      let statuses: [InstanceStatus] = chance(50) ? RetentionRule.ends : [.completed, .terminated]
+      return .setRetention(
+        RetentionRule(orchestration: one(of: names), keepMS: Int64(number(5_000)), statuses: statuses))
+    case 3: return .removeRetention(orchestration: one(of: names))
+    case 4: return .sweep(limit: number(3), now: now)
+    case 5: return .pruneExecutions(id, keep: Int64(number(3)), limit: number(3))
+    default:
+      let action = try store.activities(of: id).first?.key.action ?? 1
+      let key = ActivityKey(
+        instance: id, execution: try store.describe(id)?.execution ?? 1, action: action)
+      switch outcome() {
+      case .completed where chance(60): return .actOnActivity(key, .retry, now: now)
+      case .completed(let result): return .actOnActivity(key, .complete(result), now: now)
+      case .failed(let failure): return .actOnActivity(key, .fail(failure), now: now)
+      }
     }
   }
 

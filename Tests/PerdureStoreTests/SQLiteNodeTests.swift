@@ -15,7 +15,7 @@ struct SQLiteNodeTests {
     import fcntl, sqlite3, sys
     connection = sqlite3.connect(sys.argv[1], isolation_level=None)
     connection.execute('BEGIN IMMEDIATE')
-    node = connection.execute('INSERT INTO nodes(service) VALUES(?)', ('{}',)).lastrowid
+    node = connection.execute("INSERT INTO nodes(service, pid, host) VALUES('{}', 1, '')").lastrowid
     locks = open(sys.argv[1] + '-dxlock', 'r+b')
     fcntl.lockf(locks, fcntl.LOCK_EX, 1, node)
     connection.execute('UPDATE instances SET owner = ?', (node,))

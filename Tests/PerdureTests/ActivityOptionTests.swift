@@ -90,7 +90,7 @@ import Testing
   func childrenCarryTheirClosePolicy(policy: ClosePolicy) {
     let rig = Rig { context in try await context.subOrchestration("kid", closePolicy: policy) }
     rig.start()
-    guard case .scheduleSubOrchestration(_, _, _, _, let carried) = rig.actions.first?.kind else {
+    guard case .scheduleSubOrchestration(_, _, _, _, let carried, _) = rig.actions.first?.kind else {
       Issue.record("no child")
       return
     }

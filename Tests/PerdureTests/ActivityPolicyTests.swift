@@ -121,6 +121,50 @@ import Testing
     }
   }
 
+  @Test func aTimeLimitGoesOnOverARestart() async throws {
+    let caller = OrchestrationDefinition("caller") { (context) -> [String] in
+      let options = [
+        ActivityOptions(scheduleToStart: .milliseconds(500)),
+        ActivityOptions(scheduleToClose: .milliseconds(500)),
+      ]
+      return try await context.all(options) { options in
+        do {
+          return try await context.activity("nobody", options: options, returning: String.self)
+        } catch let error as ActivityFailure { return error.failure.timeout?.rawValue ?? "another failure" }
+      }
+    }
+    try await Site.with(register: { try $0.register(caller) }) { site in
+      _ = try await site.client.start(caller, instance: "c").waitForHistory(of: 3)
+      try await site.restart()
+      let result = try await site.client.instance("c", returning: [String].self).result(timeout: .seconds(20))
+      #expect(result == ["scheduleToStart", "scheduleToClose"])
+    }
+  }
+
+  @Test func stoppingLetsRunningActivitiesFinishAndHandsTheRestBack() async throws {
+    let (begun, ended) = (Gate(), Notes<Int>())
+    let slow = ActivityDefinition("slow") { (_, number: Int) in
+      begun.open()
+      try await Task.sleep(for: .milliseconds(200))
+      return ended.add(number)
+    }
+    let caller = OrchestrationDefinition("caller") { (context) in
+      try await context.all([1, 2]) { number in try await context.call(slow, with: number) }
+    }
+    var options = RuntimeOptions()
+    options.activitySlots = 1
+    try await Site.with(options, register: { try $0.register([slow, caller]) }) { site in
+      _ = try await site.client.start(caller, instance: "c")
+      await begun.wait()
+      try await site.runtime.stop(grace: .seconds(10))
+      #expect(ended.all == [1])
+      try await site.restart()
+      let result = try await site.client.instance("c", returning: [Int].self).result(timeout: .seconds(20))
+      #expect(result == [1, 2])
+      #expect(ended.all == [1, 2], "the result of the first was on disk: it did not run again")
+    }
+  }
+
   static let patient = RetryPolicy(maxAttempts: 0, backoff: .fixed, initialInterval: .milliseconds(1))
 
   @Test(arguments: [
@@ -143,10 +187,11 @@ import Testing
   }
 
   @Test func heartbeatsKeepAnAttemptAlive() async throws {
-    let options = ActivityOptions(heartbeat: .seconds(1))
+    // Long, for machines with much to do; the attempt takes longer than that.
+    let options = ActivityOptions(heartbeat: .seconds(4))
     let steady = ActivityDefinition("steady", options: options) { (context) -> Int64 in
-      for step in 0..<25 {
-        try await Task.sleep(for: .milliseconds(50))
+      for step in 0..<50 {
+        try await Task.sleep(for: .milliseconds(100))
         try context.heartbeat(step)
       }
       return context.attempt
@@ -210,6 +255,21 @@ import Testing
       try await handle.cancel()
       #expect(try await eventually { heard.all.count == 1 })
       #expect(asked.duration(to: heard.all[0]) < .seconds(2))
+    }
+  }
+
+  @Test func aResultOverTheLimitIsAFailureThatCanBeCaught() async throws {
+    let large = ActivityDefinition("large") { (_) in String(repeating: "x", count: 1_000) }
+    let caller = OrchestrationDefinition("caller") { (context) -> String in
+      do { return try await context.call(large) } catch let error as ActivityFailure {
+        return error.failure.type
+      }
+    }
+    var limits = StoreLimits()
+    limits.payloadBytes = 500
+    try await Site.with(limits: limits, register: { try $0.register([large, caller]) }) { site in
+      let result = try await site.client.start(caller).result(timeout: .seconds(20))
+      #expect(result == "perdure.LimitExceeded")
     }
   }
 

@@ -4,9 +4,11 @@ import Glibc
 struct LogLock: ~Copyable {
   private let file: Int32
 
-  init() {
-    file = open("/tmp/perdure-tests-log-\(getpid()).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    _ = flock(file, LOCK_EX)
+  /// Must not block: the threads of tasks are few, and who holds the lock needs one to go on.
+  init() async {
+    let file = open("/tmp/perdure-tests-log-\(getpid()).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    while flock(file, LOCK_EX | LOCK_NB) != 0 { try? await Task.sleep(for: .milliseconds(5)) }
+    self.file = file
   }
 
   deinit { _ = close(file) }

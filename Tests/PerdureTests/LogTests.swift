@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized) struct LogTests {
   /// Defect 12 of engines of this kind: what is counted in orchestration code is counted once per turn.
   @Test func logsAndMeasurementsAreMadeOnce() async throws {
-    let lock = LogLock()
+    let lock = await LogLock()
     defer { withExtendedLifetime(lock) {} }
     let lines = Notes<String>()
     let chatty = OrchestrationDefinition("chatty-7c1") { (context) in
@@ -32,7 +32,7 @@ import Testing
 
   /// Defect 11 of engines of this kind: at the level of errors, warnings are printed all the same.
   @Test func whatIsBelowTheLevelIsNotSent() async throws {
-    let lock = LogLock()
+    let lock = await LogLock()
     defer { withExtendedLifetime(lock) {} }
     let lines = Notes<String>()
     let levels = OrchestrationDefinition("levels-7c1") { (context) in

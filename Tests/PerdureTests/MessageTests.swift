@@ -227,7 +227,8 @@ import Testing
       let missing = await #expect(throws: QueryFailure.self) {
         try await site.client.query("a", "nothing", timeout: .seconds(20), returning: Int.self)
       }
-      #expect(missing?.failure.message.contains("'balance'") == true)
+      #expect(missing?.failure.engineType == .notRegistered)
+      #expect(missing?.failure.message.contains("'nothing'; it has 'balance', 'more'") == true)
       #expect(try await site.client.describe("a").eventCount == events, "a query changes nothing")
       try await site.client.raiseEvent("close", to: "a")
       #expect(try await site.client.instance("a", returning: Int.self).result(timeout: .seconds(20)) == 5)

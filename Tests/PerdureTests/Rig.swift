@@ -172,7 +172,7 @@ extension ActionKind {
     case .scheduleActivity(let name, let input, _): "\(name)(\(input.text))"
     case .createTimer(let fireAt): "timer(\(fireAt))"
     case .subscribe(let channel, let name): "\(channel)(\(name))"
-    case .scheduleSubOrchestration(let name, _, _, let input, _): "child \(name)(\(input.text))"
+    case .scheduleSubOrchestration(let name, _, _, let input, _, _): "child \(name)(\(input.text))"
     case .startDetached(let name, _, _, let input): "start \(name)(\(input.text))"
     case .cancel(let target): "cancel(\(target))"
     case .setCustomStatus(let status): "status(\(status?.text ?? "-"))"

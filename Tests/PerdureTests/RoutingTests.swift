@@ -42,6 +42,31 @@ import Testing
     }
   }
 
+  @Test func aTagThatNobodyServesIsShownUntilSomebodyDoes() async throws {
+    let work = ActivityDefinition("work") { (context) in context.tag ?? "" }
+    let caller = OrchestrationDefinition("caller") { (context) in
+      try await context.call(work, options: ActivityOptions(tag: "gpu"))
+    }
+    try await Site.with(register: { try $0.register([work, caller]) }) { site in
+      _ = try await site.client.start(caller, instance: "i")
+      for _ in 0..<2 {
+        #expect(
+          try await eventually { try await site.client.describe("i").pendingReason?.contains("gpu") == true })
+        try await site.restart()
+      }
+      var options = RuntimeOptions()
+      options.activityTags = .only(["gpu"])
+      options.untaggedActivities = false
+      let other = try Runtime(site.store, options)
+      try other.register(work)
+      try await other.start()
+      let result = try await site.client.instance("i", returning: String.self).result(timeout: .seconds(20))
+      #expect(result == "gpu")
+      #expect(try await site.client.describe("i").pendingReason == nil)
+      try await other.stop(grace: .zero)
+    }
+  }
+
   @Test func limitsBoundWhatARuntimeDoes() async throws {
     let running = Notes<Int>()
     let narrow = ActivityDefinition("narrow", concurrency: 2) { (_) in
@@ -57,13 +82,12 @@ import Testing
         try await group.waitForAll()
       }
     }
-    try await Site.with(register: { runtime in
-      try runtime.register(narrow)
-      try runtime.register(rated)
-      try runtime.register(caller)
-    }) { site in
+    try await Site.with(register: { try $0.register(caller) }) { site in
+      let waiting = try await site.client.start(caller, instance: "c")
+      #expect(try await waiting.waitForHistory(of: 16).status == .running)
       let asked = ContinuousClock.now
-      try await site.client.start(caller).result(timeout: .seconds(20))
+      try await site.restart(register: { try $0.register([narrow, rated, caller]) })
+      try await site.client.instance("c", returning: Nothing.self).result(timeout: .seconds(20))
       let most = running.all.reduce(into: (now: 0, most: 0)) { count, change in
         count.now += change
         count.most = max(count.most, count.now)
@@ -108,6 +132,25 @@ import Testing
       free.open()
       for handle in [first] + others { try await handle.result(timeout: .seconds(20)) }
       #expect(order.all == [0, 9, 3, 1, -5])
+    }
+  }
+
+  @Test func prioritiesHoldAfterARestart() async throws {
+    let order = Notes<Int>()
+    let work = ActivityDefinition("work") { (_, number: Int) in order.add(number) }
+    let caller = OrchestrationDefinition("caller") { (context) in
+      try await context.all([0, -5, 3, 9, 1]) { number in
+        try await context.call(work, with: number, options: ActivityOptions(priority: number))
+      }
+    }
+    var options = RuntimeOptions()
+    options.activitySlots = 1
+    try await Site.with(options, register: { try $0.register(caller) }) { site in
+      let waiting = try await site.client.start(caller, instance: "c")
+      #expect(try await waiting.waitForHistory(of: 6).status == .running)
+      try await site.restart(register: { try $0.register([work, caller]) })
+      _ = try await site.client.instance("c", returning: [Int].self).result(timeout: .seconds(20))
+      #expect(order.all == [9, 3, 1, 0, -5])
     }
   }
 
@@ -158,6 +201,26 @@ import Testing
       try await handle.raiseEvent("go")
       #expect(try await handle.result(timeout: .seconds(20)) == ["first", "second"])
       try await second.stop(grace: .zero)
+    }
+  }
+
+  @Test func aSessionOutlivesARestartOfEverything() async throws {
+    let options = ActivityOptions(session: "s")
+    let caller = OrchestrationDefinition("caller") { (context) -> [String] in
+      let one = try await context.activity("where", options: options, returning: String.self)
+      try await context.waitForEvent("go")
+      return [one, try await context.activity("where", options: options, returning: String.self)]
+    }
+    func place(_ name: String) -> (Runtime) throws -> Void {
+      { try $0.register([ActivityDefinition("where") { (_) in name }, caller]) }
+    }
+    try await Site.with(register: place("here")) { site in
+      let handle = try await site.client.start(caller, instance: "c")
+      #expect(try await handle.waitForHistory(of: 4).status == .running)
+      try await site.restart(register: place("there"))
+      try await site.client.raiseEvent("go", to: "c")
+      let result = try await site.client.instance("c", returning: [String].self).result(timeout: .seconds(20))
+      #expect(result == ["here", "there"])
     }
   }
 }

@@ -76,6 +76,12 @@ extension Samples {
         if context.shouldContinueAsNew { try context.continueAsNew(count) }
       }
     }.body,
+    "trace": text("trace") { context, _ in
+      func json(_ text: String?) -> AnyJSON { text.map { .string($0) } ?? .null }
+      let trace: AnyJSON = .array([json(context.traceparent), json(context.tracestate)])
+      let result = try await context.activity("call", with: trace, returning: AnyJSON.self)
+      return .array([json(context.traceparent), result])
+    },
     "limit": text("limit") { context, _ in
       let large = String(repeating: "x", count: 262_144)
       var types: [AnyJSON] = []

@@ -9,6 +9,7 @@ import PerdureABI
 final class Site {
   private let folder: EndToEndTests.TemporaryFolder
   private let limits: StoreLimits
+  private let clock: StoreClock
   private let options: RuntimeOptions
   private let register: (Runtime) throws -> Void
   private(set) var store: Store
@@ -18,23 +19,25 @@ final class Site {
   var url: String { folder.store }
 
   /// - Parameters:
-  ///   - options, limits: of each runtime and each opening of the store.
+  ///   - options, limits, clock: of each runtime and each opening of the store.
   ///   - register: what each runtime serves.
   init(
     _ options: RuntimeOptions = RuntimeOptions(), limits: StoreLimits = StoreLimits(),
-    register: @escaping (Runtime) throws -> Void
+    clock: StoreClock = .system, register: @escaping (Runtime) throws -> Void
   ) async throws {
     folder = try EndToEndTests.TemporaryFolder()
     self.options = options
     self.limits = limits
+    self.clock = clock
     self.register = register
-    (store, client, runtime) = try await Self.open(folder.store, options, limits, register)
+    (store, client, runtime) = try await Self.open(folder.store, options, limits, clock, register)
   }
 
   private static func open(
-    _ url: String, _ options: RuntimeOptions, _ limits: StoreLimits, _ register: (Runtime) throws -> Void
+    _ url: String, _ options: RuntimeOptions, _ limits: StoreLimits, _ clock: StoreClock,
+    _ register: (Runtime) throws -> Void
   ) async throws -> (Store, Client, Runtime) {
-    let store = try await Store(url: url, limits: limits)
+    let store = try await Store(url: url, limits: limits, clock: clock)
     let runtime = try Runtime(store, options)
     try register(runtime)
     try await runtime.start()
@@ -46,7 +49,8 @@ final class Site {
   /// - Parameter register: what the new one serves; nil for the same.
   func restart(register: ((Runtime) throws -> Void)? = nil) async throws {
     try await runtime.stop(grace: .zero)
-    (store, client, runtime) = try await Self.open(folder.store, options, limits, register ?? self.register)
+    (store, client, runtime) = try await Self.open(
+      folder.store, options, limits, clock, register ?? self.register)
   }
 
   func end() async throws { try await runtime.stop(grace: .zero) }
@@ -54,9 +58,10 @@ final class Site {
   /// One site, from beginning to end.
   static func with(
     _ options: RuntimeOptions = RuntimeOptions(), limits: StoreLimits = StoreLimits(),
-    register: @escaping (Runtime) throws -> Void, _ body: (Site) async throws -> Void
+    clock: StoreClock = .system, register: @escaping (Runtime) throws -> Void,
+    _ body: (Site) async throws -> Void
   ) async throws {
-    let site = try await Site(options, limits: limits, register: register)
+    let site = try await Site(options, limits: limits, clock: clock, register: register)
     try await body(site)
     try await site.end()
   }

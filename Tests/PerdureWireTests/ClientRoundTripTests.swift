@@ -34,6 +34,16 @@ import Testing
       orchestration: "order", status: .quarantined, instancePrefix: "o-", parent: "p", cursor: 5, limit: 1_000
     )
     #expect(try ClientWire.encode(list).read(ClientWire.decodeList) == list)
+    var full = list
+    full.version = "1.2.0"
+    full.statuses = [.running, .failed]
+    full.created = TimeSpan(from: 1, to: 2)
+    full.updated = TimeSpan(from: 3)
+    full.ended = TimeSpan(to: 4)
+    full.attributes = [Attribute(key: "é\"", value: "1"), Attribute(key: "b", value: "")]
+    full.rootsOnly = true
+    full.order = .newest
+    #expect(try ClientWire.encode(full).read(ClientWire.decodeList) == full)
     let history = HistoryQuery(instance: "i", execution: 3, after: 9, limit: 10)
     #expect(try ClientWire.encode(history).read(ClientWire.decodeHistory) == history)
     for force in [true, false] {
@@ -121,6 +131,13 @@ import Testing
     #expect(try OptionsWire.encode(anyTag).read(OptionsWire.decodeRuntime) == anyTag)
     for settings in [StoreSettings(), Samples.store] {
       #expect(try OptionsWire.encode(settings).read(OptionsWire.decodeStore) == settings)
+    }
+    var atStandardTime = StoreSettings()
+    atStandardTime.clock = .virtual(startMS: 1_767_225_600_000)
+    #expect(try #"{"clock":{"mode":"virtual"}}"#.json.read(OptionsWire.decodeStore) == atStandardTime)
+    #expect(try #"{"clock":{"mode":"system"}}"#.json.read(OptionsWire.decodeStore) == StoreSettings())
+    for clock in [ClockState(now: 5, isVirtual: true), ClockState(now: 1 << 50, isVirtual: false)] {
+      #expect(try ClockWire.encode(clock).read(ClockWire.decode) == clock)
     }
     for limits in Samples.activityLimits {
       #expect(try OptionsWire.encode(limits).read(OptionsWire.decodeActivityLimits) == limits)

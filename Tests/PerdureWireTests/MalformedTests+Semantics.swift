@@ -144,7 +144,7 @@ extension MalformedTests {
     Case(.control, #"{"instance":"i"}"#, "operation is missing."),
     Case(
       .control, #"{"instance":"i","operation":"pause"}"#,
-      #"operation must be "cancel", "suspend", "resume", "terminate" or "retry"."#),
+      #"operation must be "cancel", "suspend", "resume", "terminate", "retry" or "requeue"."#),
     Case(
       .control, #"{"instance":"i","operation":"terminate","graceMS":5}"#,
       #"graceMS is known to the operation "cancel" only."#),
@@ -184,5 +184,14 @@ extension MalformedTests {
       .store, #"{"limits":{"historyBytes":1000000001}}"#,
       "limits.historyBytes must be within 1...1000000000, not 1000000001."),
     Case(.store, #"{"limits":[]}"#, "limits must be an object, not a list."),
+    Case(.store, #"{"clock":{}}"#, "clock.mode is missing."),
+    Case(.store, #"{"clock":{"mode":"fast"}}"#, "clock.mode must be \"system\" or \"virtual\"."),
+    Case(.store, #"{"clock":{"mode":"virtual","start":1}}"#, "clock.start is not a member known here."),
+    Case(
+      .store, #"{"clock":{"mode":"virtual","startMS":-1}}"#,
+      "clock.startMS must be within 0...253402300799999, not -1."),
+    Case(
+      .store, #"{"clock":{"mode":"system","startMS":1}}"#,
+      "clock.startMS is for a virtual clock; the system's has its own time."),
   ]
 }

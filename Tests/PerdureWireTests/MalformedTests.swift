@@ -53,6 +53,16 @@ import Testing
       .event,
       #"{"id":1,"at":1,"kind":"OrchestrationStarted","name":"o","version":"1","input":1,"parent":{}}"#,
       "parent.instance is missing."),
+    Case(
+      .startRequest, #"{"orchestration":"o","traceparent":"00-1-2-03"}"#,
+      "traceparent \(TraceContext.parentRule)."),
+    Case(
+      .startRequest, #"{"orchestration":"o","tracestate":"a=1"}"#, "tracestate needs a traceparent beside it."
+    ),
+    Case(
+      .startRequest,
+      #"{"orchestration":"o","traceparent":"\#(Samples.trace?.parent ?? "")","tracestate":"a\nb"}"#,
+      "tracestate \(TraceContext.stateRule)."),
     Case(.event, #"{"id":1,"at":1,"kind":"TimerCancelled","after":1,"target":1}"#, "action is missing."),
     Case(.turnAnswer, #"{"actions":[],"retained":true}"#, "v is missing."),
     Case(

@@ -29,6 +29,7 @@ extension Samples {
       options.attributes = Payload(#"{"customer":"ä","":"\"x"}"#)
       options.memo = payload
       options.dedupKey = "order 7"
+      options.trace = policy == .fail ? trace : traceWithState
       return options
     }
 
@@ -98,6 +99,7 @@ extension Samples {
     var asking = stateful
     asking.patches = []
     asking.kv = []
+    asking.trace = traceWithState
     asking.query = QueryRequest(name: "progress", input: payload)
     return [request, stateful, asking]
   }()
@@ -110,7 +112,10 @@ extension Samples {
     var full = task
     full.options = fullOptions
     full.lastHeartbeat = payload
+    var traced = ActivityWire.Attempt(task, deadline: nil)
+    traced.trace = traceWithState
     return [
+      traced,
       ActivityWire.Attempt(task, deadline: nil),
       ActivityWire.Attempt(full, deadline: 1_760_000_000_000),
     ]
@@ -184,6 +189,7 @@ extension Samples {
   static let store = {
     var store = StoreSettings()
     store.busyTimeoutMS = 600_000
+    store.clock = .virtual(startMS: 253_402_300_799_999)
     store.limits.payloadBytes = 1
     store.limits.customStatusBytes = 2
     store.limits.kvKeys = 3

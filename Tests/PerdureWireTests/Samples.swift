@@ -8,6 +8,9 @@ enum Samples {
     type: "PaymentDeclined", message: "no \"money\"\n", details: Payload(#"{"code":51}"#), stack: "a\nb\tc",
     isNonRetryable: true, retryAfterMS: 1_500,
     cause: Failure(type: "IOError", message: "ünïcödé 🚀", cause: Failure(type: "", message: "")))
+  static let trace = TraceContext(parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+  static let traceWithState = TraceContext(
+    parent: "00-00000000000000000000000000000001-0000000000000001-00", state: "vendor=\"1\", b=2")
   static let payload = Payload(#"{"a":[1,-2.5e3,{"b":null}],"text":"ä\u00e4\\"}"#)
 
   /// With nothing that has its default.
@@ -69,6 +72,9 @@ enum Samples {
     [
       .orchestrationStarted(name: "order", version: "1.0.0", input: payload, parent: nil),
       .orchestrationStarted(name: "order", version: "1.0.0", input: .null, parent: parent),
+      .orchestrationStarted(name: "order", version: "1.0.0", input: .null, parent: nil, trace: trace),
+      .orchestrationStarted(
+        name: "order", version: "1.0.0", input: .null, parent: parent, trace: traceWithState),
       .activityCompleted(action: 3, result: payload),
       .activityFailed(action: 3, failure: failure),
       .timerFired(action: 3),

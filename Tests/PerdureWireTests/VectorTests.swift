@@ -69,6 +69,7 @@ import Testing
   private static let samples: Set = [
     "sequence", "fan-out", "race", "timer", "early-event", "queue", "child", "retry", "continue-as-new",
     "cancel-cleanup", "retry-policy", "kv", "topic", "calls", "requests", "patch", "late", "limit",
+    "trace",
   ]
 
   @Test func everySampleHasTurns() throws {
@@ -106,7 +107,7 @@ import Testing
     var steps = 0
 
     mutating func check(_ request: TurnRequest) throws {
-      guard request.query == nil else {
+      guard request.query == nil, !request.isReplay else {
         // Asks about what was delivered, also after the end.
         #expect(request.from == 0 && request.events == delivered)
         return
@@ -136,6 +137,14 @@ import Testing
       guard request.query == nil else {
         if case .query = answer { return }
         Issue.record("a query is answered as one")
+        return
+      }
+      if request.isReplay {
+        guard case .ran(let result) = answer else {
+          Issue.record("a replay is answered as a turn")
+          return
+        }
+        #expect(result.actions == actions && (result.end != nil) == hasEnded && !result.retained)
         return
       }
       guard case .ran(let result) = answer else {

@@ -18,7 +18,9 @@ import Testing
 
   /// Worlds that showed a defect of the engine once: which one, and the sentence.
   static let oldDefects: [(seed: UInt64, what: String)] = [
+    (4340, "an attempt of an earlier instance of the id had no slot any more while it ran"),
     (8100, "a result of an earlier instance of the id was taken"),
+    (10803, "an idle instance hid a later one of its id, whose claim was lost"),
     (13715, "an activity of an earlier instance of the id ran in place of another"),
     (15209, "a turn of an earlier instance of the id landed"),
     (16120, "a failure of an earlier instance of the id was counted"),
@@ -59,6 +61,8 @@ import Testing
   }
 
   static let words: [Mutation: [String]] = [
+    .sweepEarly: ["before its time"],
+    .forgetTheNote: ["its record did not"],
     .skipTheCAS: ["computed from revision", "schedules activity"],
     .dropAMessage: ["not in its inbox"],
     .acknowledgeEarly: ["never received"],
@@ -73,6 +77,7 @@ import Testing
     .reorderTheInbox: ["out of order", "was not in its inbox", "does not take"],
     .goOnAfterTheEnd: ["its row does not say so"],
     .runTwice: ["2 times"],
+    .freeSlotsEarly: ["slots.", "at once; the limit is"],
     .answerWrong: ["cannot have given", "cannot answer"],
     .replayDiffers: ["quarantined"],
     .retryUncounted: ["before its next attempt", "failed"],

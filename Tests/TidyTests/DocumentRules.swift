@@ -1,6 +1,6 @@
 /// Documents that can be trusted: present, linked, and in step with the tests.
 extension Rules {
-  static let documents = [title, links, expected, vectors, conformanceNames]
+  static let documents = [title, links, expected, vectors, conformanceNames, claims]
 
   static let title = Rule.each(
     "A document begins with its title and has one",

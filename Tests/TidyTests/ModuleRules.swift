@@ -3,7 +3,9 @@ extension Rules {
   static let modules = [imports, noFoundation, pureTargets, publicOnlyAtTheEdge]
 
   /// Targets whose code decides: the same input gives the same answer, anywhere, at any time.
-  static let pure: Set<String> = ["PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch"]
+  static let pure: Set<String> = [
+    "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureRehearsal", "PerdureSchedule",
+  ]
 
   /// Targets that end up in libdx.
   static let engine: Set<String> = pure.union([
@@ -17,28 +19,36 @@ extension Rules {
     "PerdureWire": ["PerdureModel"],
     "PerdureReplay": ["PerdureModel"],
     "PerdureDispatch": ["PerdureModel", "PerdureReplay"],
+    "PerdureSchedule": ["PerdureModel", "PerdureWire"],
     "PerdureStore": ["PerdureModel"],
-    "PerdureStoreMemory": ["PerdureModel", "PerdureStore", "Synchronization"],
+    "PerdureStoreMemory": ["PerdureModel", "PerdureWire", "PerdureStore", "Synchronization"],
     "PerdureStoreSQLite": [
       "PerdureModel", "PerdureWire", "PerdureStore", "CSQLite", "Glibc", "Synchronization",
     ],
     "PerdureStoreConformance": ["PerdureModel", "PerdureStore", "Glibc", "Synchronization"],
     "PerdureRuntime": [
-      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureStore", "Glibc",
+      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureSchedule", "PerdureStore",
+      "Glibc", "Synchronization",
+    ],
+    "PerdureClient": [
+      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore", "PerdureRuntime",
       "Synchronization",
     ],
-    "PerdureClient": ["PerdureModel", "PerdureStore", "PerdureRuntime", "Synchronization"],
     "PerdureABI": [
       "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-      "PerdureRuntime", "PerdureClient", "Glibc", "Synchronization",
+      "PerdureRuntime", "PerdureClient", "PerdureRehearsal", "Glibc", "Synchronization",
     ],
     "PerdureExport": [],
     "Perdure": [
       "CDX", "PerdureModel", "PerdureWire", "Dispatch", "Foundation", "FoundationEssentials", "Glibc",
       "Synchronization",
     ],
+    "PerdureRehearsal": [
+      "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+    ],
     "PerdureSimulation": [
       "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+      "PerdureRehearsal",
     ],
     "dx-sim": ["PerdureSimulation", "Glibc"],
   ]

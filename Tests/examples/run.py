@@ -60,6 +60,17 @@ def wheel_python(_programs: Path) -> None:
     assert text == "Hello, Ada!\n", text
 
 
+def simulate_swift(programs: Path) -> None:
+    text = said([str(programs / "example-simulate")])
+    assert text.count("all is well") == 3, text
+
+
+def simulate_python(_programs: Path) -> None:
+    for name in ("lost_compensation", "double_charge", "forgotten_event"):
+        text = said([sys.executable, f"examples/simulate/{name}.py"])
+        assert text.count("all is well") == 1, text
+
+
 def order_swift(programs: Path) -> None:
     """Killed while the cards are being charged, then started again: every order has one end."""
     with tempfile.TemporaryDirectory() as folder:
@@ -106,9 +117,12 @@ def passes(test: Test, programs: Path) -> bool:
         return False
 
 
+TESTS = (hello_swift, hello_python, wheel_python, simulate_swift, simulate_python, order_swift)
+
+
 def main() -> int:
     programs = Path(sys.argv[1])
-    passed = [passes(test, programs) for test in (hello_swift, hello_python, wheel_python, order_swift)]
+    passed = [passes(test, programs) for test in TESTS]
     # Scenarios mostly wait, and share nothing.
     with ThreadPoolExecutor(SCENARIOS_AT_ONCE) as pool:
         passed += pool.map(lambda test: passes(test, programs), scenarios())

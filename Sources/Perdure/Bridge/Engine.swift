@@ -45,6 +45,12 @@ final class EngineHandle: @unchecked Sendable {
     }
   }
 
+  static func simulation(config: [UInt8]) throws -> EngineHandle {
+    try Text.with(config) { config in
+      try make({ dx_simulation_new(config, &$0) }, drop: { dx_simulation_free($0) })
+    }
+  }
+
   private static func make(
     _ open: (inout OpaquePointer?) -> OpaquePointer?, drop: @escaping @Sendable (OpaquePointer) -> Void
   ) throws -> EngineHandle {

@@ -42,6 +42,11 @@ struct EngineClient: Sendable {
     try ask(dx_client_kv, ClientWire.encode(query)) { try ClientWire.decodeKVPage($0) }
   }
 
+  /// One management operation; the answer is JSON.
+  func manage(_ request: [UInt8]) throws -> [UInt8] {
+    try ask(dx_client_manage, request) { Array($0) }
+  }
+
   func publish(_ topic: String, _ data: Payload) throws -> Int64 {
     try Text.with(data.bytes) { data in
       try ask(

@@ -39,6 +39,17 @@ final class EngineWait: Sendable {
     return try read(answer) { try ClientWire.decodeDescription($0) }
   }
 
+  /// Waits for events.
+  static func history(
+    _ query: HistoryQuery, client: EngineHandle, timeout: Int64
+  ) async throws -> PerdureModel.HistoryPage {
+    let query = ClientWire.encode(query)
+    let answer = try await answer { done, wait in
+      Text.with(query) { dx_client_wait_history(client.pointer, $0, timeout, done, wait.pointer) }
+    }
+    return try read(answer) { try ClientWire.decodeHistoryPage($0) }
+  }
+
   static func call(
     _ request: CallRequest, client: EngineHandle, timeout: Int64
   ) async throws -> PerdureModel.CallAnswer {
@@ -57,6 +68,27 @@ final class EngineWait: Sendable {
       Text.with(request) { dx_client_query(client.pointer, $0, timeout, done, wait.pointer) }
     }
     return try read(answer) { try ClientWire.decodeQueryAnswer($0) }
+  }
+
+  /// The replay report as JSON.
+  static func replay(_ history: [UInt8], runtime: EngineHandle, timeout: Int64) async throws -> [UInt8] {
+    try await answer(onLane: true) { done, wait in
+      Text.with(history) { dx_history_replay(runtime.pointer, $0, timeout, done, wait.pointer) }
+    }
+  }
+
+  /// The preflight report as JSON.
+  static func preflight(_ request: [UInt8], runtime: EngineHandle, timeout: Int64) async throws -> [UInt8] {
+    try await answer(onLane: true) { done, wait in
+      Text.with(request) { dx_runtime_preflight(runtime.pointer, $0, timeout, done, wait.pointer) }
+    }
+  }
+
+  /// Moves the virtual clock of a store. Returns what it shows then, as JSON.
+  static func advance(_ store: EngineHandle, by ms: Int64, timeout: Int64) async throws -> [UInt8] {
+    try await answer { done, wait in
+      dx_store_advance_clock(store.pointer, ms, timeout, done, wait.pointer)
+    }
   }
 
   /// The reference that the engine carries to `done`.

@@ -18,6 +18,7 @@ final class LiveOrchestration: @unchecked Sendable {
   let execution: ExecutionID
   let orchestration: String
   let version: String
+  let trace: TraceContext?
   /// The number of the last turn that ran it.
   var turn: Int64
   let executor = TurnExecutor()
@@ -68,6 +69,7 @@ final class LiveOrchestration: @unchecked Sendable {
     execution = request.execution
     orchestration = request.orchestration
     version = request.version
+    trace = request.trace
     turn = request.turn
     random = SplitMix64(instance: request.instance, execution: request.execution)
     kv = KVTable(request.kv)
@@ -99,7 +101,7 @@ final class LiveOrchestration: @unchecked Sendable {
       self.isReplaying = isReplaying
       if event.isLate { isLate = true }
       switch event.kind {
-      case .orchestrationStarted(_, _, let input, let parent):
+      case .orchestrationStarted(_, _, let input, let parent, _):
         self.parent = parent
         start(input)
       case .activityCompleted(let action, let result), .subOrchestrationCompleted(let action, let result),

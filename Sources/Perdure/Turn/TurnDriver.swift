@@ -20,6 +20,7 @@ final class TurnDriver: Sendable {
 
   func run(_ request: TurnRequest, body: @escaping OrchestrationBody) -> TurnAnswer {
     if let query = request.query { return .query(ask(query, request, body: body)) }
+    if request.isReplay { return replay(request, body: body) }
     let kept = cache.take(request.instance)
     let live: LiveOrchestration
     if request.from == 0 {
@@ -60,6 +61,19 @@ final class TurnDriver: Sendable {
       return .failed(PerdureModel.Failure(type: FailureType.nondeterminism, message: violation))
     }
     return live.ask(query)
+  }
+
+  /// Runs a copy of the code that is made for the replay; the live one knows nothing of it, and nobody hears
+  /// what it logs.
+  private func replay(_ request: TurnRequest, body: @escaping OrchestrationBody) -> TurnAnswer {
+    let live = LiveOrchestration(request, limits: limits, body: body)
+    defer { live.evict() }
+    let violation = deliver(request, to: live, replayed: request.replayed).map {
+      TurnEnd(
+        after: live.lastEvent,
+        kind: .failed(PerdureModel.Failure(type: FailureType.nondeterminism, message: $0)))
+    }
+    return .ran(TurnResult(actions: live.takeOutput().actions, end: violation ?? live.end))
   }
 
   /// Returns what code did that no history can repeat, if it did.

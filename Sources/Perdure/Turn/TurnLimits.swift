@@ -19,7 +19,7 @@ struct TurnLimits: Sendable {
       try payload(input, "the input of activity '\(name)'")
       if let tag = options.tag { try self.name(tag, "the tag of activity '\(name)'", Limits.tagBytes) }
       if let session = options.session { try self.name(session, "the session of activity '\(name)'") }
-    case .scheduleSubOrchestration(let name, _, let instance, let input, _),
+    case .scheduleSubOrchestration(let name, _, let instance, let input, _, _),
       .startDetached(let name, _, let instance, let input):
       try self.name(name, "the orchestration name")
       try id(instance ?? child(), "the instance id of a child")

@@ -14,6 +14,23 @@ extension StoreConformance {
       try expect(try trial.claimTasks(node) { $0.tags = nil }, [task], "the claim")
       try expect(try trial.store.activities(of: "a"), [task], "after the claim")
     },
+    ConformanceCase("attempts: the trace of a task stays with it, whoever runs it") { trial in
+      let trace = TraceContext(
+        parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", state: "vendor=1")
+      try trial.start("a")
+      var tasks = [ActivityTask.sample("a", 1), ActivityTask.sample("a", 2) { $0.priority = -1 }]
+      for index in tasks.indices { tasks[index].trace = trace }
+      try trial.turn("a") { $0.scheduled = tasks }
+      try expect(try trial.store.activities(of: "a").map(\.trace), [trace, trace], "before the claim")
+      for attempt in 1...2 as ClosedRange<Int64> {
+        let claimed = try trial.claimTasks(try trial.store.join(), now: attempt * 9_000)
+        try expect(claimed.map(\.trace), [trace, trace], "at attempt \(attempt)")
+        for task in claimed {
+          guard let claim = task.claim else { continue }
+          try trial.land(trial.retrying(task.key, claim))
+        }
+      }
+    },
     ConformanceCase("attempts: after a retry the next one comes at its moment, not before") { trial in
       let node = try trial.store.join()
       try trial.runWithTask("a")

@@ -37,6 +37,9 @@ extension StoreConformance {
       "control: resume is for suspended ones", changes(by: .resume, [.suspended: .running])),
     ConformanceCase("control: retry is for quarantined ones", changes(by: .retry, [.quarantined: .running])),
     ConformanceCase(
+      "control: requeue is for pending and running ones",
+      changes(by: .requeue, [.pending: .pending, .running: .running])),
+    ConformanceCase(
       "control: terminate is for all that have not ended",
       changes(
         by: .terminate,
@@ -118,6 +121,20 @@ extension StoreConformance {
       try expect(try trial.waiting("a"), ["m"], "the inbox")
       try expect(try trial.claim(node, now: 0), ["a"], "due")
       try trial.turn("a")
+    },
+    ConformanceCase("control: a requeued instance is anybody's, at once or at its start") { trial in
+      let node = try trial.store.join()
+      let other = try trial.store.join()
+      try trial.run("a", owner: node)
+      let late = try trial.draft("a")
+      try trial.land(trial.starting("later") { $0.startAt = 20_000 })
+      try trial.control("a", .requeue)
+      try trial.control("later", .requeue)
+      try trial.refuse(.turn(late), .conflict, "the turn that was under way")
+      try expect(try trial.claim(other, now: 6_000), ["a"], "due")
+      try expect(try trial.claim(other, now: 20_000), ["later"], "due later")
+      try expect(try trial.row("a").suspendReason, nil, "reason")
+      try expect(try trial.snapshot("a").history.count, 1, "events")
     },
     ConformanceCase("control: each verb counts, also when it comes to the same in the end") { trial in
       try trial.run("a")

@@ -78,6 +78,9 @@ extension StoreConformance {
   private static let everyKind: [EventKind] = [
     .orchestrationStarted(name: "order", version: "1.0.0", input: Payload("[1]"), parent: nil),
     .orchestrationStarted(name: "order", version: "1.0.0", input: .null, parent: link),
+    .orchestrationStarted(
+      name: "order", version: "1.0.0", input: .null, parent: link,
+      trace: TraceContext(parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", state: "v=1")),
     .activityCompleted(action: 1, result: Payload("\"r\"")), .activityFailed(action: 1, failure: .sample),
     .timerFired(action: 2), .messageReceived(channel: .event, name: "e", data: Payload("{}")),
     .messageReceived(channel: .queue, name: "q", data: Payload("0")),

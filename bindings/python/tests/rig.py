@@ -16,7 +16,7 @@ class Rig:
     """`client` and `runtime` change with each restart."""
 
     def __init__(self, path: Path, definitions: Sequence[Any], **options: Any) -> None:
-        self.url = f"sqlite:{path / 'test.sqlite'}"
+        self.url = "memory:" if options.pop("memory", False) else f"sqlite:{path / 'test.sqlite'}"
         self.limits = options.pop("limits", None)
         self.options = options
         self.start(definitions)

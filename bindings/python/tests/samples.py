@@ -178,7 +178,13 @@ async def limit(ctx: Context) -> Any:
     return types
 
 
+@perdure.orchestration(name="trace")
+async def trace(ctx: Context) -> Any:
+    result = await ctx.activity("call", [ctx.traceparent, ctx.tracestate])
+    return [ctx.traceparent, result]
+
+
 SAMPLES = [
     sequence, fan_out, race, timer, early_event, queue, child, retry, continue_as_new, cancel_cleanup,
-    retry_policy, kv, topic, calls, requests, patch, late, limit,
+    retry_policy, kv, topic, calls, requests, patch, late, limit, trace,
 ]  # fmt: skip

@@ -139,6 +139,17 @@ def test_work_that_nobody_takes_ends_by_its_time_limit_instead_of_hanging(rig: M
     assert result["type"] == "perdure.Timeout"
 
 
+def test_a_time_limit_goes_on_over_a_restart(rig: Make) -> None:
+    world = rig(one)
+    for limit in ("schedule_to_start", "schedule_to_close"):
+        world.client.start(one, {limit: 0.3}, instance=limit)
+        world.until_history(limit, "ActivityScheduled")
+    world.restart()
+    results = [world.client.result(each, WAIT) for each in ("schedule_to_start", "schedule_to_close")]
+    assert [each["details"]["timeout"] for each in results] == ["scheduleToStart", "scheduleToClose"]
+    assert [each["type"] for each in results] == ["perdure.Timeout"] * 2
+
+
 def test_heartbeats_keep_an_attempt_alive(rig: Make) -> None:
     @perdure.activity
     def work(ctx: perdure.ActivityContext) -> str:
@@ -310,49 +321,7 @@ def test_a_deferred_attempt_keeps_its_time_limits(rig: Make) -> None:
     assert result["details"]["timeout"] == "startToClose"
 
 
-# ---- Routing and bounds --------------------------------------------------------------------------
-
-
-def test_concurrency_and_rate_of_one_activity(rig: Make) -> None:
-    lock, running, most, begun = threading.Lock(), 0, 0, []
-
-    @perdure.activity(concurrency=2)
-    def narrow(ctx: perdure.ActivityContext) -> None:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.02)
-        with lock:
-            running -= 1
-
-    @perdure.activity(rate=(2, 0.3))
-    def slow(ctx: perdure.ActivityContext) -> None:
-        begun.append(time.monotonic())
-
-    @perdure.orchestration
-    async def many(ctx: Context) -> None:
-        await asyncio.gather(
-            *(ctx.activity(narrow) for _ in range(8)), *(ctx.activity(slow) for _ in range(6))
-        )
-
-    rig(narrow, slow, many).run(many)
-    assert most == 2
-    assert begun[-1] - begun[0] >= 0.55, "six in pairs, 0.3 seconds apart"
-
-
-def test_tags_route_and_untagged_work_can_be_refused(rig: Make) -> None:
-    @perdure.activity
-    def work(ctx: perdure.ActivityContext) -> Any:
-        return ctx.tag
-
-    world = rig(work, one, activity_tags=["gpu"], untagged_activities=False)
-    assert world.run(one, {"tag": "gpu"}) == "gpu"
-    assert world.run(one, {"schedule_to_start": 0.2})["type"] == "perdure.Timeout"
-    assert world.run(one, {"tag": "tpu", "schedule_to_start": 0.2})["type"] == "perdure.Timeout"
-    world.options = {"activity_tags": "any"}
-    world.restart()
-    assert [world.run(one, {}), world.run(one, {"tag": "tpu"})] == [None, "tpu"]
+# ---- What it can do -------------------------------------------------------------------------------
 
 
 def test_an_activity_has_a_client(rig: Make) -> None:

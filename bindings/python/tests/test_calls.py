@@ -262,10 +262,12 @@ def test_what_is_wrong_with_a_query_is_its_failure() -> None:
     wrong: Dict[str, str] = {
         "durable": "cannot do durable work", "sleeps": "cannot do durable work", "fails": "division by zero",
         "sets": "cannot do durable work", "set": "of type set", "hidden": "must be a plain function",
-        "unknown": "has no handler for query 'unknown'",
+        "unknown": "has no handler for the query 'unknown'; it has 'durable', 'fails', 'hidden', 'set', ",
     }  # fmt: skip
     for name, message in wrong.items():
         assert message in script.query(name)["failure"]["message"]
+    unknown = script.query("unknown")["failure"]
+    assert (unknown["type"], unknown["nonRetryable"]) == ("perdure.NotRegistered", True)
     script.raise_event("stop")
     assert script.output is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from script import START, Script, kinds
 
 import perdure
+from perdure._turn import TurnHost
 
 Context = perdure.OrchestrationContext
 
@@ -147,6 +149,25 @@ def test_the_first_event_of_a_batch_decides_a_race() -> None:
     fired = script.event("TimerFired", 1000, action=2)
     script.deliver(fired, script.event("EventRaised", name="go", data=1))
     assert script.output == [1, "timer"]
+
+
+def test_tasks_of_different_instances_do_not_hash_alike() -> None:
+    # asyncio has one set of all tasks: equal hashes make each new one look at every other.
+    @perdure.orchestration
+    async def hashed(ctx: Context) -> int:
+        return hash(asyncio.current_task())
+
+    def of(instance: str) -> int:
+        event = {"id": 1, "at": START, "kind": "OrchestrationStarted", "name": "hashed", "version": "1.0.0"}
+        request = {
+            "v": 1, "turn": 1, "instance": instance, "execution": 1, "orchestration": "hashed",
+            "version": "1.0.0", "from": 0, "replayed": 0, "events": [event],
+        }  # fmt: skip
+        answer = TurnHost({("hashed", "1.0.0"): hashed}, 0).run(request)
+        return int(json.loads(answer)["end"]["output"])
+
+    assert len({of(f"instance-{number}") for number in range(1_000)}) == 1_000
+    assert of("instance-1") == of("instance-1")
 
 
 def test_sets_of_tasks_iterate_in_the_same_order_in_every_run() -> None:

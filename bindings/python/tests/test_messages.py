@@ -271,8 +271,11 @@ def test_queries_look_and_change_nothing(rig: Make) -> None:
     assert client.query("a", "balance", timeout=WAIT) == 15
     with pytest.raises(perdure.QueryFailed, match="KeyError"):
         client.query("a", "broken", timeout=WAIT)
-    with pytest.raises(perdure.QueryFailed, match="no handler for query 'unknown'"):
+    with pytest.raises(
+        perdure.QueryFailed, match="no handler for the query 'unknown'; it has 'balance'"
+    ) as caught:
         client.query("a", "unknown", timeout=WAIT)
+    assert caught.value.type == "perdure.NotRegistered"
     with pytest.raises(perdure.NotFound):
         client.query("nobody", "balance", timeout=WAIT)
     assert world.kinds("a") == before

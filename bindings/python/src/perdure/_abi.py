@@ -78,6 +78,9 @@ DECLARATIONS: List[Declaration] = [
     ("dx_log_set", Error, [Text, LogFn, c_void_p, ReleaseFn]),
     # Store
     ("dx_store_open", Error, [POINTER(StoreOptions), Out]),
+    ("dx_store_metrics", Error, [Handle, Text, OutBuffer]),
+    ("dx_store_clock", Error, [Handle, OutBuffer]),
+    ("dx_store_advance_clock", Error, [Handle, c_int64, c_int64, WaitFn, c_void_p]),
     ("dx_store_close", None, [Handle]),
     # Client
     ("dx_client_new", Error, [Handle, Out]),
@@ -95,11 +98,13 @@ DECLARATIONS: List[Declaration] = [
     ("dx_client_list", Error, [Handle, Text, OutBuffer]),
     ("dx_client_delete", Error, [Handle, Text, OutBuffer]),
     ("dx_client_kv", Error, [Handle, Text, OutBuffer]),
+    ("dx_client_manage", Error, [Handle, Text, OutBuffer]),
     ("dx_client_complete_activity", Error, [Handle, Text, Text]),
     ("dx_client_fail_activity", Error, [Handle, Text, Text]),
     ("dx_client_heartbeat_activity", Error, [Handle, Text, Text]),
     ("dx_client_wait", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_wait_status", Error, [Handle, Text, c_int64, c_int64, WaitFn, c_void_p]),
+    ("dx_client_wait_history", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_call", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_client_query", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     # Runtime
@@ -109,6 +114,8 @@ DECLARATIONS: List[Declaration] = [
     ("dx_runtime_limit_activity", Error, [Handle, Text, Text]),
     ("dx_runtime_start", Error, [Handle]),
     ("dx_runtime_stop", Error, [Handle, c_int64, StopFn, c_void_p]),
+    ("dx_history_replay", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
+    ("dx_runtime_preflight", Error, [Handle, Text, c_int64, WaitFn, c_void_p]),
     ("dx_runtime_free", None, [Handle]),
     # Turn
     ("dx_turn_input", Error, [Handle, POINTER(Borrowed)]),
@@ -124,11 +131,22 @@ DECLARATIONS: List[Declaration] = [
     ("dx_activity_fail", Error, [Handle, Text]),
     # Pull mode
     ("dx_runtime_poll", Error, [Handle, Text, c_int32, c_int32, c_int64, OutBuffer]),
+    # Simulation
+    ("dx_simulation_new", Error, [Text, Out]),
+    ("dx_simulation_step", Error, [Handle, Text, OutBuffer]),
+    ("dx_simulation_free", None, [Handle]),
 ]
 
 
-def declare(library: ctypes.CDLL) -> None:
+#: Called all the time, and never wait: to let other threads in costs more than the call.
+QUICK = ("dx_buffer_free", "dx_activity_is_cancelled")
+
+
+def declare(library: ctypes.CDLL, path: str) -> None:
     """Gives each function its types. Raises AttributeError for one that the library lacks."""
+    quick = ctypes.PyDLL(path)
+    for name in QUICK:
+        setattr(library, name, getattr(quick, name))
     for name, result, arguments in DECLARATIONS:
         function = getattr(library, name)
         function.restype = result

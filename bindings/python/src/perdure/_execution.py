@@ -28,7 +28,6 @@ from .errors import (
     LimitExceeded,
     MessageRefused,
     NonDurableAwait,
-    NotFound,
     SubOrchestrationFailed,
 )
 from .handles import Call, ContinueAsNew, Handle, Parent
@@ -51,6 +50,8 @@ class Execution(Host):
         self.instance: str = request["instance"]
         self.number: int = request["execution"]
         self.limits = limits
+        self.traceparent: Optional[str] = request.get("traceparent")
+        self.tracestate: Optional[str] = request.get("tracestate")
         self.loop = OrchestrationLoop(self)  # type: ignore[abstract]
         self.chance = Chance(self.instance, self.number)
         self.kv = KeyValue(self, request.get("kv") or ())
@@ -224,7 +225,7 @@ class Execution(Host):
         try:
             handler = self.queries.get(name)
             if handler is None:
-                raise NotFound(f"Orchestration '{self.definition.name}' has no handler for query '{name}'.")
+                return f'"failure":{_json.encode(self._no_handler(name), "The failure")}'
             result = handler(value)
             if inspect.iscoroutine(result):
                 result.close()
@@ -234,6 +235,11 @@ class Execution(Host):
             return f'"failure":{_json.encode(_failures.of_exception(error), "The failure")}'
         finally:
             asyncio._set_running_loop(previous)
+
+    def _no_handler(self, query: str) -> Dict[str, Any]:
+        known = ", ".join(f"'{name}'" for name in sorted(self.queries)) or "none at all"
+        message = f"the instance '{self.instance}' has no handler for the query '{query}'; it has {known}"
+        return {"type": "perdure.NotRegistered", "message": message, "nonRetryable": True}
 
     def take_logs(self) -> List[Dict[str, str]]:
         logs, self._logs = self._logs, []

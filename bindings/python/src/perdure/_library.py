@@ -36,11 +36,7 @@ class Library:
         self.path = path
         self._check_abi()
         try:
-            _abi.declare(self.dx)
-            # Asked for each attempt, and never waits: letting other threads in costs more than the call.
-            quick = ctypes.PyDLL(path).dx_activity_is_cancelled
-            quick.restype, quick.argtypes = ctypes.c_bool, [_abi.Handle]
-            self.is_activity_cancelled = quick
+            _abi.declare(self.dx, path)
         except AttributeError as error:
             raise LibraryNotLoaded(f"{path} lacks a function of its ABI: {error}.") from None
 

@@ -7,7 +7,8 @@ a way that a replay could repeat (threads, sockets, processes, signals) it refus
 
 Two things in asyncio depend on addresses in memory and would differ between a live run and its replay: the
 order of sets of tasks, and the numbers in task names. Tasks and futures made here hash by a counter and
-carry a name from it.
+carry a name from it. asyncio also keeps the tasks of all loops in one set, where equal hashes would make it
+look at every one: above the counter, the hash of a task is that of its instance.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import asyncio
 import math
 import sys
 import weakref
+import zlib
 from collections import deque
 from contextvars import Context
 from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, TypeVar
@@ -52,13 +54,14 @@ class DurableTask(asyncio.Task[T]):
     """A task whose place in a set, and whose name, is the same in every run."""
 
     def __init__(self, coro: Any, *, loop: OrchestrationLoop, name: Optional[str], **options: Any) -> None:
-        self._order = loop.next_order()
+        order = loop.next_order()
+        self._hash = loop.seed + order
         creator = asyncio.current_task(loop)
         self._creator = None if creator is None else weakref.ref(creator)
-        super().__init__(coro, loop=loop, name=name or f"Task-{self._order}", **options)
+        super().__init__(coro, loop=loop, name=name or f"Task-{order}", **options)
 
     def __hash__(self) -> int:
-        return self._order
+        return self._hash
 
 
 class DurableTimer(asyncio.TimerHandle):
@@ -77,6 +80,8 @@ class DurableTimer(asyncio.TimerHandle):
 
 class Host(Protocol):
     """What the loop asks of the one who records the orchestration."""
+
+    instance: str
 
     def create_timer(self, fire_at: int, timer: DurableTimer) -> int:
         """Emits CreateTimer and returns the number of the action."""
@@ -97,6 +102,9 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         self._tasks: List[DurableTask[Any]] = []
         self._sweep_at = 64
         self._order = 0
+        #: The same in every run, and other for each instance; zeros where `_order` counts, so that small sets
+        #: keep their tasks in the order of their making.
+        self.seed = zlib.crc32(host.instance.encode()) << 16
         self._closing = False
         self._closing_calls = 0
         self._foreign: Optional[str] = None

@@ -7,7 +7,9 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Any, Coroutine, Deque, Dict, Iterable, List, Mapping, Optional, Protocol, Set
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Callable, Coroutine, Deque, Dict, Iterable, List, Mapping, Optional, Protocol, Set
 
 from . import _failures, _json
 from ._limits import Limits
@@ -16,6 +18,12 @@ from .definitions import Activity
 from .errors import LimitExceeded
 
 logger = logging.getLogger("perdure")
+
+#: Registered for all activities that have no function of their own.
+ANY = "perdure.any"
+
+#: Seconds that a result may wait for those of other activities: little to them, much to a short activity.
+ANSWERS_WAIT = 0.001
 
 
 class WorkSource(AttemptHost, Protocol):
@@ -37,6 +45,10 @@ class Attempts:
         self.activities = activities
         self.limits = limits
         self._running: Dict[int, ActivityContext] = {}
+
+    def find(self, name: str) -> Optional[Activity[Any, Any]]:
+        """What runs an activity of that name; the one without a name runs all that have none of their own."""
+        return self.activities.get(name) or self.activities.get(ANY)
 
     def begin(self, token: int, task: Dict[str, Any]) -> ActivityContext:
         return ActivityContext(task, token, self.source)
@@ -79,86 +91,123 @@ class Attempts:
 class ActivityWorkers:
     """Threads that take activities from the runtime, run them, and hand the results in.
 
-    One thread at a time waits in the library (the leader); when it gets work it lets the next one lead. A
-    new thread is made only when all others are busy. There is one more than the runtime has slots: somebody
-    always waits, and hears of cancellations.
+    One thread at a time waits in the library, and then runs what it took, one after the other, while another
+    one is called. That one comes as soon as the first waits for anything but Python: it takes the next
+    activity, or waits in the library with the results so far. Short activities are so run by one thread, and
+    answered together; long ones have a thread each.
+
+    A new thread is made only when one is called and all are busy. There is one more than the runtime has
+    slots: somebody always waits, and hears of cancellations.
     """
 
     def __init__(self, attempts: Attempts, slots: int) -> None:
         self._attempts = attempts
         self._slots = slots
-        self._lead = threading.Lock()
-        self._counts = threading.Lock()
-        self._idle = 0
         self._threads: List[threading.Thread] = []
-        # Tasks that the leader took and nobody runs yet; touched by the leader only.
-        self._taken: Deque[Dict[str, Any]] = deque()
-        self._stopped = False
         self._async = AsyncWorker(attempts)
+        self._stopped = False
+        # For what follows; held for a moment.
+        self._lock = threading.Lock()
+        # Somebody waits in the library; then no task is left here.
+        self._polls = False
+        # Tasks that nobody runs yet, results that nobody hands in yet, and until when those may wait.
+        self._taken: Deque[Dict[str, Any]] = deque()
+        self._answers: List[str] = []
+        self._due = 0.0
+        # Threads without work, whether one was called and did not come yet, and what it hears.
+        self._idle = 0
+        self._called = False
+        self._calls: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> None:
         if any(activity.is_async for activity in self._attempts.activities.values()):
             self._async.start()
-        self._add_thread()
+        with self._lock:
+            self._call()
 
-    def _add_thread(self) -> None:
-        thread = threading.Thread(
-            target=self._work, name=f"perdure-activity-{len(self._threads)}", daemon=True
-        )
-        self._threads.append(thread)
-        with self._counts:
-            self._idle += 1
-        thread.start()
+    def _call(self) -> bool:
+        """Sees to it that another thread comes; false if all are busy. The lock is held."""
+        if not self._called:
+            if self._idle > 0:
+                self._calls.put(None)
+            elif len(self._threads) <= self._slots:
+                name = f"perdure-activity-{len(self._threads)}"
+                thread = threading.Thread(target=self._work, name=name, daemon=True)
+                thread.start()
+                self._threads.append(thread)
+                self._idle += 1
+                self._calls.put(None)
+            else:
+                return False
+            self._called = True
+        return True
 
     def _work(self) -> None:
-        answers: List[str] = []
-        while True:
-            if answers and not self._lead.acquire(blocking=False):
-                # Someone else waits for work: this result must not wait with them.
-                self._attempts.source.poll_activities(answers, 0, False)
-                answers = []
-                self._lead.acquire()
-            elif not answers:
-                self._lead.acquire()
-            try:
-                task = self._next(answers)
-            finally:
-                self._lead.release()
-            if task is None:
-                return
-            answers = [self._run(task["token"], task["task"])]
-            with self._counts:
-                self._idle += 1
+        try:
+            step: Callable[[], Optional[str]] = self._come_when_called
+            while not self._stopped:
+                answer = step()
+                with self._lock:
+                    step = self._next(answer)
+        finally:
+            # The next one goes as well.
+            self._calls.put(None)
 
-    def _next(self, answers: List[str]) -> Optional[Dict[str, Any]]:
-        """Hands in `answers` and returns the next task; None when the runtime has stopped. The lead is
-        held.
-        """
-        while not self._stopped:
-            if answers or not self._taken:
-                work = self._attempts.source.poll_activities(answers, self._slots, not self._taken)
-                answers = []
-                self._stopped = work["stopped"]
-                self._taken.extend(work["activities"])
-            while self._taken:
-                task = self._taken.popleft()
-                activity = self._attempts.activities.get(task["task"]["name"])
+    def _next(self, answer: Optional[str]) -> Callable[[], Optional[str]]:
+        """What a thread does now that has just got `answer`. The lock is held."""
+        now = time.monotonic()
+        if answer is not None:
+            if not self._answers:
+                self._due = now + ANSWERS_WAIT
+            self._answers.append(answer)
+        answers: List[str] = []
+        # Results wait for short activities only, and not without somebody who looks after them.
+        if not (self._taken and self._call() and now < self._due):
+            answers, self._answers = self._answers, answers
+        if not self._taken and not self._polls:
+            self._polls = True
+            return partial(self._poll, answers)
+        if answers:
+            return partial(self._hand_in, answers)
+        if self._taken:
+            return partial(self._run, **self._taken.popleft())
+        self._idle += 1
+        return self._come_when_called
+
+    def _come_when_called(self) -> None:
+        self._calls.get()
+        with self._lock:
+            self._idle -= 1
+            self._called = False
+
+    def _hand_in(self, answers: List[str]) -> None:
+        self._attempts.source.poll_activities(answers, 0, False)
+
+    def _poll(self, answers: List[str]) -> None:
+        """Hands in `answers` and waits for work."""
+        tasks: List[Dict[str, Any]] = []
+        try:
+            work = self._attempts.source.poll_activities(answers, self._slots, True)
+            for task in work["activities"]:
+                activity = self._attempts.find(task["task"]["name"])
                 if activity is not None and activity.is_async:
                     self._async.run(task["token"], task["task"], activity)
-                    continue
-                with self._counts:
-                    self._idle -= 1
-                    more = self._idle == 0 and len(self._threads) <= self._slots
-                if more:
-                    self._add_thread()
-                return task
-        self._attempts.cancel_all()
-        return None
+                else:
+                    tasks.append(task)
+            if work["stopped"]:
+                self._stopped = True
+                self._attempts.cancel_all()
+        finally:
+            with self._lock:
+                self._polls = False
+                self._taken.extend(tasks)
 
     def _run(self, token: int, task: Dict[str, Any]) -> str:
         attempts = self._attempts
         try:
-            activity = attempts.activities[task["name"]]
+            activity = attempts.find(task["name"])
+            if activity is None:
+                raise KeyError(task["name"])
             context = attempts.begin(token, task)
             attempts.run(token, context)
             return attempts.ended(token, task["name"], activity.invoke(context, task.get("input")))

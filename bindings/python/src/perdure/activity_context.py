@@ -62,6 +62,10 @@ class ActivityContext:
         self.tag: Optional[str] = options.get("tag")
         self.session: Optional[str] = options.get("session")
         self.priority: int = options.get("priority") or 0
+        #: The span of this attempt, if the instance is part of a distributed trace: what to send as headers
+        #: to services that it calls.
+        self.traceparent: Optional[str] = task.get("traceparent")
+        self.tracestate: Optional[str] = task.get("tracestate")
         self._number = number
         self._host = host
         self._is_cancelled = False

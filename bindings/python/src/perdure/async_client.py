@@ -6,8 +6,9 @@ import asyncio
 import functools
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
+from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
 
+from ._feed import Feed
 from ._waiting import Waiting
 from .client import Client
 from .descriptions import Description, StartPolicy, StartRequest, Target
@@ -62,10 +63,11 @@ class AsyncClient:
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str:  # fmt: skip
         request = StartRequest(
             orchestration, input, instance, version, policy, start_at, delay, priority, attributes, memo,
-            dedup_key,
+            dedup_key, traceparent, tracestate,
         )  # fmt: skip
         return str(await self._run(self.sync._start, request))
 
@@ -152,6 +154,15 @@ class AsyncClient:
 
     async def history(self, instance: str, execution: Optional[int] = None) -> List[Dict[str, Any]]:
         return [*await self._run(self.sync.history, instance, execution)]
+
+    async def follow(
+        self, instance: str, *, execution: int = 1, after: int = 0, timeout: Optional[float] = None
+    ) -> AsyncIterator[Dict[str, Any]]:
+        """The events of an instance as they come: `async for event in client.follow(instance)`."""
+        feed = Feed(self.sync._lib, instance, execution, after, timeout)
+        while not feed.has_ended:
+            for event in feed.take(await self._wait(feed.waiting())):
+                yield event
 
     async def list(self, **filters: Any) -> List[Description]:
         """All instances that match; the filters of `Client.list`."""

@@ -11,6 +11,7 @@ from typing import (
     Dict,
     Iterator,
     List,
+    Literal,
     Mapping,
     Optional,
     Sequence,
@@ -21,12 +22,15 @@ from typing import (
 )
 
 from . import _abi, _failures, _json, _library, options
+from ._feed import Feed
+from ._filters import InstanceFilter, Time
 from ._library import Handle, library, text
 from ._waiting import Waiting, milliseconds
 from .definitions import Orchestration
-from .descriptions import Description, StartPolicy, StartRequest, Target, target_name
+from .descriptions import Description, StartPolicy, StartRequest, Target
 from .errors import CallFailed, CallRejected, Failure, InvalidArgument, PerdureError, QueryFailed, from_code
 from .handles import REJECTED
+from .management import Management
 from .options import Seconds
 from .store import Store, opened
 
@@ -53,6 +57,7 @@ class Client:
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     @overload
     def start(
@@ -60,6 +65,7 @@ class Client:
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     @overload
     def start(
@@ -67,12 +73,14 @@ class Client:
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str: ...  # fmt: skip
     def start(
         self, orchestration: Any, input: Any = None, *, instance: Optional[str] = None,
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
     ) -> str:  # fmt: skip
         """Starts an instance, durable on return. Returns its id: `instance`, a random one, or that of the
         instance that `policy` or `dedup_key` found. The options are those of `StartRequest`.
@@ -81,7 +89,7 @@ class Client:
         """
         request = StartRequest(
             orchestration, input, instance, version, policy, start_at, delay, priority, attributes, memo,
-            dedup_key,
+            dedup_key, traceparent, tracestate,
         )  # fmt: skip
         return self._start(request)
 
@@ -301,24 +309,51 @@ class Client:
             # The instance may continue as new between two pages.
             execution = page["execution"]
 
+    def follow(
+        self, instance: str, *, execution: int = 1, after: int = 0, timeout: Optional[float] = None
+    ) -> Iterator[Dict[str, Any]]:
+        """The events of an instance as they come, over all its executions, until it ends. Each has its
+        "execution" in addition. Begins behind event `after` of `execution`.
+
+        Raises TimedOut when none comes for `timeout` seconds: begin anew behind the last one that came.
+        """
+        feed = Feed(self._lib, instance, execution, after, timeout)
+        while not feed.has_ended:
+            yield from feed.take(self._wait(feed.waiting()))
+
     def list(
-        self, *, orchestration: Optional[Target] = None, status: Optional[str] = None,
-        prefix: Optional[str] = None, parent: Optional[str] = None, page_size: int = 100,
+        self, *, orchestration: Optional[Target] = None, version: Optional[str] = None,
+        status: Optional[Union[str, Sequence[str]]] = None,
+        created_from: Optional[Time] = None, created_to: Optional[Time] = None,
+        updated_from: Optional[Time] = None, updated_to: Optional[Time] = None,
+        ended_from: Optional[Time] = None, ended_to: Optional[Time] = None,
+        attributes: Optional[Mapping[str, str]] = None, prefix: Optional[str] = None,
+        parent: Optional[str] = None, roots_only: bool = False,
+        order: Literal["oldest", "newest"] = "oldest", page_size: int = 100,
     ) -> Iterator[Description]:  # fmt: skip
-        """All instances that match, fetched page by page while you iterate. `prefix`: of the instance id."""
-        query: Dict[str, Any] = {
-            "orchestration": None if orchestration is None else target_name(orchestration),
-            "status": status,
-            "instancePrefix": prefix,
-            "parent": parent,
-            "limit": page_size,
-        }
+        """All instances that match, fetched page by page while you iterate.
+
+        `status`: one, or several of which each matches. Times: from the first on, before the second; a
+        datetime with a time zone, or milliseconds since 1970. `attributes`: all must be the same. `prefix`:
+        of the instance id. `roots_only`: only those that nobody called. `order`: of creation.
+        """
+        filter = InstanceFilter(
+            orchestration, status, prefix, parent, version, created_from, created_to, updated_from,
+            updated_to, ended_from, ended_to, attributes, roots_only, order,
+        )  # fmt: skip
+        query = {**filter.to_wire(), "limit": page_size}
         while True:
             page = self._query(self._lib.dx.dx_client_list, query)
             yield from map(Description.of_wire, page["instances"])
             query["cursor"] = page.get("next")
             if query["cursor"] is None:
                 return
+
+    # ---- Management ------------------------------------------------------------------------------
+
+    def management(self, actor: str = "") -> Management:
+        """What operators ask. `actor`: who asks; any text, recorded with each change."""
+        return Management(self, actor)
 
     def _query(self, function: Any, query: Dict[str, Any]) -> Any:
         given = {key: value for key, value in query.items() if value is not None}

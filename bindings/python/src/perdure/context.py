@@ -69,6 +69,10 @@ class OrchestrationContext(Messaging):
         self.name: str = execution.definition.name
         self.version: str = execution.definition.version
         self.parent: Optional[Parent] = None
+        #: The span of this execution, if the instance is part of a distributed trace; its activities and
+        #: children have spans below it.
+        self.traceparent: Optional[str] = execution.traceparent
+        self.tracestate: Optional[str] = execution.tracestate
         #: The key-value state of the instance.
         self.kv = execution.kv
         self.log = OrchestrationLog(execution)
@@ -242,7 +246,7 @@ class OrchestrationContext(Messaging):
         self, name: str, value: float, kind: MetricKind = "counter",
         attributes: Optional[Dict[str, str]] = None,
     ) -> None:  # fmt: skip
-        """A measurement for the log of the runtime, emitted once and not again by a replay.
+        """A measurement for `Store.metrics` and the log, emitted once and not again by a replay.
 
         `kind`: "counter", "gauge" or "histogram". `attributes`: text by name.
         """

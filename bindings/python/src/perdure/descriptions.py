@@ -43,6 +43,10 @@ class StartRequest:
     memo: Any = None
     #: A start with a key that an instance has comes to that instance, whatever its id.
     dedup_key: Optional[str] = None
+    #: The place in a distributed trace that it is started from, as W3C headers have it: its executions,
+    #: activities and children are then parts of that trace.
+    traceparent: Optional[str] = None
+    tracestate: Optional[str] = None
 
     def to_json(self) -> str:
         """Raises InvalidArgument."""
@@ -52,6 +56,8 @@ class StartRequest:
             ("instance", self.instance, "The instance id"),
             ("version", self.version, "The version"),
             ("dedupKey", self.dedup_key, "The dedup_key"),
+            ("traceparent", self.traceparent, "The traceparent"),
+            ("tracestate", self.tracestate, "The tracestate"),
         ):
             if value is not None:
                 members.append(f'"{key}":{_json.quote(value, what)}')

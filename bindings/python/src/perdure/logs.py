@@ -13,6 +13,8 @@ from ._library import library, text
 from .errors import InvalidArgument
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+#: What records say of where they come from.
+_FIELDS = ("instance", "execution", "orchestration", "activity", "attempt", "node", "traceparent")
 _logger: Optional[logging.Logger] = None
 
 
@@ -26,13 +28,18 @@ def _on_record(record: _abi.Borrowed, _: Optional[int]) -> None:
     message = fields["message"]
     if "instance" in fields:
         message = f"{fields['instance']}: {message}"
-    logger.log(_LEVELS.get(fields["level"], logging.INFO), "%s", message, extra={"perdure": fields})
+    extra = {f"perdure_{name}": fields.get(name) for name in _FIELDS}
+    extra["perdure"] = fields
+    logger.log(_LEVELS.get(fields["level"], logging.INFO), "%s", message, extra=extra)
 
 
 def log_to(logger: Optional[logging.Logger] = None, level: str = "info") -> None:
     """Sends the log of the engine and of orchestrations to `logger`, by default "perdure".
 
-    `level`: "debug", "info", "warn" or "error". The fields of a record are its attribute `perdure`.
+    `level`: "debug", "info", "warn" or "error". The fields of a record are its attribute `perdure`, and
+    those that say where it comes from are attributes of their own, None where they do not apply:
+    `perdure_instance`, `perdure_execution`, `perdure_orchestration`, `perdure_activity`, `perdure_attempt`,
+    `perdure_node` and `perdure_traceparent`.
     """
     global _logger
     if level not in _LEVELS:

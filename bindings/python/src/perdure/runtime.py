@@ -9,8 +9,9 @@ import threading
 from types import TracebackType
 from typing import Any, Dict, List, Literal, Optional, Sequence, Type, Union
 
-from . import _abi, _failures, _json, _library
+from . import _abi, _failures, _json, _library, _replay
 from ._library import Handle, library, text
+from ._replay import PreflightReport, ReplayReport
 from ._turn import TurnHost
 from ._workers import ActivityWorkers, Attempts, WorkSource, report_refusals
 from .client import Client
@@ -42,7 +43,8 @@ class Runtime:
         activity_slots: int = 16, cached_instances: int = 10_000, cache: bool = True,
         activity_tags: Union[Sequence[str], Literal["any"]] = (), untagged_activities: bool = True,
         sessions: int = 10, session_idle: Seconds = 300, activity_grace: Seconds = 10,
-        nondeterminism: Literal["quarantine", "fail"] = "quarantine",
+        nondeterminism: Literal["quarantine", "fail"] = "quarantine", replay_only: bool = False,
+        schedules: bool = True,
     ) -> None:  # fmt: skip
         """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
         `cache=False` replays at every turn, to find code that is not deterministic.
@@ -50,7 +52,8 @@ class Runtime:
         `activity_tags`: of the activities with a tag those that are taken, or "any"; `untagged_activities`:
         those without. `sessions` are held at one time, and given up when unused for `session_idle`. An
         activity that was told to end keeps its slot for `activity_grace`. `nondeterminism`: what becomes of
-        an instance whose code and history differ.
+        an instance whose code and history differ. `replay_only`: it takes no work and writes nothing, for
+        `replay` and `preflight`. `schedules`: they go on here, too.
         """
         lib = self._lib = library()
         self.store = opened(store)
@@ -66,6 +69,8 @@ class Runtime:
             "sessionIdleMS": milliseconds(session_idle, "session_idle"),
             "activityGraceMS": milliseconds(activity_grace, "activity_grace", 0),
             "nondeterminism": nondeterminism,
+            "replayOnly": replay_only,
+            "schedules": schedules,
         }
         options = _abi.RuntimeOptions(ctypes.sizeof(_abi.RuntimeOptions), text(_json.encode(config)))
         out = ctypes.c_void_p()
@@ -80,6 +85,7 @@ class Runtime:
         self._client_lock = threading.Lock()
         self._turn_thread: Optional[threading.Thread] = None
         self._started = False
+        self._replay_only = replay_only
         _library.runtimes.add(self)
         self.register(*definitions)
 
@@ -113,7 +119,7 @@ class Runtime:
         if self._registry.orchestrations:
             self._turn_thread = threading.Thread(target=self._run_turns, name="perdure-turns", daemon=True)
             self._turn_thread.start()
-        if self._registry.activities:
+        if self._registry.activities and not self._replay_only:
             self._workers.start()
         return self
 
@@ -154,6 +160,27 @@ class Runtime:
     ) -> None:
         # After an error nobody wants to wait for what still runs.
         self.stop(5.0 if kind is None else 0.0)
+
+    # ---- Replay ----------------------------------------------------------------------------------
+
+    def replay(self, history: str, *, timeout: Optional[float] = 60) -> ReplayReport:
+        """Replays a recorded history (see `perdure.testing.replay`) against the code of this runtime, which
+        must have been started. Changes nothing."""
+        report: ReplayReport = _replay.replaying(history, timeout).block(self._handle.value)
+        return report
+
+    def preflight(
+        self, *, orchestration: Optional[str] = None, statuses: Optional[Sequence[str]] = None,
+        limit: Optional[int] = None, include_quarantined: bool = False, ignore_not_registered: bool = False,
+        timeout: Optional[float] = None,
+    ) -> PreflightReport:  # fmt: skip
+        """Replays every open instance of the store against the code of this runtime, which must have been
+        started. Changes nothing. The arguments are those of `perdure.testing.preflight`."""
+        asking = _replay.preflighting(
+            orchestration, statuses, limit, include_quarantined, ignore_not_registered, timeout
+        )
+        report: PreflightReport = asking.block(self._handle.value)
+        return report
 
     # ---- Turns -----------------------------------------------------------------------------------
 
@@ -216,7 +243,7 @@ class _Source(WorkSource):
         return work
 
     def is_cancelled(self, token: int) -> bool:
-        return bool(self._lib.is_activity_cancelled(token))
+        return bool(self._lib.dx.dx_activity_is_cancelled(token))
 
     def heartbeat(self, token: int, details: Any) -> None:
         payload = self._runtime.store.limits.payload(details, "The details of the heartbeat")

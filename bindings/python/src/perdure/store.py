@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Mapping, Optional, Type, Union
 
-from . import _abi, _json
+from . import _abi, _json, _waiting
 from ._library import Handle, library, text
 from ._limits import Limits, of_store
-from .options import Seconds, milliseconds
+from .metrics import Metrics
+from .options import EPOCH, Seconds, milliseconds
 
 
 class Store:
@@ -41,6 +43,42 @@ class Store:
         lib.check(lib.dx.dx_store_open(ctypes.byref(options), ctypes.byref(out)))
         self._handle = Handle(lib.dx.dx_store_close, out.value or 0, f"store {url}")
 
+    def metrics(self) -> Metrics:
+        """What this process has committed to the store since it was opened, and what its runtimes hold now.
+        Does not touch the store.
+        """
+        lib = library()
+        return Metrics(lib.json_of(lib.dx.dx_store_metrics, self._handle.value, text("")))
+
+    def open_metrics(self) -> str:
+        """The same as OpenMetrics 1.0 text, for Prometheus and its like; served with the content type
+        "application/openmetrics-text; version=1.0.0; charset=utf-8".
+        """
+        lib = library()
+        request = text('{"format":"openmetrics"}')
+        return lib.bytes_of(lib.dx.dx_store_metrics, self._handle.value, request).decode()
+
+    # ---- Time ------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The time that the engine goes by, in UTC."""
+        return _time(library().json_of(library().dx.dx_store_clock, self._handle.value))
+
+    def advance(self, duration: Seconds, timeout: Optional[float] = None) -> datetime:
+        """Moves virtual time (`config={"clock": {"mode": "virtual"}}`, for tests), stopping at each moment on
+        the way at which something is due, until nothing of this process is at work on the store. With 0 it
+        only waits for that. Returns the time that it is then.
+
+        Raises Unsupported when time is the system's, and TimedOut after `timeout` seconds of the system's
+        time when something goes on, such as an activity that does not answer.
+        """
+        arguments = (milliseconds(duration, "duration", 0), _waiting.milliseconds(timeout))
+        waiting = _waiting.Waiting(library().dx.dx_store_advance_clock, arguments, _time)
+        time: datetime = waiting.block(self._handle.value)
+        return time
+
+    # ---- Life ------------------------------------------------------------------------------------
+
     def close(self) -> None:
         """Drops this reference. The store closes when its last client and runtime are closed, too."""
         self._handle.close()
@@ -58,6 +96,10 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<Store {self.url}{'' if self._handle.is_open else ' closed'}>"
+
+
+def _time(clock: Mapping[str, Any]) -> datetime:
+    return EPOCH + timedelta(milliseconds=clock["now"])
 
 
 def opened(store: Union[Store, str]) -> Store:

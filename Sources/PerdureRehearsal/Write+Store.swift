@@ -1,0 +1,58 @@
+package import PerdureDispatch
+package import PerdureModel
+package import PerdureStore
+
+// What the runtime's driver says to a store and hears of it, for drivers without threads.
+
+extension Write {
+  /// - node: who writes.
+  package func entry(node: NodeID, now: TimestampMS) -> StoreEntry {
+    switch self {
+    case .turn(let commit): .turn(commit)
+    case .claimInstances(let orchestrations, let limit):
+      .claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
+    case .claimInstance(let instance): .claimInstance(node: node, instance: instance)
+    case .claimActivities(let filter, let limit):
+      .claimActivities(node: node, filter: filter, limit: limit, now: now)
+    case .releaseInstances(let instances): .releaseInstances(node: node, instances: instances)
+    case .releaseActivities(let tasks):
+      .releaseActivities(
+        tasks.compactMap { task in task.claim.map { ClaimedActivity(key: task.key, claim: $0) } })
+    case .releaseUnheldActivities(let held):
+      .releaseUnheldActivities(
+        node: node, held: held.map { ClaimedActivity(key: $0.key, claim: $0.value) })
+    case .activityEnded(let key, let claim, let outcome):
+      .activityEnded(key, claim: claim, outcome: outcome, now: now)
+    case .activityRetry(let key, let claim, let failure, let retryAt, let heartbeat):
+      .activityRetry(key, claim: claim, failure: failure, retryAt: retryAt, heartbeat: heartbeat)
+    case .activityHeartbeat(let key, let claim, let details):
+      .activityHeartbeat(key, claim: claim, details: details)
+    case .deferActivity(let key, let claim, let heartbeat):
+      .deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
+    case .expireActivities(let limit): .expireActivities(limit: limit, now: now)
+    case .sweep(let limit): .sweep(limit: limit, now: now)
+    case .quarantine(let instance, let revision, let failure):
+      .quarantine(instance, revision: revision, failure: failure, now: now)
+    }
+  }
+}
+
+extension WriteOutcome {
+  /// - outcome: nil for a group that failed as a whole.
+  package init(_ outcome: StoreOutcome?) {
+    switch outcome {
+    case nil: self = .failed(message: "the disk failed", isTransient: true)
+    case .success(.turned(let turn)): self = .turned(hasWaitingMessages: turn.hasWaitingMessages)
+    case .success(.instances(let instances)): self = .instances(instances)
+    case .success(.activities(let tasks)): self = .activities(tasks)
+    case .success(.delivered(let deliveries)): self = .expired(deliveries.count)
+    case .success(.swept(_, let next)): self = .swept(next: next)
+    case .success: self = .done
+    case .failure(.notFound): self = .notFound
+    case .failure(.owned): self = .owned
+    case .failure(.failed(let error)):
+      self = .failed(message: error.message, isTransient: error.isTransient)
+    case .failure: self = .conflict
+    }
+  }
+}
