@@ -183,6 +183,8 @@ def test_an_interrupt_ends_a_wait(tmp_path: Path, environment: Dict[str, str]) -
     code = """
         import os, signal, threading
         import perdure
+        # Background jobs of a shell begin with interrupts ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         store = perdure.Store("memory:")
         client = perdure.Client(store)
         instance = client.start("nothing")
