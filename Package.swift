@@ -54,9 +54,13 @@ let package = Package(
     library("PerdureSchedule", ["PerdureModel", "PerdureWire"]),
     library("PerdureStore", ["PerdureModel"]),
     library("PerdureStoreMemory", ["PerdureStore", "PerdureModel", "PerdureWire"]),
+    library("PerdureDriver", ["PerdureModel", "PerdureDispatch", "PerdureStore"]),
     library(
       "PerdureRehearsal",
-      ["PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory"]),
+      [
+        "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureStore",
+        "PerdureStoreMemory",
+      ]),
     .target(
       name: "PerdureStoreSQLite", dependencies: ["PerdureStore", "PerdureModel", "PerdureWire", "CSQLite"],
       swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
@@ -64,7 +68,8 @@ let package = Package(
     library(
       "PerdureRuntime",
       [
-        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureSchedule", "PerdureStore",
+        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureSchedule",
+        "PerdureStore",
       ]),
     library(
       "PerdureClient",
@@ -84,8 +89,8 @@ let package = Package(
     library(
       "PerdureSimulation",
       [
-        "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
-        "PerdureRehearsal",
+        "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureStore",
+        "PerdureStoreMemory",
       ]),
     .executableTarget(name: "dx-sim", dependencies: ["PerdureSimulation"], swiftSettings: strict),
 

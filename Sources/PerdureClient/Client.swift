@@ -51,6 +51,13 @@ package final class Client: Sendable {
     return entries
   }
 
+  /// Virtual time stands still for the length of the call.
+  package func atOneMoment<Value>(
+    _ body: () throws(ClientError) -> Value
+  ) throws(ClientError) -> Value {
+    try hub.atOneMoment { _ throws(ClientError) in try body() }
+  }
+
   /// Answers open waits with `.closed`.
   package func close() { hub.waits.abandon(self) }
 }

@@ -1,4 +1,5 @@
 import PerdureDispatch
+import PerdureDriver
 import PerdureModel
 import PerdureStore
 
@@ -114,7 +115,8 @@ final class RuntimeEngine: @unchecked Sendable {
     case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: dispatcher.checkClaims()
     case .wrote(let write, let outcome):
-      if case .turn(let commit) = write, case .turned = outcome, hub.logs(.debug) {
+      // Asked first: to take the commit out is to copy it.
+      if hub.logs(.debug), case .turned = outcome, case .turn(let commit) = write {
         hub.log(.turn(commit, node: node, now: now))
       }
       dispatcher.wrote(write, outcome, now: now)
@@ -190,7 +192,12 @@ final class RuntimeEngine: @unchecked Sendable {
 
   private func enqueue(_ write: Write, _ now: TimestampMS) {
     let done: @Sendable (Committer.Result) -> Void = { [runtime] result in
-      let input = RuntimeInput.wrote(write, WriteOutcome(result))
+      let outcome =
+        switch result {
+        case .answered(let outcome): WriteOutcome(outcome)
+        case .failed(let error): WriteOutcome(error)
+        }
+      let input = RuntimeInput.wrote(write, outcome)
       runtime.inputs.addQuietly(contentsOf: CollectionOfOne(input))
     }
     writes.append(Committer.Job(write.entry(node: node, now: now), done: done))

@@ -1,6 +1,6 @@
 import PerdureDispatch
 import PerdureModel
-import PerdureRehearsal
+import PerdureDriver
 import PerdureStore
 
 /// The committer of a process, as Committer is.
@@ -100,7 +100,9 @@ extension World {
     for (index, job) in group.jobs.enumerated() {
       let outcome = group.fault == .none ? group.outcomes[index] : nil
       switch job.origin {
-      case .node(let node, let write): add(.wrote(write, WriteOutcome(outcome)), to: node)
+      case .node(let node, let write):
+        let failed = WriteOutcome.failed(message: "the disk failed", isTransient: true)
+        add(.wrote(write, outcome.map { WriteOutcome($0) } ?? failed), to: node)
       default: answered(job, outcome)
       }
     }

@@ -18,12 +18,7 @@ extension MemoryState {
     guard row.revision == reset.revision, row.createdAt == reset.createdAt, record.start == nil,
       row.execution == reset.execution
     else { return .conflict }
-    var last = reset.kept
-    let isInOrder = reset.appended.allSatisfy { event in
-      last &+= 1
-      return event.id == last
-    }
-    guard isInOrder, (1...max(row.eventCount, 1)).contains(reset.kept) else {
+    guard reset.fits(row.eventCount) else {
       return .failed(
         StoreError(
           .internalError,
