@@ -12,7 +12,7 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management kill-loop sim format check-format \
+.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sim format check-format \
   clean prepare
 
 help:
@@ -24,7 +24,7 @@ help:
 	@echo "make bench          C, Swift and Python side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
-	@echo "make kill-loop      30 kills in the middle of 200 orders"
+	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
 	@echo "make sim SEEDS=n    n simulated worlds"
 	@echo "make format, make check-format, make clean"
 
@@ -41,7 +41,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift c python simulation examples kills demo
+	@python3 .ci/suites.py build swift c python simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -75,8 +75,8 @@ bench-prune: build
 bench-management: build
 	@$(WITH_PYTHON) benchmarks/management.py
 
-kill-loop: build
-	@$(WITH_PYTHON) Tests/chaos/kill_loop.py --kills 30 --orders 200
+chaos: build
+	@$(WITH_PYTHON) Tests/chaos/run.py
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)

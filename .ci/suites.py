@@ -92,7 +92,7 @@ SUITES = [
         last_line,
     ),
     Suite("examples", [PYTHON, "Tests/examples/run.py", str(ROOT / ".build" / "debug")], last_line),
-    Suite("kills", [PYTHON, "Tests/chaos/kill_loop.py", "--kills", "5", "--orders", "40"], last_line),
+    Suite("chaos", [PYTHON, "Tests/chaos/run.py", "--quick"], last_line),
     Suite("demo", [".ci/checked", "the demo runs to its end", "make", "-s", "demo"], last_line),
     Suite("format", [".ci/format", "--check"], last_line),
 ]

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import perdure
+from judge import Verdicts
 
 SLOTS = 8
 STEPS = ("reserve", "charge", "ship")
@@ -174,20 +175,6 @@ class Loop:
         worker.wait(timeout=30)
 
 
-class Verdicts:
-    def __init__(self) -> None:
-        self.passed = 0
-        self.failed = 0
-
-    def check(self, name: str, wrong: list[str]) -> None:
-        if wrong:
-            self.failed += 1
-            print(f"FAIL {name}: {len(wrong)}, such as {'; '.join(wrong[:3])}")
-        else:
-            self.passed += 1
-            print(f"ok {name}")
-
-
 def judge(loop: Loop, client: perdure.Client) -> Verdicts:
     verdicts = Verdicts()
     descriptions = [client.describe(instance) for instance in loop.instances]
@@ -260,8 +247,7 @@ def main() -> int:
             loop.run(client)
             print(f"kill loop: {time.monotonic() - begin:.1f} s")
             verdicts = judge(loop, client)
-    print(f"{verdicts.passed} passed, {verdicts.failed} failed")
-    return 0 if verdicts.failed == 0 else 1
+    return verdicts.end()
 
 
 if __name__ == "__main__":
