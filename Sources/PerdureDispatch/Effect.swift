@@ -1,7 +1,7 @@
 package import PerdureModel
 
 /// What the driver is to do, in order.
-package enum Effect: Hashable, Sendable {
+package indirect enum Effect: Hashable, Sendable {
   /// Hand a turn to a host; the answer comes back as `turnAnswered` or `turnFailed`.
   case runTurn(TurnRequest)
   /// Hand an activity to a host; it holds a slot until `activityEnded`.
@@ -25,7 +25,7 @@ package enum Effect: Hashable, Sendable {
   case stopped
 }
 
-package enum Write: Hashable, Sendable {
+package indirect enum Write: Hashable, Sendable {
   case turn(TurnCommit)
   case claimInstances(orchestrations: [ServedOrchestration], limit: Int)
   case claimInstance(InstanceID)

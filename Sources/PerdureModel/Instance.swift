@@ -17,6 +17,21 @@ package enum InstanceStatus: String, Hashable, Sendable, CaseIterable {
     default: false
     }
   }
+
+  /// Its place in `allCases`.
+  package var ordinal: Int {
+    switch self {
+    case .pending: 0
+    case .running: 1
+    case .suspended: 2
+    case .completed: 3
+    case .failed: 4
+    case .cancelled: 5
+    case .terminated: 6
+    case .continuedAsNew: 7
+    case .quarantined: 8
+    }
+  }
 }
 
 /// What a start does when its id is taken.

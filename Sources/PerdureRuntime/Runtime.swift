@@ -4,7 +4,7 @@ import PerdureReplay
 package import PerdureStore
 import Synchronization
 
-package enum RuntimeInput: Sendable {
+package indirect enum RuntimeInput: Sendable {
   case start
   case instanceStarted(InstanceStart, createdAt: TimestampMS)
   /// Also terminated ones: nothing of them goes on.
@@ -15,8 +15,8 @@ package enum RuntimeInput: Sendable {
   case messageStored(InstanceID, InboxMessage)
   case storeChanged(byOthers: Bool)
   /// - tookNS: since it was handed out.
-  case turnAnswered(TurnRequest, TurnAnswer, tookNS: Int64)
-  case turnFailed(TurnRequest, Failure, tookNS: Int64)
+  case turnAnswered(TurnTicket, TurnAnswer, tookNS: Int64)
+  case turnFailed(TurnTicket, Failure, tookNS: Int64)
   case activityEnded(ActivityTicket, Outcome)
   case activityDeferred(ActivityTicket)
   case activityBeat(ActivityTicket, Payload)

@@ -91,12 +91,12 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.storeChanged(now: now, byOthers: byOthers)
       // They may have made a rule.
       if byOthers { dispatcher.sweepWanted(at: now &+ Limits.foreignSweepMS, now: now) }
-    case .turnAnswered(let request, let answer, let tookNS):
-      samples.append(.turn(request.orchestration, tookNS: tookNS))
-      dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
-    case .turnFailed(let request, let failure, let tookNS):
-      samples.append(.turn(request.orchestration, tookNS: tookNS))
-      dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
+    case .turnAnswered(let ticket, let answer, let tookNS):
+      samples.append(.turn(ticket.request.orchestration, tookNS: tookNS))
+      dispatcher.turnAnswered(ticket.request.turn, ticket.request.instance, answer, now: now)
+    case .turnFailed(let ticket, let failure, let tookNS):
+      samples.append(.turn(ticket.request.orchestration, tookNS: tookNS))
+      dispatcher.turnFailed(ticket.request.turn, ticket.request.instance, failure, now: now)
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
       if let tookNS = ticket.tookNS { samples.append(.attemptEnded(ticket.task.name, tookNS: tookNS)) }
@@ -163,13 +163,13 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 
   private func runTurn(_ request: TurnRequest) {
+    let ticket = TurnTicket(request, runtime)
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
-      runtime.post(
-        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message), tookNS: 0))
+      _ = ticket.fail(Failure(type: FailureType.protocolViolation, message: message))
       return
     }
-    runtime.hosts.add(TurnTicket(request, runtime), function)
+    runtime.hosts.add(ticket, function)
   }
 
   private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {

@@ -4,12 +4,14 @@ internal import PerdureWire
 
 /// The columns of an instance that a description is made of.
 enum DescriptionColumns {
-  static let list = """
+  static let plain = """
     pk, id, orchestration, version, status, execution, revision, parent, parent_execution, parent_action, \
     custom_status, custom_status_version, output, failure, created_at, updated_at, ended_at, event_count, \
-    priority, coalesce(o.start_at, 0), o.attributes, o.memo, o.dedup_key, o.suspend_reason
+    priority
     """
-  static let count: Int32 = 24
+  static let plainCount: Int32 = 19
+  static let options = "o.start_at, o.attributes, o.memo, o.dedup_key, o.suspend_reason"
+  static let list = "\(plain), \(options)"
   static let tables = "instances LEFT JOIN instance_options AS o ON o.instance = pk"
 
   static func decode(_ row: Statement, path: String) throws(StoreError) -> InstanceDescription {
@@ -38,12 +40,17 @@ enum DescriptionColumns {
       createdAt: row.integer(14), updatedAt: row.integer(15), endedAt: row.optionalInteger(16),
       eventCount: row.integer(17))
     description.priority = row.integer(18)
-    description.startAt = row.integer(19)
-    description.attributes = row.optionalBytes(20).map { Payload(bytes: $0) }
-    description.memo = row.optionalBytes(21).map { Payload(bytes: $0) }
-    description.dedupKey = row.optionalText(22)
-    description.suspendReason = row.optionalText(23)
     return description
+  }
+
+  /// - column: where `options` begin.
+  static func decodeOptions(_ row: Statement, from column: Int32, into description: inout InstanceDescription)
+  {
+    description.startAt = row.integer(column)
+    description.attributes = row.optionalBytes(column + 1).map { Payload(bytes: $0) }
+    description.memo = row.optionalBytes(column + 2).map { Payload(bytes: $0) }
+    description.dedupKey = row.optionalText(column + 3)
+    description.suspendReason = row.optionalText(column + 4)
   }
 }
 
@@ -116,7 +123,9 @@ extension Reader {
     for (offset, value) in values.enumerated() { value.bind(to: statement, at: Int32(clamping: offset + 1)) }
     var rows: [(pk: Int64, row: InstanceDescription)] = []
     while try statement.step() {
-      rows.append((statement.integer(0), try DescriptionColumns.decode(statement, path: connection.path)))
+      var row = try DescriptionColumns.decode(statement, path: connection.path)
+      DescriptionColumns.decodeOptions(statement, from: DescriptionColumns.plainCount, into: &row)
+      rows.append((statement.integer(0), row))
     }
     return rows
   }

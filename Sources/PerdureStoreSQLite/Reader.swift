@@ -7,7 +7,7 @@ internal import PerdureWire
 final class Reader: @unchecked Sendable {
   let connection: Connection
   let rare: StatementCache
-  private let find, events, eventsAfter, messages: Statement
+  private let find, findOptions, events, eventsAfter, messages: Statement
   /// By which filters they have.
   var listings: [String: Statement] = [:]
 
@@ -17,10 +17,12 @@ final class Reader: @unchecked Sendable {
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
     find = try prepare(
       """
-      SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner), used
-      FROM \(DescriptionColumns.tables) WHERE id = ?1
+      SELECT \(DescriptionColumns.plain), start, (SELECT id FROM nodes WHERE id = owner), used
+      FROM instances WHERE id = ?1
       """
     )
+    findOptions = try prepare(
+      "SELECT \(DescriptionColumns.options) FROM instance_options AS o WHERE instance = ?1")
     events = try prepare(
       "SELECT event, json FROM history WHERE instance = ?1 AND execution = ?2 ORDER BY event")
     eventsAfter = try prepare(
@@ -87,19 +89,35 @@ final class Reader: @unchecked Sendable {
 
   struct Row {
     let pk: Int64
-    let description: InstanceDescription
+    var description: InstanceDescription
     let start: InstanceStart?
     let owner: NodeID?
     let used: Used
   }
 
   func row(_ instance: InstanceID) throws(StoreError) -> Row? {
+    guard var row = try plainRow(instance) else { return nil }
+    guard row.used.contains(.options) else { return row }
+    // Both from one moment.
+    if connection.isIdle {
+      return try connection.read { () throws(StoreError) in try self.row(instance) }
+    }
+    findOptions.bind(1, row.pk)
+    defer { findOptions.reset() }
+    if try findOptions.step() {
+      DescriptionColumns.decodeOptions(findOptions, from: 0, into: &row.description)
+    }
+    return row
+  }
+
+  /// Without its options, which few instances have: joining them costs every read of a row.
+  private func plainRow(_ instance: InstanceID) throws(StoreError) -> Row? {
     find.bind(1, instance)
     defer { find.reset() }
     guard try find.step() else { return nil }
     let description = try DescriptionColumns.decode(find, path: connection.path)
     var start: InstanceStart?
-    let column = DescriptionColumns.count
+    let column = DescriptionColumns.plainCount
     if !find.isNull(column) {
       do {
         start = try find.withBytes(column) { bytes throws(WireError) in try StoreWire.decodeStart(bytes) }

@@ -11,6 +11,10 @@ import Testing
     "1.10.0", "2.0.0", "18446744073709551615.0.0",
   ]
 
+  @Test func `The ordinal of a status is its place in the list`() {
+    #expect(InstanceStatus.allCases.map(\.ordinal) == Array(InstanceStatus.allCases.indices))
+  }
+
   @Test func order() throws {
     let versions = try Self.ordered.map { try #require(SemanticVersion($0), "\($0)") }
     for (index, version) in versions.enumerated() {
