@@ -6,6 +6,7 @@ package struct FIFO<Element> {
   package init() {}
 
   package var isEmpty: Bool { head == storage.count }
+  package var count: Int { storage.count - head }
   package var elements: ArraySlice<Element> { storage[head...] }
 
   package mutating func append(_ element: Element) { storage.append(element) }
@@ -19,6 +20,17 @@ package struct FIFO<Element> {
       head = 0
     }
     return element
+  }
+
+  /// All, or the first `limit` of them.
+  package mutating func take(_ limit: Int) -> [Element] {
+    if head == 0, limit >= storage.count {
+      defer { storage = [] }
+      return storage
+    }
+    var taken: [Element] = []
+    while taken.count < limit, let element = popFirst() { taken.append(element) }
+    return taken
   }
 
   package mutating func removeAll(where matches: (Element) -> Bool) {

@@ -347,6 +347,7 @@ package final class Runtime: @unchecked Sendable {
       }
     }
     hosts.add(ticket, function)
+    hosts.wake()
     return true
   }
 

@@ -5,6 +5,9 @@ import PerdureStore
 
 /// The engine thread of a runtime: inputs to the dispatcher, its effects to the world.
 final class RuntimeEngine: @unchecked Sendable {
+  /// Hosts are woken for several pieces of work together, though not for too many: they begin meanwhile.
+  private static let effectsPerWake = 32
+
   private let runtime: Runtime
   private let hub: Hub
   private let node: NodeID
@@ -13,6 +16,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private var running: [ClaimedActivity: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
   private var samples: [HostSample] = []
+  /// Hosts have work that they were not woken for yet.
+  private var hasNewWork = false
   private var isDone = false
   /// Inputs that hold a virtual clock until what follows from them is under way.
   private var inputsHeld = 0
@@ -43,7 +48,11 @@ final class RuntimeEngine: @unchecked Sendable {
       let now = hub.clock.now()
       if let due, due <= now { dispatcher.tick(now: now) }
       for input in inputs { handle(input, now) }
-      for effect in dispatcher.takeEffects() { perform(effect, now) }
+      for (count, effect) in dispatcher.takeEffects().enumerated() {
+        perform(effect, now)
+        if count % Self.effectsPerWake == Self.effectsPerWake - 1 { wakeHosts() }
+      }
+      wakeHosts()
       if !writes.isEmpty {
         hub.submit(writes)
         writes = []
@@ -162,6 +171,11 @@ final class RuntimeEngine: @unchecked Sendable {
     }
   }
 
+  private func wakeHosts() {
+    if hasNewWork { runtime.hosts.wake() }
+    hasNewWork = false
+  }
+
   private func runTurn(_ request: TurnRequest) {
     let ticket = TurnTicket(request, runtime)
     guard let function = runtime.function(for: request) else {
@@ -170,6 +184,7 @@ final class RuntimeEngine: @unchecked Sendable {
       return
     }
     runtime.hosts.add(ticket, function)
+    hasNewWork = true
   }
 
   private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
@@ -186,6 +201,7 @@ final class RuntimeEngine: @unchecked Sendable {
       return
     }
     runtime.hosts.add(ticket, function)
+    hasNewWork = true
   }
 
   // MARK: Store
@@ -197,8 +213,7 @@ final class RuntimeEngine: @unchecked Sendable {
         case .answered(let outcome): WriteOutcome(outcome)
         case .failed(let error): WriteOutcome(error)
         }
-      let input = RuntimeInput.wrote(write, outcome)
-      runtime.inputs.addQuietly(contentsOf: CollectionOfOne(input))
+      runtime.inputs.addQuietly(.wrote(write, outcome))
     }
     writes.append(Committer.Job(write.entry(node: node, now: now), done: done))
   }
