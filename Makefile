@@ -12,7 +12,7 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sim format check-format \
+.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sim faults format check-format \
   clean prepare
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
 	@echo "make sim SEEDS=n    n simulated worlds"
+	@echo "make faults         every call of a store fails once, 20,000 lost answers, long random lives of stores"
 	@echo "make format, make check-format, make clean"
 
 prepare:
@@ -80,6 +81,10 @@ chaos: build
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)
+
+faults: prepare
+	PERDURE_FAULTS=full $(SWIFT) test --filter \
+	  'FaultTests|WrappedConformanceTests|SQLiteAgreementTests'
 
 format: prepare
 	@.ci/format

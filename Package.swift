@@ -127,6 +127,12 @@ let package = Package(
     tests(
       "PerdureRuntimeTests",
       ["PerdureRuntime", "PerdureClient", "PerdureStore", "PerdureStoreMemory", "PerdureModel"]),
+    tests(
+      "FaultTests",
+      [
+        "PerdureRuntime", "PerdureClient", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
+        "PerdureStoreConformance", "PerdureSimulation", "PerdureModel",
+      ]),
     tests("PerdureABITests", ["PerdureABI", "CDX"]),
     tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire"]),
     tests("SimulationTests", ["PerdureSimulation"]),

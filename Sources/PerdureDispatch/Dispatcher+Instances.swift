@@ -64,6 +64,8 @@ extension Dispatcher {
   /// Answer to `.findDue`: instances of ours that are due by their rows.
   package mutating func foundDue(_ instances: [InstanceID], now: TimestampMS) {
     guard isRunning else { return }
+    // There may be more of them than one answer holds.
+    if instances.count >= Limits.pageRows { mayHaveMissed(now: now) }
     for instance in instances {
       if let held = held[ExactText(instance)] {
         lookAgain(held)

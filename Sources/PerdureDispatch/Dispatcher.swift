@@ -64,6 +64,8 @@ package struct Dispatcher {
   var unsettled: [ActivityKey: ActivityClaim] = [:]
   var backlog = Backlog()
   var sweeping = Sweeping()
+  /// When to ask the store for all that we may not have been told of; nil: we were told of everything.
+  var asksAgainAt: TimestampMS?
   var effects: [Effect] = []
 
   struct DueTimer {
@@ -122,6 +124,7 @@ package struct Dispatcher {
     if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
       next = soonest(next, due)
     }
+    if isRunning { next = soonest(next, asksAgainAt) }
     if isRunning, !sweeping.isUnderWay { next = soonest(next, sweeping.dueAt) }
     if case .stopping(let until) = stage, !isAtRest { next = soonest(next, until) }
     return next
@@ -181,6 +184,11 @@ extension Dispatcher {
       backlog.mayHaveActivities = true
       backlog.mayHaveExpired = true
     }
+    if let due = asksAgainAt, due <= now {
+      asksAgainAt = nil
+      effects.append(.lookAgain)
+      storeChanged(now: now, byOthers: true)
+    }
     for (ended, limit) in desk.tick(now, into: &effects) { activityTimedOut(ended, limit, now) }
     pump(now)
   }
@@ -196,6 +204,13 @@ extension Dispatcher {
       checkClaims()
     }
     pump(now)
+  }
+
+  /// Something may be in the store that nobody told us of: a group of writes of this process failed, and may
+  /// have landed all the same, or what others wrote could not be read. A little later it is asked for: by
+  /// then what was on its way has landed, and a store that is down is not asked for each call that it fails.
+  package mutating func mayHaveMissed(now: TimestampMS) {
+    asksAgainAt = soonest(asksAgainAt, now &+ Limits.missedPauseMS)
   }
 
   /// A write came back.

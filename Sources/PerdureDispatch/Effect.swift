@@ -20,6 +20,8 @@ package indirect enum Effect: Hashable, Sendable {
   case findDue
   /// Ask when work that nobody holds is due next; comes back as `nextDueFound`.
   case findNextDue
+  /// Whoever waits for an instance is to look at it again: nobody may have told them.
+  case lookAgain
   case log(LogRecord)
   /// Nothing is running or being written any more.
   case stopped

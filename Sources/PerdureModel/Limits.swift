@@ -42,6 +42,8 @@ package enum Limits {
   package static let sweepBreakMS: Int64 = 20
   /// After a sweep that could not be written.
   package static let failedSweepMS: Int64 = 60_000
+  /// From a failure after which something may have been missed to the look for it.
+  package static let missedPauseMS: Int64 = 1_000
   /// Between two sweeps that leave nothing over.
   package static let sweepPauseMS: Int64 = 1_000
   /// When instances that are due wait for their descendants to end.

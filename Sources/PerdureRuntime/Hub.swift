@@ -37,7 +37,8 @@ package final class Hub: @unchecked Sendable {
     waits = WaitDesk(store: store, clock: self.clock.virtual)
     let committer = Committer(
       store: store, metrics: metrics, committed: { [weak self] in self?.tell($0) },
-      finished: { [weak self] in self?.wake() }, account: account)
+      failed: { [weak self] in self?.groupFailed() }, finished: { [weak self] in self?.wake() },
+      account: account)
     guard committer.start() else { throw StoreError(.internalError, "the system gives no more threads") }
     committerBox.withLock { $0 = committer }
     store.observeForeignWrites { [weak self] in self?.foreignWrite() }
@@ -142,6 +143,11 @@ package final class Hub: @unchecked Sendable {
   /// A runtime handed work back.
   func tellUnheldWork() {
     for runtime in runtimes.withLock({ $0 }) { runtime.post(.storeChanged(byOthers: false)) }
+  }
+
+  /// Nobody knows whether it landed, so nobody was told of it.
+  private func groupFailed() {
+    for runtime in runtimes.withLock({ $0 }) { runtime.post(.missed) }
   }
 
   private func foreignWrite() {

@@ -28,6 +28,8 @@ package indirect enum RuntimeInput: Sendable {
   case foundMessages(InstanceID, [InboxMessage])
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
+  /// Something may be in the store that the runtime was not told of.
+  case missed
   case stop(graceMS: Int64)
   /// A virtual clock has come to the deadline.
   case timeMoved

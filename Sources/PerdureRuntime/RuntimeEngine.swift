@@ -134,6 +134,7 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.foundMessages(instance, messages, now: now)
     case .foundDue(let instances): dispatcher.foundDue(instances, now: now)
     case .nextDueFound(let at): dispatcher.nextDueFound(at, now: now)
+    case .missed: dispatcher.mayHaveMissed(now: now)
     case .stop(let graceMS):
       if runtime.account != nil, graceEndsNS == nil {
         graceEndsNS = monotonicNowNS() + max(0, min(graceMS, 1 << 40)) * 1_000_000
@@ -164,6 +165,7 @@ final class RuntimeEngine: @unchecked Sendable {
     case .findNextDue:
       let lookedAt = min(dispatcher.lookedAt, now)
       read { $0.nextDue(lookedAt) }
+    case .lookAgain: hub.waits.recheck()
     case .log(let record):
       if let metric = record.metric { samples.append(.metric(metric)) }
       hub.log(record)

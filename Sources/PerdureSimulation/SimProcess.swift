@@ -23,6 +23,7 @@ enum NodeInput {
   case foundMessages(InstanceID, [InboxMessage])
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
+  case missed
   case stop(graceMS: Int64)
 }
 

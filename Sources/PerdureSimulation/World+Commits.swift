@@ -95,7 +95,10 @@ extension World {
       for node in process.nodes { node.isExcused = true }
     }
     if group.fault != .none {
-      for node in process.nodes { node.failedAt = now }
+      for node in process.nodes {
+        node.failedAt = now
+        add(.missed, to: node)
+      }
     }
     for (index, job) in group.jobs.enumerated() {
       let outcome = group.fault == .none ? group.outcomes[index] : nil

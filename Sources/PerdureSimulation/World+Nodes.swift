@@ -71,6 +71,7 @@ extension World {
       node.dispatcher.foundMessages(instance, messages, now: now)
     case .foundDue(let instances): node.dispatcher.foundDue(instances, now: now)
     case .nextDueFound(let at): node.dispatcher.nextDueFound(at, now: now)
+    case .missed: node.dispatcher.mayHaveMissed(now: now)
     case .stop(let graceMS): node.dispatcher.stop(graceMS: graceMS, now: now)
     }
   }
@@ -123,6 +124,8 @@ extension World {
     case .loadInbox(let instance, let after): read(.inbox(instance, after: after), node)
     case .findDue: read(.due, node)
     case .findNextDue: read(.nextDue, node)
+    // Clients of a world look by themselves.
+    case .lookAgain: break
     case .log(let record): trace.remark(now, "node \(node.id) says: \(record.message)")
     case .stopped: stopped(node)
     }

@@ -40,13 +40,14 @@ extension World {
       return .foundMessages(instance, store.inbox(of: instance, after: after))
     case .claims(let claims):
       let asked = claims.map { ClaimedActivity(key: $0.key, claim: $0.value) }
-      let lost = isFailed ? [] : store.lostClaims(of: asked)
+      if isFailed { return .missed }
+      let lost = store.lostClaims(of: asked)
       return .claimsLost(Dictionary(lost.map { ($0.key, $0.claim) }, uniquingKeysWith: { one, _ in one }))
     case .due:
       if reap() > 0 {
         for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
       }
-      return .foundDue(isFailed ? [] : store.dueInstances(ownedBy: node.id, now: clock(node)))
+      return isFailed ? .missed : .foundDue(store.dueInstances(ownedBy: node.id, now: clock(node)))
     case .nextDue:
       let lookedAt = min(node.dispatcher.lookedAt, clock(node))
       return .nextDueFound(isFailed ? clock(node) + 1_000 : store.nextDue(after: lookedAt))

@@ -112,6 +112,40 @@ import Testing
     #expect(node.take().isEmpty)
   }
 
+  /// A start, a message, a cancel... that failed may have landed, and nobody was told.
+  @Test func whatMayHaveLandedIsLookedForALittleLater() throws {
+    let node = Node.started()
+    node.starts("a", createdAt: 100)
+    try node.turn("a", [.waiting])
+    node.gather()
+    _ = node.take()
+    for _ in 0..<3 { node.dispatcher.mayHaveMissed(now: node.now) }
+    node.gather()
+    #expect(node.take().isEmpty)
+    #expect(node.dispatcher.nextDeadline == node.now + Limits.missedPauseMS)
+    node.wait(Limits.missedPauseMS)
+    let looks = node.take()
+    #expect(looks.count { $0 == .findDue } == 1 && looks.count { $0 == .lookAgain } == 1)
+    node.dispatcher.foundDue(["a"], now: node.now)
+    node.gather()
+    #expect(node.take().contains(.loadInbox("a", after: 0)))
+  }
+
+  @Test func aFullAnswerIsFollowedByAnotherLook() throws {
+    let node = Node.started()
+    let many = (0..<Limits.pageRows).map { "i\($0)" }
+    node.dispatcher.foundDue(many, now: node.now)
+    node.gather()
+    _ = node.take()
+    node.wait(Limits.missedPauseMS)
+    #expect(node.take().contains(.findDue))
+    node.dispatcher.foundDue(["i0"], now: node.now)
+    node.gather()
+    _ = node.take()
+    node.wait(Limits.missedPauseMS)
+    #expect(!node.take().contains(.findDue))
+  }
+
   @Test func aResultThatNobodyWantsFreesItsSlotAtOnce() throws {
     let node = try ActivityTests.working(2, slots: 1)
     let task = try #require(node.takeActivities().first)
