@@ -92,6 +92,8 @@ package struct Dispatcher {
     var isFindingNextDue = false
     /// The answer that is on its way may not know of what happened since it was asked for.
     var mustFindNextDueAgain = false
+    /// When to look again for what others did, after a look that failed.
+    var othersDueAt: TimestampMS?
     /// When a session was last used here, if it may still be held.
     var sessionUsedAt: TimestampMS?
   }
@@ -122,6 +124,7 @@ package struct Dispatcher {
     if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
       next = soonest(next, due)
     }
+    if isRunning { next = soonest(next, backlog.othersDueAt) }
     if isRunning, !sweeping.isUnderWay { next = soonest(next, sweeping.dueAt) }
     if case .stopping(let until) = stage, !isAtRest { next = soonest(next, until) }
     return next
@@ -181,6 +184,7 @@ extension Dispatcher {
       backlog.mayHaveActivities = true
       backlog.mayHaveExpired = true
     }
+    if let due = backlog.othersDueAt, due <= now { lookForOthers() }
     for (ended, limit) in desk.tick(now, into: &effects) { activityTimedOut(ended, limit, now) }
     pump(now)
   }
@@ -191,11 +195,21 @@ extension Dispatcher {
     backlog.instancesDueAt = min(backlog.instancesDueAt ?? now, now)
     backlog.mayHaveActivities = true
     backlog.mayHaveExpired = true
-    if byOthers {
-      effects.append(.findDue)
-      checkClaims()
-    }
+    if byOthers { lookForOthers() }
     pump(now)
+  }
+
+  /// What was asked for because others wrote could not be read: they do not say it twice.
+  package mutating func lookFailed(now: TimestampMS) {
+    guard isRunning else { return }
+    backlog.othersDueAt = soonest(backlog.othersDueAt, now &+ 1_000)
+  }
+
+  private mutating func lookForOthers() {
+    guard isRunning else { return }
+    backlog.othersDueAt = nil
+    effects.append(.findDue)
+    checkClaims()
   }
 
   /// A write came back.
@@ -260,6 +274,10 @@ extension Dispatcher {
     record.trace = held.state?.trace
     effects.append(.log(record))
   }
+
+  /// Failures of the store that make its next attempt wait longer: at most 3.2 s. A disk gets room again at
+  /// once, and then everybody waits for nothing.
+  static let storeFailuresMax = 6
 
   /// 100 ms, doubled with each failure, at most 30 s.
   static func backoffMS(_ failures: Int) -> Int64 { min(100 << Int64(min(max(failures, 1) - 1, 16)), 30_000) }

@@ -28,6 +28,8 @@ package enum RuntimeInput: Sendable {
   case foundMessages(InstanceID, [InboxMessage])
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
+  /// What others wrote could not be looked at.
+  case lookFailed
   case stop(graceMS: Int64)
   /// A virtual clock has come to the deadline.
   case timeMoved

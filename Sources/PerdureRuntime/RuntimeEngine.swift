@@ -124,6 +124,7 @@ final class RuntimeEngine: @unchecked Sendable {
     case .foundMessages(let instance, let messages):
       dispatcher.foundMessages(instance, messages, now: now)
     case .foundDue(let instances): dispatcher.foundDue(instances, now: now)
+    case .lookFailed: dispatcher.lookFailed(now: now)
     case .nextDueFound(let at): dispatcher.nextDueFound(at, now: now)
     case .stop(let graceMS):
       if runtime.account != nil, graceEndsNS == nil {

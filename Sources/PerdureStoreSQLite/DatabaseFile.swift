@@ -49,6 +49,14 @@ struct DatabaseFile {
       throw StoreError(.cannotOpen, "The store \(path) cannot be created: \(directory) is not a directory.")
     }
     guard let parent = realPath(directory) else { throw cannotOpen(path, errno) }
+    guard access(parent, W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
+      throw StoreError(
+        .readOnly,
+        "The store \(path) cannot be created: the directory \(directory) is read-only "
+          + "(\(ResultCode.systemMessage(cause))).")
+    }
     let file = DatabaseFile(
       path: path, resolved: (parent == "/" ? "" : parent) + "/" + name, isNew: true)
     try file.refuseOrphanedLog()
@@ -58,16 +66,25 @@ struct DatabaseFile {
   private static func refuseUnwritable(_ resolved: String, path: String) throws(StoreError) {
     guard access(resolved, R_OK) == 0 else { throw cannotOpen(path, errno) }
     guard access(resolved, W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
       throw StoreError(
-        .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(errno)).")
+        .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(cause)).")
     }
     let directory = resolved.prefix(upTo: resolved.lastIndex(of: "/") ?? resolved.startIndex)
     guard access(directory.isEmpty ? "/" : String(directory), W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
       throw StoreError(
         .readOnly,
         "The store \(path) cannot be written: its directory, where the log goes, is read-only "
-          + "(\(ResultCode.systemMessage(errno))).")
+          + "(\(ResultCode.systemMessage(cause))).")
     }
+  }
+
+  /// As opposed to a device that fails.
+  private static func isRefusal(_ cause: Int32) -> Bool {
+    cause == EACCES || cause == EPERM || cause == EROFS || cause == ETXTBSY
   }
 
   /// SQLite would silently delete a log whose database is gone; it may be all that is left of somebody's
@@ -109,12 +126,18 @@ struct DatabaseFile {
     let descriptor = open(resolved, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Self.cannotOpen(path, errno) }
     defer { Glibc.close(descriptor) }
-    var header = [UInt8](repeating: 0, count: Self.headerSize)
-    let count = pread(descriptor, &header, header.count, 0)
-    guard count >= 0 else {
-      throw StoreError(.io, "The store \(path) cannot be read: \(ResultCode.systemMessage(errno)).")
+    var header: [UInt8] = []
+    while header.count < Self.headerSize {
+      var part = [UInt8](repeating: 0, count: Self.headerSize - header.count)
+      let count = pread(descriptor, &part, part.count, off_t(header.count))
+      if count == 0 { break }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        throw StoreError(.io, "The store \(path) cannot be read: \(ResultCode.systemMessage(errno)).")
+      }
+      header += part.prefix(count)
     }
-    return Array(header.prefix(count))
+    return header
   }
 
   /// A big-endian number; 0 outside of the header.
@@ -150,11 +173,14 @@ struct FileIdentity: Equatable {
   private let device: UInt64
   private let number: UInt64
 
-  /// nil if there is no file.
-  init?(of path: String) {
+  /// nil if there is no file. Throws `.io` if the system does not tell.
+  static func find(_ target: String, of path: String) throws(StoreError) -> FileIdentity? {
     var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    device = UInt64(status.st_dev)
-    number = UInt64(status.st_ino)
+    if stat(target, &status) == 0 {
+      return FileIdentity(device: UInt64(status.st_dev), number: UInt64(status.st_ino))
+    }
+    if errno == ENOENT || errno == ENOTDIR { return nil }
+    throw StoreError(
+      .io, "The store \(path) failed while looking for \(target): \(ResultCode.systemMessage(errno)).")
   }
 }

@@ -47,6 +47,19 @@ import Testing
     InboxMessage(sequence: sequence, kind: .raised(channel: .event, name: "go", data: .null))
   }
 
+  @Test func whatOthersWroteIsLookedForAgainWhenItCannotBeRead() throws {
+    let node = Node.started()
+    node.dispatcher.storeChanged(now: node.now, byOthers: true)
+    node.gather()
+    #expect(node.take().contains(.findDue))
+    node.dispatcher.lookFailed(now: node.now)
+    #expect(node.dispatcher.nextDeadline == node.now + 1_000)
+    node.wait(999)
+    #expect(!node.take().contains(.findDue))
+    node.wait(1)
+    #expect(node.take().contains(.findDue), "nobody says it twice")
+  }
+
   @Test func activitiesOfATurnThatLandedUnnoticedAreGivenBack() throws {
     let node = Node.started()
     node.starts("a")
