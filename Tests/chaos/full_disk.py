@@ -2,9 +2,9 @@
 
     Tests/chaos/full_disk.py [--runs 10] [--seed N]
 
-Half of the runs are on a small file system of their own; the others, and all where mounting is not permitted, on
-shim/faults.c with a limit of bytes. The worker starts orchestrations, sends them events and waits for them on
-several threads, and goes on trying while the disk is full.
+Half of the runs are on a small file system of their own; the others, and all where mounting is not
+permitted, on shim/faults.c with a limit of bytes. The worker starts orchestrations, sends them events and
+waits for them on several threads, and goes on trying while the disk is full.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DISK_BYTES = 6_000_000
 Answer = TypeVar("Answer")
 
 
-# ---- The worker --------------------------------------------------------------------------------------------
+# ---- The worker ----------------------------------------------------------------------------------------
 
 
 @perdure.activity
@@ -79,16 +79,18 @@ def work(url: str) -> None:
         count = 0
         while not finishing.is_set():
             count += 1
-            instance = f"{number}-{count}"
-            tried("start", lambda: client.start(letter, "x" * 3_000, instance=instance))
-            say(started=instance)
-            tried("event", lambda: client.raise_event(instance, "text", "y" * 2_000))
-            if number == 0:
-                # Those who wait all wait for turns that cannot be stored; this one goes on.
-                time.sleep(0.02)
-            else:
-                tried("result", lambda: client.result(instance, timeout=WAIT_LIMIT_S))
-                say(completed=instance)
+            exchange(client, number, f"{number}-{count}")
+
+    def exchange(client: perdure.Client, number: int, instance: str) -> None:
+        tried("start", lambda: client.start(letter, "x" * 3_000, instance=instance))
+        say(started=instance)
+        tried("event", lambda: client.raise_event(instance, "text", "y" * 2_000))
+        if number == 0:
+            # Those who wait all wait for turns that cannot be stored; this one goes on.
+            time.sleep(0.02)
+        else:
+            tried("result", lambda: client.result(instance, timeout=WAIT_LIMIT_S))
+            say(completed=instance)
 
     def read(client: perdure.Client) -> None:
         while not finishing.wait(0.05):
@@ -100,7 +102,11 @@ def work(url: str) -> None:
             except perdure.StoreError as error:
                 say(unread=str(error), took=time.monotonic() - begin)
 
-    with perdure.Store(url) as store, perdure.Runtime(store, [measure, letter]), perdure.Client(store) as client:
+    with (
+        perdure.Store(url) as store,
+        perdure.Runtime(store, [measure, letter]),
+        perdure.Client(store) as client,
+    ):
         threads = [threading.Thread(target=act, args=(client, number)) for number in range(CLIENTS)]
         threads.append(threading.Thread(target=read, args=(client,)))
         for thread in threads:
@@ -116,7 +122,7 @@ def work(url: str) -> None:
             thread.join()
 
 
-# ---- The other side ------------------------------------------------------------------------------------------
+# ---- The other side ------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -352,7 +358,9 @@ def main() -> int:
         f"{runs}: {findings.errors} calls failed, within {CALL_LIMIT_S:.0f} s "
         f"(slowest {findings.slowest_call:.2f} s)", findings.slow,
     )  # fmt: skip
-    verdicts.check("each error is StoreFull, names the store and says that the disk is full", findings.unnamed)
+    verdicts.check(
+        "each error is StoreFull, names the store and says that the disk is full", findings.unnamed
+    )
     verdicts.check("reading goes on meanwhile", findings.unread)
     verdicts.check(f"the write lock is free (slowest {findings.slowest_lock:.2f} s)", findings.locked)
     verdicts.check("opening on a full disk answers at once", findings.opening)

@@ -2,10 +2,11 @@
 
     Tests/chaos/io_errors.py [--every 1] [--jobs 4] [--only NAME] [--from N]
 
-A worker on shim/faults.c opens a store, starts orchestrations, sends events, waits for results and closes, again
-and again: in trial n the nth call fails that can fail in this way, until a trial goes through without a failure.
-It must neither crash nor hang; errors that it sees are of a type, name the store and the cause; the same process
-goes on; and a look without failures finds all that was acknowledged, each result once, no instance Failed.
+A worker on shim/faults.c opens a store, starts orchestrations, sends events, waits for results and
+closes, again and again: in trial n the nth call fails that can fail in this way, until a trial goes
+through without a failure. It must neither crash nor hang; errors that it sees are of a type, name the
+store and the cause; the same process goes on; and a look without failures finds all that was
+acknowledged, each result once, no instance Failed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import perdure
 from judge import Verdicts
@@ -72,7 +73,7 @@ SWEEPS = [
 ]
 
 
-# ---- The worker ------------------------------------------------------------------------------------------
+# ---- The worker ----------------------------------------------------------------------------------------
 
 
 @perdure.activity
@@ -255,7 +256,13 @@ def work(sweep: Sweep, folder: Path, begin: int, stride: int) -> None:
             trial.look()
         except perdure.PerdureError as error:
             trial.wrong.append(f"a look afterwards: {type(error).__name__}: {error}")
-        finding = {"ended": number, "fired": what, "wrong": trial.wrong, "errors": trial.errors, "took": seconds}
+        finding = {
+            "ended": number,
+            "fired": what,
+            "wrong": trial.wrong,
+            "errors": trial.errors,
+            "took": seconds,
+        }
         print(json.dumps(finding), flush=True)
         shutil.rmtree(trial.path.parent)
         number += stride
@@ -265,17 +272,17 @@ def leave_behind(template: Path) -> None:
     """What a process leaves that is killed while an instance waits: the log holds most of it."""
     living = template.with_name("living")
     living.mkdir()
-    with perdure.Store(f"sqlite:{living / STORE}") as store, perdure.Client(store) as client:
-        with perdure.Runtime(store, [stamp, exchange]):
-            client.start(exchange, instance="old")
-            deadline = time.monotonic() + CALL_LIMIT_S
-            while client.describe("old").status != "Running" or len(client.history("old")) < 4:
-                if time.monotonic() > deadline:
-                    raise TimeoutError("the instance does not get to its wait")
-            shutil.copytree(living, template)
+    definitions, url = [stamp, exchange], f"sqlite:{living / STORE}"
+    with perdure.Store(url) as store, perdure.Client(store) as client, perdure.Runtime(store, definitions):
+        client.start(exchange, instance="old")
+        deadline = time.monotonic() + CALL_LIMIT_S
+        while client.describe("old").status != "Running" or len(client.history("old")) < 4:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the instance does not get to its wait")
+        shutil.copytree(living, template)
 
 
-# ---- The other side ----------------------------------------------------------------------------------------
+# ---- The other side ------------------------------------------------------------------------------------
 
 
 @dataclass

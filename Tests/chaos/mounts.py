@@ -12,7 +12,7 @@ MARK = "CHAOS_MAY_MOUNT"
 
 
 def enter() -> bool:
-    """Begins the program anew where it may mount. Returns whether it may; False where that is not permitted."""
+    """Begins the program anew where it may mount. Returns whether it may, which is not so everywhere."""
     if os.environ.get(MARK):
         return True
     unshare = shutil.which("unshare")

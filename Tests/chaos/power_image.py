@@ -1,8 +1,8 @@
 """What a power cut may have left of a folder, told from the journal of shim/power.c.
 
-A file keeps what was written before a sync of it began that has ended; an entry of the folder (made, removed,
-renamed) what was done before such a sync of the folder. Of all else anything may be there or not, as the policy
-has it:
+A file keeps what was written before a sync of it began that has ended; an entry of the folder (made,
+removed, renamed) what was done before such a sync of the folder. Of all else anything may be there or
+not, as the policy has it:
 
     none     nothing of it
     prefix   everything up to some operation

@@ -2,13 +2,13 @@
 
     Tests/chaos/power_loss.py [--cuts 300] [--seed N]
 
-A worker on shim/power.c runs orchestrations, starts them, sends them events and waits for them; whatever it is
-told goes into the journal of the shim, between the operations on the files. It ends in the middle of an
-operation. power_image.py then says what the disk may hold, for four policies, after that operation or an earlier
-one; this process opens that without the shim, compares it with what was told until then, and goes on to the end
-with it. Some stores are new, so that they are cut while they are being made; some have a log of 16 MiB, so that
-they are cut in the middle of a checkpoint. A self-test comes first: plain SQLite must lose commits without
-synchronous=FULL, else the shim sees nothing.
+A worker on shim/power.c runs orchestrations, starts them, sends them events and waits for them; whatever
+it is told goes into the journal of the shim, between the operations on the files. It ends in the middle
+of an operation. power_image.py then says what the disk may hold, for four policies, after that operation
+or an earlier one; this process opens that without the shim, compares it with what was told until then,
+and goes on to the end with it. Some stores are new, so that they are cut while they are being made; some
+have a log of 16 MiB, so that they are cut in the middle of a checkpoint. A self-test comes first: plain
+SQLite must lose commits without synchronous=FULL, else the shim sees nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import argparse
 import ctypes
 import hashlib
 import json
-import os
 import random
 import shutil
 import sqlite3
@@ -27,6 +26,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ OPEN_LIMIT_S = 2.0
 SETTLE_LIMIT_S = 30.0
 
 
-# ---- What runs ---------------------------------------------------------------------------------------
+# ---- What runs -----------------------------------------------------------------------------------------
 
 
 @perdure.activity
@@ -69,7 +69,7 @@ def digest(client: perdure.Client, instance: str) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-# ---- The worker: what is cut --------------------------------------------------------------------------
+# ---- The worker: what is cut ---------------------------------------------------------------------------
 
 
 def work(url: str, run: str, seconds: float, padding: int, closing: int) -> None:
@@ -93,8 +93,14 @@ def work(url: str, run: str, seconds: float, padding: int, closing: int) -> None
             client.result(instance, timeout=60)
             told(f"completed {instance} {digest(client, instance)}")
 
-    with perdure.Store(url) as store, perdure.Runtime(store, [stamp, mailbox]), perdure.Client(store) as client:
-        threads = [threading.Thread(target=act, args=(client, number), daemon=True) for number in range(CLIENTS)]
+    with (
+        perdure.Store(url) as store,
+        perdure.Runtime(store, [stamp, mailbox]),
+        perdure.Client(store) as client,
+    ):
+        threads = [
+            threading.Thread(target=act, args=(client, number), daemon=True) for number in range(CLIENTS)
+        ]
         for thread in threads:
             thread.start()
         time.sleep(seconds)
@@ -105,7 +111,7 @@ def work(url: str, run: str, seconds: float, padding: int, closing: int) -> None
             library.power_arm(closing)
 
 
-# ---- The other side: cuts, opens what is left, judges ---------------------------------------------------
+# ---- The other side: cuts, opens what is left, judges --------------------------------------------------
 
 
 @dataclass
@@ -151,26 +157,30 @@ class Plan:
     """One run of a worker."""
 
     kind: str
-    environment: dict[str, str | int]
+    environment: Mapping[str, str | int]
     seconds: float = 60.0
     padding: int = 10
     closing: int = 0
 
 
 def plan(kind: str, chance: random.Random) -> Plan:
-    pause = {"POWER_SYNC_US": chance.choice((0, 300, 2_000))}
+    pause: dict[str, str | int] = {"POWER_SYNC_US": chance.choice((0, 300, 2_000))}
     if kind == "creation":
         return Plan(kind, {"POWER_CUT": chance.randint(1, 90)} | pause)
     if kind == "checkpoint":
         # The database itself is written by checkpoints only, after the operations that make it.
-        cut = {"POWER_CUT": chance.randint(12, 1_500), "POWER_MATCH": STORE, "POWER_SYNC_US": 0}
-        return Plan(kind, {} | cut, padding=100_000)
+        cut: dict[str, str | int] = {
+            "POWER_CUT": chance.randint(12, 1_500),
+            "POWER_MATCH": STORE,
+            "POWER_SYNC_US": 0,
+        }
+        return Plan(kind, cut, padding=100_000)
     if kind == "closing":
         return Plan(kind, {} | pause, seconds=0.3, closing=chance.randint(1, 60))
-    return Plan(kind, {"POWER_CUT": int(2 ** chance.uniform(5, 10.5))} | pause)
+    return Plan(kind, {"POWER_CUT": int(2 ** chance.uniform(7.5, 10.5))} | pause)
 
 
-KINDS = ("creation", "work", "checkpoint", "work", "closing", "work")
+KINDS = ("work", "creation", "checkpoint", "work", "closing", "work")
 
 
 class Cuts:
@@ -186,19 +196,20 @@ class Cuts:
     def run(self) -> None:
         # Goes from cut to cut.
         live = self.folder / "live"
+        live.mkdir()
         told = Told()
         while self.done.total() < self.cuts:
             kind = KINDS[self.runs % len(KINDS)]
             self.runs += 1
             if kind == "creation":
-                shutil.rmtree(live, ignore_errors=True)
+                shutil.rmtree(live)
                 live.mkdir()
                 told = Told()
             base = Folder.of(live)
             operations = self.cut_worker(live, plan(kind, self.chance))
             left = min(IMAGES_PER_RUN, self.cuts - self.done.total())
             # One at the very end; of a worker that was told nothing yet the others are as good.
-            points = sorted(self.chance.sample(range(len(operations) + 1), left - 1)) + [len(operations)]
+            points = [*sorted(self.chance.sample(range(len(operations) + 1), left - 1)), len(operations)]
             image, at = base, 0
             for index, point in enumerate(points):
                 for operation in operations[at:point]:
@@ -222,7 +233,7 @@ class Cuts:
     def cut_worker(self, live: Path, plan: Plan) -> list[Operation]:
         journal = self.folder / "journal"
         journal.unlink(missing_ok=True)
-        settings = plan.environment | {"POWER_ROOT": live.resolve().as_posix(), "POWER_LOG": str(journal)}
+        settings = {**plan.environment} | {"POWER_ROOT": live.resolve().as_posix(), "POWER_LOG": str(journal)}
         arguments = [f"run{self.runs}", str(plan.seconds), str(plan.padding), str(plan.closing)]
         command = [sys.executable, __file__, "--work", f"sqlite:{live.resolve() / STORE}", *arguments]
         worker = subprocess.run(command, env=preloaded("power", settings), timeout=90)
@@ -323,7 +334,7 @@ def wrong_history(events: list[dict[str, Any]]) -> str | None:
     return None
 
 
-# ---- The self-test: plain SQLite on the shim -------------------------------------------------------------
+# ---- The self-test: plain SQLite on the shim -----------------------------------------------------------
 
 
 def commit_plainly(path: str, mode: str) -> None:

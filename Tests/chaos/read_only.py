@@ -2,8 +2,9 @@
 
     Tests/chaos/read_only.py
 
-Where mounting is permitted, on a file system that is mounted read-only; where this process is root, as a user
-whom the permissions refuse; and everywhere on shim/faults.c, which refuses what would change something.
+Where mounting is permitted, on a file system that is mounted read-only; where this process is root, as a
+user whom the permissions refuse; and everywhere on shim/faults.c, which refuses what would change
+something.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ async def doubled(context: perdure.OrchestrationContext, number: int) -> int:
 
 def make(path: Path) -> None:
     """In a process of its own: with it all files are closed."""
-    subprocess.run([sys.executable, str(Path(__file__).resolve()), "--make", str(path)], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, str(Path(__file__).resolve()), "--make", str(path)], check=True, timeout=60
+    )
 
 
 def make_here(path: Path) -> None:
@@ -85,7 +88,7 @@ def whole(path: Path) -> list[str]:
             return [] if answer == 8 else [f"what waited answers {answer}"]
 
 
-# ---- Cases ---------------------------------------------------------------------------------------------------
+# ---- Cases ---------------------------------------------------------------------------------------------
 
 
 def mounted(folder: Path) -> list[str]:
@@ -160,27 +163,27 @@ def refused(folder: Path, cause: int) -> list[str]:
     faults.faults_protect(0)
     wrong += whole(path)
 
-    with perdure.Store(f"sqlite:{path}") as store, perdure.Client(store) as client:
-        with perdure.Runtime(store, [double, doubled]):
-            client.start(doubled, 1, instance="one")
-            client.result("one", timeout=30)
-            faults.faults_protect(cause)
-            for attempt in range(3):
-                begin = time.monotonic()
-                try:
-                    client.start(doubled, 2, instance=f"two-{attempt}")
-                    wrong.append("a start was acknowledged")
-                except perdure.StoreError as error:
-                    if str(path) not in str(error) or os.strerror(cause) not in str(error):
-                        wrong.append(f"in use, does not say what: {type(error).__name__}: {error}")
-                if (took := time.monotonic() - begin) > LIMIT_S:
-                    wrong.append(f"in use, took {took:.1f} s")
-            if client.describe("one").output != 2:
-                wrong.append("what had ended cannot be read")
-            faults.faults_protect(0)
-            client.start(doubled, 3, instance="three")
-            if client.result("three", timeout=30) != 6:
-                wrong.append("writable again, another result")
+    definitions, url = [double, doubled], f"sqlite:{path}"
+    with perdure.Store(url) as store, perdure.Client(store) as client, perdure.Runtime(store, definitions):
+        client.start(doubled, 1, instance="one")
+        client.result("one", timeout=30)
+        faults.faults_protect(cause)
+        for attempt in range(3):
+            begin = time.monotonic()
+            try:
+                client.start(doubled, 2, instance=f"two-{attempt}")
+                wrong.append("a start was acknowledged")
+            except perdure.StoreError as error:
+                if str(path) not in str(error) or os.strerror(cause) not in str(error):
+                    wrong.append(f"in use, does not say what: {type(error).__name__}: {error}")
+            if (took := time.monotonic() - begin) > LIMIT_S:
+                wrong.append(f"in use, took {took:.1f} s")
+        if client.describe("one").output != 2:
+            wrong.append("what had ended cannot be read")
+        faults.faults_protect(0)
+        client.start(doubled, 3, instance="three")
+        if client.result("three", timeout=30) != 6:
+            wrong.append("writable again, another result")
     return wrong
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -25,7 +26,7 @@ def shim(name: str) -> Path:
     return library
 
 
-def preloaded(name: str, settings: dict[str, str | int]) -> dict[str, str]:
+def preloaded(name: str, settings: Mapping[str, str | int]) -> dict[str, str]:
     """The environment of a process that runs with the shim."""
     values = {key: str(value) for key, value in settings.items()}
     return os.environ | values | {"LD_PRELOAD": str(shim(name))}

@@ -55,13 +55,13 @@ static inline int sys_stat(int directory, const char *path, struct stat *status,
 static inline int sys_fstat(int file, struct stat *status) { return (int)syscall(SYS_fstat, file, status); }
 
 /* The mode that follows the flags of an open, if one does. */
-#define MODE_AFTER(flags, mode)                                                                               \
-  mode_t mode = 0;                                                                                            \
-  if (((flags) & O_CREAT) != 0 || ((flags) & O_TMPFILE) == O_TMPFILE) {                                       \
-    va_list arguments;                                                                                        \
-    va_start(arguments, flags);                                                                               \
-    mode = va_arg(arguments, mode_t);                                                                         \
-    va_end(arguments);                                                                                        \
+#define MODE_AFTER(flags, mode)                                         \
+  mode_t mode = 0;                                                      \
+  if (((flags) & O_CREAT) != 0 || ((flags) & O_TMPFILE) == O_TMPFILE) { \
+    va_list arguments;                                                  \
+    va_start(arguments, flags);                                         \
+    mode = va_arg(arguments, mode_t);                                   \
+    va_end(arguments);                                                  \
   }
 
 #endif

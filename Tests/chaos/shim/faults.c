@@ -1,8 +1,8 @@
 /* Lets calls on the files of a folder fail, one after the other, as the program asks.
 
-   `faults_set_root` names the folder. `faults_arm` chooses a kind of failure and which calls fail; from then on
-   each call that could fail so is counted. `faults_limit` lets writes fail when the files of the folder would
-   take more bytes than that, as on a full device. `faults_protect` refuses whatever changes something.
+   `faults_set_root` names the folder. `faults_arm` chooses a kind of failure and which calls fail; from then
+   on each call that could fail so is counted. `faults_limit` lets writes fail when the files of the folder
+   would take more bytes than that, as on a full device. `faults_protect` refuses whatever changes something.
 
    Calls that fail have no effect; a close that fails has closed, and a short write or read does half. */
 #define _GNU_SOURCE
@@ -65,13 +65,15 @@ static int verdict(enum call call, const char *name, bool makes_file) {
   if (kind == 0) return 0;
   int cause = EIO;
   switch (kind) {
-    case EVERY_EIO: break;
+    case EVERY_EIO:
+      break;
     case WRITING_ENOSPC:
       if (!is_writing(call) && !(call == OPEN && makes_file)) return 0;
       cause = call == MAP ? ENOMEM : ENOSPC;
       break;
     case INTERRUPTED:
-      if (call != OPEN && call != READ && call != WRITE && call != TRUNCATE && call != SYNC && call != LOCK) return 0;
+      if (call != OPEN && call != READ && call != WRITE && call != TRUNCATE && call != SYNC && call != LOCK)
+        return 0;
       cause = EINTR;
       break;
     default:
@@ -199,7 +201,8 @@ static size_t allowed(enum call call, int file, size_t size) {
 }
 
 ssize_t pread(int file, void *data, size_t size, off_t offset) {
-  if (size == 0 || (size = allowed(READ, file, size)) != 0) return syscall(SYS_pread64, file, data, size, offset);
+  if (size == 0 || (size = allowed(READ, file, size)) != 0)
+    return syscall(SYS_pread64, file, data, size, offset);
   return -1;
 }
 ssize_t pread64(int file, void *data, size_t size, off_t offset) { return pread(file, data, size, offset); }
@@ -290,7 +293,8 @@ int fstat(int file, struct stat *status) { return fails(STATUS, file) ? -1 : sys
 int fstat64(int file, struct stat64 *status) { return fstat(file, (struct stat *)status); }
 
 int access(const char *path, int mode) {
-  if (name_in_root(AT_FDCWD, path) != NULL && (mode & W_OK) != 0 && is_refused(atomic_load(&protection))) return -1;
+  if (name_in_root(AT_FDCWD, path) != NULL && (mode & W_OK) != 0 && is_refused(atomic_load(&protection)))
+    return -1;
   if (path_fails(ACCESS, AT_FDCWD, path, false)) return -1;
   return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
 }

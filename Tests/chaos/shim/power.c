@@ -1,5 +1,5 @@
-/* Writes down what a process does to the files of a folder, for power_image.py to tell what a power cut may have
-   left of them, and ends the process at a chosen operation.
+/* Writes down what a process does to the files of a folder, for power_image.py to tell what a power cut may
+   have left of them, and ends the process at a chosen operation.
 
      POWER_ROOT       the folder, without links in its path
      POWER_LOG        the journal; a file outside of the folder, appended to
