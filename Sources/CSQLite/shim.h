@@ -42,39 +42,46 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
 }
 
 /* Why this thread's last attempt to read a file failed, 0 if none did since somebody asked. SQLite says of a
-   device that cannot be read that the database is malformed. */
-static __thread int perdure_read_failure;
+   device that cannot be read that the database is malformed. (In a function: what imports this header makes no
+   variables.) */
+static inline int *perdure_read_failure(void) {
+  static __thread int cause;
+  return &cause;
+}
 
 static inline int perdure_take_read_failure(void) {
-  int cause = perdure_read_failure;
-  perdure_read_failure = 0;
+  int cause = *perdure_read_failure();
+  *perdure_read_failure() = 0;
   return cause;
 }
 
 static ssize_t perdure_pread(int descriptor, void *bytes, size_t size, off_t offset) {
   ssize_t count = pread(descriptor, bytes, size, offset);
-  if (count < 0 && errno != EINTR) perdure_read_failure = errno;
+  if (count < 0 && errno != EINTR) *perdure_read_failure() = errno;
   return count;
 }
 
 /* Why this thread's last attempt to write to a file failed, likewise: of a commit SQLite does not tell. */
-static __thread int perdure_write_failure;
+static inline int *perdure_write_failure(void) {
+  static __thread int cause;
+  return &cause;
+}
 
 static inline int perdure_take_write_failure(void) {
-  int cause = perdure_write_failure;
-  perdure_write_failure = 0;
+  int cause = *perdure_write_failure();
+  *perdure_write_failure() = 0;
   return cause;
 }
 
 static ssize_t perdure_pwrite(int descriptor, const void *bytes, size_t size, off_t offset) {
   ssize_t count = pwrite(descriptor, bytes, size, offset);
-  if (count < 0 && errno != EINTR) perdure_write_failure = errno;
+  if (count < 0 && errno != EINTR) *perdure_write_failure() = errno;
   return count;
 }
 
 static int perdure_ftruncate(int descriptor, off_t size) {
   int result = ftruncate(descriptor, size);
-  if (result != 0 && errno != EINTR) perdure_write_failure = errno;
+  if (result != 0 && errno != EINTR) *perdure_write_failure() = errno;
   return result;
 }
 

@@ -415,6 +415,30 @@ def plain_count(path: Path) -> int:
         database.close()
 
 
+def make_stores(cuts: Cuts, verdicts: Verdicts, every: int) -> None:
+    """Cuts a new store after each of its first operations; each image is torn in its own way."""
+    live = cuts.folder / "new"
+    live.mkdir()
+    operations = cuts.cut_worker(live, Plan("new", {"POWER_CUT": 110}))
+    image, told, findings = Folder(), Told(), Findings()
+    count = 0
+    for point, operation in enumerate(operations, 1):
+        image.add(operation)
+        if operation.kind == NOTE:
+            told.add(operation.data.decode())
+        for _ in range(4 if point % every == 0 and image.pending else 0):
+            count += 1
+            target = cuts.folder / "new-image"
+            lay_out(image.cut("torn", cuts.chance), target, cuts.chance)
+            judge(target, f"new store cut after {point} operations", told.copy(), findings)
+            shutil.rmtree(target)
+    wrong = [findings.unopened, findings.damaged, findings.starts, findings.events, findings.completions]
+    verdicts.check(
+        f"new stores, torn at each moment ({count} images), open again and go on",
+        [each for kind in [*wrong, findings.stuck] for each in kind],
+    )
+
+
 def report(cuts: Cuts) -> None:
     found, total = cuts.findings, cuts.done.total()
     told = ", ".join(f"{found.told[what]} {what}" for what in ("starts", "events", "completions"))
@@ -454,6 +478,7 @@ def main() -> int:
         self_test(folder, chance, verdicts)
         cuts = Cuts(folder, options.cuts, chance, verdicts)
         self_test_judge(cuts, verdicts)
+        make_stores(cuts, verdicts, every=1 if options.cuts >= 100 else 11)
         cuts.run()
         report(cuts)
     print(f"power loss: {time.monotonic() - begin:.0f} s")
