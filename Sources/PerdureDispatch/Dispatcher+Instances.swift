@@ -121,7 +121,7 @@ extension Dispatcher {
     case .failed(let message):
       held.failures += 1
       log(.warn, "an instance could not be loaded and is tried again: \(message)", now, held)
-      wait(held, held.failures, now)
+      wait(held, min(held.failures, Self.storeFailuresMax), now)
     }
     pump(now)
   }
@@ -293,7 +293,7 @@ extension Dispatcher {
     case .instances: effects.append(.load(instance))
     case .failed:
       held.failures += 1
-      wait(held, held.failures, now)
+      wait(held, min(held.failures, Self.storeFailuresMax), now)
     case .notFound: forget(held)
     default:
       forwardResults(held)

@@ -213,7 +213,7 @@ extension Dispatcher {
       held.failures += 1
       log(
         isTransient ? .warn : .error, "a turn could not be stored and is tried again: \(message)", now, held)
-      wait(held, held.failures, now)
+      wait(held, min(held.failures, Self.storeFailuresMax), now)
     case .notFound:
       forget(held)
     default:

@@ -276,6 +276,10 @@ extension Dispatcher {
     effects.append(.log(record))
   }
 
+  /// Failures of the store that make its next attempt wait longer: at most 3.2 s. A disk gets room again at
+  /// once, and then everybody waits for nothing.
+  static let storeFailuresMax = 6
+
   /// 100 ms, doubled with each failure, at most 30 s.
   static func backoffMS(_ failures: Int) -> Int64 { min(100 << Int64(min(max(failures, 1) - 1, 16)), 30_000) }
 }

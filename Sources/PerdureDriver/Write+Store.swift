@@ -62,6 +62,9 @@ extension WriteOutcome {
     }
   }
 
-  /// The group failed as a whole.
-  package init(_ error: StoreError) { self = .failed(message: error.message, isTransient: error.isTransient) }
+  /// The group failed as a whole. A file system that became read-only may be mounted anew: until then nothing
+  /// is given up.
+  package init(_ error: StoreError) {
+    self = .failed(message: error.message, isTransient: error.isTransient || error.code == .readOnly)
+  }
 }

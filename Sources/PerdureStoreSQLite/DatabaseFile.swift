@@ -10,10 +10,11 @@ struct DatabaseFile {
   let path: String
   /// Absolute, with links followed: what SQLite derives the names of its log from.
   let resolved: String
-  let isNew: Bool
+  private(set) var isNew: Bool
 
   private static let headerSize = 100
   private static let magic = Array("SQLite format 3\0".utf8)
+  private static let journalMagic: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
 
   /// Answers what is at the path, or throws for everything that cannot become a store.
   static func examine(_ path: String) throws(StoreError) -> DatabaseFile {
@@ -28,7 +29,8 @@ struct DatabaseFile {
     }
     guard let resolved = realPath(path) else { throw cannotOpen(path, errno) }
     try refuseUnwritable(resolved, path: path)
-    let file = DatabaseFile(path: path, resolved: resolved, isNew: status.st_size == 0)
+    var file = DatabaseFile(path: path, resolved: resolved, isNew: status.st_size == 0)
+    if !file.isNew { file.isNew = try file.wasBeingMade() }
     if file.isNew {
       try file.refuseOrphanedLog()
     } else {
@@ -49,6 +51,14 @@ struct DatabaseFile {
       throw StoreError(.cannotOpen, "The store \(path) cannot be created: \(directory) is not a directory.")
     }
     guard let parent = realPath(directory) else { throw cannotOpen(path, errno) }
+    guard access(parent, W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
+      throw StoreError(
+        .readOnly,
+        "The store \(path) cannot be created: the directory \(directory) is read-only "
+          + "(\(ResultCode.systemMessage(cause))).")
+    }
     let file = DatabaseFile(
       path: path, resolved: (parent == "/" ? "" : parent) + "/" + name, isNew: true)
     try file.refuseOrphanedLog()
@@ -58,16 +68,25 @@ struct DatabaseFile {
   private static func refuseUnwritable(_ resolved: String, path: String) throws(StoreError) {
     guard access(resolved, R_OK) == 0 else { throw cannotOpen(path, errno) }
     guard access(resolved, W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
       throw StoreError(
-        .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(errno)).")
+        .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(cause)).")
     }
     let directory = resolved.prefix(upTo: resolved.lastIndex(of: "/") ?? resolved.startIndex)
     guard access(directory.isEmpty ? "/" : String(directory), W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
       throw StoreError(
         .readOnly,
         "The store \(path) cannot be written: its directory, where the log goes, is read-only "
-          + "(\(ResultCode.systemMessage(errno))).")
+          + "(\(ResultCode.systemMessage(cause))).")
     }
+  }
+
+  /// As opposed to a device that fails.
+  private static func isRefusal(_ cause: Int32) -> Bool {
+    cause == EACCES || cause == EPERM || cause == EROFS || cause == ETXTBSY
   }
 
   /// SQLite would silently delete a log whose database is gone; it may be all that is left of somebody's
@@ -80,8 +99,18 @@ struct DatabaseFile {
         + "or remove the log to begin anew.")
   }
 
+  /// Power was lost while the first page was written: what there is of it is worth nothing, and SQLite will
+  /// roll it back to an empty file, as its journal says.
+  private func wasBeingMade() throws(StoreError) -> Bool {
+    let journal = resolved + "-journal"
+    guard let status = try Self.status(of: journal, named: path), status.st_size >= 28 else { return false }
+    let header = try read(journal, 28)
+    return header.count == 28 && header.starts(with: Self.journalMagic)
+      && Self.number(header, at: 16, bytes: 4) == 0
+  }
+
   private func examineHeader(size: Int64) throws(StoreError) {
-    let header = try readHeader()
+    let header = try read(resolved, Self.headerSize)
     guard header.count == Self.headerSize, header.starts(with: Self.magic) else {
       throw StoreError(
         .foreign, "The store \(path) is not an SQLite database (or its header is damaged): left untouched.")
@@ -105,16 +134,23 @@ struct DatabaseFile {
     }
   }
 
-  private func readHeader() throws(StoreError) -> [UInt8] {
-    let descriptor = open(resolved, O_RDONLY | O_CLOEXEC)
+  /// The first bytes of a file, fewer if it is shorter.
+  private func read(_ target: String, _ size: Int) throws(StoreError) -> [UInt8] {
+    let descriptor = open(target, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Self.cannotOpen(path, errno) }
     defer { Glibc.close(descriptor) }
-    var header = [UInt8](repeating: 0, count: Self.headerSize)
-    let count = pread(descriptor, &header, header.count, 0)
-    guard count >= 0 else {
-      throw StoreError(.io, "The store \(path) cannot be read: \(ResultCode.systemMessage(errno)).")
+    var header: [UInt8] = []
+    while header.count < size {
+      var part = [UInt8](repeating: 0, count: size - header.count)
+      let count = pread(descriptor, &part, part.count, off_t(header.count))
+      if count == 0 { break }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        throw StoreError(.io, "The store \(path) cannot be read: \(ResultCode.systemMessage(errno)).")
+      }
+      header += part.prefix(count)
     }
-    return Array(header.prefix(count))
+    return header
   }
 
   /// A big-endian number; 0 outside of the header.
@@ -150,11 +186,14 @@ struct FileIdentity: Equatable {
   private let device: UInt64
   private let number: UInt64
 
-  /// nil if there is no file.
-  init?(of path: String) {
+  /// nil if there is no file. Throws `.io` if the system does not tell.
+  static func find(_ target: String, of path: String) throws(StoreError) -> FileIdentity? {
     var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    device = UInt64(status.st_dev)
-    number = UInt64(status.st_ino)
+    if stat(target, &status) == 0 {
+      return FileIdentity(device: UInt64(status.st_dev), number: UInt64(status.st_ino))
+    }
+    if errno == ENOENT || errno == ENOTDIR { return nil }
+    throw StoreError(
+      .io, "The store \(path) failed while looking for \(target): \(ResultCode.systemMessage(errno)).")
   }
 }

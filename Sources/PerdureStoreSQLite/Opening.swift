@@ -114,8 +114,11 @@ enum Opening {
 
   private static func check(_ connection: Connection) throws(StoreError) {
     guard try connection.integer("PRAGMA page_count") <= checkedPages else { return }
+    _ = perdure_take_read_failure()
     let answer = try connection.text("PRAGMA quick_check(1)")
     guard answer == "ok" else {
+      let cause = perdure_take_read_failure()
+      if cause != 0 { throw connection.unreadable(cause, "checking it") }
       let finding = answer.split(separator: "\n").joined(separator: " ")
       throw StoreError(.corrupt, "The store \(connection.path) is damaged: \(finding).")
     }

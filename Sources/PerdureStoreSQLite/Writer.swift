@@ -32,11 +32,14 @@ final class Writer: @unchecked Sendable {
     // The log exists from here on, and stays the same file for as long as we are connected.
     var identities: [(path: String, identity: FileIdentity)] = []
     for path in [file, file + "-wal"] {
-      if let identity = FileIdentity(of: path) { identities.append((path, identity)) }
+      if let identity = try FileIdentity.find(path, of: connection.path) {
+        identities.append((path, identity))
+      }
     }
     self.identities = identities
     seenDataVersion = 0
-    guard !connection.hasMoved, identities.count == 2 else {
+    // SQLite takes a file that it cannot look at for one that is gone: hence twice.
+    guard identities.count == 2, !connection.hasMoved || !connection.hasMoved else {
       throw StoreError(.replaced, "The store \(connection.path) was removed while it was being opened.")
     }
     seenDataVersion = try readDataVersion()
@@ -158,8 +161,10 @@ final class Writer: @unchecked Sendable {
   // MARK: The outside
 
   /// After COMMIT and before anybody is told: what was written must be in the files that the names lead to.
+  /// Throws `.replaced`; `.io` if that cannot be seen now: then nobody is told, and asks what is stored.
   private func checkIdentity() throws(StoreError) {
-    for (path, identity) in identities where FileIdentity(of: path) != identity {
+    for (path, identity) in identities {
+      if try FileIdentity.find(path, of: connection.path) == identity { continue }
       throw StoreError(
         .replaced,
         "The store \(connection.path) was deleted or replaced while open (\(path) is another file now): "

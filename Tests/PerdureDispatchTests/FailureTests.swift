@@ -143,7 +143,7 @@ import Testing
       #expect(node.takeWrites().isEmpty)
       node.wait(1)
       #expect(try node.takeWrite() == write)
-      wait = min(wait * 2, 30_000)
+      wait = min(wait * 2, 3_200)
     }
     node.message("a", 2)
     try node.lands(write)

@@ -32,6 +32,10 @@ class Case:
 
 CASES = [
     Case("kills", "kill_loop.py", ["--kills", "5", "--orders", "40"], ["--kills", "30", "--orders", "200"]),
+    Case("power", "power_loss.py", ["--cuts", "12"], ["--cuts", "300"]),
+    Case("errors", "io_errors.py", ["--quick"], []),
+    Case("disk", "full_disk.py", ["--runs", "2"], ["--runs", "10"]),
+    Case("protected", "read_only.py", [], []),
 ]
 
 
