@@ -7,8 +7,8 @@ internal import PerdureStore
 /// drops it the moment its process is gone, whatever the cause; there is no lease to wait for and no clock to
 /// trust.
 ///
-/// The file is empty (locks may lie beyond the end) and is never removed: two files of the name would each
-/// vouch for different nodes.
+/// The file has only a `TimeRecord` (locks may lie beyond the end) and is never removed: two files of the name
+/// would each vouch for different nodes.
 final class NodeLocks: Sendable {
   private let own: Int32
   /// Of its own description, so that it sees the locks of `own` too.
@@ -44,6 +44,20 @@ final class NodeLocks: Sendable {
 
   /// In doubt a node counts as alive: waking a sleeper late does less harm than running its work twice.
   func isAlive(_ node: NodeID) -> Bool { perdure_byte_is_locked(probe, node) != 0 }
+
+  // MARK: The head of the file
+
+  /// nil: it is not there yet.
+  func readHead() -> (UInt64, Int64)? {
+    var head = (UInt64(0), Int64(0))
+    let size = MemoryLayout.size(ofValue: head)
+    let got = withUnsafeMutableBytes(of: &head) { pread(own, $0.baseAddress, size, 0) }
+    return got == size ? head : nil
+  }
+
+  func writeHead(_ head: (UInt64, Int64)) {
+    _ = withUnsafeBytes(of: head) { pwrite(own, $0.baseAddress, $0.count, 0) }
+  }
 
   private static func failure(_ path: String, _ file: String, _ number: Int32) -> StoreError {
     StoreError(

@@ -2,8 +2,9 @@
 
     Tests/chaos/clocks.py [--naps 20] [CASES]
 
-A preload library (shim/clock.c) shifts the clock of each worker by itself. Work is due by the monotonic clock: an
-instance that sleeps 2 s is to go on 2 s after it was started, whatever the wall clock does meanwhile.
+A preload library (shim/clock.c) shifts the clock of each worker by itself. Work is due by the monotonic
+clock: an instance that sleeps 2 s is to go on 2 s after it was started, whatever the wall clock does
+meanwhile.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class World:
 
     def start_worker(self, clock: Clock) -> subprocess.Popen[bytes]:
         environment = os.environ | {
-            "CHAOS_TRACE": str(self.trace.path), "CHAOS_CLOCK": str(clock.path), "LD_PRELOAD": str(build_shim("clock")),
+            "CHAOS_TRACE": str(self.trace.path), "CHAOS_CLOCK": str(clock.path),
+            "LD_PRELOAD": str(build_shim("clock")),
         }  # fmt: skip
         command = [sys.executable, str(HERE / "workload.py"), f"sqlite:{self.folder / 'work.sqlite'}"]
         worker = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
@@ -198,7 +200,9 @@ def judge_naps(world: World, judgement: Judgement) -> None:
     late = {name: runs[name].begin - due if name in runs else math.inf for name, due in world.due.items()}
     worst = max(late.values())
     found = [f"{name} by {each:.1f} s" for name, each in late.items() if each > LATE_LIMIT_S]
-    judgement.check(f"{len(late)} naps were over at most {worst:.2f} s late (limit {LATE_LIMIT_S:.0f} s)", found)
+    judgement.check(
+        f"{len(late)} naps were over at most {worst:.2f} s late (limit {LATE_LIMIT_S:.0f} s)", found
+    )
 
 
 def run_case(name: str, naps: int, seed: int) -> Judgement:

@@ -1,5 +1,5 @@
-/* A worker in C for the kill loop: runs orders (three activities with a timer between the first two) until it is
- * killed, or until its input ends.
+/* A worker in C for the kill loop: runs orders (three activities with a timer between the first two) until it
+ * is killed, or until its input ends.
  *
  *     CHAOS_TRACE=FILE host URL SLOTS
  */
@@ -46,8 +46,9 @@ static void add(struct answer *answer, const char *format, long long a, long lon
 
 /* The actions 1, 3, 4 are activities and 2 is a timer; each follows from the answer to the one before. */
 static void order(dx_turn *turn, void *user_data) {
-  static const char *activity = "%s{\"id\":%lld,\"after\":%lld,\"kind\":\"ScheduleActivity\",\"name\":\"%s\","
-                                "\"input\":null}";
+  static const char *activity =
+      "%s{\"id\":%lld,\"after\":%lld,\"kind\":\"ScheduleActivity\",\"name\":\"%s\","
+      "\"input\":null}";
   dx_text request, event, result;
   struct answer answer = {"{\"v\":1,\"actions\":[", 18};
   struct answer output = {"", 0};
@@ -71,15 +72,16 @@ static void order(dx_turn *turn, void *user_data) {
       add(&output, answered == 1 ? "%.0lld%.0lld%.*s" : "%.0lld%.0lld,%.*s", 0, 0, result);
       if (answered == 1) {
         long long at = json_integer(json_member(event, "\"at\""));
-        snprintf(action, sizeof action, ",{\"id\":2,\"after\":%lld,\"kind\":\"CreateTimer\",\"fireAt\":%lld}", id,
-                 at + 30);
+        snprintf(action, sizeof action, ",{\"id\":2,\"after\":%lld,\"kind\":\"CreateTimer\",\"fireAt\":%lld}",
+                 id, at + 30);
         add(&answer, action, 0, 0, none);
       } else if (answered == 3) {
         snprintf(action, sizeof action, activity, ",", 4LL, id, "ship");
         add(&answer, action, 0, 0, none);
       } else {
         dx_text whole = {output.text, output.size};
-        add(&answer, "],\"end\":{\"after\":%lld,\"kind\":\"Completed\",\"output\":[%.0lld%.*s]", id, 0, whole);
+        add(&answer, "],\"end\":{\"after\":%lld,\"kind\":\"Completed\",\"output\":[%.0lld%.*s]", id, 0,
+            whole);
         add(&answer, "},\"retained\":false}", 0, 0, none);
         mention(dx_turn_complete(turn, text(answer.text)));
         return;
@@ -94,8 +96,8 @@ static void leave_trace(const char *name, dx_text key) {
   char line[1024];
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  int size = snprintf(line, sizeof line, "%s %.*s %d %lld.%09ld ends\n", name, (int)key.size - 2, key.data + 1,
-                      (int)getpid(), (long long)now.tv_sec, now.tv_nsec);
+  int size = snprintf(line, sizeof line, "%s %.*s %d %lld.%09ld ends\n", name, (int)key.size - 2,
+                      key.data + 1, (int)getpid(), (long long)now.tv_sec, now.tv_nsec);
   if (write(trace, line, (size_t)size) != size) exit(2);
 }
 

@@ -1,16 +1,55 @@
-"""What must hold of the mixed load at the end, seen from outside: the answers of a client, and the trace of what
-ran."""
+"""What must hold of the mixed load at the end, seen from outside: the answers of a client, and the trace of
+what ran."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import perdure
 from judge import Verdicts
-from workload import Expected, Run, malformed
+from workload import Expected, Run
+
+ENDS = {"Completed", "Failed", "Cancelled", "ContinuedAsNew", "Terminated"}
+# Which schedule an answer belongs to.
+ANSWERS = {
+    "ActivityCompleted": "ActivityScheduled",
+    "ActivityFailed": "ActivityScheduled",
+    "TimerFired": "TimerCreated",
+    "SubOrchestrationCompleted": "SubOrchestrationScheduled",
+    "SubOrchestrationFailed": "SubOrchestrationScheduled",
+}
+
+
+def malformed(events: list[dict[str, Any]], is_over: bool) -> Iterator[str]:
+    """What is wrong with the history of an execution.
+
+    is_over: it must have an end.
+    """
+    if [event["id"] for event in events] != [*range(1, len(events) + 1)]:
+        yield f"has the event ids {[event['id'] for event in events]}"
+    if not events or events[0]["kind"] != "OrchestrationStarted":
+        yield "does not begin with its start"
+    if any(event["kind"] == "OrchestrationStarted" for event in events[1:]):
+        yield "starts twice"
+    ends = [
+        place for place, event in enumerate(events) if event["kind"].removeprefix("Orchestration") in ENDS
+    ]
+    if ends != ([len(events) - 1] if is_over else []):
+        yield f"has its end at {ends} of {len(events)}"
+    if any(later["at"] < earlier["at"] for earlier, later in pairwise(events)):
+        yield "goes back in time"
+    scheduled: dict[int, str] = {}
+    for event in events:
+        wanted = ANSWERS.get(event["kind"])
+        if wanted is None:
+            if event["kind"] in ANSWERS.values():
+                scheduled[event["action"]] = event["kind"]
+        elif scheduled.pop(event["action"], None) != wanted:
+            yield f"has {event['kind']} of {event['action']} without a schedule, or twice"
 
 
 def wait_for_ends(client: perdure.Client, instances: Iterable[str], seconds: float) -> list[str]:
@@ -126,6 +165,7 @@ def judge_runs(
     cut = Counter(run.pid for run in repeated)
     crowded = [f"{count} of one process" for count in cut.values() if count > slots]
     verdicts.check(
-        f"{len(repeated)} of {len(runs)} runs were repeats; {len(killed)} kills, at most {slots} (slots) each", crowded
+        f"{len(repeated)} of {len(runs)} runs were repeats; {len(killed)} kills of {slots} slots",
+        crowded,
     )
     return len(repeated)

@@ -1,5 +1,5 @@
-"""A mixed load for the chaos programs: orchestrations, the calls of a client that bring them about, and what must
-have become of each, computed without the engine.
+"""A mixed load for the chaos programs: orchestrations, the calls of a client that bring them about, and what
+must have become of each, computed without the engine.
 
     python Tests/chaos/workload.py URL TRACE [--slots N]     a worker, until it is killed or its input ends
     python Tests/chaos/workload.py URL --calls N FROM COUNT  a client that makes calls FROM...; see `Script`
@@ -15,7 +15,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,8 +127,10 @@ async def fan(context: perdure.OrchestrationContext, first: int) -> list[int]:
 
 
 @perdure.orchestration
-async def collect(context: perdure.OrchestrationContext, so_far: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Events and queue messages in turn, until one says that it is the last: -1. A new execution now and then."""
+async def collect(
+    context: perdure.OrchestrationContext, so_far: dict[str, list[int]]
+) -> dict[str, list[int]]:
+    """Events and queue messages in turn, until one is the last: -1. Now and then in a new execution."""
     items = so_far["items"]
     while True:
         message = context.dequeue("items") if len(items) % 2 else context.wait_for_event("item")
@@ -249,7 +251,9 @@ class Call:
     def _make(self, client: perdure.Client, is_again: bool) -> None:
         if self.kind == "start":
             kind = self.instance.split("-")[0]
-            client.start(kind, self.data, instance=self.instance, policy="use_existing" if is_again else "fail")
+            client.start(
+                kind, self.data, instance=self.instance, policy="use_existing" if is_again else "fail"
+            )
         elif self.kind == "event":
             client.raise_event(self.instance, "item", self.data, keep=True)
         elif self.kind == "enqueue":
@@ -262,10 +266,11 @@ class Script:
     """All calls for `count` instances, in an order that is always the same: some messages come before their
     instance is started, some before it waits, some late."""
 
-    def __init__(self, count: int, kinds: tuple[str, ...] = KINDS) -> None:
+    def __init__(self, count: int, kinds: tuple[str, ...] = KINDS, first: int = 0) -> None:
+        """first: the number of the first instance."""
         self.expected: dict[str, Expected] = {}
         placed: list[tuple[int, int, Call]] = []
-        for number in range(count):
+        for number in range(first, first + count):
             kind, instance, value, expected = plan(number, kinds)
             self.expected[instance] = expected
             placed.append((number, 0, Call("start", instance, value)))
@@ -283,8 +288,8 @@ class Script:
 
 
 def make_calls(url: str, script: Script, begin: int, count: int) -> None:
-    """Says on standard output which calls were acknowledged, each as soon as it was. The first may have been made
-    before."""
+    """Says on standard output which calls were acknowledged, each as soon as it was. The first may have been
+    made before."""
     with perdure.Store(url) as store, perdure.Client(store) as client:
         for index in range(begin, min(begin + count, len(script))):
             script.calls[index].make(client, is_again=index == begin)
@@ -341,43 +346,6 @@ def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.0
             return False
         time.sleep(every)
     return True
-
-
-ENDS = {"Completed", "Failed", "Cancelled", "ContinuedAsNew", "Terminated"}
-# Which schedule an answer belongs to.
-ANSWERS = {
-    "ActivityCompleted": "ActivityScheduled",
-    "ActivityFailed": "ActivityScheduled",
-    "TimerFired": "TimerCreated",
-    "SubOrchestrationCompleted": "SubOrchestrationScheduled",
-    "SubOrchestrationFailed": "SubOrchestrationScheduled",
-}
-
-
-def malformed(events: list[dict[str, Any]], is_over: bool) -> Iterator[str]:
-    """What is wrong with the history of an execution.
-
-    is_over: it must have an end.
-    """
-    if [event["id"] for event in events] != [*range(1, len(events) + 1)]:
-        yield f"has the event ids {[event['id'] for event in events]}"
-    if not events or events[0]["kind"] != "OrchestrationStarted":
-        yield "does not begin with its start"
-    if any(event["kind"] == "OrchestrationStarted" for event in events[1:]):
-        yield "starts twice"
-    ends = [place for place, event in enumerate(events) if event["kind"].removeprefix("Orchestration") in ENDS]
-    if ends != ([len(events) - 1] if is_over else []):
-        yield f"has its end at {ends} of {len(events)}"
-    if any(later["at"] < earlier["at"] for earlier, later in zip(events, events[1:])):
-        yield "goes back in time"
-    scheduled: dict[int, str] = {}
-    for event in events:
-        wanted = ANSWERS.get(event["kind"])
-        if wanted is None:
-            if event["kind"] in ANSWERS.values():
-                scheduled[event["action"]] = event["kind"]
-        elif scheduled.pop(event["action"], None) != wanted:
-            yield f"has {event['kind']} of {event['action']} without a schedule, or twice"
 
 
 def main() -> None:
