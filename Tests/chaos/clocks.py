@@ -82,11 +82,14 @@ class World:
         return Clock(self.folder / f"clock-{len(list(self.folder.glob('clock-*')))}", ahead)
 
     def add_naps(self, seconds: float) -> None:
-        for _ in range(self.naps):
+        for number in range(self.naps):
             name = f"nap-{len(self.due)}"
-            self.client.start("nap", seconds, instance=name)
+            # Some are told to begin later, by the clock of the client.
+            delay = 0.5 if number % 2 else None
+            rest = seconds - (delay or 0.0)
+            self.client.start("nap", rest, instance=name, delay=delay)
             self.due[name] = time.monotonic() + seconds
-            self.expected[name] = Expected("Completed", seconds, 2)
+            self.expected[name] = Expected("Completed", rest, 2)
 
     def add_load(self, part: float) -> None:
         """Makes this part of the calls of the mixed load."""
