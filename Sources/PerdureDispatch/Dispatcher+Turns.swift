@@ -157,8 +157,8 @@ extension Dispatcher {
     commitTurn(held, assign(conclusion.commit, held))
   }
 
-  /// What code does not catch of an activity that process after process died under is no end: the activity may
-  /// be innocent of that, and `retry` runs it again.
+  /// That process after process died under an activity, if code does not catch it. It is no end: the activity
+  /// may be innocent of that, and `retry` runs it again.
   private func poison(_ held: Held, _ result: TurnResult) -> Failure? {
     guard case .failed(let failure)? = result.end?.kind, failure.type == FailureType.poison,
       held.state?.cancellationReason == nil

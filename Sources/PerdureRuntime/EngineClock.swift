@@ -73,6 +73,8 @@ package final class EngineClock: Sendable {
   private static func wallNS() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    // A clock may show anything; this much is far from any overflow.
+    let seconds = min(max(Int64(time.tv_sec), 0), Int64.max / 2_000_000_000)
+    return seconds * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }

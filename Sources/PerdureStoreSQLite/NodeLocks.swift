@@ -7,19 +7,20 @@ internal import PerdureStore
 /// drops it the moment its process is gone, whatever the cause; there is no lease to wait for and no clock to
 /// trust.
 ///
-/// The file has only a `TimeRecord` (locks may lie beyond the end) and is never removed: two files of the name
-/// would each vouch for different nodes.
+/// The file has no more than a `TimeRecord` (locks may lie beyond the end) and is never removed: two files of
+/// the name would each vouch for different nodes.
 final class NodeLocks: Sendable {
   private let own: Int32
   /// Of its own description, so that it sees the locks of `own` too.
   private let probe: Int32
   private let path: String
+  let file: String
 
   init(database: String, path: String) throws(StoreError) {
     self.path = path
     var status = stat()
     let mode = stat(database, &status) == 0 ? status.st_mode & 0o666 : 0o600
-    let file = database + "-dxlock"
+    file = database + "-dxlock"
     let own = open(file, O_RDWR | O_CREAT | O_CLOEXEC, mode)
     guard own >= 0 else { throw Self.failure(path, file, errno) }
     let probe = open(file, O_RDWR | O_CLOEXEC)
@@ -44,20 +45,6 @@ final class NodeLocks: Sendable {
 
   /// In doubt a node counts as alive: waking a sleeper late does less harm than running its work twice.
   func isAlive(_ node: NodeID) -> Bool { perdure_byte_is_locked(probe, node) != 0 }
-
-  // MARK: The head of the file
-
-  /// nil: it is not there yet.
-  func readHead() -> (UInt64, Int64)? {
-    var head = (UInt64(0), Int64(0))
-    let size = MemoryLayout.size(ofValue: head)
-    let got = withUnsafeMutableBytes(of: &head) { pread(own, $0.baseAddress, size, 0) }
-    return got == size ? head : nil
-  }
-
-  func writeHead(_ head: (UInt64, Int64)) {
-    _ = withUnsafeBytes(of: head) { pwrite(own, $0.baseAddress, $0.count, 0) }
-  }
 
   private static func failure(_ path: String, _ file: String, _ number: Int32) -> StoreError {
     StoreError(

@@ -40,7 +40,7 @@ package final class SQLiteStore: Store {
   private init(path: String, _ opened: Opening.Opened) {
     self.path = path
     logPath = opened.logPath
-    sharedTime = TimeRecord(opened.locks)
+    sharedTime = TimeRecord(opened.locks.file)
     locks = Mutex(opened.locks)
     readers = ReaderPool(opened.readers.0, opened.readers.1)
     writer = Mutex(opened.writer)

@@ -6,19 +6,35 @@ internal import PerdureStore
 /// It holds until the machine is started anew, for the monotonic clock begins anew with it: a record of
 /// another boot (or of a container with a monotonic clock of its own) is void and replaced. Two who write at
 /// once may lose the higher one; whoever is higher notices at the next look, and writes again.
-struct TimeRecord: SharedTime {
-  private let locks: NodeLocks
+final class TimeRecord: SharedTime {
+  /// Of its own description: it may stay open when the locks of the store are gone.
+  private let descriptor: Int32
   private let boot: UInt64
 
-  init(_ locks: NodeLocks) {
-    self.locks = locks
+  /// In the year 2116.
+  private static let latestNS = Int64.max / 2
+
+  /// nil: the lock file cannot be opened.
+  init?(_ file: String) {
+    descriptor = open(file, O_RDWR | O_CLOEXEC)
     boot = Self.boot
+    if descriptor < 0 { return nil }
   }
 
   func agree(_ offsetNS: Int64) -> Int64 {
-    if let head = locks.readHead(), head.0 == boot, head.1 >= offsetNS { return head.1 }
-    locks.writeHead((boot, offsetNS))
+    var head = (boot: UInt64(0), offsetNS: Int64(0))
+    let size = MemoryLayout.size(ofValue: head)
+    let got = withUnsafeMutableBytes(of: &head) { pread(descriptor, $0.baseAddress, size, 0) }
+    // Whoever can write the file can write anything.
+    let isSane = got == size && head.boot == boot && head.offsetNS <= Self.latestNS
+    if isSane, head.offsetNS >= offsetNS { return head.offsetNS }
+    head = (boot, offsetNS)
+    _ = withUnsafeBytes(of: head) { pwrite(descriptor, $0.baseAddress, size, 0) }
     return offsetNS
+  }
+
+  deinit {
+    if descriptor >= 0 { Glibc.close(descriptor) }
   }
 
   /// Tells one monotonic clock from others.

@@ -75,7 +75,11 @@ struct SQLiteNodeTests {
     #expect(head.count == 16)
     head[0] ^= 1
     try head.write(to: URL(fileURLWithPath: path))
-    #expect(try fixture.open().sharedTime?.agree(2) == 2, "of another boot")
+    #expect(time.agree(2) == 2, "of another boot")
+    head[0] ^= 1
+    head.replaceSubrange(8..., with: Data(repeating: 0x7f, count: 8))
+    try head.write(to: URL(fileURLWithPath: path))
+    #expect(time.agree(3) == 3, "of no year that a clock shows")
   }
 
   @Test("opening reaps")
