@@ -162,7 +162,7 @@ def short_lives(verdicts: Verdicts, kills: int, seconds: float, slots: int) -> N
         ]
         for _ in range(kills):
             worker = one.start_worker()
-            wait_until(lambda worker=worker: one.has_begun(worker), 10)  # type: ignore[misc]
+            wait_until(lambda worker=worker: one.has_begun(worker), 1)  # type: ignore[misc]
             time.sleep(0.1)
             worker.kill()
             worker.wait()

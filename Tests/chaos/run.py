@@ -52,7 +52,7 @@ CASES = [
     Case(
         "processes",
         "processes.py",
-        ["--steps", "3000", "--kills", "3", "--stops", "1", "--stopped", "0.5"],
+        ["--steps", "2000", "--kills", "2", "--stops", "1", "--stopped", "0.3"],
         ["--steps", "100000", "--kills", "30", "--stops", "12", "--stopped", "4"],
     ),
     Case("clocks", "clocks.py", ["--naps", "2", "back 1 h", "back 1 h, then a restart"], []),
