@@ -56,7 +56,7 @@ CASES = [
         ["--steps", "100000", "--kills", "30", "--stops", "12", "--stopped", "4"],
     ),
     Case("clocks", "clocks.py", ["--naps", "2", "back 1 h", "back 1 h, then a restart"], []),
-    Case("crashes", "crash_loop.py", ["--kills", "12", "--seconds", "0.3", "--slots", "4"], []),
+    Case("crashes", "crash_loop.py", ["--kills", "4", "--seconds", "0.3", "--slots", "4"], []),
 ]
 
 
