@@ -4,6 +4,7 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
 SEEDS ?= 500
+MINUTES ?= 60
 LIBRARY ?= .build/release/libdx.so
 PYTHON = .build/venv/bin/python
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
@@ -12,7 +13,7 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sim faults format check-format \
+.PHONY: help demo test build install wheel bench bench-prune bench-management chaos soak sim faults format check-format \
   clean prepare
 
 help:
@@ -25,6 +26,7 @@ help:
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
+	@echo "make soak MINUTES=n a mixed load under random faults, for n minutes"
 	@echo "make sim SEEDS=n    n simulated worlds"
 	@echo "make faults         every call of a store fails once, 20,000 lost answers, long random lives of stores"
 	@echo "make format, make check-format, make clean"
@@ -78,6 +80,9 @@ bench-management: build
 
 chaos: build
 	@$(WITH_PYTHON) Tests/chaos/run.py
+
+soak: build
+	@$(WITH_PYTHON) Tests/chaos/soak.py --minutes $(MINUTES)
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)

@@ -68,6 +68,8 @@ struct ActivityDesk {
   var held: [ActivityKey: ActivityClaim] { entries.mapValues { $0.claim } }
   /// Nothing of ours is at hosts, not even what was told to end.
   var isIdle: Bool { runningCount == 0 && lingering.isEmpty }
+  /// Slots for which nothing waits.
+  var freeSlots: Int { max(0, slots - count + queue.limitedCount) }
   /// More could be taken from the store. Those that a limit holds back leave room for others.
   var wantsMore: Bool { count - queue.limitedCount < slots * 2 }
   /// When `tick` or `next` is wanted.

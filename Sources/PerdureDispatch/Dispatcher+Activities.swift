@@ -102,7 +102,9 @@ extension Dispatcher {
       write(.expireActivities(limit: Limits.expiriesPerWrite))
     }
     if backlog.leftOut.contains(where: { desk.welcomes($0) }) { backlog.mayHaveActivities = true }
-    guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
+    guard backlog.mayHaveActivities, !backlog.isClaimingActivities,
+      backlog.isCautious ? desk.freeSlots > 0 : desk.wantsMore
+    else { return }
     guard !filter.names.isEmpty else { return }
     if backlog.mayHaveUnheld {
       backlog.isClaimingActivities = true
@@ -121,14 +123,15 @@ extension Dispatcher {
     }
     guard !welcome.names.isEmpty else { return }
     backlog.isClaimingActivities = true
-    write(
-      .claimActivities(welcome, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+    let many = min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))
+    write(.claimActivities(welcome, limit: backlog.isCautious ? min(desk.freeSlots, many) : many))
   }
 
   mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isClaimingActivities = false
     switch outcome {
     case .activities(let tasks):
+      backlog.isCautious = tasks.contains { $0.losses > 0 }
       for task in tasks { take(task, now) }
       awaitIdleSessions(now)
       if tasks.count >= limit { backlog.mayHaveActivities = true }

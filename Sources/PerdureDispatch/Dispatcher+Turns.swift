@@ -140,6 +140,7 @@ extension Dispatcher {
     _ held: Held, _ result: TurnResult, _ now: TimestampMS
   ) throws(TurnFault) {
     guard let name = held.state?.orchestration else { return reload(held) }
+    if let failure = poison(held, result) { return quarantine(held, failure, now) }
     let latest = registry.resolve(name, nil) ?? SemanticVersion.first.text
     guard
       let conclusion = try held.state?.conclude(
@@ -154,6 +155,22 @@ extension Dispatcher {
     held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
     held.turnFailures = 0
     commitTurn(held, assign(conclusion.commit, held))
+  }
+
+  /// That process after process died under an activity, if code does not catch it. It is no end: the activity
+  /// may be innocent of that, and `retry` runs it again.
+  private func poison(_ held: Held, _ result: TurnResult) -> Failure? {
+    guard case .failed(let failure)? = result.end?.kind, failure.type == FailureType.poison,
+      held.state?.cancellationReason == nil
+    else { return nil }
+    let isNews = held.prepared.lines.contains { line in
+      if case .activityFailed(_, let cause) = line.event.kind {
+        cause.type == FailureType.poison
+      } else {
+        false
+      }
+    }
+    return isNews ? failure : nil
   }
 
   /// Who takes any activity claims by name nevertheless: what lies in the store, such as the next attempt.

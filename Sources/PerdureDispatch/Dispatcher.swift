@@ -85,6 +85,9 @@ package struct Dispatcher {
     var mayHaveActivities = false
     /// Or giving back what a claim took whose answer was lost.
     var isClaimingActivities = false
+    /// Processes may have died under what lies there: no more of it is claimed than begins at once. What a
+    /// process merely held when it died counts as begun, and would be taken for the cause in the end.
+    var isCautious = true
     /// A claim failed: it may have landed all the same.
     var mayHaveUnheld = false
     var mayHaveExpired = false

@@ -28,7 +28,7 @@ package final class Hub: @unchecked Sendable {
     log: @escaping @Sendable (LogRecord) -> Void
   ) throws(StoreError) {
     self.store = store
-    self.clock = EngineClock(clock)
+    self.clock = EngineClock(clock, shared: store.sharedTime)
     account = self.clock.virtual.map { ClockAccount($0) }
     self.limits = limits
     self.log = log

@@ -49,17 +49,46 @@ extension Watch {
       return require(false, "'\(instance)' was quarantined, which is not there.")
     }
     require(life.isServable, "'\(instance)' was quarantined while it was \(life.status.rawValue).")
+    let isPoisoned = failure.type == FailureType.poison && hasPoison(life)
     require(
-      failure.type == FailureType.nondeterminism && sick(life.start.orchestration),
+      isPoisoned || failure.type == FailureType.nondeterminism && sick(life.start.orchestration),
       "A healthy instance, '\(instance)', was quarantined: \(failure.message)")
     change(instance) {
+      if isPoisoned { $0.isPoisoned = true }
       $0.status = .quarantined
       $0.revision += 1
     }
   }
 
+  /// An activity of it was begun ten times and not heard of again, or a message that says so waits.
+  private func hasPoison(_ life: Life) -> Bool {
+    life.inbox.contains { $0.kind.poisoned != nil }
+      || rows.contains { key, row in
+        key.instance == life.start.instance && row.attempt - 1 - row.failures >= Limits.activityLosses
+      }
+  }
+
+  /// What was given up as poison begins anew.
+  private mutating func scheduledAgain(_ instance: InstanceID, _ now: TimestampMS) {
+    guard let life = life(instance), let history = life.histories.last else { return }
+    for message in life.inbox {
+      guard let poisoned = message.kind.poisoned, poisoned.execution == Int64(life.histories.count) else {
+        continue
+      }
+      let key = ActivityKey(instance: instance, execution: poisoned.execution, action: poisoned.action)
+      let name = life.start.orchestration
+      guard rows[key] == nil,
+        let task = ActivityTask(again: key, in: history, orchestration: name, now: now)
+      else { continue }
+      rows[key] = Row(task, now: now)
+      change(instance) { life in life.inbox.removeAll { $0.sequence == message.sequence } }
+    }
+  }
+
+  /// - now: of the operator.
   mutating func controlled(
-    _ instance: InstanceID, _ verb: ControlVerb, _ receipt: ControlReceipt, _ store: SimStore
+    _ instance: InstanceID, _ verb: ControlVerb, _ receipt: ControlReceipt, _ now: TimestampMS,
+    _ store: SimStore
   ) {
     guard let life = life(instance) else {
       return require(false, "'\(instance)' was changed as a whole, and is not there.")
@@ -67,7 +96,10 @@ extension Watch {
     let working: InstanceStatus = life.histories == [[]] ? .pending : .running
     switch (verb, life.status) {
     case (.suspend, .pending), (.suspend, .running): change(instance) { $0.status = .suspended }
-    case (.resume, .suspended), (.retry, .quarantined): change(instance) { $0.status = working }
+    case (.resume, .suspended): change(instance) { $0.status = working }
+    case (.retry, .quarantined):
+      scheduledAgain(instance, now)
+      change(instance) { $0.status = working }
     case (.requeue, .pending), (.requeue, .running): break
     case (.terminate, _) where !life.status.isTerminal:
       for delivery in receipt.deliveries { deliver(delivery, in: store) }

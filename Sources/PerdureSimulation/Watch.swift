@@ -125,8 +125,8 @@ struct Watch {
     case (.publish(let publication, _), .delivered(let deliveries)):
       published([publication], deliveries, store)
     case (.turn(let commit), .turned(let receipt)): turn(commit, receipt, clock, store)
-    case (.control(let instance, let verb, _, _), .controlled(let receipt)):
-      controlled(instance, verb, receipt, store)
+    case (.control(let instance, let verb, _, let now), .controlled(let receipt)):
+      controlled(instance, verb, receipt, now, store)
     case (.quarantine(let instance, _, let failure, _), _): quarantined(instance, failure)
     default: landedActivity(entry, receipt, clock, store)
     }

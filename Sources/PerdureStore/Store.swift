@@ -77,6 +77,9 @@ package protocol Store: AnyObject, Sendable {
   /// wrote. nil ends it. A store that only this process can reach never calls.
   func observeForeignWrites(_ changed: (@Sendable () -> Void)?)
 
+  /// How the processes on this store agree on the time; nil: only this process can reach it.
+  var sharedTime: (any SharedTime)? { get }
+
   /// Ends the use of the store. Later calls throw `.closed`.
   func close()
 }
@@ -84,4 +87,8 @@ package protocol Store: AnyObject, Sendable {
 extension Store {
   /// What the living runtimes serve, in the order in which they joined.
   package func services() throws(StoreError) -> [NodeService] { try nodes().map(\.service) }
+}
+
+extension Store {
+  package var sharedTime: (any SharedTime)? { nil }
 }

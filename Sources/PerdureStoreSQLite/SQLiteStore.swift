@@ -13,6 +13,7 @@ package final class SQLiteStore: Store {
   private let readers: ReaderPool
   private let locks: Mutex<NodeLocks?>
   private let logPath: String
+  package let sharedTime: (any SharedTime)?
   private let observer = Mutex<ForeignWrites?>(nil)
 
   /// Opens the store at a path, creates it if there is nothing (or an empty file).
@@ -39,6 +40,7 @@ package final class SQLiteStore: Store {
   private init(path: String, _ opened: Opening.Opened) {
     self.path = path
     logPath = opened.logPath
+    sharedTime = TimeRecord(opened.locks.file)
     locks = Mutex(opened.locks)
     readers = ReaderPool(opened.readers.0, opened.readers.1)
     writer = Mutex(opened.writer)

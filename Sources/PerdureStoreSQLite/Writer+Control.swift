@@ -12,6 +12,7 @@ extension Writer {
       try setStatus(.suspended, reason: reason, wakeAt: nil, of: row, now: now)
       return .success(.controlled(ControlReceipt(status: .suspended)))
     case (.resume, .suspended), (.retry, .quarantined):
+      if verb == .retry { try scheduleAgain(instance, row, now: now) }
       return .success(.controlled(ControlReceipt(status: try wake(row, now: now))))
     case (.requeue, .pending), (.requeue, .running):
       let wakeAt = try place(of: row, now: now).wakeAt

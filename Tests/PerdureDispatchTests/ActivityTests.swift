@@ -107,8 +107,8 @@ import Testing
   }
 
   @Test func moreAreClaimedWhileThereAreMore() throws {
-    let node = Node(slots: 40)
-    node.dispatcher.start(now: 0)
+    let node = Node.started(slots: 40)
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
     let claim = Write.claimActivities(ActivityFilter(names: ["work"]), limit: 160)
     #expect(node.takeWrites().contains(claim))
     let tasks = (1...Int64(160)).map { action in

@@ -46,6 +46,41 @@ import Testing
     #expect(node.dispatcher.heldCount == 0)
   }
 
+  static let poison = Failure(type: FailureType.poison, message: "it kills")
+
+  private static func poisoned() throws -> (Node, ActivityTask) {
+    let node = Node.started()
+    node.starts("a")
+    try node.turn("a", [.tuned { _ in }])
+    let task = try #require(node.takeActivities().first)
+    #expect(node.ends(task, .failed(poison)))
+    return (node, task)
+  }
+
+  @Test func poisonThatCodeDoesNotCatchQuarantinesTheInstance() throws {
+    let (node, task) = try Self.poisoned()
+    try node.runs("a", end: .failed(Self.poison))
+    let write = try node.takeWrite()
+    #expect(write == .quarantine("a", 1, Self.poison))
+    node.wrote(write, .done)
+    let claim = try #require(task.claim)
+    #expect(try node.takeWrite() == .activityEnded(task.key, claim, .failed(Self.poison)), "for a retry")
+    #expect(node.dispatcher.heldCount == 0)
+  }
+
+  @Test(arguments: [TurnEndKind.completed(output: .null), .failed(FailureTests.failure)])
+  func poisonThatCodeCatchesIsLikeAnyFailure(_ end: TurnEndKind) throws {
+    let (node, _) = try Self.poisoned()
+    try node.turn("a", end: end)
+  }
+
+  @Test func codeThatWentOnAfterPoisonMayFailWithIt() throws {
+    let (node, _) = try Self.poisoned()
+    try node.turn("a", [.waiting])
+    node.message("a", 1)
+    try node.turn("a", end: .failed(Self.poison))
+  }
+
   @Test func aGoodTurnMakesUpForFailures() throws {
     let node = Node.started()
     node.starts("a")

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import mounts
 import perdure
 from judge import Verdicts
-from shims import preloaded, shim
+from shims import build_shim, preloaded
 
 STORE = "store.sqlite"
 CLIENTS = 4
@@ -115,7 +115,7 @@ def work(url: str) -> None:
             command, *rest = line.split()
             if command == "finish":
                 break
-            faults = ctypes.CDLL(str(shim("faults")))
+            faults = ctypes.CDLL(str(build_shim("faults")))
             faults.faults_limit(ctypes.c_longlong(int(rest[0])))
         finishing.set()
         for thread in threads:
@@ -343,7 +343,7 @@ def main() -> int:
     chance = random.Random(seed)
     findings = Findings()
     begin = time.monotonic()
-    shim("faults")
+    build_shim("faults")
     for number in range(options.runs):
         with tempfile.TemporaryDirectory(prefix="perdure-full-") as folder:
             is_mounted = may_mount and number % 2 == 0

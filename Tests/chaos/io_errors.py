@@ -32,7 +32,7 @@ from typing import TypeVar
 
 import perdure
 from judge import Verdicts
-from shims import preloaded, shim
+from shims import build_shim, preloaded
 
 STORE = "store.sqlite"
 CALL_LIMIT_S = 10.0
@@ -225,7 +225,7 @@ class Trial:
 
 def work(sweep: Sweep, folder: Path, begin: int, stride: int) -> None:
     """Prints a line before each trial and one with its findings after it."""
-    faults = ctypes.CDLL(str(shim("faults")))
+    faults = ctypes.CDLL(str(build_shim("faults")))
     faults.faults_what.restype = ctypes.c_char_p
     template = folder / "template"
     if sweep.is_crashed:
@@ -411,7 +411,7 @@ def main() -> int:
     # Syncs take no time there.
     place = memory if os.access(memory, os.W_OK) else None
     begin = time.monotonic()
-    shim("faults")
+    build_shim("faults")
     for sweep in [sweep for sweep in SWEEPS if options.only in sweep.name]:
         with tempfile.TemporaryDirectory(prefix="perdure-errors-", dir=place) as folder:
             outcome = run(sweep, Path(folder), options.jobs, options.every, options.first)

@@ -35,7 +35,7 @@ import perdure
 import power_image
 from judge import Verdicts
 from power_image import NOTE, POLICIES, Folder, Operation
-from shims import preloaded, shim
+from shims import build_shim, preloaded
 
 STORE = "store.sqlite"
 CLIENTS = 4
@@ -74,7 +74,7 @@ def digest(client: perdure.Client, instance: str) -> str:
 
 def work(url: str, run: str, seconds: float, padding: int, closing: int) -> None:
     """Ends by the shim; or closes after some time, with `closing` armed: cut at that operation from then."""
-    library = ctypes.CDLL(str(shim("power")))
+    library = ctypes.CDLL(str(build_shim("power")))
     stopped = threading.Event()
 
     def told(what: str) -> None:
@@ -338,7 +338,7 @@ def wrong_history(events: list[dict[str, Any]]) -> str | None:
 
 
 def commit_plainly(path: str, mode: str) -> None:
-    library = ctypes.CDLL(str(shim("power")))
+    library = ctypes.CDLL(str(build_shim("power")))
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA journal_mode=WAL")
     database.execute(f"PRAGMA synchronous={mode}")

@@ -25,7 +25,7 @@ import mounts
 import perdure
 from judge import Verdicts
 from perdure._library import library
-from shims import preloaded, shim
+from shims import build_shim, preloaded
 
 STORE = "store.sqlite"
 LIMIT_S = 2.0
@@ -151,7 +151,7 @@ def permitted(folder: Path, file_mode: int, folder_mode: int) -> list[str]:
 
 def refused(folder: Path, cause: int) -> list[str]:
     """On the shim: closed, and in use."""
-    faults = ctypes.CDLL(str(shim("faults")))
+    faults = ctypes.CDLL(str(build_shim("faults")))
     faults.faults_set_root(str(folder).encode())
     path = folder / STORE
     make(path)

@@ -31,7 +31,32 @@ class Case:
 
 
 CASES = [
-    Case("kills", "kill_loop.py", ["--kills", "5", "--orders", "40"], ["--kills", "30", "--orders", "200"]),
+    Case(
+        "kills",
+        "kill_loop.py",
+        ["--kills", "4", "--load", "42"],
+        ["--kills", "35", "--load", "280", "--seeds", "1-10"],
+    ),
+    Case(
+        "kills-c",
+        "kill_loop.py",
+        ["--host", "c", "--kills", "4", "--load", "30"],
+        ["--host", "c", "--kills", "15", "--load", "120", "--seeds", "1-10"],
+    ),
+    Case(
+        "kills-client",
+        "kill_loop.py",
+        ["--victim", "client", "--kills", "3", "--load", "42"],
+        ["--victim", "client", "--kills", "10", "--load", "210", "--seeds", "1-10"],
+    ),
+    Case(
+        "processes",
+        "processes.py",
+        ["--steps", "2000", "--kills", "2", "--stops", "1", "--stopped", "0.3"],
+        ["--steps", "100000", "--kills", "30", "--stops", "12", "--stopped", "4"],
+    ),
+    Case("clocks", "clocks.py", ["--naps", "2", "back 1 h", "back 1 h, then a restart"], []),
+    Case("crashes", "crash_loop.py", ["--kills", "4", "--seconds", "0.3", "--slots", "4"], []),
     Case("power", "power_loss.py", ["--cuts", "12"], ["--cuts", "300"]),
     Case("errors", "io_errors.py", ["--quick"], []),
     Case("disk", "full_disk.py", ["--runs", "2"], ["--runs", "10"]),

@@ -1,4 +1,4 @@
-"""Compiles the preload shims of this folder and says how a process gets them."""
+"""Builds the C programs and preload libraries of the chaos programs into .build/chaos."""
 
 from __future__ import annotations
 
@@ -8,25 +8,46 @@ from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BUILT = HERE.parent.parent / ".build" / "chaos"
-FLAGS = ["-std=gnu11", "-O1", "-g", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
+ROOT = HERE.parent.parent
+OUT = ROOT / ".build" / "chaos"
+FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror"]
 
 
-def shim(name: str) -> Path:
-    """The shared library of shim/NAME.c, compiled if it is older than its source."""
-    source, header, library = HERE / "shim" / f"{name}.c", HERE / "shim" / "calls.h", BUILT / f"{name}.so"
-    newest = max(source.stat().st_mtime, header.stat().st_mtime)
-    if not library.exists() or library.stat().st_mtime < newest:
-        BUILT.mkdir(parents=True, exist_ok=True)
-        # Another run may compile at the same time.
-        fresh = BUILT / f"{name}.{os.getpid()}.so"
-        compiler = os.environ.get("CC", "cc")
-        subprocess.run([compiler, *FLAGS, "-o", str(fresh), str(source), "-lpthread"], check=True)
-        fresh.replace(library)
-    return library
+def library() -> Path:
+    """libdx.so, as the Python package finds it here."""
+    return Path(os.environ.get("PERDURE_LIBRARY", ROOT / ".build" / "release" / "libdx.so")).resolve()
+
+
+def _built(target: Path, sources: list[Path], arguments: list[str]) -> Path:
+    """Built anew when a source is newer."""
+    if target.exists() and all(source.stat().st_mtime <= target.stat().st_mtime for source in sources):
+        return target
+    OUT.mkdir(parents=True, exist_ok=True)
+    # Others may be at it: whoever is last wins.
+    new = target.with_name(f"{target.name}.{os.getpid()}")
+    compiler = os.environ.get("CC", "gcc")
+    subprocess.run([compiler, *FLAGS, *arguments, "-o", str(new)], check=True)
+    new.rename(target)
+    return target
+
+
+def build_host() -> Path:
+    """A worker in C that runs orders."""
+    source = HERE / "host.c"
+    sources = [source, ROOT / "include" / "dx.h", ROOT / "examples" / "hello" / "json.h", library()]
+    arguments = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'examples' / 'hello'}", str(source), str(library())]
+    return _built(OUT / "host", sources, [*arguments, f"-Wl,-rpath,{library().parent}", "-lpthread"])
+
+
+def build_shim(name: str) -> Path:
+    """The preload library of shim/NAME.c."""
+    source = HERE / "shim" / f"{name}.c"
+    sources = [source, HERE / "shim" / "calls.h"]
+    arguments = ["-shared", "-fPIC", str(source), "-ldl", "-lpthread"]
+    return _built(OUT / f"{name}.so", sources, arguments)
 
 
 def preloaded(name: str, settings: Mapping[str, str | int]) -> dict[str, str]:
     """The environment of a process that runs with the shim."""
     values = {key: str(value) for key, value in settings.items()}
-    return os.environ | values | {"LD_PRELOAD": str(shim(name))}
+    return os.environ | values | {"LD_PRELOAD": str(build_shim(name))}
