@@ -14,6 +14,10 @@ struct DatabaseFile {
 
   private static let headerSize = 100
   private static let magic = Array("SQLite format 3\0".utf8)
+  private static let logHeaderSize = 32
+  /// Of both byte orders, which differ in the last bit.
+  private static let logMagic: Int64 = 0x377f_0683
+  private static let logFormat: Int64 = 3_007_000
 
   /// Answers what is at the path, or throws for everything that cannot become a store.
   static func examine(_ path: String) throws(StoreError) -> DatabaseFile {
@@ -27,6 +31,7 @@ struct DatabaseFile {
     default: throw StoreError(.cannotOpen, "The store \(path) cannot be opened: it is not a regular file.")
     }
     guard let resolved = realPath(path) else { throw cannotOpen(path, errno) }
+    try refuseLongName(resolved, path: path)
     try refuseUnwritable(resolved, path: path)
     let file = DatabaseFile(path: path, resolved: resolved, isNew: status.st_size == 0)
     if file.isNew {
@@ -51,8 +56,23 @@ struct DatabaseFile {
     guard let parent = realPath(directory) else { throw cannotOpen(path, errno) }
     let file = DatabaseFile(
       path: path, resolved: (parent == "/" ? "" : parent) + "/" + name, isNew: true)
+    try refuseLongName(file.resolved, path: path)
     try file.refuseOrphanedLog()
     return file
+  }
+
+  /// The files beside the database have longer names, and one that is made before they fail would stay.
+  private static func refuseLongName(_ resolved: String, path: String) throws(StoreError) {
+    let longest = resolved.utf8.count + NodeLocks.suffix.utf8.count
+    let name =
+      longest
+      - (resolved.utf8.lastIndex(of: UInt8(ascii: "/")).map {
+        resolved.utf8.distance(from: resolved.utf8.startIndex, to: $0) + 1
+      } ?? 0)
+    guard longest >= Int(PATH_MAX) || name > Int(NAME_MAX) else { return }
+    throw StoreError(
+      .cannotOpen,
+      "The store \(path) cannot be opened: its name is too long, \(NodeLocks.suffix) must fit behind it.")
   }
 
   private static func refuseUnwritable(_ resolved: String, path: String) throws(StoreError) {
@@ -90,7 +110,9 @@ struct DatabaseFile {
     let log = try Self.status(of: logPath, named: path)
     let hasLog = (log?.st_size ?? 0) > 0
     if application == Schema.applicationID {
-      try Schema.refuseNewer(Self.number(header, at: 60, bytes: 4), path: path)
+      let version = Int32(truncatingIfNeeded: Self.number(header, at: 60, bytes: 4))
+      try Schema.refuseUnknown(Int64(version), path: path)
+      try refuseDamagedLog()
     } else if application != 0 || hasLog || Self.number(header, at: 44, bytes: 4) != 0 {
       // Without a schema format nothing was ever created in it: an empty database is nobody's.
       throw StoreError(
@@ -105,8 +127,23 @@ struct DatabaseFile {
     }
   }
 
-  private func readHeader() throws(StoreError) -> [UInt8] {
-    let descriptor = open(resolved, O_RDONLY | O_CLOEXEC)
+  /// SQLite would take a log that does not begin as one for empty, and lose what is in it without a word. Its
+  /// header is synced before anything else is written, so a loss of power does not leave such a log.
+  private func refuseDamagedLog() throws(StoreError) {
+    guard let log = try Self.status(of: logPath, named: path), log.st_size > Self.logHeaderSize else {
+      return
+    }
+    let header = try readHeader(of: logPath)
+    let magic = Self.number(header, at: 0, bytes: 4) | 1
+    guard magic != Self.logMagic || Self.number(header, at: 4, bytes: 4) != Self.logFormat else { return }
+    throw StoreError(
+      .corrupt,
+      "The store \(path) is damaged: its log \(logPath) does not begin as one. Put the log back, or remove "
+        + "it and do without the latest commits, which are in it only.")
+  }
+
+  private func readHeader(of file: String? = nil) throws(StoreError) -> [UInt8] {
+    let descriptor = open(file ?? resolved, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Self.cannotOpen(path, errno) }
     defer { Glibc.close(descriptor) }
     var header = [UInt8](repeating: 0, count: Self.headerSize)
@@ -150,10 +187,10 @@ struct FileIdentity: Equatable {
   private let device: UInt64
   private let number: UInt64
 
-  /// nil if there is no file.
-  init?(of path: String) {
+  /// nil if there is no file; and if there is nothing in it, unless it `canBeEmpty`.
+  init?(of path: String, canBeEmpty: Bool) {
     var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
+    guard stat(path, &status) == 0, canBeEmpty || status.st_size > 0 else { return nil }
     device = UInt64(status.st_dev)
     number = UInt64(status.st_ino)
   }

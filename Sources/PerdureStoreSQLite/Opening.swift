@@ -50,8 +50,9 @@ enum Opening {
       try writing.execute("PRAGMA cache_size=-32768")
       try claim(writing)
       try useLog(writing, busyTimeoutMS: busyTimeoutMS)
-      try Schema.refuseNewer(writing.integer("PRAGMA user_version"), path: file.path)
+      try Schema.refuseUnknown(writing.integer("PRAGMA user_version"), path: file.path)
       try Schema.migrate(writing)
+      try Schema.check(writing)
       try check(writing)
       try writing.execute("PRAGMA wal_autocheckpoint=4000")
       try writing.execute("PRAGMA journal_size_limit=67108864")
@@ -72,7 +73,9 @@ enum Opening {
       return Opened(writer: writer, readers: readers, locks: locks, logPath: writing.file + "-wal")
     } catch {
       for connection in connections { connection.close() }
-      throw error
+      // SQLite's general error has its cause in the file here: what we ask for is always the same.
+      guard error.code == .internalError else { throw error }
+      throw StoreError(.corrupt, error.message)
     }
   }
 
