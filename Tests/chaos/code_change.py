@@ -192,7 +192,9 @@ def judge(changes: list[Change], store: perdure.Store, client: perdure.Client) -
             return client.history(name)[-1]["kind"] == "EventSubscribed"
 
         for name in names:
-            assert victims.until(lambda name=name: waits(name), SETTLE_LIMIT_S), f"{name} does not come to wait"
+            assert victims.until(lambda name=name: waits(name), SETTLE_LIMIT_S), (
+                f"{name} does not come to wait"
+            )
     with runtime(store, after):
         for name in names:
             client.raise_event(name, "go")

@@ -268,7 +268,9 @@ def flips(damage: Damage, count: int, seed: int) -> None:
             wrong += [f"{case}: {what}" for what in found + silent]
             shutil.rmtree(path.parent, ignore_errors=True)
         figure = ", ".join(f"{n} {what}" for what, n in ends.most_common())
-        damage.verdicts.check(f"{name}, {ends.total()} times: {figure}; opened or not in {slowest:.2f} s", wrong)
+        damage.verdicts.check(
+            f"{name}, {ends.total()} times: {figure}; opened or not in {slowest:.2f} s", wrong
+        )
 
 
 def end_of(answer: Answer, is_changed: bool) -> str:
@@ -285,7 +287,8 @@ def end_of(answer: Answer, is_changed: bool) -> str:
 def names(damage: Damage) -> None:
     """Paths are taken as they are (T6)."""
     for name in (
-        "a?mode=memory", "a#b", "a%20b", "a b", "'a'", '"a"', "a\nb", "ö ü 数据", "-wal", "--help", ":memory:",
+        "a?mode=memory", "a#b", "a%20b", "a b", "'a'", '"a"', "a\nb", "ö ü 数据", "-wal", "--help",
+        ":memory:",
         "file:a?mode=memory", "a;DROP TABLE instances", "a\\b", "*", "~", "$HOME", "a\tb", "\x01", "e\u0301",
         "x" * 240,
     ):  # fmt: skip

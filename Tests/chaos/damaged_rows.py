@@ -35,7 +35,7 @@ TEXTS = {
     "too much depth": "replace(printf('%.5000c', 'x'), 'x', '[')",
     "a megabyte of blanks": "printf('%1000000s', '')",
     "something behind it": "{column} || ' x'",
-    "an unknown kind": "replace(replace({column}, '\"kind\":\"', '\"kind\":\"New'), '\"type\"', '\"newtype\"')",
+    "an unknown kind": 'replace(replace({column}, \'"kind":"\', \'"kind":"New\'), \'"type"\', \'"newtype"\')',
     "huge numbers": "replace(replace({column}, ':1', ':99999999999999999999999'), ':2', ':-1e400')",
     "negative numbers": "replace(replace({column}, ':1', ':-1'), ':2', ':-2')",
     "a member twice": "'{\"id\":1,' || substr({column}, 2)",
@@ -71,22 +71,29 @@ def cases() -> dict[str, tuple[str, str]]:
         texts("history", "json", victim, f"{mine} AND event = {event}", f"event {event}")
         found[f"event {event} is missing"] = (victim, f"DELETE FROM history WHERE {mine} AND event = {event}")
     found["all events are missing"] = (victim, f"DELETE FROM history WHERE {mine}")
-    found["two events are each other"] = (victim, f"""
+    found["two events are each other"] = (
+        victim,
+        f"""
         UPDATE history SET event = 1000 WHERE {mine} AND event = 2;
         UPDATE history SET event = 2 WHERE {mine} AND event = 3;
-        UPDATE history SET event = 3 WHERE {mine} AND event = 1000""")
+        UPDATE history SET event = 3 WHERE {mine} AND event = 1000""",
+    )
     found["an event too many"] = (
         victim, f"INSERT INTO history(instance, execution, event, json) SELECT instance, execution, 6,"
         f" replace(json, '\"id\":5', '\"id\":6') FROM history WHERE {mine} AND event = 5")  # fmt: skip
     found["a renamed id in its events"] = (
         victim, f"UPDATE history SET json = replace(json, '\"id\":', '\"ID\":') WHERE {mine}")  # fmt: skip
-    found["events of another instance"] = (victim, f"""
+    found["events of another instance"] = (
+        victim,
+        f"""
         UPDATE history SET instance = -1 WHERE {mine};
-        UPDATE OR IGNORE history SET instance = {row_of(victim)} WHERE instance = {row_of("ended-0")}""")
+        UPDATE OR IGNORE history SET instance = {row_of(victim)} WHERE instance = {row_of("ended-0")}""",
+    )
     integers("history", "event execution instance", victim, f"{mine} AND event = 4")
 
     message = f"INSERT INTO inbox(instance, json) VALUES({row_of(victim)}, %s);" + (
-        f"UPDATE instances SET inbox_count = 1, wake_at = 0, owner = NULL WHERE id = '{victim}'")
+        f"UPDATE instances SET inbox_count = 1, wake_at = 0, owner = NULL WHERE id = '{victim}'"
+    )
     for name, value in TEXTS.items():
         if "{column}" not in value:
             found[f"a message: {name}"] = (victim, message % value)

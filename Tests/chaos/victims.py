@@ -287,9 +287,9 @@ def work(client: perdure.Client, answer: Answer, heard: _Heard, path: str) -> No
 
     until(is_settled, SETTLE_LIMIT_S)
     for instance, what in answer.instances.items():
-        if what != "right" and instance not in told:
-            if not any(instance in line or path in line for line in heard.lines):
-                answer.silent.append(instance)
+        is_logged = any(instance in line or path in line for line in heard.lines)
+        if what != "right" and instance not in told and not is_logged:
+            answer.silent.append(instance)
 
 
 def main() -> None:
