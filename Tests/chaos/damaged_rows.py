@@ -123,11 +123,13 @@ def cases() -> dict[str, tuple[str, str]]:
     mine = f"instance = {row_of(later)}"
     columns = "execution action attempt visible_at priority scheduled_at node token phase claimed_at beat_at"
     integers("activities", columns + " failures expires_at", later, mine)
+    # The row of another action: there is no way to tell for whom it was.
+    for column in ("execution", "action"):
+        del found[f"activities.{column} of {later}: 2^31"]
     for column in ("options", "input", "last_failure", "heartbeat", "trace"):
         texts("activities", column, later, mine, f"{column} of an activity")
     for column in ("name", "orchestration", "tag", "session"):
         texts("activities", column, later, mine, f"{column} of an activity")
-    found["an activity is missing"] = (later, f"DELETE FROM activities WHERE {mine}")
     for column in ("attributes", "memo", "close_policy", "dedup_key"):
         texts("instance_options", column, later, mine, f"{column} of an instance")
     integers("instance_options", "start_at", later, mine)
@@ -138,10 +140,7 @@ def cases() -> dict[str, tuple[str, str]]:
         if "{column}" not in value:
             found[f"a node: {name}"] = (
                 "", f"INSERT INTO nodes(service, pid, host) VALUES({value}, {HUGE}, {value})")  # fmt: skip
-    found["the highest node"] = ("", f"INSERT INTO nodes VALUES({HUGE - 1}, '{{}}', 1, 'x')")
     found["a retention rule of garbage"] = ("", "INSERT INTO retention VALUES('*', -1, 'garbage')")
-    found["the last number of messages"] = (
-        "", f"INSERT OR REPLACE INTO sqlite_sequence(name, seq) VALUES('inbox', {HUGE - 1})")  # fmt: skip
     found["an audit record of garbage"] = (
         "", f"INSERT INTO audit VALUES({HUGE - 1}, {-HUGE}, '', '', '', '', 'garbage')")  # fmt: skip
     return found
@@ -154,7 +153,7 @@ def judge_case(
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
     begin = time.monotonic()
-    answer, wrong = judge.ask(str(path))
+    answer, wrong = judge.ask(str(path), victim)
     took = time.monotonic() - begin
     if answer.is_refused:
         return [*wrong, f"the store is refused: {answer.error}"], "refused"
@@ -164,11 +163,16 @@ def judge_case(
     if victim and any("not found" in what for what in [answer.instances.get(victim, "")]):
         if "its id is" not in name and "its row" not in name:
             wrong.append(f"{victim} is not found")
-    elif victim in answer.silent:
+    elif victim in answer.silent and not is_payload(name, answer.instances[victim]):
         wrong.append(f"{victim} is {answer.instances[victim]}, silently")
     if took > victims.SETTLE_LIMIT_S:
         wrong.append(f"it took {took:.1f} s")
     return wrong, answer.instances.get(victim, "")
+
+
+def is_payload(name: str, end: str) -> bool:
+    """Other JSON in place of what a user gave is what the user gave, as far as anybody can tell."""
+    return name.startswith(("an output", "input of an activity")) and end.startswith("Completed")
 
 
 def main() -> int:

@@ -183,14 +183,17 @@ class Judge:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, path: str) -> tuple[Answer, list[str]]:
-        """Opens the store at the path, works on it if it opens. Returns the answer, and what is wrong."""
+    def ask(self, path: str, victim: str = "") -> tuple[Answer, list[str]]:
+        """Opens the store at the path, works on it if it opens. Returns the answer, and what is wrong.
+
+        victim: an instance that need not come to an end.
+        """
         process = self._process or subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._process = process
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps({"path": path}).encode() + b"\n")
+        process.stdin.write(json.dumps({"path": path, "victim": victim}).encode() + b"\n")
         process.stdin.flush()
         readable, _, _ = select.select([process.stdout], [], [], 3 * SETTLE_LIMIT_S)
         line = process.stdout.readline() if readable else b""
@@ -229,7 +232,7 @@ class _Heard(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def judge(path: str, heard: _Heard) -> Answer:
+def judge(path: str, heard: _Heard, victim: str) -> Answer:
     answer = Answer()
     heard.lines.clear()
     begin = time.monotonic()
@@ -243,7 +246,7 @@ def judge(path: str, heard: _Heard) -> Answer:
     try:
         runtime = perdure.Runtime(store, DEFINITIONS, activity_tags="any")
         with store, runtime, perdure.Client(store) as client:
-            work(client, answer, heard, path)
+            work(client, answer, heard, path, victim)
     except perdure.PerdureError as error:
         # The store opened, and the runtime says what is wrong with it.
         answer.error, answer.error_type = str(error), type(error).__name__
@@ -251,7 +254,7 @@ def judge(path: str, heard: _Heard) -> Answer:
     return answer
 
 
-def work(client: perdure.Client, answer: Answer, heard: _Heard, path: str) -> None:
+def work(client: perdure.Client, answer: Answer, heard: _Heard, path: str, victim: str) -> None:
     told: set[str] = set()
     for instance in WAITING:
         try:
@@ -283,9 +286,18 @@ def work(client: perdure.Client, answer: Answer, heard: _Heard, path: str) -> No
 
     def is_settled() -> bool:
         open_ones[:] = [each for each in open_ones if not look(each)]
-        return not open_ones
+        return not open_ones or open_ones == [victim]
 
-    until(is_settled, SETTLE_LIMIT_S)
+    if until(is_settled, SETTLE_LIMIT_S) and not until(lambda: is_settled() and not open_ones, 1.0):
+        # Asked why, it may name what it waits for.
+        try:
+            why = client.management().why(victim)
+            if not {cause.kind for cause in why.waiting_for} <= {"turn", "activityWaiting"}:
+                told.add(victim)
+            answer.instances[victim] += f" ({why.summary})"
+        except perdure.PerdureError as error:
+            told.add(victim)
+            answer.instances[victim] += f" ({error})"
     for instance, what in answer.instances.items():
         is_logged = any(instance in line or path in line for line in heard.lines)
         if what != "right" and instance not in told and not is_logged:
@@ -303,7 +315,7 @@ def main() -> None:
     perdure.log_to(logger, "warn")
     for line in sys.stdin:
         question = json.loads(line)
-        answer = judge(question["path"], heard)
+        answer = judge(question["path"], heard, question["victim"])
         print(json.dumps(answer.__dict__), flush=True)
 
 
