@@ -150,7 +150,7 @@ extension Dispatcher {
       return desk.enqueue(task, now, into: &effects)
     }
     let message =
-      "activity '\(task.name)' was begun \(task.attempt &- 1) times, and \(task.losses) times its process died"
+      "activity '\(task.name)' was begun \(task.attempt - 1) times, and \(task.losses) times its process died"
     log(.error, message, now, task)
     _ = report(
       task.key, claim, .failed(Failure(type: FailureType.poison, message: message, isNonRetryable: true)))

@@ -232,7 +232,7 @@ extension Dispatcher {
   }
 
   private mutating func landed(_ held: Held, _ commit: TurnCommit, _ now: TimestampMS) {
-    held.revision = commit.revision &+ 1
+    held.revision = commit.revision + 1
     held.forget(commit.consumed)
     held.failures = 0
     held.start = nil

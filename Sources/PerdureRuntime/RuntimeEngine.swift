@@ -177,7 +177,7 @@ final class RuntimeEngine: @unchecked Sendable {
     let ticket = ActivityTicket(task, runtime, now: now)
     running[attempt] = ticket
     samples.append(
-      .attemptStarted(task.name, waitedMS: task.attempt == 1 ? max(0, now &- task.scheduledAt) : nil))
+      .attemptStarted(task.name, waitedMS: task.attempt == 1 ? max(0, now - task.scheduledAt) : nil))
     if hub.logs(.debug) { hub.log(.attempt("started", task, node: node, now: now)) }
     guard let function = runtime.function(for: task) else {
       let failure = Failure(

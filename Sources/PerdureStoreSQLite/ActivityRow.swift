@@ -47,45 +47,34 @@ struct ActivityRow {
   static func decode(
     _ row: Statement, of instance: InstanceID, path: String
   ) throws(StoreError) -> ActivityRow {
+    let key = ActivityKey(instance: instance, execution: row.integer(1), action: row.integer(2))
+    let token = row.integer(14)
+    var task = ActivityTask(
+      key: key, orchestration: row.text(3), name: row.text(4), input: Payload(bytes: row.bytes(5)),
+      attempt: row.integer(6), visibleAt: row.integer(7),
+      claim: row.optionalInteger(13).map { ActivityClaim(node: $0, token: token) },
+      scheduledAt: row.integer(8))
+    task.failures = row.integer(9)
     do {
-      return try decode(row, of: instance)
+      if !row.isNull(10) {
+        task.options = try row.withBytes(10) { bytes throws(WireError) in
+          try ActivityOptionsWire.decode(bytes)
+        }
+      }
+      if !row.isNull(11) {
+        task.lastFailure = try row.withBytes(11) { bytes throws(WireError) in try FailureWire.decode(bytes) }
+      }
     } catch {
       throw StoreError(
         .corrupt,
-        "The store \(path) cannot read activity \(row.integer(2)) of instance \(instance), execution "
-          + "\(row.integer(1)): \(error.message).")
+        "The store \(path) cannot read activity \(key.action) of instance \(instance), execution "
+          + "\(key.execution): \(error.message).")
     }
-  }
-
-  private static func decode(_ row: Statement, of instance: InstanceID) throws(WireError) -> ActivityRow {
-    let key = ActivityKey(
-      instance: instance, execution: try row.integer(1, in: Statement.ids, "its execution"),
-      action: try row.integer(2, in: Statement.ids, "its action"))
-    let token = try row.integer(14, in: 0...Int64.max - Statement.counts.upperBound, "its token")
-    var task = ActivityTask(
-      key: key, orchestration: row.text(3), name: row.text(4), input: try row.payload(5, "its input"),
-      attempt: try row.integer(6, in: Statement.ids, "its attempt"),
-      visibleAt: try row.integer(7, in: Statement.times, "when it is due"),
-      claim: row.optionalInteger(13).map { ActivityClaim(node: $0, token: token) },
-      scheduledAt: try row.integer(8, in: Statement.times, "its schedule"))
-    task.failures = try row.integer(9, in: Statement.counts, "its count of failures")
-    if !row.isNull(10) {
-      task.options = try row.withBytes(10) { bytes throws(WireError) in
-        try ActivityOptionsWire.decode(bytes)
-      }
-    }
-    if !row.isNull(11) {
-      task.lastFailure = try row.withBytes(11) { bytes throws(WireError) in try FailureWire.decode(bytes) }
-    }
-    task.lastHeartbeat = try row.optionalPayload(12, "its heartbeat")
+    task.lastHeartbeat = row.optionalBytes(12).map { Payload(bytes: $0) }
     // Nothing depends on it: one that cannot be read is none.
     if let trace = row.optionalText(18) { task.trace = TraceContext(text: trace) }
-    guard let phase = Phase(rawValue: row.integer(15)) else {
-      throw WireError("its phase is \(row.integer(15))")
-    }
     return ActivityRow(
-      pk: row.integer(0), task: task, token: token, phase: phase,
-      claimedAt: try row.integer(16, in: Statement.times, "its claim"),
-      beatAt: try row.integer(17, in: Statement.times, "its heartbeat"))
+      pk: row.integer(0), task: task, token: token, phase: Phase(rawValue: row.integer(15)) ?? .run,
+      claimedAt: row.integer(16), beatAt: row.integer(17))
   }
 }

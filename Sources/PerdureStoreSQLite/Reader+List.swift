@@ -12,62 +12,38 @@ enum DescriptionColumns {
   static let count: Int32 = 24
   static let tables = "instances LEFT JOIN instance_options AS o ON o.instance = pk"
 
-  /// Throws for a row that the engine did not write so.
   static func decode(_ row: Statement, path: String) throws(StoreError) -> InstanceDescription {
-    do {
-      return try decode(row)
-    } catch {
-      throw StoreError(
-        .corrupt, "The store \(path) cannot read the row of instance \(row.text(1)): \(error.message).")
-    }
-  }
-
-  private static func decode(_ row: Statement) throws(WireError) -> InstanceDescription {
+    let instance = row.text(1)
     guard let status = InstanceStatus(rawValue: row.text(4)) else {
-      throw WireError("its status '\(row.text(4).prefix(40))' is unknown")
+      throw StoreError(
+        .corrupt, "The store \(path) has instance \(instance) with the unknown status \(row.text(4)).")
     }
     var failure: Failure?
     if !row.isNull(13) {
-      failure = try row.withBytes(13) { bytes throws(WireError) in try FailureWire.decode(bytes) }
-    }
-    var parent: ParentLink?
-    if let instance = row.optionalText(7) {
-      parent = ParentLink(
-        instance: instance, execution: try row.integer(8, in: Statement.counts, "the parent's execution"),
-        action: try row.integer(9, in: Statement.counts, "the parent's action"))
+      do {
+        failure = try row.withBytes(13) { bytes throws(WireError) in try FailureWire.decode(bytes) }
+      } catch {
+        throw StoreError(
+          .corrupt, "The store \(path) cannot read the failure of instance \(instance): \(error.message).")
+      }
     }
     var description = InstanceDescription(
-      instance: row.text(1), orchestration: row.text(2), version: row.optionalText(3), status: status,
-      execution: try row.integer(5, in: Statement.ids, "its execution"),
-      revision: try row.integer(6, in: Statement.counts, "its revision"), parent: parent,
-      customStatus: try row.optionalPayload(10, "its custom status"),
-      customStatusVersion: try row.integer(11, in: Statement.counts, "the version of its custom status"),
-      output: try row.optionalPayload(12, "its output"), failure: failure,
-      createdAt: try row.integer(14, in: Statement.times, "its begin"),
-      updatedAt: try row.integer(15, in: Statement.times, "its last change"),
-      endedAt: row.isNull(16) ? nil : try row.integer(16, in: Statement.times, "its end"),
-      eventCount: try row.integer(17, in: Statement.counts, "its count of events"))
+      instance: instance, orchestration: row.text(2), version: row.optionalText(3), status: status,
+      execution: row.integer(5), revision: row.integer(6),
+      parent: row.optionalText(7).map {
+        ParentLink(instance: $0, execution: row.integer(8), action: row.integer(9))
+      },
+      customStatus: row.optionalBytes(10).map { Payload(bytes: $0) }, customStatusVersion: row.integer(11),
+      output: row.optionalBytes(12).map { Payload(bytes: $0) }, failure: failure,
+      createdAt: row.integer(14), updatedAt: row.integer(15), endedAt: row.optionalInteger(16),
+      eventCount: row.integer(17))
     description.priority = row.integer(18)
     description.startAt = row.integer(19)
-    description.attributes = try row.optionalPayload(20, "its attributes")
-    description.memo = try row.optionalPayload(21, "its memo")
+    description.attributes = row.optionalBytes(20).map { Payload(bytes: $0) }
+    description.memo = row.optionalBytes(21).map { Payload(bytes: $0) }
     description.dedupKey = row.optionalText(22)
     description.suspendReason = row.optionalText(23)
     return description
-  }
-
-  /// For listings, which no single row may stop: as far as the row can be read, with the cause as a failure.
-  static func decodeListed(_ row: Statement, path: String) -> InstanceDescription {
-    do {
-      return try decode(row, path: path)
-    } catch {
-      return InstanceDescription(
-        instance: row.text(1), orchestration: row.text(2), version: row.optionalText(3),
-        status: .quarantined, execution: 1, revision: 0, parent: nil, customStatus: nil,
-        customStatusVersion: 0, output: nil,
-        failure: Failure(type: FailureType.corruptHistory, message: error.message), createdAt: 0,
-        updatedAt: 0, endedAt: nil, eventCount: 0)
-    }
   }
 }
 
@@ -140,7 +116,7 @@ extension Reader {
     for (offset, value) in values.enumerated() { value.bind(to: statement, at: Int32(clamping: offset + 1)) }
     var rows: [(pk: Int64, row: InstanceDescription)] = []
     while try statement.step() {
-      rows.append((statement.integer(0), DescriptionColumns.decodeListed(statement, path: connection.path)))
+      rows.append((statement.integer(0), try DescriptionColumns.decode(statement, path: connection.path)))
     }
     return rows
   }

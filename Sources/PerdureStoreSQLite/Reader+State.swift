@@ -4,10 +4,8 @@ internal import PerdureWire
 
 /// Key-value state, calls, pending activities.
 extension Reader {
-  private func entry(_ row: Statement) throws(StoreError) -> KVEntry {
-    do {
-      return KVEntry(key: row.text(0), value: try row.payload(1, "its value"), at: row.integer(2))
-    } catch { throw corrupt("key \(row.text(0)) of the state of an instance", error) }
+  private static func entry(_ row: Statement) -> KVEntry {
+    KVEntry(key: row.text(0), value: Payload(bytes: row.bytes(1)), at: row.integer(2))
   }
 
   /// What the current execution began with.
@@ -17,7 +15,7 @@ extension Reader {
       SELECT key, CASE WHEN is_changed THEN base ELSE value END AS initial,
         CASE WHEN is_changed THEN base_set_at ELSE set_at END
       FROM kv WHERE instance = ?1 AND initial IS NOT NULL ORDER BY key
-      """, pk, read: entry)
+      """, pk, read: Self.entry)
   }
 
   func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? {
@@ -26,11 +24,11 @@ extension Reader {
       guard let key = query.key else {
         return try rare.rows(
           "SELECT key, value, set_at FROM kv WHERE instance = ?1 AND value IS NOT NULL ORDER BY key", row.pk,
-          read: entry)
+          read: Self.entry)
       }
       return try rare.rows(
         "SELECT key, value, set_at FROM kv WHERE instance = ?1 AND key = ?2 AND value IS NOT NULL", row.pk,
-        key, read: entry)
+        key, read: Self.entry)
     }
   }
 
@@ -46,9 +44,9 @@ extension Reader {
   func answer(
     _ row: Statement, to call: String, of instance: InstanceID
   ) throws(StoreError) -> CallState {
+    if let result = row.optionalBytes(0) { return .answered(.completed(Payload(bytes: result))) }
+    if row.isNull(1) { return .waiting }
     do throws(WireError) {
-      if let result = try row.optionalPayload(0, "the result") { return .answered(.completed(result)) }
-      if row.isNull(1) { return .waiting }
       let failure = try row.withBytes(1) { bytes throws(WireError) in try FailureWire.decode(bytes) }
       return .answered(.failed(failure))
     } catch {

@@ -17,7 +17,7 @@ final class Reader: @unchecked Sendable {
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
     find = try prepare(
       """
-      SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner), used, inbox_count
+      SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner), used
       FROM \(DescriptionColumns.tables) WHERE id = ?1
       """
     )
@@ -37,11 +37,6 @@ final class Reader: @unchecked Sendable {
       guard let row = try row(instance) else { return nil }
       let history = try history(row)
       let inbox = try inbox(of: instance, pk: row.pk, after: 0)
-      guard Int64(inbox.count) == row.inboxCount else {
-        throw corrupt(
-          "instance \(instance)",
-          WireError("\(inbox.count) messages wait for it, its row says \(row.inboxCount)"))
-      }
       return InstanceSnapshot(
         description: row.description, start: row.start, owner: row.owner, history: history, inbox: inbox,
         kv: row.used.contains(.keyValues) ? try initialState(row.pk) : [])
@@ -96,7 +91,6 @@ final class Reader: @unchecked Sendable {
     let start: InstanceStart?
     let owner: NodeID?
     let used: Used
-    let inboxCount: Int64
   }
 
   func row(_ instance: InstanceID) throws(StoreError) -> Row? {
@@ -115,7 +109,7 @@ final class Reader: @unchecked Sendable {
     }
     return Row(
       pk: find.integer(0), description: description, start: start, owner: find.optionalInteger(column + 1),
-      used: Used(rawValue: find.integer(column + 2)), inboxCount: find.integer(column + 3))
+      used: Used(rawValue: find.integer(column + 2)))
   }
 
   /// The whole history of the current execution: without gaps, and as long as the row says.

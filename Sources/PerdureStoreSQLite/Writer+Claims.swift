@@ -19,7 +19,7 @@ extension Writer {
     for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 4), text) }
     var found: [(pk: Int64, id: InstanceID)] = []
     // Level by level: one index then serves, however many sleep or wait behind.
-    var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: nil)
+    var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: .max)
     while let priority = level, found.count < limit {
       due.bind(1, priority)
       due.bind(3, Int64(limit &- found.count))
@@ -91,20 +91,13 @@ extension Writer {
     for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
-    var unreadable: [(instance: InstanceID, message: String)] = []
-    var level = try rare.nextPriorityOfActivities(below: nil)
+    var level = try rare.nextPriorityOfActivities(below: .max)
     while let priority = level, found.count < limit {
       open.bind(1, priority)
       while found.count < limit, try open.step() {
+        // A row that cannot be read stays where it is: it must not hold up the others.
         let instance = open.text(ActivityRow.columnCount)
-        let row: ActivityRow
-        do throws(StoreError) {
-          row = try ActivityRow.decode(open, of: instance, path: connection.path)
-        } catch {
-          // It must not hold up the others; its instance would wait for it for ever.
-          unreadable.append((instance, error.message))
-          continue
-        }
+        guard let row = try? ActivityRow.decode(open, of: instance, path: connection.path) else { continue }
         if let session = row.task.options.session, try !takes(session, &sessions) { continue }
         found.append(row)
       }
@@ -113,11 +106,6 @@ extension Writer {
     }
     var tasks: [ActivityTask] = []
     for row in found { tasks.append(try claim(row, node: node, now: now)) }
-    for (instance, message) in unreadable {
-      guard let row = try? find(instance), row.isServable else { continue }
-      let failure = Failure(type: FailureType.corruptHistory, message: message)
-      _ = try quarantine(instance, revision: row.revision, failure: failure, now: now)
-    }
     return .success(.activities(tasks))
   }
 
@@ -189,27 +177,25 @@ extension Writer {
 }
 
 extension StatementCache {
-  /// The highest priority below another (nil: of all) of those that have a wake-up.
+  /// The highest priority below another of those that have a wake-up.
   func nextPriority(
-    ofInstancesOwnedBy node: NodeID?, below bound: Int64?
+    ofInstancesOwnedBy node: NodeID?, below bound: Int64
   ) throws(StoreError) -> Int64? {
-    guard bound != .min else { return nil }
-    return try first(
+    try first(
       """
-      SELECT priority FROM instances WHERE owner IS ?1 AND wake_at IS NOT NULL AND priority <= ?2
+      SELECT priority FROM instances WHERE owner IS ?1 AND wake_at IS NOT NULL AND priority < ?2
       ORDER BY priority DESC LIMIT 1
-      """, node, bound.map { $0 &- 1 } ?? .max
+      """, node, bound
     ) { $0.integer(0) }
   }
 
   /// The highest priority below another of those that nobody holds.
-  func nextPriorityOfActivities(below bound: Int64?) throws(StoreError) -> Int64? {
-    guard bound != .min else { return nil }
-    return try first(
+  func nextPriorityOfActivities(below bound: Int64) throws(StoreError) -> Int64? {
+    try first(
       """
-      SELECT priority FROM activities WHERE node IS NULL AND phase <> 2 AND priority <= ?1
+      SELECT priority FROM activities WHERE node IS NULL AND phase <> 2 AND priority < ?1
       ORDER BY priority DESC LIMIT 1
-      """, bound.map { $0 &- 1 } ?? .max
+      """, bound
     ) { $0.integer(0) }
   }
 }

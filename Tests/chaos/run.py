@@ -32,7 +32,6 @@ class Case:
 
 CASES = [
     Case("files", "damaged_files.py", ["--flips", "50"], ["--flips", "600"]),
-    Case("rows", "damaged_rows.py", ["--every", "25"], []),
     Case("replaced", "replaced_file.py", [], []),
     Case("second", "second_sqlite.py", ["--runs", "1", "--instances", "60"], ["--instances", "1000"]),
     Case("changes", "code_change.py", [], []),
