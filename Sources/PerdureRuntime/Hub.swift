@@ -18,6 +18,7 @@ package final class Hub: @unchecked Sendable {
   private let committerBox = Mutex<Committer?>(nil)
   private let runtimes = Mutex<[Runtime]>([])
   private let isClosed = Atomic(false)
+  private let isToldOfFault = Atomic(false)
   package let waits: WaitDesk
   /// What writers and readers of this process have under way, if time is virtual.
   private let account: ClockAccount?
@@ -151,6 +152,9 @@ package final class Hub: @unchecked Sendable {
   }
 
   private func foreignWrite() {
+    if let fault = store.fault, !isToldOfFault.exchange(true, ordering: .relaxed) {
+      log(LogRecord(at: clock.now(), level: .error, message: fault.message))
+    }
     for runtime in runtimes.withLock({ $0 }) { runtime.post(.storeChanged(byOthers: true)) }
     waits.recheck()
   }

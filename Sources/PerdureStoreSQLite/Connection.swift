@@ -71,7 +71,7 @@ final class Connection {
   /// Runs statements that return nothing of interest.
   func execute(_ sql: String) throws(StoreError) {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
-    guard code == SQLITE_OK else { throw error(code, "running \(sql.prefix(60))") }
+    guard code == SQLITE_OK else { throw error(code, "running \(Self.shown(sql))") }
   }
 
   /// The single integer that a statement answers; 0 for no row.
@@ -148,6 +148,11 @@ final class Connection {
     isOpen = false
     while let statement = sqlite3_next_stmt(handle, nil) { sqlite3_finalize(statement) }
     sqlite3_close_v2(handle)
+  }
+
+  /// The beginning of a statement, in one line.
+  static func shown(_ sql: String) -> String {
+    sql.prefix(60).split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
   /// One sentence that names the store, what it was doing, and SQLite's cause.

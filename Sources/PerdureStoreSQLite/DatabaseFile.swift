@@ -15,6 +15,10 @@ struct DatabaseFile {
   private static let headerSize = 100
   private static let magic = Array("SQLite format 3\0".utf8)
   private static let journalMagic: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
+  private static let logHeaderSize = 32
+  /// Of both byte orders, which differ in the last bit.
+  private static let logMagic: Int64 = 0x377f_0683
+  private static let logFormat: Int64 = 3_007_000
 
   /// Answers what is at the path, or throws for everything that cannot become a store.
   static func examine(_ path: String) throws(StoreError) -> DatabaseFile {
@@ -28,6 +32,7 @@ struct DatabaseFile {
     default: throw StoreError(.cannotOpen, "The store \(path) cannot be opened: it is not a regular file.")
     }
     guard let resolved = realPath(path) else { throw cannotOpen(path, errno) }
+    try refuseLongName(resolved, path: path)
     try refuseUnwritable(resolved, path: path)
     var file = DatabaseFile(path: path, resolved: resolved, isNew: status.st_size == 0)
     if !file.isNew { file.isNew = try file.wasBeingMade() }
@@ -40,7 +45,9 @@ struct DatabaseFile {
   }
 
   private static func examineMissing(_ path: String) throws(StoreError) -> DatabaseFile {
-    var parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    // By bytes, as the system does: a name may begin with a mark that combines with the slash before it.
+    var parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      .map { Substring($0) }
     let name = parts.popLast() ?? ""
     let directory = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
     guard let status = try status(of: directory, named: path) else {
@@ -61,8 +68,23 @@ struct DatabaseFile {
     }
     let file = DatabaseFile(
       path: path, resolved: (parent == "/" ? "" : parent) + "/" + name, isNew: true)
+    try refuseLongName(file.resolved, path: path)
     try file.refuseOrphanedLog()
     return file
+  }
+
+  /// The files beside the database have longer names, and one that is made before they fail would stay.
+  private static func refuseLongName(_ resolved: String, path: String) throws(StoreError) {
+    let longest = resolved.utf8.count + NodeLocks.suffix.utf8.count
+    let name =
+      longest
+      - (resolved.utf8.lastIndex(of: UInt8(ascii: "/")).map {
+        resolved.utf8.distance(from: resolved.utf8.startIndex, to: $0) + 1
+      } ?? 0)
+    guard longest >= Int(PATH_MAX) || name > Int(NAME_MAX) else { return }
+    throw StoreError(
+      .cannotOpen,
+      "The store \(path) cannot be opened: its name is too long, \(NodeLocks.suffix) must fit behind it.")
   }
 
   private static func refuseUnwritable(_ resolved: String, path: String) throws(StoreError) {
@@ -73,7 +95,8 @@ struct DatabaseFile {
       throw StoreError(
         .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(cause)).")
     }
-    let directory = resolved.prefix(upTo: resolved.lastIndex(of: "/") ?? resolved.startIndex)
+    let directory = resolved.prefix(
+      upTo: resolved.utf8.lastIndex(of: UInt8(ascii: "/")) ?? resolved.startIndex)
     guard access(directory.isEmpty ? "/" : String(directory), W_OK) == 0 else {
       let cause = errno
       guard isRefusal(cause) else { throw cannotOpen(path, cause) }
@@ -119,7 +142,9 @@ struct DatabaseFile {
     let log = try Self.status(of: logPath, named: path)
     let hasLog = (log?.st_size ?? 0) > 0
     if application == Schema.applicationID {
-      try Schema.refuseNewer(Self.number(header, at: 60, bytes: 4), path: path)
+      let version = Int32(truncatingIfNeeded: Self.number(header, at: 60, bytes: 4))
+      try Schema.refuseUnknown(Int64(version), path: path)
+      try refuseDamagedLog()
     } else if application != 0 || hasLog || Self.number(header, at: 44, bytes: 4) != 0 {
       // Without a schema format nothing was ever created in it: an empty database is nobody's.
       throw StoreError(
@@ -132,6 +157,21 @@ struct DatabaseFile {
       throw StoreError(
         .corrupt, "The store \(path) is truncated: it has \(size) bytes, its header speaks of \(expected).")
     }
+  }
+
+  /// SQLite would take a log that does not begin as one for empty, and lose what is in it without a word. Its
+  /// header is synced before anything else is written, so a loss of power does not leave such a log.
+  private func refuseDamagedLog() throws(StoreError) {
+    guard let log = try Self.status(of: logPath, named: path), log.st_size > Self.logHeaderSize else {
+      return
+    }
+    let header = try read(logPath, Self.logHeaderSize)
+    let magic = Self.number(header, at: 0, bytes: 4) | 1
+    guard magic != Self.logMagic || Self.number(header, at: 4, bytes: 4) != Self.logFormat else { return }
+    throw StoreError(
+      .corrupt,
+      "The store \(path) is damaged: its log \(logPath) does not begin as one. Put the log back, or remove "
+        + "it and do without the latest commits, which are in it only.")
   }
 
   /// The first bytes of a file, fewer if it is shorter.
@@ -186,10 +226,14 @@ struct FileIdentity: Equatable {
   private let device: UInt64
   private let number: UInt64
 
-  /// nil if there is no file. Throws `.io` if the system does not tell.
-  static func find(_ target: String, of path: String) throws(StoreError) -> FileIdentity? {
+  /// nil if there is no file; and if there is nothing in it, unless it `canBeEmpty`. Throws `.io` if the system
+  /// does not tell.
+  static func find(
+    _ target: String, of path: String, canBeEmpty: Bool
+  ) throws(StoreError) -> FileIdentity? {
     var status = stat()
     if stat(target, &status) == 0 {
+      guard canBeEmpty || status.st_size > 0 else { return nil }
       return FileIdentity(device: UInt64(status.st_dev), number: UInt64(status.st_ino))
     }
     if errno == ENOENT || errno == ENOTDIR { return nil }

@@ -10,6 +10,9 @@ internal import PerdureStore
 /// The file has no more than a `TimeRecord` (locks may lie beyond the end) and is never removed: two files of
 /// the name would each vouch for different nodes.
 final class NodeLocks: Sendable {
+  /// What the file is called behind the name of the database.
+  static let suffix = "-dxlock"
+
   private let own: Int32
   /// Of its own description, so that it sees the locks of `own` too.
   private let probe: Int32
@@ -20,7 +23,7 @@ final class NodeLocks: Sendable {
     self.path = path
     var status = stat()
     let mode = stat(database, &status) == 0 ? status.st_mode & 0o666 : 0o600
-    file = database + "-dxlock"
+    file = database + Self.suffix
     let own = open(file, O_RDWR | O_CREAT | O_CLOEXEC, mode)
     guard own >= 0 else { throw Self.failure(path, file, errno) }
     let probe = open(file, O_RDWR | O_CLOEXEC)

@@ -15,6 +15,7 @@ package final class SQLiteStore: Store {
   private let logPath: String
   package let sharedTime: (any SharedTime)?
   private let observer = Mutex<ForeignWrites?>(nil)
+  private let lost = Mutex<StoreError?>(nil)
 
   /// Opens the store at a path, creates it if there is nothing (or an empty file).
   ///
@@ -197,7 +198,13 @@ package final class SQLiteStore: Store {
     superseded?.stop()
   }
 
+  package var fault: StoreError? { lost.withLock { $0 } }
+
   private func lookOutside(reaping: Bool) -> Bool {
+    if reaping {
+      _ = try? write { writer throws(StoreError) in try writer.checkIdentity() }
+      if fault != nil { return true }
+    }
     let wrote = (try? write { writer throws(StoreError) in try writer.sawForeignWrite() }) ?? false
     let reaped = reaping ? (try? reapNodes()) ?? 0 : 0
     return wrote || reaped > 0
@@ -223,16 +230,23 @@ package final class SQLiteStore: Store {
   private func write<R: Sendable>(
     _ body: (Writer) throws(StoreError) -> R
   ) throws(StoreError) -> R {
-    try writer.withLock { writer throws(StoreError) -> R in
-      guard let writer else { throw closedError }
-      return try body(writer)
+    do throws(StoreError) {
+      return try writer.withLock { writer throws(StoreError) -> R in
+        guard let writer else { throw closedError }
+        return try body(writer)
+      }
+    } catch {
+      if error.code == .replaced { lost.withLock { $0 = $0 ?? error } }
+      throw error
     }
   }
 
   private func read<R: Sendable>(
     _ body: (Reader) throws(StoreError) -> R
   ) throws(StoreError) -> R {
-    try readers.withReader { reader throws(StoreError) -> R in
+    // What the old file says is no longer true of the store.
+    if let fault { throw fault }
+    return try readers.withReader { reader throws(StoreError) -> R in
       guard let reader else { throw closedError }
       return try body(reader)
     }

@@ -14,7 +14,7 @@ final class Statement {
     let flags = isKept ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0
     let code = sqlite3_prepare_v3(connection.handle, sql, -1, flags, &prepared, nil)
     guard code == SQLITE_OK, let prepared else {
-      throw connection.error(code, "preparing \(sql.prefix(60))")
+      throw connection.error(code, "preparing \(Connection.shown(sql))")
     }
     handle = prepared
     self.connection = connection
@@ -66,7 +66,7 @@ final class Statement {
     let code = sqlite3_step(handle)
     if code == SQLITE_ROW { return true }
     if code == SQLITE_DONE { return false }
-    throw connection.error(code, "running \(sql.prefix(60))")
+    throw connection.error(code, "running \(Connection.shown(sql))")
   }
 
   /// Runs a statement that answers no rows.
