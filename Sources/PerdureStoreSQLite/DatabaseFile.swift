@@ -38,7 +38,9 @@ struct DatabaseFile {
   }
 
   private static func examineMissing(_ path: String) throws(StoreError) -> DatabaseFile {
-    var parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    // By bytes, as the system does: a name may begin with a mark that combines with the slash before it.
+    var parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      .map { Substring($0) }
     let name = parts.popLast() ?? ""
     let directory = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
     guard let status = try status(of: directory, named: path) else {
@@ -61,7 +63,8 @@ struct DatabaseFile {
       throw StoreError(
         .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(errno)).")
     }
-    let directory = resolved.prefix(upTo: resolved.lastIndex(of: "/") ?? resolved.startIndex)
+    let directory = resolved.prefix(
+      upTo: resolved.utf8.lastIndex(of: UInt8(ascii: "/")) ?? resolved.startIndex)
     guard access(directory.isEmpty ? "/" : String(directory), W_OK) == 0 else {
       throw StoreError(
         .readOnly,
