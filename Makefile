@@ -4,6 +4,8 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
 SEEDS ?= 500
+RUNS ?= 10000000
+BUDGET ?= 0
 LIBRARY ?= .build/release/libdx.so
 PYTHON = .build/venv/bin/python
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
@@ -12,7 +14,7 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sim format check-format \
+.PHONY: help demo test build install wheel bench bench-prune bench-management chaos fuzz sim format check-format \
   clean prepare
 
 help:
@@ -25,6 +27,7 @@ help:
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
+	@echo "make fuzz RUNS=n    everything that reads bytes from outside, under libFuzzer: a verdict for each target"
 	@echo "make sim SEEDS=n    n simulated worlds"
 	@echo "make format, make check-format, make clean"
 
@@ -77,6 +80,9 @@ bench-management: build
 
 chaos: build
 	@$(WITH_PYTHON) Tests/chaos/run.py
+
+fuzz: prepare
+	@$(PYTHON) Tests/fuzz/run.py --runs $(RUNS) --seconds $(BUDGET)
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)
