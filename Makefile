@@ -5,6 +5,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SEEDS ?= 500
 MINUTES ?= 60
+RUNS ?= 10000000
+BUDGET ?= 0
 LIBRARY ?= .build/release/libdx.so
 PYTHON = .build/venv/bin/python
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
@@ -13,7 +15,8 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management chaos soak sim faults format check-format \
+.PHONY: help demo test build install wheel bench bench-prune bench-management chaos soak sim faults fuzz \
+  format check-format \
   clean prepare
 
 help:
@@ -27,6 +30,7 @@ help:
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
 	@echo "make soak MINUTES=n a mixed load under random faults, for n minutes"
+	@echo "make fuzz RUNS=n    everything that reads bytes from outside, under libFuzzer: a verdict for each target"
 	@echo "make sim SEEDS=n    n simulated worlds"
 	@echo "make faults         every call of a store fails once, 20,000 lost answers, long random lives of stores"
 	@echo "make format, make check-format, make clean"
@@ -83,6 +87,9 @@ chaos: build
 
 soak: build
 	@$(WITH_PYTHON) Tests/chaos/soak.py --minutes $(MINUTES)
+
+fuzz: prepare
+	@$(PYTHON) Tests/fuzz/run.py --runs $(RUNS) --seconds $(BUDGET)
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)

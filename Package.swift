@@ -35,6 +35,21 @@ let scenarios = [
   "provisioning", "sliding_window", "subscription", "updatable_timer", "versioning",
 ]
 
+// Everything that reads bytes from outside, as functions of bytes. `make fuzz` drives them with libFuzzer, which
+// swift build alone does not link: dx-fuzz is part of the package only with PERDURE_FUZZ set.
+let fuzzed: [Target.Dependency] = [
+  "CDX", "CSQLite", "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore",
+  "PerdureStoreSQLite", "PerdureABI",
+]
+let fuzzer: [Target] =
+  Context.environment["PERDURE_FUZZ"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "dx-fuzz", dependencies: ["PerdureFuzzing"],
+      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+  ]
+
 let package = Package(
   name: "perdure",
   products: [
@@ -93,6 +108,7 @@ let package = Package(
         "PerdureStoreMemory",
       ]),
     .executableTarget(name: "dx-sim", dependencies: ["PerdureSimulation"], swiftSettings: strict),
+    library("PerdureFuzzing", fuzzed),
 
     .executableTarget(
       name: "example-hello", dependencies: ["Perdure", "PerdureABI"], path: "examples/hello",
@@ -137,7 +153,8 @@ let package = Package(
     tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire"]),
     tests("SimulationTests", ["PerdureSimulation"]),
     tests("PerdureRehearsalTests", ["PerdureRehearsal", "PerdureModel", "PerdureWire"]),
+    tests("FuzzTests", ["PerdureFuzzing"]),
     tests("TidyTests", []),
-  ],
+  ] + fuzzer,
   swiftLanguageModes: [.v6]
 )

@@ -137,7 +137,9 @@ package struct CompletionToken: Hashable, Sendable {
 
   /// nil: this is no such text.
   package init?(text: String) {
-    let parts = text.split(separator: ".", maxSplits: 3, omittingEmptySubsequences: false)
+    // By bytes: an id may begin with a mark that combines with the dot before it.
+    let parts = text.utf8.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
+      .map { Substring($0) }
     guard parts.count == 4, let token = Int64(parts[0]), let execution = Int64(parts[1]),
       let action = Int64(parts[2]), token > 0, execution > 0, action > 0, !parts[3].isEmpty
     else { return nil }

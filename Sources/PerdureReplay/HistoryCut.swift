@@ -34,6 +34,7 @@ extension HistoryCut {
   package init(_ snapshot: InstanceSnapshot, at point: ResetPoint, now: TimestampMS) throws(Fault) {
     let row = snapshot.description
     let history = snapshot.history
+    if !history.isEmpty { _ = try Self.folding(history, of: snapshot) }
     let place = try Self.place(of: point, in: snapshot)
     // Code that has seen nothing has made nothing; its first event is there all the same.
     let kept = history.prefix { $0.id <= max(place, 1) }
@@ -49,17 +50,24 @@ extension HistoryCut {
     self.point = place
     droppedCount = history.count - kept.count - made.count
     let left = Array(kept) + reset.appended
-    let state: ExecutionState
-    do throws(HistoryFault) {
-      state = try ExecutionState.folding(
-        left, instance: row.instance, execution: row.execution, kv: snapshot.kv)
-    } catch {
-      throw Fault(message: "event \(error.event) of its history is damaged: \(error.message)")
-    }
+    let state = try Self.folding(left, of: snapshot)
     restoreState(left)
     tellAgain(history.filter { $0.id > place && $0.id > 1 }, state)
     reopen(left, state, row.orchestration)
     forget(history.filter { event in event.kind.origin.map { $0.after > place } ?? false })
+  }
+
+  /// No arithmetic before this: the numbers of a damaged history can be anything.
+  private static func folding(
+    _ history: [Event], of snapshot: InstanceSnapshot
+  ) throws(Fault) -> ExecutionState {
+    let row = snapshot.description
+    do throws(HistoryFault) {
+      return try ExecutionState.folding(
+        history, instance: row.instance, execution: row.execution, kv: snapshot.kv)
+    } catch {
+      throw Fault(message: "event \(error.event) of its history is damaged: \(error.message)")
+    }
   }
 
   // MARK: The point

@@ -201,3 +201,22 @@ import Testing
     #expect(fault?.message == "instance 'a' has not failed; it can be reset to an event")
   }
 }
+
+/// Histories that no engine wrote: found by `make fuzz`.
+@Suite struct DamagedCutTests {
+  @Test(arguments: [Int64.min, -1, 0, 7, .max], [ResetPoint.event(1), .event(.min), .failedStep])
+  func damageIsToldOf(_ last: EventID, _ point: ResetPoint) {
+    let started = EventKind.orchestrationStarted(name: "o", version: "1.0.0", input: .null, parent: nil)
+    let history = [
+      Event(id: 1, at: 1, kind: started),
+      Event(id: last, at: 1, kind: .messageReceived(channel: .event, name: "e", data: .null)),
+    ]
+    let row = InstanceDescription(
+      instance: "a", orchestration: "o", version: "1.0.0", status: .running, execution: 1, revision: 1,
+      parent: nil, customStatus: nil, customStatusVersion: 0, output: nil, failure: nil, createdAt: 1,
+      updatedAt: 1, endedAt: nil, eventCount: 2)
+    let snapshot = InstanceSnapshot(description: row, start: nil, owner: nil, history: history, inbox: [])
+    let fault = #expect(throws: HistoryCut.Fault.self) { try HistoryCut(snapshot, at: point, now: 1) }
+    #expect(fault?.message.contains("damaged") == true)
+  }
+}

@@ -123,6 +123,10 @@ struct SQLiteOpeningTests {
 
     static let all: [Refused] = [
       Refused(testDescription: "a directory", code: .cannotOpen, cause: "is a directory") { $0.directory },
+      Refused(
+        testDescription: "a missing directory, and a name that begins with a combining mark",
+        code: .cannotOpen, cause: "/missing does not exist"
+      ) { $0.directory + "/missing/\u{301}.db" },
       Refused(testDescription: "a missing directory", code: .cannotOpen, cause: "does not exist") {
         $0.directory + "/none/store.db"
       },

@@ -54,6 +54,11 @@ extension Rules {
       "PerdureStoreMemory",
     ],
     "dx-sim": ["PerdureSimulation", "Glibc"],
+    "PerdureFuzzing": [
+      "CDX", "CSQLite", "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore",
+      "PerdureStoreSQLite", "PerdureABI", "Glibc", "Synchronization",
+    ],
+    "dx-fuzz": ["PerdureFuzzing", "Glibc"],
   ]
 
   static let imports = Rule.each(
@@ -123,7 +128,7 @@ extension Rules {
       SourceFile(path: "Sources/PerdureStore/A.swift", text: "/// public\npackage struct A {}"),
     ]
   ) { file in
-    guard let target = file.sourceTarget, !["Perdure", "PerdureABI"].contains(target) else { return [] }
+    guard let target = file.sourceTarget, !["Perdure", "PerdureABI", "dx-fuzz"].contains(target) else { return [] }
     return file.findings(#/\bpublic\b|\bopen (?:class|func|var)\b/#, "package is enough")
   }
 
