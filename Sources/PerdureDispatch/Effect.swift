@@ -52,7 +52,8 @@ package enum Write: Hashable, Sendable {
 package enum WriteOutcome: Hashable, Sendable {
   case turned(hasWaitingMessages: Bool)
   case instances([InstanceID])
-  case activities([ActivityTask])
+  /// And instances that the store quarantined in passing.
+  case activities([ActivityTask], damaged: [DamagedInstance] = [])
   /// How many activities were looked after.
   case expired(Int)
   /// When to sweep again; nil: there is nothing to wait for.

@@ -12,38 +12,53 @@ enum DescriptionColumns {
   static let count: Int32 = 24
   static let tables = "instances LEFT JOIN instance_options AS o ON o.instance = pk"
 
-  static func decode(_ row: Statement, path: String) throws(StoreError) -> InstanceDescription {
+  /// What cannot be read is left out, and told of. An instance that has not ended then shows as Quarantined,
+  /// for that cause: the engine will make it so as soon as it comes to it.
+  static func decode(_ row: Statement, path: String) -> (InstanceDescription, damage: StoreError?) {
     let instance = row.text(1)
-    guard let status = InstanceStatus(rawValue: row.text(4)) else {
-      throw StoreError(
-        .corrupt, "The store \(path) has instance \(instance) with the unknown status \(row.text(4)).")
-    }
-    var failure: Failure?
-    if !row.isNull(13) {
-      do {
-        failure = try row.withBytes(13) { bytes throws(WireError) in try FailureWire.decode(bytes) }
-      } catch {
-        throw StoreError(
-          .corrupt, "The store \(path) cannot read the failure of instance \(instance): \(error.message).")
+    let status = InstanceStatus(rawValue: row.text(4))
+    var damage: StoreError?
+    func read<Value>(_ what: String, _ body: () throws(WireError) -> Value?) -> Value? {
+      do throws(WireError) { return try body() } catch {
+        damage = StoreError(
+          .corrupt, "The store \(path) cannot read \(what) of instance \(instance): \(error.message)")
+        return nil
       }
     }
+    if status == nil {
+      damage = StoreError(
+        .corrupt, "The store \(path) has instance \(instance) with the unknown status \(row.text(4)).")
+    }
     var description = InstanceDescription(
-      instance: instance, orchestration: row.text(2), version: row.optionalText(3), status: status,
-      execution: row.integer(5), revision: row.integer(6),
+      instance: instance, orchestration: row.text(2), version: row.optionalText(3),
+      status: status ?? .quarantined, execution: row.integer(5), revision: row.integer(6),
       parent: row.optionalText(7).map {
         ParentLink(instance: $0, execution: row.integer(8), action: row.integer(9))
       },
-      customStatus: row.optionalBytes(10).map { Payload(bytes: $0) }, customStatusVersion: row.integer(11),
-      output: row.optionalBytes(12).map { Payload(bytes: $0) }, failure: failure,
+      customStatus: read("the custom status") { () throws(WireError) in try row.optionalPayload(10) },
+      customStatusVersion: row.integer(11),
+      output: read("the output") { () throws(WireError) in try row.optionalPayload(12) },
+      failure: read("the failure") { () throws(WireError) in
+        if row.isNull(13) { return nil }
+        return try row.withBytes(13) { bytes throws(WireError) in try FailureWire.decode(bytes) }
+      },
       createdAt: row.integer(14), updatedAt: row.integer(15), endedAt: row.optionalInteger(16),
       eventCount: row.integer(17))
     description.priority = row.integer(18)
     description.startAt = row.integer(19)
-    description.attributes = row.optionalBytes(20).map { Payload(bytes: $0) }
-    description.memo = row.optionalBytes(21).map { Payload(bytes: $0) }
+    description.attributes = read("the attributes") { () throws(WireError) in try row.optionalPayload(20) }
+    description.memo = read("the memo") { () throws(WireError) in try row.optionalPayload(21) }
     description.dedupKey = row.optionalText(22)
     description.suspendReason = row.optionalText(23)
-    return description
+    _ = read("the numbers") { () throws(WireError) -> Bool? in
+      try row.checkIntegers([5, 6, 8, 9, 11, 14, 15, 16, 17, 18, 19])
+      return nil
+    }
+    if let damage {
+      if !description.status.isTerminal { description.status = .quarantined }
+      description.failure = Failure(type: FailureType.corruptHistory, message: damage.message)
+    }
+    return (description, damage)
   }
 }
 
@@ -116,7 +131,7 @@ extension Reader {
     for (offset, value) in values.enumerated() { value.bind(to: statement, at: Int32(clamping: offset + 1)) }
     var rows: [(pk: Int64, row: InstanceDescription)] = []
     while try statement.step() {
-      rows.append((statement.integer(0), try DescriptionColumns.decode(statement, path: connection.path)))
+      rows.append((statement.integer(0), DescriptionColumns.decode(statement, path: connection.path).0))
     }
     return rows
   }

@@ -158,7 +158,7 @@ import Testing
     Case(.payload, #"{"a"}"#, "a is not well-formed: a colon is missing at byte 4."),
     Case(.payload, "{1:2}", "The JSON is not well-formed: a member name is missing at byte 1."),
     Case(.payload, "[[", "[0][0] ends too early."),
-    Case(.payload, String(repeating: "[", count: 513), "The JSON nests deeper than 512 levels."),
+    Case(.payload, deep(513), "The JSON nests deeper than 512 levels."),
     Case(.payload, String(repeating: #"{"a":"#, count: 100_000), "The JSON nests deeper than 512 levels."),
   ]
 
