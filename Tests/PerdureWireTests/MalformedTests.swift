@@ -216,6 +216,19 @@ import Testing
     #expect(try PollWire.encode(work).read(PollWire.decodeWork) == work)
   }
 
+  /// What is around a payload takes nothing from what it may nest; what is too deep in it is refused there, too.
+  @Test(arguments: [(0, true), (1, false)])
+  func aPayloadMayNestToTheLimitInAnEnd(_ more: Int, _ isTaken: Bool) throws {
+    let levels = Limits.jsonDepth + more
+    let payload = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+    let end = #"{"after":1,"kind":"Completed","output":\#(payload)}"#
+    let answer = #"{"v":1,"actions":[],"end":\#(end),"retained":false}"#
+    let turn = #"{"v":1,"turns":[{"token":1,"answer":\#(answer)}]}"#
+    let read = Result { try turn.json.read(PollWire.decodeAnswers) }
+    #expect((try? answer.json.read(TurnWire.decodeAnswer)) != nil == isTaken)
+    #expect((try? read.get()) != nil)
+  }
+
   @Test func aListOverItsLimitIsRefused() {
     let action = #"{"id":1,"after":1,"kind":"Dequeue","name":"q"}"#
     let many = Array(repeating: action, count: Limits.actionsPerTurn + 1).joined(separator: ",")

@@ -17,12 +17,19 @@ from pathlib import Path
 
 import abuse_calls
 import abuse_code
+import abuse_processes
 import abuse_texts
 import abuse_values
 from abuse_world import Case, World, outcome, quiet
 from judge import Verdicts
 
-CASES = [*abuse_texts.cases(), *abuse_values.cases(), *abuse_code.cases(), *abuse_calls.cases()]
+CASES = [
+    *abuse_texts.cases(),
+    *abuse_values.cases(),
+    *abuse_code.cases(),
+    *abuse_calls.cases(),
+    *abuse_processes.cases(),
+]
 
 
 def judge(case: Case, worlds: list[World], verdicts: Verdicts) -> None:

@@ -6,14 +6,17 @@ import ctypes
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, Callable
+from functools import partial
+from typing import Any
 
 import perdure
 from abuse_world import ATTACKS, DEEDS, DEFINITIONS, Case, World, is_same
 from perdure import _abi
 from perdure._library import library
 
+YEAR_ONE = datetime(1, 1, 1, tzinfo=timezone.utc)
 Call = Callable[[World], Any]
 
 
@@ -43,8 +46,10 @@ def timeouts(**options: Any) -> Callable[[World], str]:
 
 OPTIONS: list[tuple[str, Callable[[World], str]]] = [
     ("concurrency 0", runtime(activity_slots=0)), ("concurrency -1", runtime(activity_slots=-1)),
-    ("concurrency 2^40", runtime(activity_slots=2**40)), ("concurrency NaN", runtime(activity_slots=float("nan"))),
-    ("concurrency as text", runtime(activity_slots="4")), ("cached instances -1", runtime(cached_instances=-1)),
+    ("concurrency 2^40", runtime(activity_slots=2**40)),
+    ("concurrency NaN", runtime(activity_slots=float("nan"))),
+    ("concurrency as text", runtime(activity_slots="4")),
+    ("cached instances -1", runtime(cached_instances=-1)),
     ("sessions -1", runtime(sessions=-1)), ("session idle 0", runtime(session_idle=0)),
     ("activity grace -1", runtime(activity_grace=-1)), ("an unknown mode", runtime(nondeterminism="ignore")),
     ("tags as text", runtime(activity_tags="gpu")),
@@ -52,8 +57,10 @@ OPTIONS: list[tuple[str, Callable[[World], str]]] = [
     ("an interval of NaN", retry(initial_interval=float("nan"))), ("coefficient 0", retry(coefficient=0)),
     ("coefficient -1", retry(coefficient=-1)), ("jitter 2", retry(jitter=2)),
     ("an unknown back-off", retry(backoff="sometimes")), ("a time limit of 0", timeouts(start_to_close=0)),
-    ("a time limit of -1 s", timeouts(schedule_to_start=-1)), ("a time limit of inf", timeouts(heartbeat=float("inf"))),
-    ("a time limit of 2^63 ms", timeouts(schedule_to_close=2**63 / 1000)), ("priority 1,001", timeouts(priority=1_001)),
+    ("a time limit of -1 s", timeouts(schedule_to_start=-1)),
+    ("a time limit of inf", timeouts(heartbeat=float("inf"))),
+    ("a time limit of 2^63 ms", timeouts(schedule_to_close=2**63 / 1000)),
+    ("priority 1,001", timeouts(priority=1_001)),
     ("a payload limit of 0", limits(payload_bytes=0)), ("an inbox limit of -1", limits(inbox_messages=-1)),
     ("a history limit of 2^63", limits(history_events=2**63)),
     ("activity concurrency 0", doing(lambda w: perdure.activity(concurrency=0)(print))),
@@ -62,7 +69,7 @@ OPTIONS: list[tuple[str, Callable[[World], str]]] = [
     ("a busy time limit of -1 s", doing(lambda w: perdure.Store("memory:", busy_timeout=-1))),
     ("a priority of 2^63", doing(lambda w: w.client.start("echo", 1, priority=2**63))),
     ("a policy that is none", doing(lambda w: w.client.start("echo", 1, policy="perhaps"))),  # type: ignore[call-overload]
-    ("a start in the year 1", doing(lambda w: w.client.start("echo", 1, start_at=datetime(1, 1, 1, tzinfo=timezone.utc)))),
+    ("a start in the year 1", doing(lambda w: w.client.start("echo", start_at=YEAR_ONE))),
     ("a page of 0", doing(lambda w: list(w.client.list(page_size=0)))),
     ("a page of 2^40", doing(lambda w: list(w.client.list(page_size=2**40)))),
     ("a grace of -1 s", doing(lambda w: w.client.cancel("x", grace=-1))),
@@ -109,7 +116,8 @@ def unknown_instance(world: World) -> str:
         lambda: client.raise_event("nobody", "e"), lambda: client.enqueue("nobody", "q"),
         lambda: client.cancel("nobody"), lambda: client.suspend("nobody"), lambda: client.resume("nobody"),
         lambda: client.terminate("nobody"), lambda: client.retry("nobody"), lambda: client.describe("nobody"),
-        lambda: client.history("nobody"), lambda: client.kv("nobody"), lambda: client.wait("nobody", timeout=1),
+        lambda: client.history("nobody"), lambda: client.kv("nobody"),
+        lambda: client.wait("nobody", timeout=1),
         lambda: client.delete("nobody"), lambda: client.call("nobody", "c", timeout=1),
         lambda: client.query("nobody", "q", timeout=1), lambda: client.management().why("nobody"),
         lambda: client.management().inspect("nobody"), lambda: client.management().tree("nobody"),
@@ -227,7 +235,19 @@ def forged_tokens(world: World) -> str:
     world.wait_until("the token", lambda: bool(TOKENS))
     token = TOKENS[0]
     forged = [token[:at] + chr((ord(token[at]) + 1) % 128 or 1) + token[at + 1 :] for at in range(len(token))]
-    forged += ["", "x", "\0", "{}", "[]", "9" * 400, token + "x", token[:-1], token * 1_000, "x" * 1_000_000, "\ud800"]
+    forged += [
+        "",
+        "x",
+        "\0",
+        "{}",
+        "[]",
+        "9" * 400,
+        token + "x",
+        token[:-1],
+        token * 1_000,
+        "x" * 1_000_000,
+        "\ud800",
+    ]
     ends = {caught(lambda t=each: world.client.complete_activity(t, 1)) for each in forged}  # type: ignore[misc]
     world.client.complete_activity(token, "real")
     result = world.client.result(instance, timeout=10)
@@ -242,7 +262,8 @@ def raw_tokens(world: World) -> str:
     for number in [0, 1, 2, 3, 7, 8, 24, 255, 2**31, 2**32 + 1, 2**63, 2**64 - 1]:
         empty = _abi.Text(b"{}", 2)
         for function in ("dx_turn_complete", "dx_turn_fail", "dx_activity_complete", "dx_activity_fail"):
-            ends.add(caught(lambda f=function, n=number: lib.check(getattr(lib.dx, f)(n, empty))))  # type: ignore[misc]
+            call = partial(getattr(lib.dx, function), number, empty)
+            ends.add(caught(lambda c=call: lib.check(c())))  # type: ignore[misc]
     return ", ".join(sorted(ends))
 
 
@@ -260,7 +281,8 @@ def bad_imports(world: World) -> str:
     for at, line in enumerate(lines):
         before, after = lines[:at], lines[at + 1 :]
         variants += ["\n".join([*before, *after]), "\n".join([*before, line, line, *after])]
-        for change in (line[: len(line) // 2], line.replace('"line":', '"lin":'), line.replace(":1", ":-1", 1),
+        for change in (line[: len(line) // 2], line.replace('"line":', '"lin":'),
+                       line.replace(":1", ":-1", 1),
                        line.replace(":1", ":9223372036854775808", 1)):  # fmt: skip
             variants.append("\n".join([*before, change, *after]))
     ends: Counter[str] = Counter()
@@ -280,7 +302,9 @@ def closed_under_waits(world: World) -> str:
     client = perdure.Client(world.store)
     instance = client.start("wait_for", ["never"])
     ends: list[str] = []
-    threads = [threading.Thread(target=lambda: ends.append(caught(lambda: client.wait(instance)))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: ends.append(caught(lambda: client.wait(instance)))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     world.wait_until("the waits", lambda: all(thread.is_alive() for thread in threads))
@@ -360,8 +384,10 @@ def cases() -> list[Case]:
     found += [Case(f"an unknown member: {function[10:]} {json_text[:30]}",
                    doing(lambda w, f=function, j=json_text: w.call(f, j.encode())),  # type: ignore[misc]
                    "InvalidArgument") for function, json_text in UNKNOWN_MEMBER]  # fmt: skip
-    found += [Case(f"runtime options {text}", new_runtime_raw(text), "InvalidArgument")
-              for text in ('{"colour":1}', "[]", '{"activitySlots":1.5}', '{"activitySlots":1e2}', "{")]  # fmt: skip
+    found += [
+        Case(f"runtime options {text}", new_runtime_raw(text), "InvalidArgument")
+        for text in ('{"colour":1}', "[]", "{", '{"activitySlots":1.5}', '{"activitySlots":1e2}')
+    ]
     return [
         *found,
         Case("calls to an unknown id", unknown_instance, "NotFound"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import perdure
 from abuse_world import ATTACKS, Case, World, is_same
@@ -204,6 +205,7 @@ NAMES: list[tuple[str, Callable[[World, str], str], str, bool]] = [
     ("attribute", attribute, "kept", False),
     ("call", call_name, "waits", False),
 ]
+
 
 def each(use: Callable[[World, str], str], texts: list[tuple[str, str]]) -> Callable[[World], str]:
     """Runs a use with each of the texts: the outcomes, each once."""

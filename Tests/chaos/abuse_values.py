@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable
+from typing import Any
 
 import perdure
 from abuse_world import ATTACKS, Case, World, is_same
 
 MIB = 1 << 20
 LIMIT = 2 * MIB
+OVER = "Failed perdure.LimitExceeded"
 #: Nesting that a payload may have.
 DEPTH = 512
 
@@ -91,7 +93,14 @@ async def moment(context: perdure.OrchestrationContext, year: int) -> Any:
 
 
 async def odd_timer(context: perdure.OrchestrationContext, which: str) -> Any:
-    odd: Any = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "text": "1", "none": None, "1e308": 1e308}
+    odd: Any = {
+        "nan": math.nan,
+        "inf": math.inf,
+        "-inf": -math.inf,
+        "text": "1",
+        "none": None,
+        "1e308": 1e308,
+    }
     await context.timer(odd[which])
     return "fired"
 
@@ -185,8 +194,10 @@ KEPT_JSON = [
 ]  # fmt: skip
 
 REFUSED_JSON = [
-    ("NaN", "NaN"), ("Infinity", "-Infinity"), ("half a pair", '"\\ud800"'), ("a pair the wrong way", '"\\ude80\\ud83d"'),
-    ("NUL in escapes", '"a\\u0000"'), ("NUL in a key", '{"a\\u0000":1}'), ("a leading zero", "01"), ("1.", "1."),
+    ("NaN", "NaN"), ("Infinity", "-Infinity"), ("half a pair", '"\\ud800"'), 
+    ("a pair the wrong way", '"\\ude80\\ud83d"'),
+    ("NUL in escapes", '"a\\u0000"'), ("NUL in a key", '{"a\\u0000":1}'), 
+    ("a leading zero", "01"), ("1.", "1."),
     ("a comment", "1//x"), ("a trailing comma", "[1,]"), ("single quotes", "'a'"), ("hexadecimal", "0x10"),
     ("a raw line feed", '"a\nb"'), ("two values", "1 2"), ("an open bracket", "[1"), ("an open text", '"a'),
     ("nesting over the limit", nested(DEPTH + 1)), ("100,000 brackets", nested(100_000)),
@@ -198,12 +209,12 @@ FOREIGN_JSON = [("1e400", "1e400"), ("5,000 digits", "7" * 5_000), ("1 MB of dig
 
 
 def poison(text: str) -> Callable[[World], str]:
-    """As the input of an orchestration and of an activity, and as an event, beside others in the same batch."""
+    """As the input of orchestrations that come in one batch with others."""
 
     def run(world: World) -> str:
         bad = [world.start_raw(orchestration='"echo"', input=text) for _ in range(20)]
         good = [world.client.start("healthy", number) for number in range(20)]
-        for number, each in enumerate(good):
+        for _number, each in enumerate(good):
             world.client.result(each, timeout=10)
         ends = {world.client.wait(each, timeout=10).status for each in bad}
         for each in bad:
@@ -295,15 +306,15 @@ def cases() -> list[Case]:
         Case("an input of 100 MB", beyond_any_limit(100 * MIB), "LimitExceeded"),
         Case("an event at the limit", event_of(LIMIT), "kept"),
         Case("an event over the limit", event_of(LIMIT + 1), "LimitExceeded"),
-        Case("an output over the limit", attacked("many_times", LIMIT + 1), "Failed perdure.LimitExceeded"),
-        Case("an output of 100 MB", attacked("many_times", 100 * MIB), "Failed perdure.LimitExceeded"),
-        Case("an activity's input of 100 MB", attacked("large_work", 100 * MIB), "Failed perdure.LimitExceeded"),
-        Case("a custom status over the limit", attacked("large_status", 300_000), "Failed perdure.LimitExceeded"),
-        Case("a value over the limit", attacked("large_state", 300_000), "Failed perdure.LimitExceeded"),
-        Case("a key over the limit", attacked("large_state_key", 257), "Failed perdure.LimitExceeded"),
-        Case("1,001 keys", attacked("many_keys", 1_001), "Failed perdure.LimitExceeded"),
-        Case("a fan-out over the limit", attacked("large_fan_out", 10_001), "Failed perdure.LimitExceeded"),
-        Case("60,000 actions in a turn", attacked("endless_actions", 60_000), "Failed perdure.LimitExceeded"),
+        Case("an output over the limit", attacked("many_times", LIMIT + 1), OVER),
+        Case("an output of 100 MB", attacked("many_times", 100 * MIB), OVER),
+        Case("an activity's input of 100 MB", attacked("large_work", 100 * MIB), OVER),
+        Case("a custom status over the limit", attacked("large_status", 300_000), OVER),
+        Case("a value over the limit", attacked("large_state", 300_000), OVER),
+        Case("a key over the limit", attacked("large_state_key", 257), OVER),
+        Case("1,001 keys", attacked("many_keys", 1_001), OVER),
+        Case("a fan-out over the limit", attacked("large_fan_out", 10_001), OVER),
+        Case("60,000 actions in a turn", attacked("endless_actions", 60_000), OVER),
         Case("a timer of 0", attacked("timer", 0), "fired"),
         Case("a timer of -1 hour", attacked("timer", -3600), "fired"),
         Case("a timer of -10^300 s", attacked("timer", -1e300), "fired"),
@@ -326,7 +337,9 @@ def cases() -> list[Case]:
               for which in ("text", "none")]  # fmt: skip
     found += [Case(f"JSON {name}", start_json(text), "kept") for name, text in KEPT_JSON]
     found += [Case(f"JSON {name}", start_json(text), "InvalidArgument") for name, text in REFUSED_JSON]
-    found += [Case(f"an event of {name}", event_json(text), "InvalidArgument") for name, text in REFUSED_JSON[:6]]
+    found += [
+        Case(f"an event of {name}", event_json(text), "InvalidArgument") for name, text in REFUSED_JSON[:6]
+    ]
     found += [Case(f"JSON {name}", poison(text), "Failed") for name, text in FOREIGN_JSON]
     found += [
         Case("a value that contains itself", native(recursive()), "InvalidArgument"),
@@ -336,7 +349,7 @@ def cases() -> list[Case]:
         Case("a set", native({1, 2}), "InvalidArgument"),
         Case("an integer of 10,000 digits", native(10**10_000), "InvalidArgument"),
         Case("a start delayed by -1 s", lambda w: w.client.start("echo", 1, delay=-1), "InvalidArgument"),
-        Case("a start delayed by NaN", lambda w: w.client.start("echo", 1, delay=math.nan), "InvalidArgument"),
+        Case("a start delayed by NaN", lambda w: w.client.start("echo", delay=math.nan), "InvalidArgument"),
         Case("a start delayed by 200 years",
              lambda w: w.client.start("echo", 1, delay=timedelta(days=73_000)), "InvalidArgument"),
     ]  # fmt: skip

@@ -6,9 +6,10 @@ import itertools
 import json
 import logging
 import time
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Iterator
+from typing import Any
 
 import perdure
 from perdure import _abi
@@ -125,10 +126,8 @@ class World:
 
     def end(self, instance: str) -> None:
         """Terminates it if it goes on."""
-        try:
+        with suppress(perdure.WrongStatus):
             self.client.terminate(instance)
-        except perdure.WrongStatus:
-            pass
 
     def wait_until(self, what: str, condition: Callable[[], bool], timeout: float = 10.0) -> None:
         deadline = time.monotonic() + timeout

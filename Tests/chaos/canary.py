@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import ctypes
 import io
 import logging
@@ -20,9 +21,11 @@ import os
 import sys
 import tempfile
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import perdure
 from judge import Verdicts
@@ -74,9 +77,13 @@ def typed(context: perdure.ActivityContext, card: Card) -> str:
 async def everything(context: perdure.OrchestrationContext, value: Any) -> Any:
     context.set_custom_status({"s": value})
     context.kv.set("k", value)
-    context.on_call("add", lambda given: given, validate=refuse)
+    context.on_call("add", lambda given: given, validator=refuse)
     context.on_query("show", explode)
-    found = [await context.activity(same, value), await context.wait_for_event("e"), await context.dequeue("q")]
+    found = [
+        await context.activity(same, value),
+        await context.wait_for_event("e"),
+        await context.dequeue("q"),
+    ]
     for wrong in (declines, strange, later, typed):
         try:
             await context.activity(wrong, value)
@@ -123,11 +130,12 @@ def exercise(client: perdure.Client, store: perdure.Store) -> str:
     instance = client.start("everything", {"v": SECRET}, memo={"m": SECRET})
     client.wait_for_status(instance, timeout=10)
     client.raise_event(instance, "e", SECRET)
-    for call in (lambda: client.call(instance, "add", SECRET, timeout=5), lambda: client.query(instance, "show", SECRET)):
-        try:
+    for call in (
+        lambda: client.call(instance, "add", SECRET, timeout=5),
+        lambda: client.query(instance, "show", SECRET),
+    ):
+        with contextlib.suppress(perdure.CallFailed, perdure.QueryFailed):
             call()
-        except (perdure.CallFailed, perdure.QueryFailed):
-            pass
     client.enqueue(instance, "q", SECRET)
     output = client.result(instance, timeout=20)
     failed = client.start("fails", SECRET)
@@ -155,29 +163,50 @@ def refusals(client: perdure.Client, store: perdure.Store) -> str:
         except perdure.PerdureError as error:
             said.write(f"{error} {error.details}\n")
 
-    lib = library()
+    lib, handle = library(), client._handle.value
     instance = client.start("everything", 1)
-    for bad in (f'"{SECRET}', f'{{"a":"{SECRET}",}}', f'"{SECRET}\\u0000"', f'"{SECRET}\\ud800"', f'["{SECRET}" 1]',
+    for bad in (f'"{SECRET}', f'{{"a":"{SECRET}",}}', f'"{SECRET}\\u0000"', f'"{SECRET}\\ud800"', 
+                f'["{SECRET}" 1]',
                 '"' + SECRET * 60_000 + '"'):  # fmt: skip
         data = bad.encode()
         text = _abi.Text(data, len(data))
         name = _abi.Text(b"e", 1)
         given = instance.encode()
         target = _abi.Text(given, len(given))
-        take(lambda t=text: lib.check(lib.dx.dx_client_raise_event(client._handle.value, target, name, t)))  # type: ignore[misc]
-        for start in (f'{{"orchestration":"everything","input":{bad}}}', f'{{"orchestration":"everything","memo":{bad}}}'):
+        take(lambda o=target, n=name, t=text: lib.check(lib.dx.dx_client_raise_event(handle, o, n, t)))  # type: ignore[misc]
+        for start in (
+            f'{{"orchestration":"everything","input":{bad}}}',
+            f'{{"orchestration":"everything","memo":{bad}}}',
+        ):
             raw = start.encode()
             out = _abi.Buffer()
-            take(lambda r=raw: lib.check(lib.dx.dx_client_start(  # type: ignore[misc]
-                client._handle.value, _abi.Text(r, len(r)), ctypes.byref(out))))  # fmt: skip
-    for value in ({"a": SECRET + "\0"}, {"a": [SECRET, float("nan")]}, {1: {SECRET}}, SECRET + "\ud800", SECRET * 60_000):
+            given = partial(lib.dx.dx_client_start, handle, _abi.Text(raw, len(raw)), ctypes.byref(out))
+            take(lambda g=given: lib.check(g()))
+    for value in (
+        {"a": SECRET + "\0"},
+        {"a": [SECRET, float("nan")]},
+        {1: {SECRET}},
+        SECRET + "\ud800",
+        SECRET * 60_000,
+    ):
         take(lambda v=value: client.start("everything", v))  # type: ignore[misc]
         take(lambda v=value: client.raise_event(instance, "e", v))  # type: ignore[misc]
-    for start in (lambda: client.start("everything", SECRET, instance=instance), lambda: client.raise_event("nobody", "e", SECRET),
+    for start in (lambda: client.start("everything", SECRET, instance=instance),
+                  lambda: client.raise_event("nobody", "e", SECRET),
                   lambda: client.complete_activity("none", SECRET)):  # fmt: skip
         take(start)
     client.terminate(instance)
     return said.getvalue()
+
+
+def run(url: str) -> tuple[str, str, str]:
+    """What was kept, what refused calls said, the metrics."""
+    with perdure.Store(url) as store, perdure.Client(store) as client:
+        definitions = [everything, fails, fickle, same, declines, strange, later, typed]
+        with perdure.Runtime(store, definitions, cache=False):
+            kept = exercise(client, store)
+            said = refusals(client, store)
+        return kept, said, f"{store.metrics()!r} {store.open_metrics()}"
 
 
 def main() -> int:
@@ -190,18 +219,15 @@ def main() -> int:
     side.setLevel(logging.DEBUG)
     side.addHandler(logging.StreamHandler(python))
     side.propagate = False
-    printed = tempfile.TemporaryFile()
+    printed = tempfile.TemporaryFile()  # noqa: SIM115 (stands in for stderr until the end)
     before = os.dup(2)
     os.dup2(printed.fileno(), 2)
-    perdure.log_to(logger, "debug")
-    with tempfile.TemporaryDirectory(prefix="perdure-canary-") as folder:
-        with perdure.Store(f"sqlite:{Path(folder) / 'canary.sqlite'}") as store, perdure.Client(store) as client:
-            definitions = [everything, fails, fickle, same, declines, strange, later, typed]
-            with perdure.Runtime(store, definitions, cache=False):
-                kept = exercise(client, store)
-                said = refusals(client, store)
-            metrics = f"{store.metrics()!r} {store.open_metrics()}"
-    os.dup2(before, 2)
+    try:
+        perdure.log_to(logger, "debug")
+        with tempfile.TemporaryDirectory(prefix="perdure-canary-") as folder:
+            kept, said, metrics = run(f"sqlite:{Path(folder) / 'canary.sqlite'}")
+    finally:
+        os.dup2(before, 2)
     printed.seek(0)
     places = {
         "the engine's log at debug": engine.getvalue(), "the Python log at debug": python.getvalue(),
@@ -211,8 +237,15 @@ def main() -> int:
     for place, content in places.items():
         lines = [line[:160] for line in content.splitlines() if SECRET in line]
         verdicts.check(f"no secret in {place} ({len(content)} characters)", lines)
-    verdicts.check(f"the secret is where it belongs ({kept.count(SECRET)} times)", [] if SECRET in kept else ["it is not"])
-    silent = [name for name in ("the engine's log at debug", "errors of refused calls", "the metrics") if not places[name]]
+    verdicts.check(
+        f"the secret is where it belongs ({kept.count(SECRET)} times)",
+        [] if SECRET in kept else ["it is not"],
+    )
+    silent = [
+        name
+        for name in ("the engine's log at debug", "errors of refused calls", "the metrics")
+        if not places[name]
+    ]
     verdicts.check("the places are not empty", silent)
     return verdicts.end()
 

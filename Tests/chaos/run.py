@@ -32,6 +32,9 @@ class Case:
 
 CASES = [
     Case("kills", "kill_loop.py", ["--kills", "5", "--orders", "40"], ["--kills", "30", "--orders", "200"]),
+    Case("abuse", "abuse.py", ["--quick"], []),
+    Case("poison", "poison.py", ["--each", "20", "--samples", "30"], []),
+    Case("canary", "canary.py", [], []),
 ]
 
 

@@ -59,7 +59,10 @@ def _of_exception(error: BaseException, depth: int) -> Dict[str, Any]:
     if isinstance(error, WorkFailed):
         return to_wire(error.failure)
     kind = getattr(error, "failure_type", None) if isinstance(error, PerdureError) else None
-    failure: Dict[str, Any] = {"type": kind or clean(type(error).__name__, NAME), "message": _said(lambda: str(error))}
+    failure: Dict[str, Any] = {
+        "type": kind or clean(type(error).__name__, NAME),
+        "message": _said(lambda: str(error)),
+    }
     details = getattr(error, "details", None)
     if details:
         try:

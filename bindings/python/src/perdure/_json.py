@@ -214,7 +214,9 @@ def _dataclass(hint: Any) -> Decoder:
 
     def decode(value: Any) -> Any:
         if not isinstance(value, dict):
-            raise InvalidArgument(f"{hint.__name__} is an object in JSON, but this is a {type(value).__name__}.")
+            raise InvalidArgument(
+                f"{hint.__name__} is an object in JSON, but this is a {type(value).__name__}."
+            )
         given = {}
         for name, part in fields.items():
             if name in value:
