@@ -55,7 +55,7 @@ def main() -> int:
         urls = {"memory": "memory:", "sqlite": f"sqlite:{Path(folder) / 'abuse.sqlite'}"}
         worlds = [World(kind, url, options.quick) for kind, url in urls.items()]
         for case in CASES:
-            if options.only in case.name:
+            if options.only in case.name and not (options.quick and case.is_slow):
                 judge(case, worlds, verdicts)
         for world in worlds:
             print(f"abuse: the slowest of the others took {world.slowest:.3f} s on {world.kind}")

@@ -327,7 +327,8 @@ def cases() -> list[Case]:
             who = "an activity" if orchestration == "perform" else "an orchestration"
             found.append(Case(f"{who} raises {name}",
                               lambda w, o=orchestration, n=name: failure_type(w, o, f"raises {n}"),  # type: ignore[misc]
-                              f"Failed {PYTHONS.get((orchestration, name), kind)}"))  # fmt: skip
+                              f"Failed {PYTHONS.get((orchestration, name), kind)}",
+                              is_slow=name == "details of 100 MB"))  # fmt: skip
     for name, _ in RETURNED:
         for orchestration in ("perform", "attack"):
             who = "an activity" if orchestration == "perform" else "an orchestration"

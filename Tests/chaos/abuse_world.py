@@ -144,6 +144,8 @@ class Case:
     run: Callable[[World], str]
     #: The word, or the name of the error, on every store.
     expect: str
+    #: Left out by --quick.
+    is_slow: bool = False
 
 
 def outcome(case: Case, world: World) -> str:

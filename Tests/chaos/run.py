@@ -33,7 +33,7 @@ class Case:
 CASES = [
     Case("kills", "kill_loop.py", ["--kills", "5", "--orders", "40"], ["--kills", "30", "--orders", "200"]),
     Case("abuse", "abuse.py", ["--quick"], []),
-    Case("poison", "poison.py", ["--each", "20", "--samples", "30"], []),
+    Case("poison", "poison.py", ["--each", "10", "--samples", "20", "--only", "garbage"], []),
     Case("canary", "canary.py", [], []),
 ]
 
