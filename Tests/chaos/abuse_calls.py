@@ -350,7 +350,7 @@ def queries_at_shutdown(world: World) -> str:
     for thread in threads:
         thread.join(10)
     alive = sum(thread.is_alive() for thread in threads)
-    known = {"taken", "QueryFailed", "Unsupported", "TimedOut", "Closed", "InvalidHandle"}
+    known = {"taken", "QueryFailed", "Unsupported", "TimedOut", "Closed", "InvalidHandle", "WrongStatus"}
     wrong = set(ends) - known
     return f"{alive} hang, {wrong}" if alive or wrong else "all come back"
 
