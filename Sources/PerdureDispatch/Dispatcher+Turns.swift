@@ -21,7 +21,8 @@ extension Dispatcher {
     } catch {
       switch error {
       case .nondeterminism(let report): differs(held, report, now)
-      case .protocolViolation(let message): turnFailed(held, FailureType.protocolViolation, message, now)
+      case .protocolViolation(let message):
+        turnFailed(held, FailureType.protocolViolation, message, logged: message, now)
       }
     }
   }
@@ -32,7 +33,8 @@ extension Dispatcher {
   ) {
     defer { pump(now) }
     guard let held = turnIsBack(turn, instance) else { return }
-    turnFailed(held, failure.type, failure.message, now)
+    // What a host says may be the user's text, which is for the status and not for the log.
+    turnFailed(held, failure.type, failure.message, logged: failure.type, now)
   }
 
   private mutating func turnIsBack(_ turn: Int64, _ instance: InstanceID) -> Held? {
@@ -312,15 +314,19 @@ extension Dispatcher {
 
   // MARK: Failures
 
-  private mutating func turnFailed(_ held: Held, _ type: String, _ message: String, _ now: TimestampMS) {
+  private mutating func turnFailed(
+    _ held: Held, _ type: String, _ message: String, logged: String, _ now: TimestampMS
+  ) {
     held.turnFailures += 1
     unfold(held)
     guard held.turnFailures < Limits.turnFailures else {
       let cause = Failure(type: type, message: message)
-      let text = "the host failed \(held.turnFailures) turns of this instance in a row: \(message)"
-      return quarantine(held, Failure(type: FailureType.poison, message: text, cause: cause), now)
+      let text = "the host failed \(held.turnFailures) turns of this instance in a row: "
+      return quarantine(
+        held, Failure(type: FailureType.poison, message: text + message, cause: cause), logged: text + logged,
+        now)
     }
-    log(.warn, "a turn failed and is tried again: \(message)", now, held)
+    log(.warn, "a turn failed and is tried again: \(logged)", now, held)
     wait(held, held.turnFailures, now)
   }
 
@@ -350,8 +356,10 @@ extension Dispatcher {
     }
   }
 
-  private mutating func quarantine(_ held: Held, _ failure: Failure, _ now: TimestampMS) {
-    log(.error, "quarantined: \(failure.message)", now, held)
+  private mutating func quarantine(
+    _ held: Held, _ failure: Failure, logged: String, _ now: TimestampMS
+  ) {
+    log(.error, "quarantined: \(logged)", now, held)
     unfold(held)
     held.phase = .committing
     write(.quarantine(held.instance, held.revision, failure))
@@ -367,8 +375,10 @@ extension Dispatcher {
 
   /// The code and its history differ.
   private mutating func differs(_ held: Held, _ report: Nondeterminism, _ now: TimestampMS) {
-    guard settings.failsNondeterminism else { return quarantine(held, report.failure, now) }
-    log(.error, "failed: \(report.message)", now, held)
+    guard settings.failsNondeterminism else {
+      return quarantine(held, report.failure, logged: report.logged, now)
+    }
+    log(.error, "failed: \(report.logged)", now, held)
     unfold(held)
     endNow(held, .failed(report.failure), now)
   }

@@ -54,7 +54,8 @@ package indirect enum Write: Hashable, Sendable {
 package enum WriteOutcome: Hashable, Sendable {
   case turned(hasWaitingMessages: Bool)
   case instances([InstanceID])
-  case activities([ActivityTask])
+  /// And instances that the store quarantined in passing.
+  case activities([ActivityTask], damaged: [DamagedInstance] = [])
   /// How many activities were looked after.
   case expired(Int)
   /// When to sweep again; nil: there is nothing to wait for.

@@ -221,3 +221,15 @@ package struct InstanceSnapshot: Hashable, Sendable {
     self.kv = kv
   }
 }
+
+/// An instance of which something that is stored cannot be read.
+package struct DamagedInstance: Hashable, Sendable {
+  package var instance: InstanceID
+  /// One sentence that says what.
+  package var message: String
+
+  package init(_ instance: InstanceID, _ message: String) {
+    self.instance = instance
+    self.message = message
+  }
+}

@@ -32,10 +32,14 @@ package enum Limits {
   package static let expiriesPerWrite = 256
   /// Bytes of one JSON text: the scanner keeps places in 32 bits.
   package static let jsonBytes = Int(Int32.max)
-  /// JSON nesting that the scanner follows.
+  /// Nesting of a payload.
   package static let jsonDepth = 512
+  /// Levels that messages put around a payload: a failure with all its causes has the most.
+  package static let jsonAround = 128
   /// Causes below a failure; those further down are dropped.
   package static let failureCauses = 64
+  /// Bytes of the message of an error that a caller gets.
+  package static let errorBytes = 8 * 1024
   /// Instances, with their descendants, that one write of a sweep removes.
   package static let sweptPerWrite = 50
   /// Between two writes of a sweep.

@@ -132,8 +132,8 @@ package enum StoreReceipt: Hashable, Sendable {
   case controlled(ControlReceipt)
   /// claimInstances, claimInstance, importInstances
   case instances([InstanceID])
-  /// claimActivities
-  case activities([ActivityTask])
+  /// claimActivities; instances that were quarantined because an activity of theirs cannot be read.
+  case activities([ActivityTask], damaged: [DamagedInstance] = [])
   /// delete: the ids that are gone, the named one first.
   case deleted([InstanceID])
   /// pruneExecutions: how many lost their history.

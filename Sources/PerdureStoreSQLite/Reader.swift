@@ -37,16 +37,21 @@ final class Reader: @unchecked Sendable {
   func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
     try connection.read { () throws(StoreError) in
       guard let row = try row(instance) else { return nil }
+      if let damage = row.damage { throw damage }
+      let start = try start(of: row)
       let history = try history(row)
       let inbox = try inbox(of: instance, pk: row.pk, after: 0)
       return InstanceSnapshot(
-        description: row.description, start: row.start, owner: row.owner, history: history, inbox: inbox,
-        kv: row.used.contains(.keyValues) ? try initialState(row.pk) : [])
+        description: row.description, start: start, owner: row.owner, history: history, inbox: inbox,
+        kv: row.used.contains(.keyValues) ? try initialState(row.pk, of: instance) : [])
     }
   }
 
   func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription? {
-    try row(instance)?.description
+    guard let row = try row(instance) else { return nil }
+    // Of one that has not ended its failure tells of the damage. An end is told as it was, or not at all.
+    if row.description.status.isTerminal, let damage = row.damage { throw damage }
+    return row.description
   }
 
   func inbox(
@@ -90,7 +95,10 @@ final class Reader: @unchecked Sendable {
   struct Row {
     let pk: Int64
     var description: InstanceDescription
-    let start: InstanceStart?
+    /// What of it cannot be read.
+    var damage: StoreError?
+    /// Of a Pending instance.
+    let start: [UInt8]?
     let owner: NodeID?
     let used: Used
   }
@@ -105,7 +113,10 @@ final class Reader: @unchecked Sendable {
     findOptions.bind(1, row.pk)
     defer { findOptions.reset() }
     if try findOptions.step() {
-      DescriptionColumns.decodeOptions(findOptions, from: 0, into: &row.description)
+      var damage = DescriptionColumns.Damage(path: connection.path, instance: instance, found: row.damage)
+      DescriptionColumns.decodeOptions(findOptions, from: 0, into: &row.description, &damage)
+      damage.mark(&row.description)
+      row.damage = damage.found
     }
     return row
   }
@@ -115,19 +126,23 @@ final class Reader: @unchecked Sendable {
     find.bind(1, instance)
     defer { find.reset() }
     guard try find.step() else { return nil }
-    let description = try DescriptionColumns.decode(find, path: connection.path)
-    var start: InstanceStart?
+    let (description, damage) = DescriptionColumns.decode(find, path: connection.path)
     let column = DescriptionColumns.plainCount
-    if !find.isNull(column) {
-      do {
-        start = try find.withBytes(column) { bytes throws(WireError) in try StoreWire.decodeStart(bytes) }
-      } catch {
-        throw corrupt("the start of instance \(instance)", error)
+    return Row(
+      pk: find.integer(0), description: description, damage: damage, start: find.optionalBytes(column),
+      owner: find.optionalInteger(column + 1), used: Used(rawValue: find.integer(column + 2)))
+  }
+
+  func start(of row: Row) throws(StoreError) -> InstanceStart? {
+    guard let json = row.start else { return nil }
+    let start: Result<InstanceStart, WireError> = json.withUnsafeBytes { bytes in
+      do throws(WireError) { return .success(try StoreWire.decodeStart(bytes)) } catch {
+        return .failure(error)
       }
     }
-    return Row(
-      pk: find.integer(0), description: description, start: start, owner: find.optionalInteger(column + 1),
-      used: Used(rawValue: find.integer(column + 2)))
+    do throws(WireError) { return try start.get() } catch {
+      throw corrupt("the start of instance \(row.description.instance)", error)
+    }
   }
 
   /// The whole history of the current execution: without gaps, and as long as the row says.

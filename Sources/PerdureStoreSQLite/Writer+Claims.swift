@@ -91,13 +91,20 @@ extension Writer {
     for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
+    var unreadable: [UnreadableActivity] = []
     var level = try rare.nextPriorityOfActivities(below: .max)
     while let priority = level, found.count < limit {
       open.bind(1, priority)
       while found.count < limit, try open.step() {
-        // A row that cannot be read stays where it is: it must not hold up the others.
         let instance = open.text(ActivityRow.columnCount)
-        guard let row = try? ActivityRow.decode(open, of: instance, path: connection.path) else { continue }
+        let row: ActivityRow
+        do throws(StoreError) {
+          row = try ActivityRow.decode(open, of: instance, path: connection.path)
+        } catch {
+          unreadable.append(UnreadableActivity(pk: open.integer(0), instance: instance, error: error))
+          if unreadable.count >= limit { break }
+          continue
+        }
         if let session = row.task.options.session, try !takes(session, &sessions) { continue }
         found.append(row)
       }
@@ -106,7 +113,7 @@ extension Writer {
     }
     var tasks: [ActivityTask] = []
     for row in found { tasks.append(try claim(row, node: node, now: now)) }
-    return .success(.activities(tasks))
+    return .success(.activities(tasks, damaged: try putOff(unreadable, now: now)))
   }
 
   private func claim(_ row: ActivityRow, node: NodeID, now: TimestampMS) throws(StoreError) -> ActivityTask {

@@ -85,6 +85,25 @@ import Testing
     #expect(!node.takeWrites().contains(forwarded))
   }
 
+  @Test func anInstanceThatTheStoreQuarantinedInPassingIsDroppedAndTold() throws {
+    let node = try Self.working(1)
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    let write = try #require(
+      node.takeWrites().first { if case .claimActivities = $0 { true } else { false } })
+    node.wrote(write, .activities([], damaged: [DamagedInstance("a", "activity 4 cannot be read")]))
+    #expect(node.dispatcher.heldCount == 0)
+    #expect(
+      node.logs.contains { $0.level == .error && $0.message == "quarantined: activity 4 cannot be read" })
+  }
+
+  @Test func theLogHasNothingOfWhatUsersSay() throws {
+    let node = try Self.working(1)
+    node.message("a", 1)
+    node.dispatcher.turnFailed(
+      try #require(node.turns["a"]), "a", Failure(type: "Odd", message: "card 4711"), now: node.now)
+    #expect(!node.logs.contains { $0.message.contains("4711") })
+  }
+
   @Test func aResultForAnInstanceThatNobodyHoldsIsTakenHere() throws {
     let node = try Self.working(1)
     let task = try #require(node.takeActivities().first)

@@ -66,6 +66,9 @@ CASES = [
     Case("second", "second_sqlite.py", ["--runs", "1", "--instances", "60"], ["--instances", "1000"]),
     Case("changes", "code_change.py", [], []),
     Case("large", "large.py", ["--events", "500", "--no-times"], []),
+    Case("abuse", "abuse.py", ["--quick"], []),
+    Case("poison", "poison.py", ["--each", "10", "--samples", "20", "--only", "garbage"], []),
+    Case("canary", "canary.py", [], []),
 ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from . import _json
@@ -21,7 +20,7 @@ class Operations:
 
     def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
         """One operation. Members that are None are left out."""
-        return json.loads(self._ask_bytes(operation, reason, **members))
+        return _json.decode(self._ask_bytes(operation, reason, **members))
 
     def _ask_bytes(self, operation: str, reason: str = "", **members: Any) -> bytes:
         request = {"operation": operation, "actor": self.actor or None, "reason": reason or None, **members}
