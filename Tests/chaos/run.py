@@ -32,6 +32,12 @@ class Case:
 
 CASES = [
     Case("kills", "kill_loop.py", ["--kills", "5", "--orders", "40"], ["--kills", "30", "--orders", "200"]),
+    Case(
+        "memory",
+        "memory.py",
+        ["--orchestrations", "4000", "--batch", "250", "--slope", "2000"],
+        ["--orchestrations", "100000", "--batch", "1000", "--slope", "50"],
+    ),
 ]
 
 
