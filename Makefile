@@ -12,7 +12,7 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sanitize sim format check-format \
+.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sanitize coverage sim format check-format \
   clean prepare
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
 	@echo "make sanitize       tests and hosts under the address, thread and undefined-behaviour sanitizers"
+	@echo "make coverage       how much of each module the Swift tests reach"
 	@echo "make sim SEEDS=n    n simulated worlds"
 	@echo "make format, make check-format, make clean"
 
@@ -81,6 +82,9 @@ chaos: build
 
 sanitize: build
 	@$(WITH_PYTHON) Tests/sanitize/run.py
+
+coverage: prepare
+	@python3 .ci/coverage.py
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)

@@ -2,9 +2,9 @@
 
     Tests/sanitize/run.py [--rounds 1500] [--orchestrations 50000] [--seed N] [NAMES]
 
-NAMES are of the cases below; without any, all run. Prints `ok WHAT` or `FAIL WHAT: why` for each and ends with
-the sums. What a sanitizer has to say stands in .build/sanitize/*.report.*; its builds are kept in .build/asan and
-.build/tsan.
+NAMES are of the cases below; without any, all run. Prints `ok WHAT` or `FAIL WHAT: why` for each and ends
+with the sums. What a sanitizer has to say stands in .build/sanitize/*.report.*; its builds are kept in
+.build/asan and .build/tsan.
 """
 
 from __future__ import annotations
