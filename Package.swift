@@ -16,8 +16,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
   .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
-// Set by Tests/sanitize/run.py. The runtime of a sanitizer stands in the program, not in libdx.so, and must be
-// able to stand in front of Swift's own library.
+// Set by Tests/sanitize/run.py. The runtime of a sanitizer stands in the program, not in libdx.so, and must
+// see Swift's own library from outside.
 let isSanitized = Context.environment["PERDURE_SANITIZE"] != nil
 let selfContainedFlags = isSanitized ? [] : ["-static-stdlib", "-use-ld=lld"]
 let completeFlags = isSanitized ? [] : ["-Xlinker", "-z", "-Xlinker", "defs"]

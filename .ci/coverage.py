@@ -2,8 +2,8 @@
 
     .ci/coverage.py [--no-run] [--missing MODULE...]
 
-Prints lines and regions of each module below Sources, then `ok` or `FAIL` for the core, and the sums. --no-run
-looks at the last run again. --missing lists what no test reaches of these modules.
+Prints lines and regions of each module below Sources, then `ok` or `FAIL` for the core, and the sums. With
+--no-run it looks at the last run again. --missing lists what no test reaches of these modules.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def run_tests() -> int:
 
 def export(*options: str) -> dict[str, Any]:
     """What llvm-cov of the toolchain says of the last run."""
-    tools = Path(os.path.realpath(shutil.which(SWIFT) or "/")).parent
+    tools = Path(os.path.realpath(shutil.which("swiftc") or "/")).parent
     program = BUILD / "debug" / "perdurePackageTests.xctest"
     data = BUILD / "debug" / "codecov" / "default.profdata"
     command = [str(tools / "llvm-cov"), "export", *options, "-instr-profile", str(data), str(program)]

@@ -365,7 +365,7 @@ extension Dispatcher {
         held.incoming.append(.timerDue(action))
       } else {
         let due = DueTimer(instance: held.instance, execution: state.execution, action: action)
-        timers.insert(due, at: fireAt)
+        arm(due, fireAt)
       }
     }
   }

@@ -66,7 +66,7 @@ package struct Dispatcher {
   var sweeping = Sweeping()
   var effects: [Effect] = []
 
-  struct DueTimer {
+  struct DueTimer: Hashable {
     var instance: InstanceID
     var execution: ExecutionID
     /// nil: the time to clean up after a cancellation.

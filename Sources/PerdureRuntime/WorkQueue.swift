@@ -71,10 +71,13 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
 
   /// - discarding: takers get nothing more, not even what waits.
   package func close(discarding: Bool = false) {
-    monitor.locked {
+    let dropped = monitor.locked {
       isClosed = true
-      if discarding { items = [] }
       monitor.broadcast()
+      defer { if discarding { items = [] } }
+      return discarding ? items : []
     }
+    // They end outside the lock.
+    withExtendedLifetime(dropped) {}
   }
 }

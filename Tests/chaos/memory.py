@@ -1,6 +1,6 @@
 """Runs many orchestrations through one process and watches its memory, threads and files.
 
-    Tests/chaos/memory.py [--orchestrations 100000] [--batch 1000] [--slope 50] [--hosts c python]
+    Tests/chaos/memory.py [--orchestrations 100000] [--batch 500] [--slope 50] [--hosts c python]
 
 The store is SQLite, whose page caches fill up to their limit with the first half; the second half must add
 next to nothing. --slope is how many bytes an orchestration may add there.
@@ -129,7 +129,7 @@ def main() -> int:
         description="Watches memory, threads and files under many orchestrations."
     )
     parser.add_argument("--orchestrations", type=int, default=100_000)
-    parser.add_argument("--batch", type=int, default=1_000)
+    parser.add_argument("--batch", type=int, default=500)
     parser.add_argument("--slope", type=float, default=50.0, help="bytes for each orchestration")
     parser.add_argument("--hosts", nargs="+", choices=["c", "python"], default=["c", "python"])
     parser.add_argument("--flood", nargs=3, metavar=("URL", "COUNT", "BATCH"), help=argparse.SUPPRESS)

@@ -36,7 +36,7 @@ CASES = [
         "memory",
         "memory.py",
         ["--orchestrations", "4000", "--batch", "250", "--slope", "2000"],
-        ["--orchestrations", "100000", "--batch", "1000", "--slope", "50"],
+        ["--orchestrations", "100000", "--batch", "500", "--slope", "50"],
     ),
 ]
 

@@ -65,6 +65,7 @@ typedef struct final_wait {
 /* Completed with its input, or Cancelled if that was asked and acknowledged. */
 static void judge_end(dx_error *error, dx_text description, void *user_data) {
   final_wait *wait = user_data;
+  callback_began("the end of a wait");
   dx_text status = json_member(description, "\"status\"");
   long long output = json_integer(json_member(description, "\"output\""));
   bool is_completed = json_is(status, "\"Completed\"") && output == wait->start.value;
@@ -223,10 +224,10 @@ int main(int count, char **arguments) {
 
   run_threads(hammers, threads, hammer_to_the_end);
   pause_ms(20);
-  dx_store_close(main_store);
+  CALLED(dx_store_close(main_store));
   server_end(second, 0);
   server_end(calling, -1);
-  dx_client_free(main_client);
+  CALLED(dx_client_free(main_client));
   atomic_store(&closing, true);
   join_threads(threads);
   finisher_end();
@@ -242,5 +243,6 @@ int main(int count, char **arguments) {
   for (int t = 0; t < THREADS; t++) free(hammers[t].starts);
   printf("hammer: %d turns, %d activities\n", atomic_load(&seen.turns), atomic_load(&seen.activities));
   printf("%d passed, %d failed\n", passed, failed);
+  fflush(stdout);
   return failed == 0 ? 0 : 1;
 }

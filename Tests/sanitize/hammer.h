@@ -71,7 +71,13 @@ static inline int below(uint64_t *state, int limit) { return (int)(next_random(s
 
 /* Frees the error and returns its code. One that is not among `expected` (ended by -1) is printed. */
 dx_code taken(dx_error *error, const char *call, const dx_code *expected);
-#define TAKEN(error, call, ...) taken(error, call, (const dx_code[]){DX_OK, __VA_ARGS__, -1})
+#define TAKEN(error, call, ...) (inside++, taken(error, call, (const dx_code[]){DX_OK, __VA_ARGS__, -1}))
+/* A call that returns nothing. */
+#define CALLED(call) (inside++, (call), inside--)
+
+/* How deep this thread is inside calls of the library: no callback may come there. */
+extern _Thread_local int inside;
+void callback_began(const char *callback);
 
 /* A runtime on `store` with the orchestration `work` and the activity `echo`, started. With callbacks, or
  * polled by `pollers` threads of its own. NULL when the store is closed. */

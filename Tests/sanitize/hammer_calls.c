@@ -3,12 +3,14 @@
 #include "hammer.h"
 
 counts seen;
+_Thread_local int inside;
 atomic_int contest_wins[CONTESTS];
 dx_store *main_store;
 dx_client *main_client;
 
 dx_code taken(dx_error *error, const char *call, const dx_code *expected) {
   dx_code code = dx_error_code(error);
+  inside--;
   while (*expected != code && *expected != -1) expected++;
   if (*expected == -1 && atomic_fetch_add(&seen.unexpected, 1) < 20) {
     printf("hammer: %s: code %d: %s\n", call, (int)code, dx_error_message(error));
@@ -17,14 +19,21 @@ dx_code taken(dx_error *error, const char *call, const dx_code *expected) {
   return code;
 }
 
+void callback_began(const char *callback) {
+  if (inside == 0) return;
+  if (atomic_fetch_add(&seen.unexpected, 1) < 20) printf("hammer: %s came inside a call\n", callback);
+}
+
 void release_seen(void *user_data) {
   (void)user_data;
+  callback_began("a release");
   atomic_fetch_add(&seen.releases_made, 1);
 }
 
 /* Each wait has a block of its own: a second callback would use it after it was freed. */
 static void wait_seen(dx_error *error, dx_text result, void *user_data) {
   (void)result;
+  callback_began("the end of a wait");
   dx_code code =
       TAKEN(error, "a wait", DX_TIMED_OUT, DX_NOT_FOUND, DX_CLOSED, DX_WRONG_STATUS, DX_UNSUPPORTED);
   *(dx_code *)user_data = code;
@@ -222,10 +231,10 @@ static void come_and_go(hammer *h) {
   dx_buffer out = {NULL, 0};
   if (TAKEN(dx_client_new(main_store, &client), "client_new", DX_CLOSED, DX_INVALID_HANDLE) != DX_OK) return;
   wait_through(h, client);
-  dx_client_free(client);
+  CALLED(dx_client_free(client));
   TAKEN(dx_client_describe(client, text("a"), &out), "a freed client", DX_INVALID_HANDLE);
   if (out.data != NULL) atomic_fetch_add(&seen.unexpected, 1);
-  dx_client_free(client);
+  CALLED(dx_client_free(client));
 }
 
 static void another_store(hammer *h) {
@@ -237,16 +246,16 @@ static void another_store(hammer *h) {
   TAKEN(dx_store_open(&options, &other), "another store", DX_OK);
   server *server = server_start(other, 0);
   TAKEN(dx_client_new(other, &client), "its client", DX_OK);
-  dx_store_close(other);
+  CALLED(dx_store_close(other));
   TAKEN(dx_client_start(client, text("{\"orchestration\":\"work\",\"instance\":\"a\"}"), &out), "start there",
         DX_OK);
   dx_buffer_free(&out);
   void *block = wait_block();
   opened(dx_client_wait(client, text("a"), -1, wait_seen, block), "wait there", block);
   TAKEN(dx_client_raise_event(client, text("a"), text("go"), text("")), "event there", DX_OK);
-  if (below(&h->state, 2) == 0) dx_client_free(client);
+  if (below(&h->state, 2) == 0) CALLED(dx_client_free(client));
   server_end(server, below(&h->state, 2) == 0 ? 0 : -1);
-  dx_client_free(client);
+  CALLED(dx_client_free(client));
 }
 
 static void simulate(hammer *h) {
@@ -260,7 +269,7 @@ static void simulate(hammer *h) {
   if (TAKEN(dx_simulation_new(text(config), &simulation), "simulation", DX_OK) != DX_OK) return;
   TAKEN(dx_simulation_step(simulation, text(""), &out), "step", DX_OK);
   dx_buffer_free(&out);
-  dx_simulation_free(simulation);
+  CALLED(dx_simulation_free(simulation));
   TAKEN(dx_simulation_step(simulation, text(""), &out), "a freed simulation", DX_INVALID_HANDLE);
 }
 

@@ -142,6 +142,7 @@ static void run_turn(dx_turn *turn, void *user_data) {
   char answer[2048];
   uint64_t choice = chance() % 100;
   (void)user_data;
+  callback_began("a turn");
   atomic_fetch_add(&seen.turns, 1);
   if (TAKEN(dx_turn_input(turn, &request), "turn_input", DX_STALE, DX_INVALID_HANDLE) != DX_OK) return;
   write_answer(request, answer, sizeof answer);
@@ -154,12 +155,16 @@ static void run_turn(dx_turn *turn, void *user_data) {
   }
 }
 
-static void cancelled(void *user_data) { (void)user_data; }
+static void cancelled(void *user_data) {
+  (void)user_data;
+  callback_began("a cancellation");
+}
 
 static void run_activity(dx_activity *activity, void *user_data) {
   dx_text input;
   uint64_t choice = chance() % 100;
   (void)user_data;
+  callback_began("an activity");
   atomic_fetch_add(&seen.activities, 1);
   if (TAKEN(dx_activity_input(activity, &input), "activity_input", DX_STALE, DX_INVALID_HANDLE) != DX_OK) {
     return;
@@ -284,6 +289,7 @@ typedef struct end_seen {
 
 static void ended(void *user_data) {
   end_seen *end = user_data;
+  callback_began("the end of a runtime");
   pthread_mutex_lock(&end->lock);
   end->done = true;
   pthread_cond_signal(&end->changed);
@@ -300,7 +306,7 @@ void server_end(server *server, int64_t grace_ms) {
       pthread_mutex_unlock(&end.lock);
     }
   }
-  dx_runtime_free(server->runtime);
+  CALLED(dx_runtime_free(server->runtime));
   for (int i = 0; i < server->pollers; i++) pthread_join(server->threads[i], NULL);
   free(server);
 }

@@ -1,6 +1,6 @@
 // What the sanitizers must see, and what they must not: run.py builds this under each of them.
 //
-//     planted race | mutex | overflow | leak | nothing
+//     planted race | mutex | array | overflow | leak | nothing
 
 import Glibc
 import Synchronization
@@ -54,6 +54,18 @@ func mutex() {
   print(counter.count)
 }
 
+/// Copied out of a lock, read and let go of, and then changed in place by another thread.
+func array() {
+  let shared = Mutex<[Int]>([1, 2, 3])
+  onFourThreads {
+    for round in 0..<2_000 {
+      let sum = shared.withLock { $0 }.reduce(0, &+)
+      shared.withLock { $0[round % 3] = sum & 0xff }
+    }
+  }
+  print(shared.withLock { $0.count })
+}
+
 func overflow() {
   let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 16)
   bytes.initialize(repeating: 1, count: 16)
@@ -75,6 +87,7 @@ func makeRing() {
 switch CommandLine.arguments.dropFirst().first {
 case "race": race()
 case "mutex": mutex()
+case "array": array()
 case "overflow": overflow()
 case "leak": makeRing()
 default: print("nothing")

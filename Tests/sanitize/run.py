@@ -53,7 +53,7 @@ NONE = Sanitizer("plain", "", "", "")
 
 def toolchain(*path: str) -> Path:
     """A file of the Swift toolchain, whose clang fits its sanitizers."""
-    binary = Path(os.path.realpath(shutil.which(SWIFT) or "/")).parent
+    binary = Path(os.path.realpath(shutil.which("swiftc") or "/")).parent
     return binary.parent.joinpath(*path)
 
 
@@ -100,7 +100,7 @@ class Bench:
         if sanitizer.options:
             everything[sanitizer.options] = settings
         if sanitizer is THREAD:
-            everything["LD_PRELOAD"] = str(OUT / "mutex_tsan.so")
+            everything["LD_PRELOAD"] = str(OUT / "swift_order.so")
         with (OUT / f"{name}.log").open("w+", errors="replace") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=everything, stdout=log, stderr=subprocess.STDOUT
@@ -146,7 +146,11 @@ class Bench:
             flags += [f"-fsanitize={sanitizer.flag}", "-fno-sanitize-recover=all"]
         command = [str(toolchain("bin", "clang")), *flags, f"-I{ROOT / 'include'}", *map(str, sources)]
         command += ["-o", str(program), str(library), f"-Wl,-rpath,{library.parent}", "-lpthread"]
-        command += [f"-Wl,-rpath,{toolchain('lib', 'swift', 'linux')}"]
+        # The sanitizers' runtimes know the libraries of the toolchain and its linker.
+        swift_libraries = toolchain("lib", "swift", "linux")
+        command += ["-fuse-ld=lld", f"-L{swift_libraries}", f"-Wl,-rpath,{swift_libraries}"]
+        if sanitizer is THREAD:
+            command += ["-ldispatch", "-lBlocksRuntime"]
         subprocess.run(command, check=True)
         return [str(program)]
 
@@ -157,7 +161,8 @@ class Bench:
 def planted(bench: Bench) -> None:
     """What each sanitizer must see, or must not: else its silence means nothing."""
     expected: list[tuple[Sanitizer, str, bool]] = [
-        (THREAD, "race", True), (THREAD, "mutex", False), (THREAD, "nothing", False),
+        (THREAD, "race", True), (THREAD, "mutex", False), (THREAD, "array", False),
+        (THREAD, "nothing", False),
         (ADDRESS, "overflow", True), (ADDRESS, "leak", True), (ADDRESS, "nothing", False),
     ]  # fmt: skip
     for sanitizer in (THREAD, ADDRESS):
@@ -253,9 +258,11 @@ def python(bench: Bench) -> None:
         "LD_LIBRARY_PATH": str(toolchain("lib", "swift", "linux")),
         "PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
     }  # fmt: skip
+    for old in OUT.glob("hello.sqlite*"):
+        old.unlink()
     no_leaks = Sanitizer("asan", "address", "ASAN_OPTIONS", "detect_leaks=0")
     for name, arguments in (
-        ("hello", ["examples/hello/hello.py"]),
+        ("hello", ["examples/hello/hello.py", str(OUT / "hello.sqlite")]),
         ("tests", ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "bindings/python/tests"]),
     ):
         ended = bench.run(f"python_{name}", [sys.executable, *arguments], no_leaks, 1_200, **environment)
@@ -295,7 +302,7 @@ def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     bench = Bench(options)
     subprocess.run([str(toolchain("bin", "clang")), "-O1", "-fPIC", "-shared", *WARNINGS,
-                    str(HERE / "mutex_tsan.c"), "-o", str(OUT / "mutex_tsan.so")], check=True)  # fmt: skip
+                    str(HERE / "swift_order.c"), "-o", str(OUT / "swift_order.so")], check=True)  # fmt: skip
     for name in options.names or CASES:
         try:
             CASES[name](bench)
