@@ -193,8 +193,9 @@ def swift_tests(bench: Bench, sanitizer: Sanitizer) -> None:
     # Without the rules of the repository, which read files: slow here, and it says nothing.
     suppressions = OUT / "lsan.txt"
     suppressions.write_text(LEAKS_OF_THE_RUNNER)
-    ended = bench.run(name, [str(bundle), "--testing-library", "swift-testing", "--skip", "TidyTests"], sanitizer, 3_000,
-                      LSAN_OPTIONS=f"suppressions={suppressions}:print_suppressions=0")  # fmt: skip
+    command = [str(bundle), "--testing-library", "swift-testing", "--skip", "TidyTests"]
+    leaks = f"suppressions={suppressions}:print_suppressions=0"
+    ended = bench.run(name, command, sanitizer, 3_000, LSAN_OPTIONS=leaks)
     summary = re.search(r"Test run with (\d+) tests? in (\d+) suites? (passed|failed)", ended.output)
     failures = re.findall(r"^✘ Test (?!run).* failed after.*$", ended.output, re.MULTILINE)
     wrong = [*ended.reports, *failures]
