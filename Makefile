@@ -16,7 +16,7 @@ export SWIFT SEEDS
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
 .PHONY: help demo test build install wheel bench bench-prune bench-management chaos soak sim faults fuzz \
-  format check-format \
+  sanitize coverage format check-format \
   clean prepare
 
 help:
@@ -31,6 +31,8 @@ help:
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
 	@echo "make soak MINUTES=n a mixed load under random faults, for n minutes"
 	@echo "make fuzz RUNS=n    everything that reads bytes from outside, under libFuzzer: a verdict for each target"
+	@echo "make sanitize       tests and hosts under the address, thread and undefined-behaviour sanitizers"
+	@echo "make coverage       how much of each module the Swift tests reach"
 	@echo "make sim SEEDS=n    n simulated worlds"
 	@echo "make faults         every call of a store fails once, 20,000 lost answers, long random lives of stores"
 	@echo "make format, make check-format, make clean"
@@ -90,6 +92,12 @@ soak: build
 
 fuzz: prepare
 	@$(PYTHON) Tests/fuzz/run.py --runs $(RUNS) --seconds $(BUDGET)
+
+sanitize: build
+	@$(WITH_PYTHON) Tests/sanitize/run.py
+
+coverage: prepare
+	@python3 .ci/coverage.py
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)

@@ -16,16 +16,21 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
   .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
+// Set by Tests/sanitize/run.py. The runtime of a sanitizer stands in the program, not in libdx.so, and must
+// see Swift's own library from outside.
+let isSanitized = Context.environment["PERDURE_SANITIZE"] != nil
+let selfContainedFlags = isSanitized ? [] : ["-static-stdlib", "-use-ld=lld"]
+let completeFlags = isSanitized ? [] : ["-Xlinker", "-z", "-Xlinker", "defs"]
+
 // The self-contained libdx.so: Swift runtime linked in (release), only dx_* exported, never unloaded.
 let exportFlags: [LinkerSetting] = [
-  .unsafeFlags(["-static-stdlib", "-use-ld=lld"], .when(platforms: [.linux], configuration: .release)),
+  .unsafeFlags(selfContainedFlags, .when(platforms: [.linux], configuration: .release)),
   .unsafeFlags(
     [
       "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/PerdureExport/exports.map",
       "-Xlinker", "-soname=libdx.so",
       "-Xlinker", "-z", "-Xlinker", "nodelete",
-      "-Xlinker", "-z", "-Xlinker", "defs",
-    ], .when(platforms: [.linux])),
+    ] + completeFlags, .when(platforms: [.linux])),
 ]
 
 // Each in Swift and in Python.

@@ -367,7 +367,7 @@ extension Dispatcher {
         held.incoming.append(.timerDue(action))
       } else {
         let due = DueTimer(instance: held.instance, execution: state.execution, action: action)
-        timers.insert(due, at: fireAt)
+        arm(due, fireAt)
       }
     }
   }

@@ -283,18 +283,31 @@ extension Dispatcher {
   /// The time to clean up, if it is limited.
   mutating func armEnd(_ state: ExecutionState) {
     guard let end = state.endBy else { return }
-    timers.insert(DueTimer(instance: state.instance, execution: state.execution, action: nil), at: end)
+    arm(DueTimer(instance: state.instance, execution: state.execution, action: nil), end)
+  }
+
+  /// What was cancelled, or whose instance is not held any more, is forgotten in time.
+  mutating func arm(_ due: DueTimer, _ at: TimestampMS) {
+    timers.insert(due, at: at)
+    guard timers.isCrowded else { return }
+    var seen = Set<DueTimer>()
+    timers.keep { [held] due, at in
+      guard let state = held[ExactText(due.instance)]?.state, state.execution == due.execution else {
+        return false
+      }
+      let isOpen = due.action.map { state.timers[$0] == at } ?? (state.endBy == at)
+      return isOpen && seen.insert(due).inserted
+    }
   }
 
   private mutating func armTimers(_ commit: TurnCommit) {
     for event in commit.events {
       switch event.kind {
       case .timerCreated(let origin, let fireAt):
-        timers.insert(
-          DueTimer(instance: commit.instance, execution: commit.execution, action: origin.action), at: fireAt)
+        arm(
+          DueTimer(instance: commit.instance, execution: commit.execution, action: origin.action), fireAt)
       case .cancellationRequested(_, let deadline?):
-        timers.insert(
-          DueTimer(instance: commit.instance, execution: commit.execution, action: nil), at: deadline)
+        arm(DueTimer(instance: commit.instance, execution: commit.execution, action: nil), deadline)
       default: break
       }
     }

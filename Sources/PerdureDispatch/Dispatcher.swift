@@ -68,7 +68,7 @@ package struct Dispatcher {
   var asksAgainAt: TimestampMS?
   var effects: [Effect] = []
 
-  struct DueTimer {
+  struct DueTimer: Hashable {
     var instance: InstanceID
     var execution: ExecutionID
     /// nil: the time to clean up after a cancellation.

@@ -54,7 +54,8 @@ final class HostQueues: @unchecked Sendable {
     case .engine(let call): engineCalls.add { call(ticket) }
     case .poll:
       monitor.locked {
-        turns.append(ticket); wakePollers()
+        if !isStopped { turns.append(ticket) }
+        wakePollers()
       }
     }
   }
@@ -66,7 +67,8 @@ final class HostQueues: @unchecked Sendable {
     case .engine(let call): engineCalls.add { call(ticket) }
     case .poll:
       monitor.locked {
-        activities.append(ticket); wakePollers()
+        if !isStopped { activities.append(ticket) }
+        wakePollers()
       }
     }
   }

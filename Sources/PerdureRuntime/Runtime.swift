@@ -100,7 +100,8 @@ package final class Runtime: @unchecked Sendable {
     reads = WorkQueue(account: account)
     hosts = HostQueues(
       turnThreads: settings.turnThreads, activityThreads: settings.activitySlots, engine: reads)
-    woken.runtime = self
+    // Only where it is needed: an object that is referred to weakly is slower to hold ever after.
+    if account != nil { woken.runtime = self }
   }
 
   /// nil before `start`.
@@ -174,7 +175,13 @@ package final class Runtime: @unchecked Sendable {
     do throws(StoreError) {
       node = try hub.store.join(serving: service)
     } catch {
-      registered.withLock { $0.stage = .new }
+      let stopped = registered.withLock { state in
+        // Somebody may have asked it to stop meanwhile; nothing else will tell them.
+        state.stage = state.stopped.isEmpty ? .new : .stopped
+        defer { state.stopped = [] }
+        return state.stopped
+      }
+      if !stopped.isEmpty, !startThread({ for done in stopped { done() } }) { throw .noThreads }
       throw .store(error)
     }
     let registry = registered.withLock { state in
@@ -245,7 +252,8 @@ package final class Runtime: @unchecked Sendable {
   private func end() {
     hosts.stop()
     reads.close()
-    inputs.close()
+    // What came too late holds this runtime, and would keep it for ever.
+    inputs.close(discarding: true)
     // What hosts still have is of no use to anybody.
     account?.close()
     let (done, replays) = registered.withLock { state in

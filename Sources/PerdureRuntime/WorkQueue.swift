@@ -69,10 +69,12 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
 
   /// - discarding: takers get nothing more, not even what waits.
   package func close(discarding: Bool = false) {
-    monitor.locked {
+    let dropped = monitor.locked {
       isClosed = true
-      if discarding { items = FIFO() }
       monitor.broadcast()
+      return discarding ? items.take(.max) : []
     }
+    // They end outside the lock.
+    withExtendedLifetime(dropped) {}
   }
 }

@@ -69,6 +69,12 @@ CASES = [
     Case("abuse", "abuse.py", ["--quick"], []),
     Case("poison", "poison.py", ["--each", "10", "--samples", "20", "--only", "garbage"], []),
     Case("canary", "canary.py", [], []),
+    Case(
+        "memory",
+        "memory.py",
+        ["--orchestrations", "4000", "--batch", "250", "--slope", "2000"],
+        ["--orchestrations", "100000", "--batch", "500", "--slope", "50"],
+    ),
 ]
 
 
