@@ -136,7 +136,8 @@ extension Dispatcher {
       for task in tasks { take(task, now) }
       for found in damaged { quarantined(found, now) }
       awaitIdleSessions(now)
-      if tasks.count >= limit { backlog.mayHaveActivities = true }
+      // Behind rows that cannot be read there may be others.
+      if tasks.count >= limit || !damaged.isEmpty { backlog.mayHaveActivities = true }
       if !isRunning {
         let unrun = desk.takeQueue()
         if !unrun.isEmpty { write(.releaseActivities(unrun)) }

@@ -97,10 +97,11 @@ import Testing
   }
 
   @Test func theLogHasNothingOfWhatUsersSay() throws {
-    let node = try Self.working(1)
-    node.message("a", 1)
-    node.dispatcher.turnFailed(
-      try #require(node.turns["a"]), "a", Failure(type: "Odd", message: "card 4711"), now: node.now)
+    let node = Node.started()
+    node.starts("a")
+    _ = try node.takeTurn("a")
+    node.fails("a", Failure(type: "Odd", message: "card 4711"))
+    #expect(node.logs.contains { $0.message.contains("Odd") })
     #expect(!node.logs.contains { $0.message.contains("4711") })
   }
 
