@@ -33,7 +33,7 @@ extension Watch {
     }
   }
 
-  private func tree(of root: InstanceID) -> [InstanceID] {
+  func tree(of root: InstanceID) -> [InstanceID] {
     var tree = [root]
     var next = 0
     while next < tree.count {
@@ -49,11 +49,20 @@ extension Watch {
       return require(false, "'\(instance)' was quarantined, which is not there.")
     }
     require(life.isServable, "'\(instance)' was quarantined while it was \(life.status.rawValue).")
+    let isSick =
+      switch failure.type {
+      case FailureType.nondeterminism: sick(life.start.orchestration)
+      case FailureType.corruptHistory: damaged.contains(instance)
+      case FailureType.poison: hostsStumble
+      default: false
+      }
     require(
-      failure.type == FailureType.nondeterminism && sick(life.start.orchestration),
+      isSick,
       "A healthy instance, '\(instance)', was quarantined: \(failure.message)")
+    let now = moment.now
     change(instance) {
       $0.status = .quarantined
+      $0.touchedAt = now
       $0.revision += 1
     }
   }
@@ -64,6 +73,7 @@ extension Watch {
     guard let life = life(instance) else {
       return require(false, "'\(instance)' was changed as a whole, and is not there.")
     }
+    let now = moment.now
     let working: InstanceStatus = life.histories == [[]] ? .pending : .running
     switch (verb, life.status) {
     case (.suspend, .pending), (.suspend, .running): change(instance) { $0.status = .suspended }
@@ -76,7 +86,12 @@ extension Watch {
     default:
       require(false, "'\(instance)' took \(verb.rawValue) while it was \(life.status.rawValue).")
     }
-    if verb != .terminate { change(instance) { $0.revision += 1 } }
+    if verb != .terminate {
+      change(instance) { life in
+        life.revision += 1
+        life.touchedAt = now
+      }
+    }
     require(
       receipt.status == self.life(instance)?.status && receipt.status == store.describe(instance)?.status,
       "'\(instance)' is said to be \(receipt.status.rawValue) after \(verb.rawValue).")

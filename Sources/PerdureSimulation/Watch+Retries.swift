@@ -38,7 +38,7 @@ extension Watch {
   }
 
   /// Another attempt follows.
-  private mutating func failed(_ key: ActivityKey, _ failure: Failure, from moment: TimestampMS) {
+  mutating func failed(_ key: ActivityKey, _ failure: Failure, from moment: TimestampMS) {
     guard var row = rows[key] else { return }
     let name = Self.name(key)
     let limit = row.task.options.retry.map { $0.maxAttempts } ?? 1
@@ -58,7 +58,7 @@ extension Watch {
   }
 
   /// The shortest pause that the policy lets be.
-  private static func pause(_ row: Row, _ failure: Failure) -> Int64 {
+  static func pause(_ row: Row, _ failure: Failure) -> Int64 {
     if let own = failure.retryAfterMS { return own }
     guard let retry = row.task.options.retry else { return 0 }
     let number = row.failures + 1
