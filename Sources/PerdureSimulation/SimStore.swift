@@ -98,6 +98,22 @@ struct SimStore {
       return .success(.delivered(first + second))
     case (.sweepEarly, .sweep(let limit, let now)):
       return state.apply(.sweep(limit: limit, now: now + 60_000))
+    case (.poisonAtTheHead, .claimInstances) where counts[.quarantined] != nil:
+      return .success(.instances([]))
+    case (.pruneTooMuch, .pruneExecutions(let instance, let keep, let limit)) where keep > 1:
+      return state.apply(.pruneExecutions(instance, keep: keep - 1, limit: limit))
+    case (.deleteWithoutChildren, .delete):
+      let outcome = state.apply(entry)
+      guard case .success(.deleted(let deleted)) = outcome else { return outcome }
+      return .success(.deleted(Array(deleted.prefix(1))))
+    case (.resetLosesMessages, .reset(let resets)), (.resetForgetsActivities, .reset(let resets)):
+      return state.apply(
+        .reset(
+          resets.map { reset in
+            var reset = reset
+            if mutation == .resetLosesMessages { reset.returned = [] } else { reset.activities = [] }
+            return reset
+          }))
     case (.terminateSilently, .control(let instance, .terminate, _, _)):
       let parent = state.describe(instance)?.parent?.instance
       guard case .success(.controlled(var receipt)) = state.apply(entry) else { break }

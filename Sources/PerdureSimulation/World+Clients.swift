@@ -194,7 +194,7 @@ extension MessageKind {
 
 extension Delivery {
   /// An answer that nothing stands behind.
-  fileprivate static func early(_ message: OutgoingMessage) -> Delivery {
+  static func early(_ message: OutgoingMessage) -> Delivery {
     Delivery(instance: message.to, message: InboxMessage(sequence: 0, kind: message.kind), owner: nil)
   }
 }

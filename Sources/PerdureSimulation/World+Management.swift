@@ -26,8 +26,10 @@ extension World {
     case .endActivity(let isFailure):
       guard let key = pendingActivity(), let number = watch.rows[key].flatMap({ Int($0.task.input.text) })
       else { return nil }
+      // One that nobody takes has nothing but its time to begin, which a failure would end.
+      let isTaken = watch.rows[key]?.task.options.tag != Work.deadTag
       let verb: ActivityVerb =
-        isFailure
+        isFailure && isTaken
         ? .fail(Failure(type: "Operator", message: "a client gave it up"))
         : .complete(Payload(String(number + 1)))
       return noted(.actOnActivity(key, verb, now: now), "endActivity", key.instance)

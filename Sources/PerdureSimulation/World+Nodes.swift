@@ -30,7 +30,7 @@ extension World {
     noticeSpinning(node)
     perform(node.dispatcher.takeEffects(), of: node)
     guard node.process.isAlive, !node.isStopped, let deadline = node.dispatcher.nextDeadline else { return }
-    let wakesAt = max(deadline - node.process.clockOffset - haste, now + 1)
+    let wakesAt = max(deadline - node.process.clockOffset - haste, now + (mutation == .fireLate ? 3_000 : 1))
     if node.wakesAt.map({ wakesAt < $0 || $0 <= now }) ?? true {
       node.wakesAt = wakesAt
       heap.add(.nodeWakes(node, wakesAt), at: wakesAt)

@@ -48,6 +48,11 @@ extension World {
       let lost = isFailed ? [] : store.lostClaims(of: asked)
       return .claimsLost(Dictionary(lost.map { ($0.key, $0.claim) }, uniquingKeysWith: { one, _ in one }))
     case .due:
+      if mutation == .leaseByWallClock {
+        for other in nodes where other.process.isAlive && clock(node) - clock(other) > Self.leaseMS {
+          store.fell(other.id)
+        }
+      }
       if reap() > 0 {
         for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
       }

@@ -155,7 +155,7 @@ final class World {
     case .net(let process):
       checkLeases(process)
       for node in process.nodes { add(.storeChanged(byOthers: true), to: node) }
-      after(Self.netMS, .net(process))
+      after(mutation == .pollTheStore ? 50 : Self.netMS, .net(process))
     case .clientActs(let client): act(client)
     case .processFault: processFault()
     case .givenUp(let process): kill(process)
