@@ -4,6 +4,7 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
 SEEDS ?= 500
+SWEEP_SEEDS ?= 8
 LIBRARY ?= .build/release/libdx.so
 PYTHON = .build/venv/bin/python
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
@@ -12,8 +13,8 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sim format check-format \
-  clean prepare
+.PHONY: help demo test build install wheel bench bench-prune bench-management chaos sim sim-mutations sim-sweep \
+  format check-format clean prepare
 
 help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
@@ -26,6 +27,8 @@ help:
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
 	@echo "make sim SEEDS=n    n simulated worlds"
+	@echo "make sim-mutations  each deliberate bug of the simulator, and the first seed that shows it"
+	@echo "make sim-sweep      a kill, and a fault of the store, at every place of SWEEP_SEEDS=$(SWEEP_SEEDS) worlds"
 	@echo "make format, make check-format, make clean"
 
 prepare:
@@ -80,6 +83,14 @@ chaos: build
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)
+
+# Each deliberate bug must be seen; a kill, and a fault of the store, at every place of a world.
+sim-mutations: prepare
+	$(SWIFT) run -c release dx-sim --mutations
+
+sim-sweep: prepare
+	$(SWIFT) run -c release dx-sim --sweep kill --seeds $(SWEEP_SEEDS)
+	$(SWIFT) run -c release dx-sim --sweep store --seeds $(SWEEP_SEEDS)
 
 format: prepare
 	@.ci/format

@@ -155,6 +155,9 @@ struct FaultDesk {
     for kind in FaultKind.allCases { randoms[kind] = random.fork() }
   }
 
+  /// Some fault is forced, be it after all has healed.
+  var isForcing: Bool { forced != nil }
+
   mutating func happens(_ kind: FaultKind) -> Bool {
     let rate = plan.rate(kind)
     guard rate > 0, randoms[kind]?.chance(rate) == true else { return false }

@@ -116,6 +116,7 @@ extension Watch {
       life.histories[life.histories.count - 1].append(event)
       life.status = .terminated
       life.revision += 1
+      life.dropped.formUnion(life.inbox.compactMap { $0.kind.data })
       life.inbox = []
       life.topics = []
       life.isTerminated = true

@@ -230,7 +230,7 @@ extension Watch {
     var last: [String: Int] = [:]
     for (history, carried) in zip(life.histories, life.carried) {
       for message in history.dropFirst(carried).compactMap({ Messages.received($0) }) {
-        if life.toldAgain.contains(message.data) { continue }
+        if life.toldAgain.contains(message.data) || isFromReset(message.data) { continue }
         require(
           seen.insert(message.data).inserted, "\(name) received \(message.data.text) twice.")
         guard acknowledged.contains(message.data) else { continue }
@@ -244,10 +244,17 @@ extension Watch {
     }
   }
 
+  /// Its sender was put back, and may have sent it once more: what it does to others is not taken back.
+  private func isFromReset(_ data: Payload) -> Bool {
+    guard let sender = data.text.dropFirst().split(separator: "/").first else { return false }
+    return lives.contains { $0.resets > 0 && $0.start.instance == sender }
+  }
+
   /// A message that was acknowledged has arrived, or the instance had ended.
   mutating func checkArrived(_ instance: InstanceID, _ data: Payload) {
     let receiver = receiver(of: data)
     if receiver?.isGone == true || receiver?.isServable == false { return }
+    if receiver?.dropped.contains(data) == true { return }
     let isThere = receiver?.histories.contains { history in
       history.contains { Messages.received($0)?.data == data }
     }

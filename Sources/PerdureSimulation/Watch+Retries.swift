@@ -24,6 +24,7 @@ extension Watch {
     guard var row = rows[key] else {
       return require(false, "\(Self.name(key)) is to be tried again, but is not pending.")
     }
+    change(key.instance) { $0.isMeddledWith = true }
     require(lost == row.claim, "\(Self.name(key)) was taken from another one than the node that holds it.")
     if row.claim != nil || row.deferredBeatAt != nil {
       row.failures += 1

@@ -150,6 +150,7 @@ extension Watch {
       for change in commit.kvChanges { life.apply(change) }
       for answer in commit.callAnswers { life.apply(answer) }
       if commit.status.isTerminal {
+        life.dropped.formUnion(life.inbox.compactMap { $0.kind.data })
         life.inbox = []
         life.topics = []
       }

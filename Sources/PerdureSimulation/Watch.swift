@@ -31,6 +31,8 @@ struct Watch {
     var resets = 0
     /// Executions whose history was removed.
     var pruned = 0
+    /// Messages that waited when it ended: they end with it, also if it is put back to work later.
+    var dropped: Set<Payload> = []
     /// Messages of earlier executions that a reset tells again.
     var toldAgain: Set<Payload> = []
     /// When an operator last changed it as a whole, by the world's time.

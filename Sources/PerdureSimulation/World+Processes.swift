@@ -125,8 +125,7 @@ extension World {
     }
     for job in process.unansweredJobs { answered(job, nil) }
     troubleAt = now
-    let isReplaced = isHostile || !processes.contains { $0.isAlive && $0.nodes.contains { !$0.isStopping } }
-    if isReplaced, !process.nodes.isEmpty { after(random.delay(50...3_000), .restarts) }
+    if isHostile || faults.isForcing, !process.nodes.isEmpty { after(random.delay(50...3_000), .restarts) }
   }
 
   private func pause(_ process: SimProcess) {
