@@ -367,7 +367,11 @@ extension Dispatcher {
       held.state = nil
       held.start = nil
       wait(held, held.failures, now)
-    default: startOver(held)
+    default:
+      // Another runtime went on with it, or an operator changed it. Whoever finds it due takes it: to claim it
+      // by name, and to find it unreadable once more, would never end.
+      handBack(held)
+      backlog.instancesDueAt = now
     }
   }
 }

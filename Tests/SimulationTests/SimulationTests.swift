@@ -26,6 +26,7 @@ import Testing
     (15209, "a turn of an earlier instance of the id landed"),
     (16120, "a failure of an earlier instance of the id was counted"),
     (180, "an activity that was reset and scheduled again got the claim that it had before"),
+    (2287, "a damaged instance that was quarantined already was claimed and read for ever"),
     (366, "a request of the turn that ended an instance waited for ever after a reset"),
   ]
 
