@@ -7,6 +7,7 @@ SEEDS ?= 500
 MINUTES ?= 60
 RUNS ?= 10000000
 BUDGET ?= 0
+SWEEP_SEEDS ?= 8
 LIBRARY ?= .build/release/libdx.so
 PYTHON = .build/venv/bin/python
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
@@ -16,8 +17,7 @@ export SWIFT SEEDS
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
 .PHONY: help demo test build install wheel bench bench-prune bench-management chaos soak sim faults fuzz \
-  sanitize coverage format check-format \
-  clean prepare
+  sanitize coverage sim-mutations sim-sweep format check-format clean prepare \
 
 help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
@@ -35,6 +35,8 @@ help:
 	@echo "make coverage       how much of each module the Swift tests reach"
 	@echo "make sim SEEDS=n    n simulated worlds"
 	@echo "make faults         every call of a store fails once, 20,000 lost answers, long random lives of stores"
+	@echo "make sim-mutations  each deliberate bug of the simulator, and the first seed that shows it"
+	@echo "make sim-sweep      a kill, and a fault of the store, at every place of SWEEP_SEEDS=$(SWEEP_SEEDS) worlds"
 	@echo "make format, make check-format, make clean"
 
 prepare:
@@ -105,6 +107,14 @@ sim: prepare
 faults: prepare
 	PERDURE_FAULTS=full $(SWIFT) test --filter \
 	  'FaultTests|WrappedConformanceTests|SQLiteAgreementTests'
+
+# Each deliberate bug must be seen; a kill, and a fault of the store, at every place of a world.
+sim-mutations: prepare
+	$(SWIFT) run -c release dx-sim --mutations
+
+sim-sweep: prepare
+	$(SWIFT) run -c release dx-sim --sweep kill --seeds $(SWEEP_SEEDS)
+	$(SWIFT) run -c release dx-sim --sweep store --seeds $(SWEEP_SEEDS)
 
 format: prepare
 	@.ci/format

@@ -187,8 +187,7 @@ extension Dispatcher {
     var commit = commit
     commit.createdAt = held.createdAt
     commit.owner = settings.node
-    // Another one than an earlier instance of this id gave to an activity of the same number.
-    let firstToken = max(held.createdAt ?? 0, 0) &+ 1
+    let firstToken = ActivityTask.tokenBase(since: held.createdAt ?? 0, revision: commit.revision) &+ 1
     var room = isRunning ? Limits.activitiesHeld - desk.count : 0
     for index in commit.scheduled.indices where room > 0 {
       let task = commit.scheduled[index]
@@ -408,7 +407,11 @@ extension Dispatcher {
       held.state = nil
       held.start = nil
       wait(held, held.failures, now)
-    default: startOver(held)
+    default:
+      // Another runtime went on with it, or an operator changed it. Whoever finds it due takes it: to claim it
+      // by name, and to find it unreadable once more, would never end.
+      handBack(held)
+      backlog.instancesDueAt = now
     }
   }
 }

@@ -26,6 +26,8 @@ package enum Limits {
   package static let turnFailures = 10
   /// Activities that one runtime claims for itself, running and queued; the rest is open to others.
   package static let activitiesHeld = 2_000
+  /// Claims of one row of an activity whose tokens are surely not those of a later row of its key.
+  package static let claimsPerRow: Int64 = 1_024
   /// Attempts of one activity that nobody heard of again (their processes died) before it fails as poison.
   package static let activityLosses: Int64 = 10
   /// Activities that one write moves out of the way because their time is over.

@@ -53,7 +53,7 @@ extension HistoryCut {
     let state = try Self.folding(left, of: snapshot)
     restoreState(left)
     tellAgain(history.filter { $0.id > place && $0.id > 1 }, state)
-    reopen(left, state, row.orchestration)
+    reopen(left, state, row.orchestration, waiting: snapshot.inbox.map { $0.kind })
     forget(history.filter { event in event.kind.origin.map { $0.after > place } ?? false })
   }
 
@@ -168,11 +168,18 @@ extension HistoryCut {
   }
 
   /// What is open there, and what of it is not answered by what is told again.
-  private mutating func reopen(_ left: [Event], _ state: ExecutionState, _ orchestration: String) {
+  ///
+  /// - waiting: messages that code has not seen: they stay.
+  private mutating func reopen(
+    _ left: [Event], _ state: ExecutionState, _ orchestration: String, waiting: [MessageKind]
+  ) {
     var answered: Set<ActionID> = []
-    for message in reset.returned {
+    for message in reset.returned + waiting {
       switch message {
-      case .activityEnded(_, let action, _), .subOrchestrationEnded(_, let action, _): answered.insert(action)
+      case .activityEnded(reset.execution, let action, _),
+        .subOrchestrationEnded(reset.execution, let action, _),
+        .requestEnded(reset.execution, let action, _):
+        answered.insert(action)
       default: break
       }
     }
@@ -199,6 +206,10 @@ extension HistoryCut {
           InstanceStart(
             instance: instance, orchestration: name, version: version, input: input, parent: parent,
             options: options))
+      // It was answered together with the turn that made it, if at all: nobody answers it again.
+      case .messageSendRequested, .kvReadRequested:
+        reset.returned.append(
+          .requestEnded(execution: reset.execution, action: origin.action, outcome: .failed(.answerLost)))
       default: break
       }
     }

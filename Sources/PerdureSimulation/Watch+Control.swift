@@ -33,7 +33,7 @@ extension Watch {
     }
   }
 
-  private func tree(of root: InstanceID) -> [InstanceID] {
+  func tree(of root: InstanceID) -> [InstanceID] {
     var tree = [root]
     var next = 0
     while next < tree.count {
@@ -50,12 +50,21 @@ extension Watch {
     }
     require(life.isServable, "'\(instance)' was quarantined while it was \(life.status.rawValue).")
     let isPoisoned = failure.type == FailureType.poison && hasPoison(life)
+    let isSick =
+      switch failure.type {
+      case FailureType.nondeterminism: sick(life.start.orchestration)
+      case FailureType.corruptHistory: damaged.contains(instance)
+      case FailureType.poison: isPoisoned || hostsStumble
+      default: false
+      }
     require(
-      isPoisoned || failure.type == FailureType.nondeterminism && sick(life.start.orchestration),
+      isSick,
       "A healthy instance, '\(instance)', was quarantined: \(failure.message)")
+    let now = moment.now
     change(instance) {
       if isPoisoned { $0.isPoisoned = true }
       $0.status = .quarantined
+      $0.touchedAt = now
       $0.revision += 1
     }
   }
@@ -85,20 +94,21 @@ extension Watch {
     }
   }
 
-  /// - now: of the operator.
+  /// - at: the operator's time.
   mutating func controlled(
-    _ instance: InstanceID, _ verb: ControlVerb, _ receipt: ControlReceipt, _ now: TimestampMS,
+    _ instance: InstanceID, _ verb: ControlVerb, _ receipt: ControlReceipt, at: TimestampMS,
     _ store: SimStore
   ) {
     guard let life = life(instance) else {
       return require(false, "'\(instance)' was changed as a whole, and is not there.")
     }
+    let now = moment.now
     let working: InstanceStatus = life.histories == [[]] ? .pending : .running
     switch (verb, life.status) {
     case (.suspend, .pending), (.suspend, .running): change(instance) { $0.status = .suspended }
     case (.resume, .suspended): change(instance) { $0.status = working }
     case (.retry, .quarantined):
-      scheduledAgain(instance, now)
+      scheduledAgain(instance, at)
       change(instance) { $0.status = working }
     case (.requeue, .pending), (.requeue, .running): break
     case (.terminate, _) where !life.status.isTerminal:
@@ -108,7 +118,12 @@ extension Watch {
     default:
       require(false, "'\(instance)' took \(verb.rawValue) while it was \(life.status.rawValue).")
     }
-    if verb != .terminate { change(instance) { $0.revision += 1 } }
+    if verb != .terminate {
+      change(instance) { life in
+        life.revision += 1
+        life.touchedAt = now
+      }
+    }
     require(
       receipt.status == self.life(instance)?.status && receipt.status == store.describe(instance)?.status,
       "'\(instance)' is said to be \(receipt.status.rawValue) after \(verb.rawValue).")
@@ -133,6 +148,7 @@ extension Watch {
       life.histories[life.histories.count - 1].append(event)
       life.status = .terminated
       life.revision += 1
+      life.dropped.formUnion(life.inbox.compactMap { $0.kind.data })
       life.inbox = []
       life.topics = []
       life.isTerminated = true

@@ -38,7 +38,7 @@ extension MemoryState {
     let waiting = (records[order]?.inbox ?? []).map { InboxMessage(sequence: nextSequence(), kind: $0.kind) }
     update(order) { $0.take(reset, inbox: returned + waiting) }
     for task in reset.activities where records[order]?.activities[task.key.action] == nil {
-      schedule(task, of: order, now: reset.now)
+      schedule(task, of: order, revision: reset.revision, now: reset.now)
     }
     endSubscriptions(of: order)
     for topic in reset.topics { change(TopicChange(topic: topic, isSubscribed: true), of: order) }

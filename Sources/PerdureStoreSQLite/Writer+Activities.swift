@@ -35,7 +35,10 @@ extension Writer {
     return .success((row, held))
   }
 
-  func schedule(_ task: ActivityTask, for pk: Int64, now: TimestampMS) throws(StoreError) {
+  /// - revision: of the instance as it was when the task was scheduled.
+  func schedule(
+    _ task: ActivityTask, for pk: Int64, revision: Revision, now: TimestampMS
+  ) throws(StoreError) {
     let insert = statements.insertActivity
     insert.bind(1, pk)
     insert.bind(2, task.key.execution)
@@ -45,7 +48,7 @@ extension Writer {
     insert.bind(6, task.attempt)
     insert.bind(7, task.visibleAt)
     insert.bind(8, task.claim?.node)
-    insert.bind(9, task.firstToken)
+    insert.bind(9, task.firstToken(revision: revision))
     insert.bind(10, task.input.bytes)
     insert.bind(11, task.claim == nil ? ActivityRow.Phase.unrun.rawValue : ActivityRow.Phase.run.rawValue)
     insert.bind(12, task.scheduledAt)

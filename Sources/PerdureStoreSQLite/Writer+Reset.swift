@@ -73,7 +73,7 @@ extension Writer {
       try rare.run("DELETE FROM activities WHERE instance = ?1 AND action = ?2", row.pk, action)
     }
     for task in activities where !there.contains(task.key.action) {
-      try schedule(task, for: row.pk, now: now)
+      try schedule(task, for: row.pk, revision: row.revision, now: now)
     }
   }
 

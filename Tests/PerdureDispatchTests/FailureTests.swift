@@ -280,6 +280,20 @@ import Testing
     guard case .quarantine("a", 4, _) = write.first else { throw Surprise("\(write)") }
   }
 
+  /// To claim it by name and to read it once more would never end.
+  @Test func whatCannotBeReadAndIsQuarantinedAlreadyIsLetGo() throws {
+    let node = try Self.waiting()
+    node.message("a", 1)
+    _ = try node.takeTurn("a")
+    node.answer("a", .miss)
+    node.dispatcher.loaded("a", .unreadable("event 2 of 'a' is no JSON", 4), now: node.now)
+    node.wrote(try node.takeWrite(), .conflict)
+    let writes = node.takeWrites()
+    #expect(writes.contains(.releaseInstances(["a"])))
+    #expect(!writes.contains(.claimInstance("a")))
+    #expect(node.dispatcher.heldCount == 0)
+  }
+
   @Test func anInstanceThatWasDeletedIsForgotten() throws {
     let node = try Self.waiting()
     node.message("a", 1)
