@@ -40,8 +40,8 @@ let scenarios = [
   "provisioning", "sliding_window", "subscription", "updatable_timer", "versioning",
 ]
 
-// Everything that reads bytes from outside, as functions of bytes. `make fuzz` drives them with libFuzzer, which
-// swift build alone does not link: dx-fuzz is part of the package only with PERDURE_FUZZ set.
+// Everything that reads bytes from outside, as functions of bytes. `make fuzz` drives them with libFuzzer,
+// which `swift build` alone does not link: dx-fuzz is part of the package only with PERDURE_FUZZ set.
 let fuzzed: [Target.Dependency] = [
   "CDX", "CSQLite", "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore",
   "PerdureStoreSQLite", "PerdureABI",

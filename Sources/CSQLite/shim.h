@@ -28,12 +28,13 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   if (command == F_GETLK || command == F_SETLK || command == F_SETLKW) {
     struct flock *lock = va_arg(arguments, struct flock *);
     lock->l_pid = 0;
-    int attempts = 0;
+    int attempts = 0, isStuck;
     do {
-      result = fcntl(
-          descriptor, command == F_GETLK ? F_OFD_GETLK : command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW, lock);
+      int ofd = command == F_GETLK ? F_OFD_GETLK : command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW;
+      result = fcntl(descriptor, ofd, lock);
       /* SQLite forgets a lock of the log's index that it could not give back: everybody else would wait. */
-    } while (result != 0 && lock->l_type == F_UNLCK && command == F_SETLK && errno != EBADF && ++attempts < 100);
+      isStuck = result != 0 && lock->l_type == F_UNLCK && command == F_SETLK && errno != EBADF;
+    } while (isStuck && ++attempts < 100);
   } else {
     result = fcntl(descriptor, command, va_arg(arguments, long));
   }
@@ -42,8 +43,8 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
 }
 
 /* Why this thread's last attempt to read a file failed, 0 if none did since somebody asked. SQLite says of a
-   device that cannot be read that the database is malformed. (In a function: what imports this header makes no
-   variables.) */
+   device that cannot be read that the database is malformed. (In a function: what imports this header makes
+   no variables.) */
 static inline int *perdure_read_failure(void) {
   static __thread int cause;
   return &cause;
@@ -85,8 +86,8 @@ static int perdure_ftruncate(int descriptor, off_t size) {
   return result;
 }
 
-/* What SQLite cannot open for writing it tries to open for reading, which tells of a read-only or missing file
-   whatever the cause was. Only what is a matter of permissions comes to that. */
+/* What SQLite cannot open for writing it tries to open for reading, which tells of a read-only or missing
+   file whatever the cause was. Only what is a matter of permissions comes to that. */
 static int perdure_open(const char *path, int flags, int mode) {
   static __thread int refusal;
   int cause = refusal;
@@ -105,9 +106,9 @@ static int perdure_open(const char *path, int flags, int mode) {
   return descriptor;
 }
 
-/* Once per process, before the first open: system calls as above. No URI file names and no global memory statistics
-   (they cost a mutex per allocation) either, unless somebody else linked to this SQLite used it before us:
-   then its settings stay. Answers an SQLite result code. */
+/* Once per process, before the first open: system calls as above. No URI file names and no global memory
+   statistics (they cost a mutex per allocation) either, unless somebody else linked to this SQLite used it
+   before us: then its settings stay. Answers an SQLite result code. */
 static inline int perdure_sqlite_start(void) {
   (void)sqlite3_config(SQLITE_CONFIG_URI, 0);
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -122,8 +123,10 @@ static inline int perdure_sqlite_start(void) {
     const char *name;
     sqlite3_syscall_ptr call;
   } calls[] = {
-      {"pread", (sqlite3_syscall_ptr)perdure_pread},         {"pread64", (sqlite3_syscall_ptr)perdure_pread},
-      {"pwrite", (sqlite3_syscall_ptr)perdure_pwrite},       {"pwrite64", (sqlite3_syscall_ptr)perdure_pwrite},
+      {"pread", (sqlite3_syscall_ptr)perdure_pread},
+      {"pread64", (sqlite3_syscall_ptr)perdure_pread},
+      {"pwrite", (sqlite3_syscall_ptr)perdure_pwrite},
+      {"pwrite64", (sqlite3_syscall_ptr)perdure_pwrite},
       {"ftruncate", (sqlite3_syscall_ptr)perdure_ftruncate},
   };
   for (size_t i = 0; i < sizeof calls / sizeof calls[0] && code == SQLITE_OK; i++) {

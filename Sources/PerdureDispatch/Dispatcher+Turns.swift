@@ -142,7 +142,9 @@ extension Dispatcher {
     _ held: Held, _ result: TurnResult, _ now: TimestampMS
   ) throws(TurnFault) {
     guard let name = held.state?.orchestration else { return reload(held) }
-    if let failure = poison(held, result) { return quarantine(held, failure, now) }
+    if let failure = poison(held, result) {
+      return quarantine(held, failure, logged: failure.message, now)
+    }
     let latest = registry.resolve(name, nil) ?? SemanticVersion.first.text
     guard
       let conclusion = try held.state?.conclude(
@@ -408,8 +410,8 @@ extension Dispatcher {
       held.start = nil
       wait(held, held.failures, now)
     default:
-      // Another runtime went on with it, or an operator changed it. Whoever finds it due takes it: to claim it
-      // by name, and to find it unreadable once more, would never end.
+      // Another runtime went on with it, or an operator changed it. Whoever finds it due takes it: to claim
+      // it by name, and to find it unreadable once more, would never end.
       handBack(held)
       backlog.instancesDueAt = now
     }

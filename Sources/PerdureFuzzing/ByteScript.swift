@@ -54,7 +54,10 @@ struct ByteScript {
   }
 
   /// Whatever the bytes are, as text.
-  mutating func text(limit: Int = 32) -> String { String(decoding: chunk(limit: limit), as: UTF8.self) }
+  /// Without NUL, as every text that has passed the wall.
+  mutating func text(limit: Int = 32) -> String {
+    String(decoding: chunk(limit: limit).filter { $0 != 0 }, as: UTF8.self)
+  }
 }
 
 extension [UInt8] {

@@ -198,7 +198,12 @@ enum HistoryTarget {
     guard let back = try? file.alone({ text throws(WireError) in try ExportWire.decode(text) }) else {
       return
     }
-    try expect(back == [export], "an exported instance comes back changed: \(file.shown)")
+    if back != [export] {
+      let came = back.first?.executions.first?.events ?? []
+      let pair = zip(events, came).first { $0 != $1 }
+      let change = pair.map { "\($0.0) became \($0.1)" } ?? "other than its events"
+      throw Finding("an exported instance comes back changed: \(change): \(file.shown)")
+    }
     _ = back.flatMap(\.recordings)
   }
 }

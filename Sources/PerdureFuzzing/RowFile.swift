@@ -19,9 +19,9 @@ final class RowFile: @unchecked Sendable {
   private let original: OpaquePointer
 
   private init?() {
-    var template = Array("/dev/shm/dx-rows-XXXXXX".utf8CString)
+    var template = Array(("/dev/shm/dx-rows-" + String(repeating: "X", count: 6)).utf8CString)
     if mkdtemp(&template) == nil {
-      template = Array("/tmp/dx-rows-XXXXXX".utf8CString)
+      template = Array(("/tmp/dx-rows-" + String(repeating: "X", count: 6)).utf8CString)
       guard mkdtemp(&template) != nil else { return nil }
     }
     let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

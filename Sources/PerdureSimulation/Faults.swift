@@ -132,8 +132,8 @@ struct FaultPlan: CustomStringConvertible {
   func rate(_ kind: FaultKind) -> Int { rates[kind] ?? 0 }
 }
 
-/// Draws faults. Each kind has a generator of its own, so that leaving one out changes the others as little as
-/// possible.
+/// Draws faults. Each kind has a generator of its own, so that leaving one out changes the others as little
+/// as possible.
 struct FaultDesk {
   private let plan: FaultPlan
   /// Only these happen; nil: all that chance asks for.

@@ -73,7 +73,7 @@ extension MemoryState {
         continue
       }
       update(order) { changed in changed.inbox.removeAll { $0.sequence == message.sequence } }
-      schedule(task, of: order, now: now)
+      schedule(task, of: order, revision: record.description.revision, now: now)
     }
   }
 

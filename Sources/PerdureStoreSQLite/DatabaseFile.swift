@@ -226,8 +226,8 @@ struct FileIdentity: Equatable {
   private let device: UInt64
   private let number: UInt64
 
-  /// nil if there is no file; and if there is nothing in it, unless it `canBeEmpty`. Throws `.io` if the system
-  /// does not tell.
+  /// nil if there is no file; and if there is nothing in it, unless it `canBeEmpty`. Throws `.io` if the
+  /// system does not tell.
   static func find(
     _ target: String, of path: String, canBeEmpty: Bool
   ) throws(StoreError) -> FileIdentity? {

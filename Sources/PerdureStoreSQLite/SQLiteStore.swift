@@ -31,6 +31,7 @@ package final class SQLiteStore: Store {
     let store = SQLiteStore(path: path, opened)
     do {
       _ = try store.reapNodes()
+      try store.write { writer throws(StoreError) in try writer.forgetUnknown() }
     } catch {
       store.close()
       throw error

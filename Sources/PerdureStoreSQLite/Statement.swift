@@ -94,6 +94,9 @@ final class Statement {
     max(-Self.integerMax, min(Self.integerMax, sqlite3_column_int64(handle, column)))
   }
 
+  /// As it is stored, to be compared with only.
+  func exactInteger(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+
   private static var integerMax: Int64 { 1 << 53 }
 
   /// Throws if one of the columns has an integer that the engine did not write.

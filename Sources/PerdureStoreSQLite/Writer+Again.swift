@@ -26,7 +26,7 @@ extension Writer {
       else { continue }
       try rare.run("DELETE FROM inbox WHERE sequence = ?1 AND instance = ?2", sequence, row.pk)
       try rare.run("UPDATE instances SET inbox_count = inbox_count - 1 WHERE pk = ?1", row.pk)
-      try schedule(task, for: row.pk, now: now)
+      try schedule(task, for: row.pk, revision: row.revision, now: now)
     }
   }
 }

@@ -39,7 +39,8 @@ extension Writer {
     // The revision may be what cannot be read.
     try rare.run(
       """
-      UPDATE instances SET status = 'Quarantined', revision = min(revision, 1 << 53) + 1, failure = ?2, wake_at = NULL,
+      UPDATE instances SET status = 'Quarantined', revision = min(revision, 1 << 53) + 1, failure = ?2,
+        wake_at = NULL,
         owner = NULL, updated_at = ?3 WHERE pk = ?1
       """, row.pk, FailureWire.encode(failure), now)
     recount(row, as: .quarantined, row.version)

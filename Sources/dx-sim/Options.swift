@@ -4,7 +4,8 @@ import PerdureSimulation
 /// What dx-sim is asked to do.
 struct Options {
   static let usage = """
-    usage: dx-sim [--seed N] [--seeds COUNT] [--jobs N] [--only FAULTS] [--force FAULT] [--trace] [--no-minimize]
+    usage: dx-sim [--seed N] [--seeds COUNT] [--jobs N] [--only FAULTS] [--force FAULT] [--trace]
+                  [--no-minimize]
            dx-sim --sweep KIND [--seed N] [--seeds COUNT] [--stride N] [--jobs N]
            dx-sim --mutations [--seeds COUNT] [--jobs N]
 

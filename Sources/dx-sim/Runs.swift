@@ -68,9 +68,8 @@ private func tell(_ checked: Checked, _ violation: String, _ options: Options) {
   guard options.isMinimizing, checked.report.violation != nil, simulation.forced == nil else { return }
   let least = Minimizer.minimize(simulation, checked.report)
   simulation.only = least.faults
-  print(
-    "  enough: \(least.faults.isEmpty ? "no fault at all" : least.faults.map(\.description).joined(separator: " "))"
-  )
+  let enough = least.faults.map(\.description).joined(separator: " ")
+  print("  enough: \(enough.isEmpty ? "no fault at all" : enough)")
   print("  then: \(least.violation)")
   print("  again: \(again(simulation))")
 }

@@ -72,12 +72,14 @@ HTB(dx_store_metrics) HB(dx_store_clock) CALL(dx_store_advance_clock) {
 }
 HTB(dx_client_start)
 HTB(dx_client_start_many)
-HTTT(dx_client_raise_event) HTTT(dx_client_enqueue) HTT(dx_client_cancel) HTB(dx_client_send)
-    HTTB(dx_client_publish) HTB(dx_client_control) HTB(dx_client_describe) HTB(dx_client_history)
-        HTB(dx_client_list) HTB(dx_client_delete) HTB(dx_client_kv) HTB(dx_client_manage)
-            HTT(dx_client_complete_activity) HTT(dx_client_fail_activity) HTT(dx_client_heartbeat_activity)
-                HTW(dx_client_wait) HTW(dx_client_wait_history) HTW(dx_client_call) HTW(dx_client_query)
-                    HTW(dx_history_replay) HTW(dx_runtime_preflight) CALL(dx_client_wait_status) {
+HTTT(dx_client_raise_event)
+HTTT(dx_client_enqueue)
+HTT(dx_client_cancel) HTB(dx_client_send) HTTB(dx_client_publish) HTB(dx_client_control)
+    HTB(dx_client_describe) HTB(dx_client_history) HTB(dx_client_list) HTB(dx_client_delete) HTB(dx_client_kv)
+        HTB(dx_client_manage) HTT(dx_client_complete_activity) HTT(dx_client_fail_activity)
+            HTT(dx_client_heartbeat_activity) HTW(dx_client_wait) HTW(dx_client_wait_history)
+                HTW(dx_client_call) HTW(dx_client_query) HTW(dx_history_replay) HTW(dx_runtime_preflight)
+                    CALL(dx_client_wait_status) {
   return dx_client_wait_status(a->handle, a->text[0], a->number[0], a->number[1], WAIT);
 }
 CALL(dx_register_orchestration) {
@@ -145,8 +147,8 @@ CALL(dx_log_set) { return dx_log_set(a->text[0], NULL, NULL, NULL); }
   }
 NONE(dx_store_close, dx_store *)
 NONE(dx_client_free, dx_client *)
-NONE(dx_runtime_free, dx_runtime *) NONE(dx_simulation_free, dx_simulation *) NONE(dx_error_free, dx_error *)
-    CALL(dx_buffer_free) {
+NONE(dx_runtime_free, dx_runtime *)
+NONE(dx_simulation_free, dx_simulation *) NONE(dx_error_free, dx_error *) CALL(dx_buffer_free) {
   (void)a;
   BUFFER;
   dx_buffer_free(&out);

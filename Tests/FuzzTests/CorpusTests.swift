@@ -14,9 +14,9 @@ import Testing
   }
 
   static let cases = [
-    Case(name: "json", rounds: 20_000), Case(name: "wire", rounds: 20_000),
-    Case(name: "history", rounds: 20_000),
-    Case(name: "text", rounds: 20_000), Case(name: "abi", rounds: 300), Case(name: "rows", rounds: 300),
+    Case(name: "json", rounds: 4_000), Case(name: "wire", rounds: 4_000),
+    Case(name: "history", rounds: 2_000), Case(name: "text", rounds: 4_000), Case(name: "abi", rounds: 150),
+    Case(name: "rows", rounds: 40),
   ]
 
   private static func corpus(_ name: String) throws -> [[UInt8]] {

@@ -76,7 +76,9 @@ import Testing
     node.wait(1_000)
     var second = task.key
     second.action = 2
-    let release = Write.releaseUnheldActivities(held: [task.key: Self.claim, second: Self.claim])
+    guard case .turn(let turn) = commit else { throw Surprise("\(commit)") }
+    let given = try #require(turn.scheduled.first?.claim)
+    let release = Write.releaseUnheldActivities(held: [task.key: Self.claim, second: given])
     #expect(node.takeWrites().contains(release), "not what we run, nor what is about to land")
     node.wrote(release, Self.busy)
     node.wait(1_000)

@@ -220,7 +220,7 @@ import Testing
     #expect(try PollWire.encode(work).read(PollWire.decodeWork) == work)
   }
 
-  /// What is around a payload takes nothing from what it may nest; what is too deep in it is refused there, too.
+  /// What is around a payload takes nothing from what it may nest; what is too deep in it is refused, too.
   @Test(arguments: [(0, true), (1, false)])
   func aPayloadMayNestToTheLimitInAnEnd(_ more: Int, _ isTaken: Bool) throws {
     let levels = Limits.jsonDepth + more

@@ -17,7 +17,7 @@ import Testing
   }
 
   /// Worlds that showed a defect of the engine, as the simulator was then. (The first six, from before it had
-  /// faults of hosts and clocks, are other worlds by now; `PerdureDispatchTests` has those defects as tables.)
+  /// faults of hosts and clocks, are other worlds by now; `PerdureDispatchTests` has them as tables.)
   static let oldDefects: [(seed: UInt64, what: String)] = [
     (4340, "an attempt of an earlier instance of the id had no slot any more while it ran"),
     (8100, "a result of an earlier instance of the id was taken"),
@@ -101,7 +101,9 @@ import Testing
     .startEarly: ["before its start"],
     .forgetTheSender: ["was answered 0 times"],
     .ignoreDedupKeys: ["has its key"],
-    .leaseByWallClock: ["to which nothing happened", "while node", "under a claim"],
+    .leaseByWallClock: [
+      "to which nothing happened", "nothing happened to processes", "while node", "under a claim",
+    ],
     .poisonAtTheHead: ["Nothing goes on"],
     .fireLate: ["ms late"],
     .acknowledgeOnFullDisk: ["never received"],
@@ -109,7 +111,7 @@ import Testing
     .deleteWithoutChildren: ["without the tree of its children"],
     .resetLosesMessages: ["that are told again"],
     .resetForgetsActivities: ["waits for activity"],
-    .pollTheStore: ["read"],
+    .pollTheStore: ["read", "idle nodes wrote"],
   ]
 
   @Test func `A fault can be forced at each place`() {

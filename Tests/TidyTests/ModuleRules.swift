@@ -128,7 +128,9 @@ extension Rules {
       SourceFile(path: "Sources/PerdureStore/A.swift", text: "/// public\npackage struct A {}"),
     ]
   ) { file in
-    guard let target = file.sourceTarget, !["Perdure", "PerdureABI", "dx-fuzz"].contains(target) else { return [] }
+    guard let target = file.sourceTarget, !["Perdure", "PerdureABI", "dx-fuzz"].contains(target) else {
+      return []
+    }
     return file.findings(#/\bpublic\b|\bopen (?:class|func|var)\b/#, "package is enough")
   }
 

@@ -25,7 +25,8 @@ extension Rules {
 
   /// Parts of statements that are constants of the code. Whatever comes from outside is bound.
   private static let sqlParts: Set<String> = [
-    "ActivityRow.columns", "DescriptionColumns.list", "DescriptionColumns.tables", "Self.remember",
+    "ActivityRow.columns", "DescriptionColumns.list", "DescriptionColumns.tables",
+    "DescriptionColumns.plain", "DescriptionColumns.options", "Self.remember",
     "Self.isInUse", "Self.conditions(orchestrations)", "Self.conditions(filter)", "Schema.applicationID",
     "version", "direction", "condition", "conditions.map(\\.sql).joined(separator: \" AND \")", "from", "key",
     "column", "marks", "list", "isNamed", "named", "tagged", "next", "parameter()", "first + $0",
@@ -42,8 +43,8 @@ extension Rules {
     kept: [
       SourceFile(
         path: "Sources/PerdureStoreSQLite/A.swift",
-        text:
-          "\"SELECT \\(ActivityRow.columns) FROM activities WHERE pk = ?1\"\n\"ORDER BY \\(a ? \"x\" : \"\")\""
+        text: "\"SELECT \\(ActivityRow.columns) FROM activities WHERE pk = ?1\"\n"
+          + "\"ORDER BY \\(a ? \"x\" : \"\")\""
       ),
       SourceFile(path: "Sources/PerdureStoreSQLite/A.swift", text: "\"The store \\(path) is not one\""),
     ]

@@ -50,100 +50,128 @@ def row_of(instance: str) -> str:
     return f"(SELECT pk FROM instances WHERE id = '{instance}')"
 
 
-def cases() -> dict[str, tuple[str, str]]:
-    """By name: the instance that may suffer ('' for none), and what is done."""
-    found: dict[str, tuple[str, str]] = {}
+class Cases:
+    """`found` has, by name, the instance that may suffer ('' for none), and what is done."""
 
-    def texts(table: str, column: str, victim: str, where: str, what: str) -> None:
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[str, str]] = {}
+        self.history()
+        self.messages()
+        self.instances()
+        self.activities()
+        self.the_rest()
+
+    def texts(self, table: str, column: str, victim: str, where: str, what: str) -> None:
         for name, value in TEXTS.items():
             text = value.replace("{column}", column)
-            found[f"{what}: {name}"] = (victim, f"UPDATE {table} SET {column} = {text} WHERE {where}")
+            self.found[f"{what}: {name}"] = (victim, f"UPDATE {table} SET {column} = {text} WHERE {where}")
 
-    def integers(table: str, columns: str, victim: str, where: str) -> None:
+    def integers(self, table: str, columns: str, victim: str, where: str) -> None:
         for column in columns.split():
             for name, value in INTEGERS.items():
                 what = f"{table}.{column} of {victim or 'all'}: {name}"
-                found[what] = (victim, f"UPDATE OR IGNORE {table} SET {column} = {value} WHERE {where}")
+                change = f"UPDATE OR IGNORE {table} SET {column} = {value} WHERE {where}"
+                self.found[what] = (victim, change)
 
-    victim = OF["history"]
-    mine = f"instance = {row_of(victim)}"
-    for event in (1, 3, 5):
-        texts("history", "json", victim, f"{mine} AND event = {event}", f"event {event}")
-        found[f"event {event} is missing"] = (victim, f"DELETE FROM history WHERE {mine} AND event = {event}")
-    found["all events are missing"] = (victim, f"DELETE FROM history WHERE {mine}")
-    found["two events are each other"] = (
-        victim,
-        f"""
-        UPDATE history SET event = 1000 WHERE {mine} AND event = 2;
-        UPDATE history SET event = 2 WHERE {mine} AND event = 3;
-        UPDATE history SET event = 3 WHERE {mine} AND event = 1000""",
-    )
-    found["an event too many"] = (
-        victim, f"INSERT INTO history(instance, execution, event, json) SELECT instance, execution, 6,"
-        f" replace(json, '\"id\":5', '\"id\":6') FROM history WHERE {mine} AND event = 5")  # fmt: skip
-    found["a renamed id in its events"] = (
-        victim, f"UPDATE history SET json = replace(json, '\"id\":', '\"ID\":') WHERE {mine}")  # fmt: skip
-    found["events of another instance"] = (
-        victim,
-        f"""
-        UPDATE history SET instance = -1 WHERE {mine};
-        UPDATE OR IGNORE history SET instance = {row_of(victim)} WHERE instance = {row_of("ended-0")}""",
-    )
-    integers("history", "event execution instance", victim, f"{mine} AND event = 4")
+    def history(self) -> None:
+        victim = OF["history"]
+        mine = f"instance = {row_of(victim)}"
+        for event in (1, 3, 5):
+            self.texts("history", "json", victim, f"{mine} AND event = {event}", f"event {event}")
+            self.found[f"event {event} is missing"] = (
+                victim,
+                f"DELETE FROM history WHERE {mine} AND event = {event}",
+            )
+        self.found["all events are missing"] = (victim, f"DELETE FROM history WHERE {mine}")
+        self.found["two events are each other"] = (
+            victim,
+            f"""
+            UPDATE history SET event = 1000 WHERE {mine} AND event = 2;
+            UPDATE history SET event = 2 WHERE {mine} AND event = 3;
+            UPDATE history SET event = 3 WHERE {mine} AND event = 1000""",
+        )
+        self.found["an event too many"] = (
+            victim, f"INSERT INTO history(instance, execution, event, json) SELECT instance, execution, 6,"
+            f" replace(json, '\"id\":5', '\"id\":6') FROM history WHERE {mine} AND event = 5")  # fmt: skip
+        self.found["a renamed id in its events"] = (
+            victim, f"UPDATE history SET json = replace(json, '\"id\":', '\"ID\":') WHERE {mine}")  # fmt: skip
+        self.found["events of another instance"] = (
+            victim,
+            f"""
+            UPDATE history SET instance = -1 WHERE {mine};
+            UPDATE OR IGNORE history SET instance = {row_of(victim)} WHERE instance = {row_of("ended-0")}""",
+        )
+        self.integers("history", "event execution instance", victim, f"{mine} AND event = 4")
 
-    message = f"INSERT INTO inbox(instance, json) VALUES({row_of(victim)}, %s);" + (
-        f"UPDATE instances SET inbox_count = 1, wake_at = 0, owner = NULL WHERE id = '{victim}'"
-    )
-    for name, value in TEXTS.items():
-        if "{column}" not in value:
-            found[f"a message: {name}"] = (victim, message % value)
-    found["a message of nobody"] = ("", "INSERT INTO inbox(instance, json) VALUES(-7, 'garbage')")
-    found["a kept message: garbage"] = (
-        "", "INSERT INTO kept(instance, number, json) VALUES('nobody', 1, 'garbage')")  # fmt: skip
+    def messages(self) -> None:
+        victim = OF["history"]
+        message = f"INSERT INTO inbox(instance, json) VALUES({row_of(victim)}, %s);" + (
+            f"UPDATE instances SET inbox_count = 1, wake_at = 0, owner = NULL WHERE id = '{victim}'"
+        )
+        for name, value in TEXTS.items():
+            if "{column}" not in value:
+                self.found[f"a message: {name}"] = (victim, message % value)
+        self.found["a message of nobody"] = ("", "INSERT INTO inbox(instance, json) VALUES(-7, 'garbage')")
+        self.found["a kept message: garbage"] = (
+            "", "INSERT INTO kept(instance, number, json) VALUES('nobody', 1, 'garbage')")  # fmt: skip
 
-    instance = "execution revision event_count inbox_count wake_at owner priority used created_at updated_at"
-    for one in (victim, OF["activities"]):
-        integers("instances", instance + " custom_status_version", one, f"id = '{one}'")
-    integers("instances", "revision wake_at owner ended_at", OF["ended"], f"id = '{OF['ended']}'")
-    for one in (victim, OF["ended"]):
-        for column in ("status", "orchestration", "version", "custom_status", "start"):
-            texts("instances", column, one, f"id = '{one}'", f"{column} of {one}")
-    texts("instances", "output", OF["ended"], f"id = '{OF['ended']}'", "an output")
-    texts("instances", "failure", OF["ended"], f"id = '{OF['ended']}'", "a failure")
-    texts("kv", "value", OF["ended"], f"instance = {row_of(OF['ended'])}", "a value of its state")
-    for name in ("another", "NUL bytes", "non-UTF-8"):
-        value = "'renamed'" if name == "another" else TEXTS[name]
-        found[f"its id is {name}"] = (victim, f"UPDATE instances SET id = {value} WHERE id = '{victim}'")
-    found["a parent that is not there"] = (
-        victim, f"UPDATE instances SET parent = 'gone', parent_execution = -1, parent_action = {HUGE}"
-        f" WHERE id = '{victim}'")  # fmt: skip
-    found["its row is missing"] = (victim, f"DELETE FROM instances WHERE id = '{victim}'")
+    def instances(self) -> None:
+        victim = OF["history"]
+        instance = (
+            "execution revision event_count inbox_count wake_at owner priority used created_at updated_at"
+        )
+        for one in (victim, OF["activities"]):
+            self.integers("instances", instance + " custom_status_version", one, f"id = '{one}'")
+        self.integers("instances", "revision wake_at owner ended_at", OF["ended"], f"id = '{OF['ended']}'")
+        for one in (victim, OF["ended"]):
+            for column in ("status", "orchestration", "version", "custom_status", "start"):
+                self.texts("instances", column, one, f"id = '{one}'", f"{column} of {one}")
+        self.texts("instances", "output", OF["ended"], f"id = '{OF['ended']}'", "an output")
+        self.texts("instances", "failure", OF["ended"], f"id = '{OF['ended']}'", "a failure")
+        self.texts("kv", "value", OF["ended"], f"instance = {row_of(OF['ended'])}", "a value of its state")
+        for name in ("another", "NUL bytes", "non-UTF-8"):
+            value = "'renamed'" if name == "another" else TEXTS[name]
+            self.found[f"its id is {name}"] = (
+                victim,
+                f"UPDATE instances SET id = {value} WHERE id = '{victim}'",
+            )
+        self.found["a parent that is not there"] = (
+            victim, f"UPDATE instances SET parent = 'gone', parent_execution = -1, parent_action = {HUGE}"
+            f" WHERE id = '{victim}'")  # fmt: skip
+        self.found["its row is missing"] = (victim, f"DELETE FROM instances WHERE id = '{victim}'")
 
-    later = OF["activities"]
-    mine = f"instance = {row_of(later)}"
-    columns = "execution action attempt visible_at priority scheduled_at node token phase claimed_at beat_at"
-    integers("activities", columns + " failures expires_at", later, mine)
-    # The row of another action: there is no way to tell for whom it was.
-    for column in ("execution", "action"):
-        del found[f"activities.{column} of {later}: 2^31"]
-    for column in ("options", "input", "last_failure", "heartbeat", "trace"):
-        texts("activities", column, later, mine, f"{column} of an activity")
-    for column in ("name", "orchestration", "tag", "session"):
-        texts("activities", column, later, mine, f"{column} of an activity")
-    for column in ("attributes", "memo", "close_policy", "dedup_key"):
-        texts("instance_options", column, later, mine, f"{column} of an instance")
-    integers("instance_options", "start_at", later, mine)
+    def activities(self) -> None:
+        later = OF["activities"]
+        mine = f"instance = {row_of(later)}"
+        columns = (
+            "execution action attempt visible_at priority scheduled_at node token phase claimed_at beat_at"
+        )
+        self.integers("activities", columns + " failures expires_at", later, mine)
+        # The row of another action: there is no way to tell for whom it was. And a time far ahead is waited for.
+        for column in ("execution", "action"):
+            for name in ("2^31", "0", "-1"):
+                self.found.pop(f"activities.{column} of {later}: {name}", None)
+        self.found.pop(f"activities.visible_at of {later}: the highest", None)
+        for column in ("options", "input", "last_failure", "heartbeat", "trace"):
+            self.texts("activities", column, later, mine, f"{column} of an activity")
+        for column in ("name", "orchestration", "tag", "session"):
+            self.texts("activities", column, later, mine, f"{column} of an activity")
+        for column in ("attributes", "memo", "close_policy", "dedup_key"):
+            self.texts("instance_options", column, later, mine, f"{column} of an instance")
+        self.integers("instance_options", "start_at", later, mine)
 
-    integers("status_counts", "instances lives total_ms least_ms most_ms", "", "1")
-    texts("status_counts", "status", "", "orchestration = 'asks' AND status = 'Running'", "a count")
-    for name, value in TEXTS.items():
-        if "{column}" not in value:
-            found[f"a node: {name}"] = (
-                "", f"INSERT INTO nodes(service, pid, host) VALUES({value}, {HUGE}, {value})")  # fmt: skip
-    found["a retention rule of garbage"] = ("", "INSERT INTO retention VALUES('*', -1, 'garbage')")
-    found["an audit record of garbage"] = (
-        "", f"INSERT INTO audit VALUES({HUGE - 1}, {-HUGE}, '', '', '', '', 'garbage')")  # fmt: skip
-    return found
+    def the_rest(self) -> None:
+        self.integers("status_counts", "instances lives total_ms least_ms most_ms", "", "1")
+        self.texts("status_counts", "status", "", "orchestration = 'asks' AND status = 'Running'", "a count")
+        for name, value in TEXTS.items():
+            if "{column}" not in value:
+                self.found[f"a node: {name}"] = (
+                    "",
+                    f"INSERT INTO nodes(service, pid, host) VALUES({value}, {HUGE}, {value})",
+                )
+        self.found["a retention rule of garbage"] = ("", "INSERT INTO retention VALUES('*', -1, 'garbage')")
+        self.found["an audit record of garbage"] = (
+            "", f"INSERT INTO audit VALUES({HUGE - 1}, {-HUGE}, '', '', '', '', 'garbage')")  # fmt: skip
 
 
 def judge_case(
@@ -187,7 +215,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="perdure-rows-") as folder, victims.judging() as judge:
         (Path(folder) / "templates").mkdir()
         templates = Templates.make(Path(folder) / "templates")
-        chosen = [(name, case) for name, case in cases().items() if options.only in name]
+        chosen = [(name, case) for name, case in Cases().found.items() if options.only in name]
         for number, (name, (victim, script)) in enumerate(chosen[:: options.every]):
             path = templates.copy("killed" if number % 2 else "closed", Path(folder) / f"case-{number}")
             wrong, end = judge_case(name, victim, script, path, judge)

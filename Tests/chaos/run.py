@@ -62,6 +62,7 @@ CASES = [
     Case("disk", "full_disk.py", ["--runs", "2"], ["--runs", "10"]),
     Case("protected", "read_only.py", [], []),
     Case("files", "damaged_files.py", ["--flips", "50"], ["--flips", "600"]),
+    Case("rows", "damaged_rows.py", ["--every", "25"], []),
     Case("replaced", "replaced_file.py", [], []),
     Case("second", "second_sqlite.py", ["--runs", "1", "--instances", "60"], ["--instances", "1000"]),
     Case("changes", "code_change.py", [], []),
