@@ -1,5 +1,6 @@
 import Foundation
 import PerdureFuzzing
+import TestSupport
 import Testing
 
 /// What `make fuzz` does with a fuzzer, in small: the committed inputs, and inputs made of them by chance.
@@ -33,7 +34,10 @@ import Testing
     #expect(Self.cases.map(\.name) == FuzzTarget.all.map(\.name))
   }
 
-  @Test(arguments: cases) func committedInputs(_ given: Case) throws {
+  @Test(arguments: cases) func committedInputs(_ given: Case) async throws {
+    // Some inputs set the log of the process.
+    let lock = await LogLock()
+    defer { withExtendedLifetime(lock) {} }
     let target = try #require(FuzzTarget.named(given.name))
     let corpus = try Self.corpus(given.name)
     #expect(corpus.count > 20)
@@ -43,7 +47,9 @@ import Testing
     try target.run([])
   }
 
-  @Test(arguments: cases) func inputsByChance(_ given: Case) throws {
+  @Test(arguments: cases) func inputsByChance(_ given: Case) async throws {
+    let lock = await LogLock()
+    defer { withExtendedLifetime(lock) {} }
     let target = try #require(FuzzTarget.named(given.name))
     var inputs = Mutations(of: try Self.corpus(given.name), bytesMax: target.bytesMax, seed: Self.seed)
     for round in 0..<given.rounds {

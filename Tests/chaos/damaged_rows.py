@@ -93,8 +93,8 @@ class Cases:
         self.found["an event too many"] = (
             victim, f"INSERT INTO history(instance, execution, event, json) SELECT instance, execution, 6,"
             f" replace(json, '\"id\":5', '\"id\":6') FROM history WHERE {mine} AND event = 5")  # fmt: skip
-        self.found["a renamed id in its events"] = (
-            victim, f"UPDATE history SET json = replace(json, '\"id\":', '\"ID\":') WHERE {mine}")  # fmt: skip
+        renamed = f"UPDATE history SET json = replace(json, '\"id\":', '\"ID\":') WHERE {mine}"
+        self.found["a renamed id in its events"] = (victim, renamed)
         self.found["events of another instance"] = (
             victim,
             f"""
@@ -147,7 +147,8 @@ class Cases:
             "execution action attempt visible_at priority scheduled_at node token phase claimed_at beat_at"
         )
         self.integers("activities", columns + " failures expires_at", later, mine)
-        # The row of another action: there is no way to tell for whom it was. And a time far ahead is waited for.
+        # The row of another action: there is no way to tell for whom it was. And a time far ahead is waited
+        # for.
         for column in ("execution", "action"):
             for name in ("2^31", "0", "-1"):
                 self.found.pop(f"activities.{column} of {later}: {name}", None)
