@@ -1,19 +1,20 @@
 /// A queue with constant-time ends.
 package struct FIFO<Element> {
-  private var storage: [Element] = []
+  /// Those that were taken are nil: whatever they hold is let go at once.
+  private var storage: [Element?] = []
   private var head = 0
 
   package init() {}
 
   package var isEmpty: Bool { head == storage.count }
   package var count: Int { storage.count - head }
-  package var elements: ArraySlice<Element> { storage[head...] }
+  package var elements: [Element] { storage[head...].compactMap { $0 } }
 
   package mutating func append(_ element: Element) { storage.append(element) }
 
   package mutating func popFirst() -> Element? {
     guard head < storage.count else { return nil }
-    let element = storage[head]
+    let element = storage[head].take()
     head += 1
     if head > 32 && head * 2 > storage.count {
       storage.removeFirst(head)
@@ -24,9 +25,9 @@ package struct FIFO<Element> {
 
   /// All, or the first `limit` of them.
   package mutating func take(_ limit: Int) -> [Element] {
-    if head == 0, limit >= storage.count {
-      defer { storage = [] }
-      return storage
+    if limit >= count {
+      defer { (storage, head) = ([], 0) }
+      return elements
     }
     var taken: [Element] = []
     while taken.count < limit, let element = popFirst() { taken.append(element) }

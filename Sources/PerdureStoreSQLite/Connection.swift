@@ -157,9 +157,9 @@ final class Connection {
 
   /// One sentence that names the store, what it was doing, and SQLite's cause.
   func error(_ code: Int32, _ doing: String) -> StoreError {
-    let readFailure = perdure_take_read_failure()
+    let readFailure = SystemCalls.takeReadFailure()
     if code & 0xff == SQLITE_CORRUPT, readFailure != 0 { return unreadable(readFailure, doing) }
-    let writeFailure = perdure_take_write_failure()
+    let writeFailure = SystemCalls.takeWriteFailure()
     let systemError =
       code & 0xff == SQLITE_IOERR && writeFailure != 0 ? writeFailure : sqlite3_system_errno(handle)
     let cause =

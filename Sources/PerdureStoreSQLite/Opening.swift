@@ -27,7 +27,7 @@ enum Opening {
   static func open(path: String, settings: StoreSettings) throws(StoreError) -> Opened {
     let file = try DatabaseFile.examine(path)
     return try gate.withLock { started throws(StoreError) -> Opened in
-      let code = started ?? perdure_sqlite_start()
+      let code = started ?? SystemCalls.start()
       started = code
       guard code == SQLITE_OK else {
         throw StoreError(
@@ -118,10 +118,10 @@ enum Opening {
 
   private static func check(_ connection: Connection) throws(StoreError) {
     guard try connection.integer("PRAGMA page_count") <= checkedPages else { return }
-    _ = perdure_take_read_failure()
+    _ = SystemCalls.takeReadFailure()
     let answer = try connection.text("PRAGMA integrity_check(1)")
     guard answer == "ok" else {
-      let cause = perdure_take_read_failure()
+      let cause = SystemCalls.takeReadFailure()
       if cause != 0 { throw connection.unreadable(cause, "checking it") }
       let finding = answer.split(separator: "\n").joined(separator: " ")
       throw StoreError(.corrupt, "The store \(connection.path) is damaged: \(finding).")

@@ -5,7 +5,6 @@
    would take more bytes than that, as on a full device. `faults_protect` refuses whatever changes something.
 
    Calls that fail have no effect; a close that fails has closed, and a short write or read does half. */
-#define _GNU_SOURCE
 #include "calls.h"
 
 #include <pthread.h>

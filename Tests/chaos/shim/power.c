@@ -9,7 +9,6 @@
 
    A sync lets time pass and does nothing else: the journal says what it would have kept. What is mapped (the
    index of the log, "-shm") is not watched, nothing of it needs to survive. */
-#define _GNU_SOURCE
 #include "calls.h"
 
 #include <pthread.h>
