@@ -2,8 +2,8 @@ internal import CSQLite
 
 /// The system calls that SQLite makes through us, and why they failed.
 ///
-/// The C functions keep the causes in variables of their own, and the header gives each file of Swift that uses
-/// them a copy of its own: so this is the only file that does, and nothing of it may move to another.
+/// The C functions keep the causes in variables of their own, and the header gives each file of Swift that
+/// uses them a copy of its own: so this is the only file that does, and nothing of it may move to another.
 enum SystemCalls {
   /// Once per process. Returns an SQLite result code.
   @inline(never)
