@@ -32,7 +32,7 @@ from typing import TypeVar
 
 import perdure
 from judge import Verdicts
-from shims import build_shim, preloaded
+from shims import build_shim, preloaded, remove
 
 STORE = "store.sqlite"
 CALL_LIMIT_S = 10.0
@@ -264,8 +264,7 @@ def work(sweep: Sweep, folder: Path, begin: int, stride: int) -> None:
             "took": seconds,
         }
         print(json.dumps(finding), flush=True)
-        # A store closes its files after its handle: one may go just now.
-        shutil.rmtree(trial.path.parent, ignore_errors=True)
+        remove(trial.path.parent)
         number += stride
 
 

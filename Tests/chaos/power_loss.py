@@ -18,7 +18,6 @@ import ctypes
 import hashlib
 import json
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -35,7 +34,7 @@ import perdure
 import power_image
 from judge import Verdicts
 from power_image import NOTE, POLICIES, Folder, Operation
-from shims import build_shim, preloaded
+from shims import build_shim, preloaded, remove
 
 STORE = "store.sqlite"
 CLIENTS = 4
@@ -202,7 +201,7 @@ class Cuts:
             kind = KINDS[self.runs % len(KINDS)]
             self.runs += 1
             if kind == "creation":
-                shutil.rmtree(live)
+                remove(live)
                 live.mkdir()
                 told = Told()
             base = Folder.of(live)
@@ -224,11 +223,11 @@ class Cuts:
                 whole = f"{kind} cut {self.runs}.{index} after {point} operations, {policy}"
                 after = judge(lost, whole, told.copy(), self.findings)
             # The next worker goes on with what the last cut left.
-            shutil.rmtree(live)
+            remove(live)
             lost.rename(live)
             told = after
             for other in self.folder.glob("image-*"):
-                shutil.rmtree(other)
+                remove(other)
 
     def cut_worker(self, live: Path, plan: Plan) -> list[Operation]:
         journal = self.folder / "journal"
@@ -369,7 +368,7 @@ def self_test(folder: Path, chance: random.Random, verdicts: Verdicts) -> None:
                 target = folder / "plain-image"
                 lay_out(image.cut(policy, chance), target, chance)
                 found = plain_count(target / STORE)
-                shutil.rmtree(target)
+                remove(target)
                 told += numbers
                 lost += max(0, numbers - found)
                 if not loses and found < numbers:
@@ -431,7 +430,7 @@ def make_stores(cuts: Cuts, verdicts: Verdicts, every: int) -> None:
             target = cuts.folder / "new-image"
             lay_out(image.cut("torn", cuts.chance), target, cuts.chance)
             judge(target, f"new store cut after {point} operations", told.copy(), findings)
-            shutil.rmtree(target)
+            remove(target)
     wrong = [findings.unopened, findings.damaged, findings.starts, findings.events, findings.completions]
     verdicts.check(
         f"new stores, torn at each moment ({count} images), open again and go on",

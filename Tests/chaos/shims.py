@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,3 +53,10 @@ def preloaded(name: str, settings: Mapping[str, str | int]) -> dict[str, str]:
     """The environment of a process that runs with the shim."""
     values = {key: str(value) for key, value in settings.items()}
     return os.environ | values | {"LD_PRELOAD": str(build_shim(name))}
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder with a store that was closed: files are closed a little later, and some go then."""
+    deadline = time.monotonic() + 10
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=time.monotonic() < deadline)
