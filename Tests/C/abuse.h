@@ -79,10 +79,23 @@ HTB(dx_client_send)
 HTTB(dx_client_publish)
 HTB(dx_client_control)
 HTB(dx_client_describe)
-HTB(dx_client_history) HTB(dx_client_list) HTB(dx_client_delete) HTB(dx_client_kv) HTB(dx_client_manage)
-    HTT(dx_client_complete_activity) HTT(dx_client_fail_activity) HTT(dx_client_heartbeat_activity)
-        HTW(dx_client_wait) HTW(dx_client_wait_history) HTW(dx_client_call) HTW(dx_client_query)
-            HTW(dx_history_replay) HTW(dx_runtime_preflight) CALL(dx_client_wait_status) {
+HTB(dx_client_history)
+// clang-format off: it takes these for declarations that go on, one more each time.
+HTB(dx_client_list)
+HTB(dx_client_delete)
+HTB(dx_client_kv)
+HTB(dx_client_manage)
+HTT(dx_client_complete_activity)
+HTT(dx_client_fail_activity)
+HTT(dx_client_heartbeat_activity)
+HTW(dx_client_wait)
+HTW(dx_client_wait_history)
+HTW(dx_client_call)
+HTW(dx_client_query)
+HTW(dx_history_replay)
+HTW(dx_runtime_preflight)
+// clang-format on
+CALL(dx_client_wait_status) {
   return dx_client_wait_status(a->handle, a->text[0], a->number[0], a->number[1], WAIT);
 }
 CALL(dx_register_orchestration) {
