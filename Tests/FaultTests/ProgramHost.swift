@@ -61,8 +61,9 @@ final class ProgramHost: @unchecked Sendable {
     }
     switch attempt.kind {
     case .later:
-      _ = ticket.defer()
+      // Noted first: time goes on from the moment it is handed back.
       monitor.locked { state.deferred.append(task) }
+      _ = ticket.defer()
     case .beat:
       for step in 1...Work.steps { _ = ticket.beat(Payload(String(step))) }
       _ = ticket.end(attempt.outcome)
