@@ -4,6 +4,10 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
 SEEDS ?= 500
+MINUTES ?= 60
+RUNS ?= 10000000
+BUDGET ?= 0
+SWEEP_SEEDS ?= 8
 LIBRARY ?= .build/release/libdx.so
 PYTHON = .build/venv/bin/python
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
@@ -12,8 +16,8 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management kill-loop sim format check-format \
-  clean prepare
+.PHONY: help demo test build install wheel bench bench-prune bench-management chaos soak sim faults fuzz \
+  sanitize coverage sim-mutations sim-sweep format check-format clean prepare \
 
 help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
@@ -24,8 +28,15 @@ help:
 	@echo "make bench          C, Swift and Python side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
-	@echo "make kill-loop      30 kills in the middle of 200 orders"
+	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
+	@echo "make soak MINUTES=n a mixed load under random faults, for n minutes"
+	@echo "make fuzz RUNS=n    everything that reads bytes from outside, under libFuzzer: a verdict for each target"
+	@echo "make sanitize       tests and hosts under the address, thread and undefined-behaviour sanitizers"
+	@echo "make coverage       how much of each module the Swift tests reach"
 	@echo "make sim SEEDS=n    n simulated worlds"
+	@echo "make faults         every call of a store fails once, 20,000 lost answers, long random lives of stores"
+	@echo "make sim-mutations  each deliberate bug of the simulator, and the first seed that shows it"
+	@echo "make sim-sweep      a kill, and a fault of the store, at every place of SWEEP_SEEDS=$(SWEEP_SEEDS) worlds"
 	@echo "make format, make check-format, make clean"
 
 prepare:
@@ -41,7 +52,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift c python simulation examples kills demo
+	@python3 .ci/suites.py build swift busy c python simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -75,11 +86,35 @@ bench-prune: build
 bench-management: build
 	@$(WITH_PYTHON) benchmarks/management.py
 
-kill-loop: build
-	@$(WITH_PYTHON) Tests/chaos/kill_loop.py --kills 30 --orders 200
+chaos: build
+	@$(WITH_PYTHON) Tests/chaos/run.py
+
+soak: build
+	@$(WITH_PYTHON) Tests/chaos/soak.py --minutes $(MINUTES)
+
+fuzz: prepare
+	@$(PYTHON) Tests/fuzz/run.py --runs $(RUNS) --seconds $(BUDGET)
+
+sanitize: build
+	@$(WITH_PYTHON) Tests/sanitize/run.py
+
+coverage: prepare
+	@python3 .ci/coverage.py
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)
+
+faults: prepare
+	PERDURE_FAULTS=full $(SWIFT) test --filter \
+	  'FaultTests|WrappedConformanceTests|SQLiteAgreementTests'
+
+# Each deliberate bug must be seen; a kill, and a fault of the store, at every place of a world.
+sim-mutations: prepare
+	$(SWIFT) run -c release dx-sim --mutations
+
+sim-sweep: prepare
+	$(SWIFT) run -c release dx-sim --sweep kill --seeds $(SWEEP_SEEDS)
+	$(SWIFT) run -c release dx-sim --sweep store --seeds $(SWEEP_SEEDS)
 
 format: prepare
 	@.ci/format

@@ -16,16 +16,21 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
   .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
+// Set by Tests/sanitize/run.py. The runtime of a sanitizer stands in the program, not in libdx.so, and must
+// see Swift's own library from outside.
+let isSanitized = Context.environment["PERDURE_SANITIZE"] != nil
+let selfContainedFlags = isSanitized ? [] : ["-static-stdlib", "-use-ld=lld"]
+let completeFlags = isSanitized ? [] : ["-Xlinker", "-z", "-Xlinker", "defs"]
+
 // The self-contained libdx.so: Swift runtime linked in (release), only dx_* exported, never unloaded.
 let exportFlags: [LinkerSetting] = [
-  .unsafeFlags(["-static-stdlib", "-use-ld=lld"], .when(platforms: [.linux], configuration: .release)),
+  .unsafeFlags(selfContainedFlags, .when(platforms: [.linux], configuration: .release)),
   .unsafeFlags(
     [
       "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/PerdureExport/exports.map",
       "-Xlinker", "-soname=libdx.so",
       "-Xlinker", "-z", "-Xlinker", "nodelete",
-      "-Xlinker", "-z", "-Xlinker", "defs",
-    ], .when(platforms: [.linux])),
+    ] + completeFlags, .when(platforms: [.linux])),
 ]
 
 // Each in Swift and in Python.
@@ -34,6 +39,21 @@ let scenarios = [
   "file_processing", "greetings", "money_transfer", "mutex", "order_items", "polling",
   "provisioning", "sliding_window", "subscription", "updatable_timer", "versioning",
 ]
+
+// Everything that reads bytes from outside, as functions of bytes. `make fuzz` drives them with libFuzzer,
+// which `swift build` alone does not link: dx-fuzz is part of the package only with PERDURE_FUZZ set.
+let fuzzed: [Target.Dependency] = [
+  "CDX", "CSQLite", "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore",
+  "PerdureStoreSQLite", "PerdureABI",
+]
+let fuzzer: [Target] =
+  Context.environment["PERDURE_FUZZ"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "dx-fuzz", dependencies: ["PerdureFuzzing"],
+      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+  ]
 
 let package = Package(
   name: "perdure",
@@ -54,9 +74,13 @@ let package = Package(
     library("PerdureSchedule", ["PerdureModel", "PerdureWire"]),
     library("PerdureStore", ["PerdureModel"]),
     library("PerdureStoreMemory", ["PerdureStore", "PerdureModel", "PerdureWire"]),
+    library("PerdureDriver", ["PerdureModel", "PerdureDispatch", "PerdureStore"]),
     library(
       "PerdureRehearsal",
-      ["PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory"]),
+      [
+        "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureStore",
+        "PerdureStoreMemory",
+      ]),
     .target(
       name: "PerdureStoreSQLite", dependencies: ["PerdureStore", "PerdureModel", "PerdureWire", "CSQLite"],
       swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
@@ -64,7 +88,8 @@ let package = Package(
     library(
       "PerdureRuntime",
       [
-        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureSchedule", "PerdureStore",
+        "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureSchedule",
+        "PerdureStore",
       ]),
     library(
       "PerdureClient",
@@ -84,10 +109,11 @@ let package = Package(
     library(
       "PerdureSimulation",
       [
-        "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
-        "PerdureRehearsal",
+        "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureStore",
+        "PerdureStoreMemory",
       ]),
     .executableTarget(name: "dx-sim", dependencies: ["PerdureSimulation"], swiftSettings: strict),
+    library("PerdureFuzzing", fuzzed),
 
     .executableTarget(
       name: "example-hello", dependencies: ["Perdure", "PerdureABI"], path: "examples/hello",
@@ -122,11 +148,19 @@ let package = Package(
     tests(
       "PerdureRuntimeTests",
       ["PerdureRuntime", "PerdureClient", "PerdureStore", "PerdureStoreMemory", "PerdureModel"]),
-    tests("PerdureABITests", ["PerdureABI", "CDX"]),
-    tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire"]),
+    tests(
+      "FaultTests",
+      [
+        "PerdureRuntime", "PerdureClient", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
+        "PerdureStoreConformance", "PerdureSimulation", "PerdureModel",
+      ]),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    tests("PerdureABITests", ["PerdureABI", "CDX", "TestSupport"]),
+    tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire", "TestSupport"]),
     tests("SimulationTests", ["PerdureSimulation"]),
     tests("PerdureRehearsalTests", ["PerdureRehearsal", "PerdureModel", "PerdureWire"]),
+    tests("FuzzTests", ["PerdureFuzzing", "TestSupport"]),
     tests("TidyTests", []),
-  ],
+  ] + fuzzer,
   swiftLanguageModes: [.v6]
 )

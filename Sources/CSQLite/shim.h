@@ -28,8 +28,13 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   if (command == F_GETLK || command == F_SETLK || command == F_SETLKW) {
     struct flock *lock = va_arg(arguments, struct flock *);
     lock->l_pid = 0;
-    result = fcntl(
-        descriptor, command == F_GETLK ? F_OFD_GETLK : command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW, lock);
+    int attempts = 0, isStuck;
+    do {
+      int ofd = command == F_GETLK ? F_OFD_GETLK : command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW;
+      result = fcntl(descriptor, ofd, lock);
+      /* SQLite forgets a lock of the log's index that it could not give back: everybody else would wait. */
+      isStuck = result != 0 && lock->l_type == F_UNLCK && command == F_SETLK && errno != EBADF;
+    } while (isStuck && ++attempts < 100);
   } else {
     result = fcntl(descriptor, command, va_arg(arguments, long));
   }
@@ -37,9 +42,73 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   return result;
 }
 
-/* Once per process, before the first open: locks as above. No URI file names and no global memory statistics
-   (they cost a mutex per allocation) either, unless somebody else linked to this SQLite used it before us:
-   then its settings stay. Answers an SQLite result code. */
+/* Why this thread's last attempt to read a file failed, 0 if none did since somebody asked. SQLite says of a
+   device that cannot be read that the database is malformed. (In a function: what imports this header makes
+   no variables.) */
+static inline int *perdure_read_failure(void) {
+  static __thread int cause;
+  return &cause;
+}
+
+static inline int perdure_take_read_failure(void) {
+  int cause = *perdure_read_failure();
+  *perdure_read_failure() = 0;
+  return cause;
+}
+
+static ssize_t perdure_pread(int descriptor, void *bytes, size_t size, off_t offset) {
+  ssize_t count = pread(descriptor, bytes, size, offset);
+  if (count < 0 && errno != EINTR) *perdure_read_failure() = errno;
+  return count;
+}
+
+/* Why this thread's last attempt to write to a file failed, likewise: of a commit SQLite does not tell. */
+static inline int *perdure_write_failure(void) {
+  static __thread int cause;
+  return &cause;
+}
+
+static inline int perdure_take_write_failure(void) {
+  int cause = *perdure_write_failure();
+  *perdure_write_failure() = 0;
+  return cause;
+}
+
+static ssize_t perdure_pwrite(int descriptor, const void *bytes, size_t size, off_t offset) {
+  ssize_t count = pwrite(descriptor, bytes, size, offset);
+  if (count < 0 && errno != EINTR) *perdure_write_failure() = errno;
+  return count;
+}
+
+static int perdure_ftruncate(int descriptor, off_t size) {
+  int result = ftruncate(descriptor, size);
+  if (result != 0 && errno != EINTR) *perdure_write_failure() = errno;
+  return result;
+}
+
+/* What SQLite cannot open for writing it tries to open for reading, which tells of a read-only or missing
+   file whatever the cause was. Only what is a matter of permissions comes to that. */
+static int perdure_open(const char *path, int flags, int mode) {
+  static __thread int refusal;
+  int cause = refusal;
+  refusal = 0;
+  if (cause != 0 && (flags & O_ACCMODE) == O_RDONLY) {
+    errno = cause;
+    return -1;
+  }
+  int descriptor = open(path, flags, mode);
+  if (descriptor < 0 && (flags & O_ACCMODE) == O_RDWR) {
+    switch (errno) {
+      case EACCES: case EPERM: case EROFS: case EINTR: case EISDIR: break;
+      default: refusal = errno;
+    }
+  }
+  return descriptor;
+}
+
+/* Once per process, before the first open: system calls as above. No URI file names and no global memory
+   statistics (they cost a mutex per allocation) either, unless somebody else linked to this SQLite used it
+   before us: then its settings stay. Answers an SQLite result code. */
 static inline int perdure_sqlite_start(void) {
   (void)sqlite3_config(SQLITE_CONFIG_URI, 0);
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -47,7 +116,24 @@ static inline int perdure_sqlite_start(void) {
   if (code != SQLITE_OK) return code;
   sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
   if (unix_vfs == NULL || unix_vfs->iVersion < 3 || unix_vfs->xSetSystemCall == NULL) return SQLITE_ERROR;
-  return unix_vfs->xSetSystemCall(unix_vfs, "fcntl", (sqlite3_syscall_ptr)perdure_ofd_fcntl);
+  code = unix_vfs->xSetSystemCall(unix_vfs, "fcntl", (sqlite3_syscall_ptr)perdure_ofd_fcntl);
+  if (code == SQLITE_OK) code = unix_vfs->xSetSystemCall(unix_vfs, "open", (sqlite3_syscall_ptr)perdure_open);
+  /* Which of two it uses was chosen when it was compiled; off_t is the same here. */
+  const struct {
+    const char *name;
+    sqlite3_syscall_ptr call;
+  } calls[] = {
+      {"pread", (sqlite3_syscall_ptr)perdure_pread},
+      {"pread64", (sqlite3_syscall_ptr)perdure_pread},
+      {"pwrite", (sqlite3_syscall_ptr)perdure_pwrite},
+      {"pwrite64", (sqlite3_syscall_ptr)perdure_pwrite},
+      {"ftruncate", (sqlite3_syscall_ptr)perdure_ftruncate},
+  };
+  for (size_t i = 0; i < sizeof calls / sizeof calls[0] && code == SQLITE_OK; i++) {
+    if (unix_vfs->xGetSystemCall(unix_vfs, calls[i].name) == NULL) continue;
+    code = unix_vfs->xSetSystemCall(unix_vfs, calls[i].name, calls[i].call);
+  }
+  return code;
 }
 
 /* sqlite3_db_config for the switches that take on/off. */

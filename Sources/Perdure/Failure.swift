@@ -63,6 +63,8 @@ extension Failure {
   /// The types of failure that the engine itself makes.
   public enum EngineType: String, Hashable, Sendable, CaseIterable {
     case alreadyExists = "perdure.AlreadyExists"
+    /// What became of a request went with an end that a reset took back.
+    case answerLost = "perdure.AnswerLost"
     case callRejected = "perdure.CallRejected"
     case cancelled = "perdure.Cancelled"
     case corruptHistory = "perdure.CorruptHistory"

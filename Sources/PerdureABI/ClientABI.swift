@@ -28,8 +28,7 @@ public func dx_client_new(
 @c @implementation
 public func dx_client_free(_ client: OpaquePointer?) {
   guard let object = try? Handles.clients.remove(client) else { return }
-  // The answers are callbacks: not on this thread.
-  CallbackThread.run { object.client.close() }
+  object.client.close()
 }
 
 // MARK: - Start and messages

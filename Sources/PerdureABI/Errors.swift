@@ -88,13 +88,21 @@ final class ErrorObject: @unchecked Sendable {
   init(_ error: ABIError) {
     code = error.code
     isTransient = error.isTransient
-    message = strdup(error.message)
+    message = strdup(Self.bounded(error.message))
     details = strdup(error.details.text)
   }
 
   deinit {
     free(message)
     free(details)
+  }
+
+  /// What is wrong may be quoted, and be as large as a payload: the ends of it say enough.
+  private static func bounded(_ message: String) -> String {
+    guard message.utf8.count > Limits.errorBytes else { return message }
+    // A scalar has at most 4 bytes; a character may have any number.
+    let (scalars, kept) = (message.unicodeScalars, Limits.errorBytes / 8)
+    return "\(String(scalars.prefix(kept))) [...] \(String(scalars.suffix(kept)))"
   }
 }
 

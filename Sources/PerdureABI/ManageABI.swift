@@ -12,7 +12,11 @@ public func dx_client_manage(
     let client = try Handles.clients.find(client).client
     let json = try request.bytes("request")
     let request = try decoded("request") { () throws(WireError) in try ManageWire.decode(json) }
-    try out.set(json: try mapped { () throws(ClientError) in try client.manage(request) })
+    // What an operation looks at and what it writes is of one moment, also when time is virtual.
+    try out.set(
+      json: try mapped { () throws(ClientError) in
+        try client.atOneMoment { () throws(ClientError) in try client.manage(request) }
+      })
   }
 }
 

@@ -41,10 +41,10 @@ public func dx_store_open(
 }
 
 private func open(_ url: String, _ settings: StoreSettings) throws(ABIError) -> any Store {
-  guard let colon = url.firstIndex(of: ":") else {
+  guard let colon = url.utf8.firstIndex(of: UInt8(ascii: ":")) else {
     throw ABIError(.invalidArgument, "url '\(url)' has no scheme; use memory: or sqlite:PATH")
   }
-  let rest = String(url[url.index(after: colon)...])
+  let rest = String(url[url.utf8.index(after: colon)...])
   switch url[..<colon] {
   case "memory":
     guard rest.isEmpty else { throw ABIError(.invalidArgument, "url '\(url)': memory: takes no path") }

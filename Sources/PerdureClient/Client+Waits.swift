@@ -12,9 +12,19 @@ extension Client {
     answer: @escaping @Sendable (WaitDesk.Answer) -> Void
   ) throws(ClientError) -> Bool {
     try Check.instance(instance)
+    return openWait(instance, condition, timeoutMS, answer) != nil
+  }
+
+  /// The number of a new wait. nil: the store is closed.
+  private func openWait(
+    _ instance: InstanceID, _ condition: WaitDesk.Condition, _ timeoutMS: Int64,
+    _ answer: @escaping @Sendable (WaitDesk.Answer) -> Void
+  ) -> UInt64? {
     let wait = hub.waits.wait(
       for: instance, condition, untilMonotonicNS: Self.deadline(timeoutMS), group: self, answer: answer)
-    return wait != nil
+    // Another thread closed this client after the call had begun, and could not yet see the wait.
+    if isClosed { hub.waits.abandon(self) }
+    return wait
   }
 
   private static func deadline(_ timeoutMS: Int64) -> Int64? {
@@ -76,13 +86,10 @@ extension Client {
     }
     let waits = hub.waits
     let instance = request.instance
-    guard
-      let wait = waits.wait(
-        for: instance, .told, untilMonotonicNS: Self.deadline(timeoutMS), group: self, answer: answer)
-    else { return false }
-    let isAsked = hub.ask(snapshot, request.query) { waits.resolve(instance, wait, .answered($0)) }
-    if isAsked { return true }
-    waits.forget(instance, wait)
+    guard let wait = openWait(instance, .told, timeoutMS, answer) else { return false }
+    let isAsked = hub.ask(snapshot, request.query) { waits.finish(instance, wait, .answered($0)) }
+    // One that was answered meanwhile, as its time was over, is not to be refused as well.
+    if isAsked || !waits.forget(instance, wait) { return true }
     let row = snapshot.description
     throw .unsupported(
       "no runtime of this process serves '\(row.orchestration)' \(row.version ?? ""), so nobody can be asked"

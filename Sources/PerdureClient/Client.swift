@@ -1,10 +1,12 @@
 package import PerdureModel
 package import PerdureRuntime
 import PerdureStore
+import Synchronization
 
 /// Starts instances, sends them messages, waits for them, looks at them. Calls return when they are durable.
 package final class Client: Sendable {
   let hub: Hub
+  private let closed = Atomic(false)
 
   package init(hub: Hub) { self.hub = hub }
 
@@ -51,8 +53,20 @@ package final class Client: Sendable {
     return entries
   }
 
-  /// Answers open waits with `.closed`.
-  package func close() { hub.waits.abandon(self) }
+  /// Virtual time stands still for the length of the call.
+  package func atOneMoment<Value>(
+    _ body: () throws(ClientError) -> Value
+  ) throws(ClientError) -> Value {
+    try hub.atOneMoment { _ throws(ClientError) in try body() }
+  }
+
+  /// Answers open waits with `.closed`, and those that calls under way have yet to open.
+  package func close() {
+    closed.store(true, ordering: .sequentiallyConsistent)
+    hub.waits.abandon(self)
+  }
+
+  var isClosed: Bool { closed.load(ordering: .sequentiallyConsistent) }
 }
 
 // MARK: - Store calls

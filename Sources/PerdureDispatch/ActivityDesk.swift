@@ -68,6 +68,8 @@ struct ActivityDesk {
   var held: [ActivityKey: ActivityClaim] { entries.mapValues { $0.claim } }
   /// Nothing of ours is at hosts, not even what was told to end.
   var isIdle: Bool { runningCount == 0 && lingering.isEmpty }
+  /// Slots for which nothing waits.
+  var freeSlots: Int { max(0, slots - count + queue.limitedCount) }
   /// More could be taken from the store. Those that a limit holds back leave room for others.
   var wantsMore: Bool { count - queue.limitedCount < slots * 2 }
   /// When `tick` or `next` is wanted.
@@ -97,9 +99,20 @@ struct ActivityDesk {
     if let older = entries.updateValue(entry, forKey: task.key) { end(older, now, into: &effects) }
     queue.append(task, limits[ExactText(task.name)])
     if let due = soonest(task.attempt == 1 ? task.startBy : nil, task.closeBy) {
-      deadlines.insert(entry.attempt, at: due)
+      setDeadline(of: entry.attempt, due)
     }
   }
+
+  private mutating func setDeadline(of attempt: ClaimedActivity, _ due: TimestampMS) {
+    deadlines.insert(attempt, at: due)
+    guard deadlines.isCrowded else { return }
+    deadlines.keep { [entries, lingering] attempt, _ in
+      entries[attempt.key]?.claim == attempt.claim || lingering[attempt] != nil
+    }
+  }
+
+  /// Of how many attempts it knows a time limit, of some that are over too.
+  var deadlinesKept: Int { deadlines.count }
 
   /// The next task to run, if a slot is free and its limits let it.
   mutating func next(_ now: TimestampMS) -> ActivityTask? {
@@ -119,7 +132,7 @@ struct ActivityDesk {
     entry.startedAt = now
     entry.beatAt = now
     if !entry.task.options.isDefault, let due = timeout(entry)?.at {
-      deadlines.insert(entry.attempt, at: due)
+      setDeadline(of: entry.attempt, due)
     }
   }
 
@@ -289,7 +302,7 @@ extension ActivityDesk {
       entry.graceEndsAt = now &+ graceMS
       // An id that is deleted and started within a millisecond gives a claim twice.
       if let older = lingering.updateValue(entry, forKey: attempt) { freeSlot(of: older) }
-      deadlines.insert(attempt, at: entry.graceEndsAt)
+      setDeadline(of: attempt, entry.graceEndsAt)
       effects.append(.cancelActivity(attempt))
     case .ended:
       unlist(attempt.key)

@@ -63,8 +63,9 @@ extension Dispatcher {
     if case .failed(let failure) = outcome, case .retry(let at) = ended.task.verdict(on: failure, now: now) {
       log(
         .warn,
-        "attempt \(ended.task.attempt) of activity '\(ended.task.name)' failed and is followed by another: "
-          + "\(failure.type): \(failure.message)", now, ended.task)
+        // Its message is the user's, and may hold anything.
+        "attempt \(ended.task.attempt) of activity '\(ended.task.name)' failed with \(failure.type) and is "
+          + "followed by another", now, ended.task)
       desk.forward(key, ended.claim)
       settle(
         key, ended.claim,
@@ -102,7 +103,9 @@ extension Dispatcher {
       write(.expireActivities(limit: Limits.expiriesPerWrite))
     }
     if backlog.leftOut.contains(where: { desk.welcomes($0) }) { backlog.mayHaveActivities = true }
-    guard backlog.mayHaveActivities, !backlog.isClaimingActivities, desk.wantsMore else { return }
+    guard backlog.mayHaveActivities, !backlog.isClaimingActivities,
+      backlog.isCautious ? desk.freeSlots > 0 : desk.wantsMore
+    else { return }
     guard !filter.names.isEmpty else { return }
     if backlog.mayHaveUnheld {
       backlog.isClaimingActivities = true
@@ -121,17 +124,20 @@ extension Dispatcher {
     }
     guard !welcome.names.isEmpty else { return }
     backlog.isClaimingActivities = true
-    write(
-      .claimActivities(welcome, limit: min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))))
+    let many = min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))
+    write(.claimActivities(welcome, limit: backlog.isCautious ? min(desk.freeSlots, many) : many))
   }
 
   mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isClaimingActivities = false
     switch outcome {
-    case .activities(let tasks):
+    case .activities(let tasks, let damaged):
+      backlog.isCautious = tasks.contains { $0.losses > 0 }
       for task in tasks { take(task, now) }
+      for found in damaged { quarantined(found, now) }
       awaitIdleSessions(now)
-      if tasks.count >= limit { backlog.mayHaveActivities = true }
+      // Behind rows that cannot be read there may be others.
+      if tasks.count >= limit || !damaged.isEmpty { backlog.mayHaveActivities = true }
       if !isRunning {
         let unrun = desk.takeQueue()
         if !unrun.isEmpty { write(.releaseActivities(unrun)) }
@@ -141,6 +147,18 @@ extension Dispatcher {
       claimActivitiesLater(now)
     default: break
     }
+  }
+
+  /// The store quarantined it; what we hold of it is void.
+  private mutating func quarantined(_ found: DamagedInstance, _ now: TimestampMS) {
+    effects.append(
+      .log(
+        LogRecord(
+          at: now, level: .error, message: "quarantined: \(found.message)", instance: found.instance,
+          node: settings.node)))
+    guard let held = held[ExactText(found.instance)] else { return }
+    forwardResults(held)
+    forget(held)
   }
 
   /// An activity under which process after process died is not tried for ever.

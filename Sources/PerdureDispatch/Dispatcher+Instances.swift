@@ -64,6 +64,8 @@ extension Dispatcher {
   /// Answer to `.findDue`: instances of ours that are due by their rows.
   package mutating func foundDue(_ instances: [InstanceID], now: TimestampMS) {
     guard isRunning else { return }
+    // There may be more of them than one answer holds.
+    if instances.count >= Limits.pageRows { mayHaveMissed(now: now) }
     for instance in instances {
       if let held = held[ExactText(instance)] {
         lookAgain(held)
@@ -119,7 +121,7 @@ extension Dispatcher {
     case .failed(let message):
       held.failures += 1
       log(.warn, "an instance could not be loaded and is tried again: \(message)", now, held)
-      wait(held, held.failures, now)
+      wait(held, min(held.failures, Self.storeFailuresMax), now)
     }
     pump(now)
   }
@@ -291,7 +293,7 @@ extension Dispatcher {
     case .instances: effects.append(.load(instance))
     case .failed:
       held.failures += 1
-      wait(held, held.failures, now)
+      wait(held, min(held.failures, Self.storeFailuresMax), now)
     case .notFound: forget(held)
     default:
       forwardResults(held)
@@ -365,7 +367,7 @@ extension Dispatcher {
         held.incoming.append(.timerDue(action))
       } else {
         let due = DueTimer(instance: held.instance, execution: state.execution, action: action)
-        timers.insert(due, at: fireAt)
+        arm(due, fireAt)
       }
     }
   }

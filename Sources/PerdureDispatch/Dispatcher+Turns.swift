@@ -21,7 +21,8 @@ extension Dispatcher {
     } catch {
       switch error {
       case .nondeterminism(let report): differs(held, report, now)
-      case .protocolViolation(let message): turnFailed(held, FailureType.protocolViolation, message, now)
+      case .protocolViolation(let message):
+        turnFailed(held, FailureType.protocolViolation, message, logged: message, now)
       }
     }
   }
@@ -32,7 +33,8 @@ extension Dispatcher {
   ) {
     defer { pump(now) }
     guard let held = turnIsBack(turn, instance) else { return }
-    turnFailed(held, failure.type, failure.message, now)
+    // What a host says may be the user's text, which is for the status and not for the log.
+    turnFailed(held, failure.type, failure.message, logged: failure.type, now)
   }
 
   private mutating func turnIsBack(_ turn: Int64, _ instance: InstanceID) -> Held? {
@@ -140,6 +142,9 @@ extension Dispatcher {
     _ held: Held, _ result: TurnResult, _ now: TimestampMS
   ) throws(TurnFault) {
     guard let name = held.state?.orchestration else { return reload(held) }
+    if let failure = poison(held, result) {
+      return quarantine(held, failure, logged: failure.message, now)
+    }
     let latest = registry.resolve(name, nil) ?? SemanticVersion.first.text
     guard
       let conclusion = try held.state?.conclude(
@@ -156,6 +161,22 @@ extension Dispatcher {
     commitTurn(held, assign(conclusion.commit, held))
   }
 
+  /// That process after process died under an activity, if code does not catch it. It is no end: the activity
+  /// may be innocent of that, and `retry` runs it again.
+  private func poison(_ held: Held, _ result: TurnResult) -> Failure? {
+    guard case .failed(let failure)? = result.end?.kind, failure.type == FailureType.poison,
+      held.state?.cancellationReason == nil
+    else { return nil }
+    let isNews = held.prepared.lines.contains { line in
+      if case .activityFailed(_, let cause) = line.event.kind {
+        cause.type == FailureType.poison
+      } else {
+        false
+      }
+    }
+    return isNews ? failure : nil
+  }
+
   /// Who takes any activity claims by name nevertheless: what lies in the store, such as the next attempt.
   private mutating func learn(_ tasks: [ActivityTask]) {
     let known = Set(filter.names.map { ExactText($0) })
@@ -168,8 +189,7 @@ extension Dispatcher {
     var commit = commit
     commit.createdAt = held.createdAt
     commit.owner = settings.node
-    // Another one than an earlier instance of this id gave to an activity of the same number.
-    let firstToken = max(held.createdAt ?? 0, 0) &+ 1
+    let firstToken = ActivityTask.tokenBase(since: held.createdAt ?? 0, revision: commit.revision) &+ 1
     var room = isRunning ? Limits.activitiesHeld - desk.count : 0
     for index in commit.scheduled.indices where room > 0 {
       let task = commit.scheduled[index]
@@ -213,7 +233,7 @@ extension Dispatcher {
       held.failures += 1
       log(
         isTransient ? .warn : .error, "a turn could not be stored and is tried again: \(message)", now, held)
-      wait(held, held.failures, now)
+      wait(held, min(held.failures, Self.storeFailuresMax), now)
     case .notFound:
       forget(held)
     default:
@@ -264,18 +284,31 @@ extension Dispatcher {
   /// The time to clean up, if it is limited.
   mutating func armEnd(_ state: ExecutionState) {
     guard let end = state.endBy else { return }
-    timers.insert(DueTimer(instance: state.instance, execution: state.execution, action: nil), at: end)
+    arm(DueTimer(instance: state.instance, execution: state.execution, action: nil), end)
+  }
+
+  /// What was cancelled, or whose instance is not held any more, is forgotten in time.
+  mutating func arm(_ due: DueTimer, _ at: TimestampMS) {
+    timers.insert(due, at: at)
+    guard timers.isCrowded else { return }
+    var seen = Set<DueTimer>()
+    timers.keep { [held] due, at in
+      guard let state = held[ExactText(due.instance)]?.state, state.execution == due.execution else {
+        return false
+      }
+      let isOpen = due.action.map { state.timers[$0] == at } ?? (state.endBy == at)
+      return isOpen && seen.insert(due).inserted
+    }
   }
 
   private mutating func armTimers(_ commit: TurnCommit) {
     for event in commit.events {
       switch event.kind {
       case .timerCreated(let origin, let fireAt):
-        timers.insert(
-          DueTimer(instance: commit.instance, execution: commit.execution, action: origin.action), at: fireAt)
+        arm(
+          DueTimer(instance: commit.instance, execution: commit.execution, action: origin.action), fireAt)
       case .cancellationRequested(_, let deadline?):
-        timers.insert(
-          DueTimer(instance: commit.instance, execution: commit.execution, action: nil), at: deadline)
+        arm(DueTimer(instance: commit.instance, execution: commit.execution, action: nil), deadline)
       default: break
       }
     }
@@ -295,15 +328,19 @@ extension Dispatcher {
 
   // MARK: Failures
 
-  private mutating func turnFailed(_ held: Held, _ type: String, _ message: String, _ now: TimestampMS) {
+  private mutating func turnFailed(
+    _ held: Held, _ type: String, _ message: String, logged: String, _ now: TimestampMS
+  ) {
     held.turnFailures += 1
     unfold(held)
     guard held.turnFailures < Limits.turnFailures else {
       let cause = Failure(type: type, message: message)
-      let text = "the host failed \(held.turnFailures) turns of this instance in a row: \(message)"
-      return quarantine(held, Failure(type: FailureType.poison, message: text, cause: cause), now)
+      let text = "the host failed \(held.turnFailures) turns of this instance in a row: "
+      return quarantine(
+        held, Failure(type: FailureType.poison, message: text + message, cause: cause), logged: text + logged,
+        now)
     }
-    log(.warn, "a turn failed and is tried again: \(message)", now, held)
+    log(.warn, "a turn failed and is tried again: \(logged)", now, held)
     wait(held, held.turnFailures, now)
   }
 
@@ -333,8 +370,10 @@ extension Dispatcher {
     }
   }
 
-  private mutating func quarantine(_ held: Held, _ failure: Failure, _ now: TimestampMS) {
-    log(.error, "quarantined: \(failure.message)", now, held)
+  private mutating func quarantine(
+    _ held: Held, _ failure: Failure, logged: String, _ now: TimestampMS
+  ) {
+    log(.error, "quarantined: \(logged)", now, held)
     unfold(held)
     held.phase = .committing
     write(.quarantine(held.instance, held.revision, failure))
@@ -350,8 +389,10 @@ extension Dispatcher {
 
   /// The code and its history differ.
   private mutating func differs(_ held: Held, _ report: Nondeterminism, _ now: TimestampMS) {
-    guard settings.failsNondeterminism else { return quarantine(held, report.failure, now) }
-    log(.error, "failed: \(report.message)", now, held)
+    guard settings.failsNondeterminism else {
+      return quarantine(held, report.failure, logged: report.logged, now)
+    }
+    log(.error, "failed: \(report.logged)", now, held)
     unfold(held)
     endNow(held, .failed(report.failure), now)
   }
@@ -368,7 +409,11 @@ extension Dispatcher {
       held.state = nil
       held.start = nil
       wait(held, held.failures, now)
-    default: startOver(held)
+    default:
+      // Another runtime went on with it, or an operator changed it. Whoever finds it due takes it: to claim
+      // it by name, and to find it unreadable once more, would never end.
+      handBack(held)
+      backlog.instancesDueAt = now
     }
   }
 }

@@ -64,9 +64,11 @@ package struct Dispatcher {
   var unsettled: [ActivityKey: ActivityClaim] = [:]
   var backlog = Backlog()
   var sweeping = Sweeping()
+  /// When to ask the store for all that we may not have been told of; nil: we were told of everything.
+  var asksAgainAt: TimestampMS?
   var effects: [Effect] = []
 
-  struct DueTimer {
+  struct DueTimer: Hashable {
     var instance: InstanceID
     var execution: ExecutionID
     /// nil: the time to clean up after a cancellation.
@@ -83,6 +85,9 @@ package struct Dispatcher {
     var mayHaveActivities = false
     /// Or giving back what a claim took whose answer was lost.
     var isClaimingActivities = false
+    /// Processes may have died under what lies there: no more of it is claimed than begins at once. What a
+    /// process merely held when it died counts as begun, and would be taken for the cause in the end.
+    var isCautious = true
     /// A claim failed: it may have landed all the same.
     var mayHaveUnheld = false
     var mayHaveExpired = false
@@ -122,6 +127,7 @@ package struct Dispatcher {
     if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
       next = soonest(next, due)
     }
+    if isRunning { next = soonest(next, asksAgainAt) }
     if isRunning, !sweeping.isUnderWay { next = soonest(next, sweeping.dueAt) }
     if case .stopping(let until) = stage, !isAtRest { next = soonest(next, until) }
     return next
@@ -181,6 +187,11 @@ extension Dispatcher {
       backlog.mayHaveActivities = true
       backlog.mayHaveExpired = true
     }
+    if let due = asksAgainAt, due <= now {
+      asksAgainAt = nil
+      effects.append(.lookAgain)
+      storeChanged(now: now, byOthers: true)
+    }
     for (ended, limit) in desk.tick(now, into: &effects) { activityTimedOut(ended, limit, now) }
     pump(now)
   }
@@ -196,6 +207,13 @@ extension Dispatcher {
       checkClaims()
     }
     pump(now)
+  }
+
+  /// Something may be in the store that nobody told us of: a group of writes of this process failed, and may
+  /// have landed all the same, or what others wrote could not be read. A little later it is asked for: by
+  /// then what was on its way has landed, and a store that is down is not asked for each call that it fails.
+  package mutating func mayHaveMissed(now: TimestampMS) {
+    asksAgainAt = soonest(asksAgainAt, now &+ Limits.missedPauseMS)
   }
 
   /// A write came back.
@@ -260,6 +278,10 @@ extension Dispatcher {
     record.trace = held.state?.trace
     effects.append(.log(record))
   }
+
+  /// Failures of the store that make its next attempt wait longer: at most 3.2 s. A disk gets room again at
+  /// once, and then everybody waits for nothing.
+  static let storeFailuresMax = 6
 
   /// 100 ms, doubled with each failure, at most 30 s.
   static func backoffMS(_ failures: Int) -> Int64 { min(100 << Int64(min(max(failures, 1) - 1, 16)), 30_000) }

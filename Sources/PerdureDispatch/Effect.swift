@@ -1,7 +1,7 @@
 package import PerdureModel
 
 /// What the driver is to do, in order.
-package enum Effect: Hashable, Sendable {
+package indirect enum Effect: Hashable, Sendable {
   /// Hand a turn to a host; the answer comes back as `turnAnswered` or `turnFailed`.
   case runTurn(TurnRequest)
   /// Hand an activity to a host; it holds a slot until `activityEnded`.
@@ -20,12 +20,14 @@ package enum Effect: Hashable, Sendable {
   case findDue
   /// Ask when work that nobody holds is due next; comes back as `nextDueFound`.
   case findNextDue
+  /// Whoever waits for an instance is to look at it again: nobody may have told them.
+  case lookAgain
   case log(LogRecord)
   /// Nothing is running or being written any more.
   case stopped
 }
 
-package enum Write: Hashable, Sendable {
+package indirect enum Write: Hashable, Sendable {
   case turn(TurnCommit)
   case claimInstances(orchestrations: [ServedOrchestration], limit: Int)
   case claimInstance(InstanceID)
@@ -52,7 +54,8 @@ package enum Write: Hashable, Sendable {
 package enum WriteOutcome: Hashable, Sendable {
   case turned(hasWaitingMessages: Bool)
   case instances([InstanceID])
-  case activities([ActivityTask])
+  /// And instances that the store quarantined in passing.
+  case activities([ActivityTask], damaged: [DamagedInstance] = [])
   /// How many activities were looked after.
   case expired(Int)
   /// When to sweep again; nil: there is nothing to wait for.

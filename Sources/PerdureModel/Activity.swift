@@ -87,9 +87,19 @@ package struct ActivityTask: Hashable, Sendable {
     set { progress.value.trace = newValue }
   }
 
-  /// Of its row: that of the claim that it brings, else one below all that claims of it get. Begins at the
-  /// time of the schedule, so that an activity of the same key in a later instance of the id gets others.
-  package var firstToken: Int64 { claim?.token ?? max(scheduledAt, 0) }
+  /// Of its row: that of the claim that it brings, else one below all that claims of it get.
+  ///
+  /// - revision: of the instance as it was when this was scheduled.
+  package func firstToken(revision: Revision) -> Int64 {
+    claim?.token ?? Self.tokenBase(since: scheduledAt, revision: revision)
+  }
+
+  /// Below all tokens of an activity that is scheduled at this revision. Claims that are not of this row must
+  /// not be taken for one of it: an activity of the same key in a later instance of the id comes at a later
+  /// time; one that a reset took back, and that is scheduled again, was scheduled at an earlier revision.
+  package static func tokenBase(since time: TimestampMS, revision: Revision) -> Int64 {
+    max(time, 0) &+ revision &* Limits.claimsPerRow
+  }
 
   /// The attempt that may run; nil: nobody has claimed it.
   package var claimed: ClaimedActivity? { claim.map { ClaimedActivity(key: key, claim: $0) } }
@@ -137,7 +147,9 @@ package struct CompletionToken: Hashable, Sendable {
 
   /// nil: this is no such text.
   package init?(text: String) {
-    let parts = text.split(separator: ".", maxSplits: 3, omittingEmptySubsequences: false)
+    // By bytes: an id may begin with a mark that combines with the dot before it.
+    let parts = text.utf8.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
+      .map { Substring($0) }
     guard parts.count == 4, let token = Int64(parts[0]), let execution = Int64(parts[1]),
       let action = Int64(parts[2]), token > 0, execution > 0, action > 0, !parts[3].isEmpty
     else { return nil }

@@ -1,24 +1,37 @@
 /// A queue with constant-time ends.
 package struct FIFO<Element> {
-  private var storage: [Element] = []
+  /// Those that were taken are nil: whatever they hold is let go at once.
+  private var storage: [Element?] = []
   private var head = 0
 
   package init() {}
 
   package var isEmpty: Bool { head == storage.count }
-  package var elements: ArraySlice<Element> { storage[head...] }
+  package var count: Int { storage.count - head }
+  package var elements: [Element] { storage[head...].compactMap { $0 } }
 
   package mutating func append(_ element: Element) { storage.append(element) }
 
   package mutating func popFirst() -> Element? {
     guard head < storage.count else { return nil }
-    let element = storage[head]
+    let element = storage[head].take()
     head += 1
     if head > 32 && head * 2 > storage.count {
       storage.removeFirst(head)
       head = 0
     }
     return element
+  }
+
+  /// All, or the first `limit` of them.
+  package mutating func take(_ limit: Int) -> [Element] {
+    if limit >= count {
+      defer { (storage, head) = ([], 0) }
+      return elements
+    }
+    var taken: [Element] = []
+    while taken.count < limit, let element = popFirst() { taken.append(element) }
+    return taken
   }
 
   package mutating func removeAll(where matches: (Element) -> Bool) {

@@ -32,6 +32,8 @@ package struct Failure: Hashable, Sendable {
 /// Failure types that the engine itself produces. All begin with `perdure.`.
 package enum FailureType {
   package static let alreadyExists = "perdure.AlreadyExists"
+  /// What became of a request went with an end that a reset took back.
+  package static let answerLost = "perdure.AnswerLost"
   /// A message to an instance that does not exist.
   package static let notFound = "perdure.NotFound"
   /// A message to an instance that has ended.
@@ -93,6 +95,13 @@ extension Failure {
   package static let givenUp = Failure(
     type: FailureType.cancelled, message: "the attempt was given up by an operator, for the next one to begin"
   )
+
+  /// The turn that made the request, or the one that took its answer, ended the execution.
+  package static let answerLost = Failure(
+    type: FailureType.answerLost,
+    message:
+      "the answer to this request went with the end that was taken back; whether it was carried out is "
+      + "not known")
 
   /// A message that has no receiver, to the orchestration that sent it.
   package static func unknownReceiver(_ instance: InstanceID) -> Failure {

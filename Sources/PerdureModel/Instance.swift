@@ -17,6 +17,21 @@ package enum InstanceStatus: String, Hashable, Sendable, CaseIterable {
     default: false
     }
   }
+
+  /// Its place in `allCases`.
+  package var ordinal: Int {
+    switch self {
+    case .pending: 0
+    case .running: 1
+    case .suspended: 2
+    case .completed: 3
+    case .failed: 4
+    case .cancelled: 5
+    case .terminated: 6
+    case .continuedAsNew: 7
+    case .quarantined: 8
+    }
+  }
 }
 
 /// What a start does when its id is taken.
@@ -204,5 +219,17 @@ package struct InstanceSnapshot: Hashable, Sendable {
     self.history = history
     self.inbox = inbox
     self.kv = kv
+  }
+}
+
+/// An instance of which something that is stored cannot be read.
+package struct DamagedInstance: Hashable, Sendable {
+  package var instance: InstanceID
+  /// One sentence that says what.
+  package var message: String
+
+  package init(_ instance: InstanceID, _ message: String) {
+    self.instance = instance
+    self.message = message
   }
 }

@@ -38,6 +38,16 @@ package struct InstanceReset: Hashable, Sendable {
   }
 }
 
+extension InstanceReset {
+  /// What is appended goes on where what is kept ends.
+  ///
+  /// - eventCount: of the execution as it stands.
+  package func fits(_ eventCount: Int64) -> Bool {
+    guard (1...max(eventCount, 1)).contains(kept) else { return false }
+    return appended.enumerated().allSatisfy { $0.element.id == kept &+ Int64($0.offset) &+ 1 }
+  }
+}
+
 /// Where an instance is put back to.
 package enum ResetPoint: Hashable, Sendable {
   /// After code has seen this event and nothing later; 0: before it has seen anything.

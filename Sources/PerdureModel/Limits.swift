@@ -26,22 +26,30 @@ package enum Limits {
   package static let turnFailures = 10
   /// Activities that one runtime claims for itself, running and queued; the rest is open to others.
   package static let activitiesHeld = 2_000
+  /// Claims of one row of an activity whose tokens are surely not those of a later row of its key.
+  package static let claimsPerRow: Int64 = 1_024
   /// Attempts of one activity that nobody heard of again (their processes died) before it fails as poison.
   package static let activityLosses: Int64 = 10
   /// Activities that one write moves out of the way because their time is over.
   package static let expiriesPerWrite = 256
   /// Bytes of one JSON text: the scanner keeps places in 32 bits.
   package static let jsonBytes = Int(Int32.max)
-  /// JSON nesting that the scanner follows.
+  /// Nesting of a payload.
   package static let jsonDepth = 512
+  /// Levels that messages put around a payload: a failure with all its causes has the most.
+  package static let jsonAround = 128
   /// Causes below a failure; those further down are dropped.
   package static let failureCauses = 64
+  /// Bytes of the message of an error that a caller gets.
+  package static let errorBytes = 8 * 1024
   /// Instances, with their descendants, that one write of a sweep removes.
   package static let sweptPerWrite = 50
   /// Between two writes of a sweep.
   package static let sweepBreakMS: Int64 = 20
   /// After a sweep that could not be written.
   package static let failedSweepMS: Int64 = 60_000
+  /// From a failure after which something may have been missed to the look for it.
+  package static let missedPauseMS: Int64 = 1_000
   /// Between two sweeps that leave nothing over.
   package static let sweepPauseMS: Int64 = 1_000
   /// When instances that are due wait for their descendants to end.

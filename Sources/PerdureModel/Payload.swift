@@ -17,7 +17,9 @@ package struct Payload: Hashable, Sendable {
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"", "\\": json += "\\\(scalar)"
-      case "\0"..<" ": json += scalar == "\n" ? "\\n" : " "
+      // As the wire format writes it: not every store can keep it.
+      case "\0": json += "\u{FFFD}"
+      case "\u{1}"..<" ": json += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
       default: json.unicodeScalars.append(scalar)
       }
     }

@@ -139,6 +139,6 @@ package enum Reserved {
   /// The schedule that an instance is; nil if it is none.
   package static func schedule(of instance: InstanceID) -> String? {
     let start = schedule + "/"
-    return instance.utf8.starts(with: start.utf8) ? String(instance.dropFirst(start.count)) : nil
+    return instance.utf8.starts(with: start.utf8) ? String(instance.utf8.dropFirst(start.utf8.count)) : nil
   }
 }

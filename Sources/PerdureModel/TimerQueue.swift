@@ -11,14 +11,16 @@ package struct TimerQueue<Item> {
   }
 
   private var heap: [Entry] = []
-  private var count: UInt64 = 0
+  private var inserted: UInt64 = 0
+  /// How many it may hold before it is worth looking which of them are over.
+  private var roomy = 64
 
   package init() {}
 
   package mutating func insert(_ item: Item, at: Int64) {
     earliest = min(earliest ?? at, at)
-    heap.append(Entry(at: at, order: count, item: item))
-    count += 1
+    heap.append(Entry(at: at, order: inserted, item: item))
+    inserted += 1
     var child = heap.count - 1
     while child > 0 {
       let parent = (child - 1) / 2
@@ -44,6 +46,22 @@ package struct TimerQueue<Item> {
       heap.swapAt(parent, least)
       parent = least
     }
+  }
+
+  package var count: Int { heap.count }
+
+  /// It holds twice what it held after the last `keep`: time for the next, lest things that are over pile up
+  /// until their moment comes, which may be years away.
+  package var isCrowded: Bool { heap.count >= roomy }
+
+  /// Drops what is over.
+  ///
+  /// - isOpen: asked with each item and its moment, in the order in which they are due.
+  package mutating func keep(_ isOpen: (Item, Int64) -> Bool) {
+    // In order they are a heap.
+    heap = heap.sorted { ($0.at, $0.order) < ($1.at, $1.order) }.filter { isOpen($0.item, $0.at) }
+    roomy = max(64, heap.count * 2)
+    earliest = heap.first?.at
   }
 
   private func precedes(_ one: Int, _ other: Int) -> Bool {

@@ -13,26 +13,17 @@ package struct TurnCommit: Hashable, Sendable {
   package var activityEnds: [ActivityEnd] = []
   /// Appended to the history of `execution`; ids go on where it ends.
   package var events: [Event]
-  /// Continue-as-new: the first events of execution + 1, which becomes the current one.
-  package var nextExecution: [Event]?
   /// The instance row afterwards.
   package var status: InstanceStatus
   package var orchestrationVersion: String
-  /// Set when the turn changed the custom status (the inner nil clears it).
-  package var customStatus: Payload??
   package var output: Payload?
-  package var failure: Failure?
   /// Inbox rows to delete: those that the turn folded or found stale. All up to the highest of them, else the
   /// commit conflicts.
   package var consumed: [MessageSequence]
   /// Activity rows whose results the turn takes. Each must still carry its claim, else the commit conflicts.
   package var finished: [FinishedActivity]
-  /// Activity rows to delete, whoever holds them; missing ones are fine. Of `execution`.
-  package var cancelled: [ActionID]
   /// Activity rows to insert.
   package var scheduled: [ActivityTask]
-  package var starts: [ChildStart]
-  package var messages: [OutgoingMessage]
   private var extras = Seldom<Extras>()
   /// When the instance needs attention next. The store puts 0 instead if messages remain in the inbox.
   package var wakeAt: TimestampMS?
@@ -53,15 +44,18 @@ package struct TurnCommit: Hashable, Sendable {
     self.owner = owner
     consumed = []
     finished = []
-    cancelled = []
     scheduled = []
-    starts = []
-    messages = []
   }
 }
 
 extension TurnCommit {
   private struct Extras: SeldomValue {
+    var nextExecution: [Event]?
+    var customStatus: Payload??
+    var failure: Failure?
+    var cancelled: [ActionID] = []
+    var starts: [ChildStart] = []
+    var messages: [OutgoingMessage] = []
     var kvChanges: [TimedKVChange] = []
     var kvReads: [KVReadRequest] = []
     var topicChanges: [TopicChange] = []
@@ -73,6 +67,33 @@ extension TurnCommit {
   /// None of what follows is there.
   package var hasNoExtras: Bool { extras.isDefault }
 
+  /// Continue-as-new: the first events of execution + 1, which becomes the current one.
+  package var nextExecution: [Event]? {
+    get { hasNoExtras ? nil : extras.value.nextExecution }
+    set { extras.value.nextExecution = newValue }
+  }
+  /// Set when the turn changed the custom status (the inner nil clears it).
+  package var customStatus: Payload?? {
+    get { hasNoExtras ? nil : extras.value.customStatus }
+    set { extras.value.customStatus = newValue }
+  }
+  package var failure: Failure? {
+    get { hasNoExtras ? nil : extras.value.failure }
+    set { extras.value.failure = newValue }
+  }
+  /// Activity rows to delete, whoever holds them; missing ones are fine. Of `execution`.
+  package var cancelled: [ActionID] {
+    get { hasNoExtras ? [] : extras.value.cancelled }
+    _modify { yield &extras.value.cancelled }
+  }
+  package var starts: [ChildStart] {
+    get { hasNoExtras ? [] : extras.value.starts }
+    _modify { yield &extras.value.starts }
+  }
+  package var messages: [OutgoingMessage] {
+    get { hasNoExtras ? [] : extras.value.messages }
+    _modify { yield &extras.value.messages }
+  }
   /// Changes of the key-value state, in order, each with its time.
   package var kvChanges: [TimedKVChange] {
     get { hasNoExtras ? [] : extras.value.kvChanges }

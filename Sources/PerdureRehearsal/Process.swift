@@ -174,7 +174,7 @@ extension Rehearsal {
     case .findNextDue:
       let next = store.nextDue(after: min(process.dispatcher.lookedAt, now))
       process.dispatcher.nextDueFound(next, now: now)
-    case .log, .stopped: break
+    case .log, .lookAgain, .stopped: break
     }
   }
 }

@@ -1,4 +1,5 @@
 import PerdureDispatch
+import PerdureDriver
 import PerdureModel
 import PerdureStore
 import PerdureStoreMemory

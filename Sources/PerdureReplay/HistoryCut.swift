@@ -34,6 +34,7 @@ extension HistoryCut {
   package init(_ snapshot: InstanceSnapshot, at point: ResetPoint, now: TimestampMS) throws(Fault) {
     let row = snapshot.description
     let history = snapshot.history
+    if !history.isEmpty { _ = try Self.folding(history, of: snapshot) }
     let place = try Self.place(of: point, in: snapshot)
     // Code that has seen nothing has made nothing; its first event is there all the same.
     let kept = history.prefix { $0.id <= max(place, 1) }
@@ -49,17 +50,24 @@ extension HistoryCut {
     self.point = place
     droppedCount = history.count - kept.count - made.count
     let left = Array(kept) + reset.appended
-    let state: ExecutionState
+    let state = try Self.folding(left, of: snapshot)
+    restoreState(left)
+    tellAgain(history.filter { $0.id > place && $0.id > 1 }, state)
+    reopen(left, state, row.orchestration, waiting: snapshot.inbox.map { $0.kind })
+    forget(history.filter { event in event.kind.origin.map { $0.after > place } ?? false })
+  }
+
+  /// No arithmetic before this: the numbers of a damaged history can be anything.
+  private static func folding(
+    _ history: [Event], of snapshot: InstanceSnapshot
+  ) throws(Fault) -> ExecutionState {
+    let row = snapshot.description
     do throws(HistoryFault) {
-      state = try ExecutionState.folding(
-        left, instance: row.instance, execution: row.execution, kv: snapshot.kv)
+      return try ExecutionState.folding(
+        history, instance: row.instance, execution: row.execution, kv: snapshot.kv)
     } catch {
       throw Fault(message: "event \(error.event) of its history is damaged: \(error.message)")
     }
-    restoreState(left)
-    tellAgain(history.filter { $0.id > place && $0.id > 1 }, state)
-    reopen(left, state, row.orchestration)
-    forget(history.filter { event in event.kind.origin.map { $0.after > place } ?? false })
   }
 
   // MARK: The point
@@ -160,11 +168,18 @@ extension HistoryCut {
   }
 
   /// What is open there, and what of it is not answered by what is told again.
-  private mutating func reopen(_ left: [Event], _ state: ExecutionState, _ orchestration: String) {
+  ///
+  /// - waiting: messages that code has not seen: they stay.
+  private mutating func reopen(
+    _ left: [Event], _ state: ExecutionState, _ orchestration: String, waiting: [MessageKind]
+  ) {
     var answered: Set<ActionID> = []
-    for message in reset.returned {
+    for message in reset.returned + waiting {
       switch message {
-      case .activityEnded(_, let action, _), .subOrchestrationEnded(_, let action, _): answered.insert(action)
+      case .activityEnded(reset.execution, let action, _),
+        .subOrchestrationEnded(reset.execution, let action, _),
+        .requestEnded(reset.execution, let action, _):
+        answered.insert(action)
       default: break
       }
     }
@@ -191,6 +206,10 @@ extension HistoryCut {
           InstanceStart(
             instance: instance, orchestration: name, version: version, input: input, parent: parent,
             options: options))
+      // It was answered together with the turn that made it, if at all: nobody answers it again.
+      case .messageSendRequested, .kvReadRequested:
+        reset.returned.append(
+          .requestEnded(execution: reset.execution, action: origin.action, outcome: .failed(.answerLost)))
       default: break
       }
     }

@@ -31,6 +31,12 @@ package struct Nondeterminism: Hashable, Sendable {
   package var expected: String
   package var found: String
 
+  /// Without the payloads that `message` quotes.
+  package var logged: String {
+    "nondeterminism in instance '\(instance)', execution \(execution), event \(event) (\(rule.rawValue)); "
+      + "its description has what was expected and found"
+  }
+
   package var message: String {
     """
     nondeterminism in instance '\(instance)', execution \(execution), event \(event) \

@@ -32,20 +32,25 @@ package final class Committer: @unchecked Sendable {
   private let waitingSinceNS = Atomic<Int64>(0)
   private let queue: WorkQueue<Job>
   private let committed: @Sendable ([(StoreEntry, StoreReceipt)]) -> Void
+  private let failed: @Sendable () -> Void
   private let finished: @Sendable () -> Void
 
   /// - committed: called after each group with what landed, before the jobs are told.
+  /// - failed: called after each group that failed and may have landed all the same, before the jobs are
+  ///   told.
   /// - finished: called after each group when all jobs are told.
   /// - account: holds a virtual clock for each job until then.
   package init(
     store: any Store, metrics: Metrics? = nil,
     committed: @escaping @Sendable ([(StoreEntry, StoreReceipt)]) -> Void,
+    failed: @escaping @Sendable () -> Void = {},
     finished: @escaping @Sendable () -> Void, account: ClockAccount? = nil
   ) {
     self.store = store
     self.metrics = metrics
     queue = WorkQueue(account: account)
     self.committed = committed
+    self.failed = failed
     self.finished = finished
   }
 
@@ -106,6 +111,7 @@ package final class Committer: @unchecked Sendable {
       for (job, outcome) in zip(jobs, outcomes) { job.done(.answered(outcome)) }
     } catch {
       metrics?.failed(error)
+      if error.isTransient { failed() }
       for job in jobs { job.done(.failed(error)) }
     }
   }

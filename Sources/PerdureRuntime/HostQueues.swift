@@ -47,26 +47,35 @@ final class HostQueues: @unchecked Sendable {
     return isComplete
   }
 
+  /// `wake` must follow, for several additions together.
   func add(_ ticket: TurnTicket, _ function: HostFunction<TurnTicket>) {
     switch function {
-    case .callback(let call): turnCalls.add { call(ticket) }
+    case .callback(let call): turnCalls.addQuietly { call(ticket) }
     case .engine(let call): engineCalls.add { call(ticket) }
     case .poll:
       monitor.locked {
-        turns.append(ticket); wakePollers()
+        if !isStopped { turns.append(ticket) }
+        wakePollers()
       }
     }
   }
 
+  /// `wake` must follow.
   func add(_ ticket: ActivityTicket, _ function: HostFunction<ActivityTicket>) {
     switch function {
-    case .callback(let call): activityCalls.add { call(ticket) }
+    case .callback(let call): activityCalls.addQuietly { call(ticket) }
     case .engine(let call): engineCalls.add { call(ticket) }
     case .poll:
       monitor.locked {
-        activities.append(ticket); wakePollers()
+        if !isStopped { activities.append(ticket) }
+        wakePollers()
       }
     }
+  }
+
+  func wake() {
+    turnCalls.wake()
+    activityCalls.wake()
   }
 
   /// An activity that was handed out by `poll` is no longer wanted.

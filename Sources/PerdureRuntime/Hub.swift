@@ -18,6 +18,7 @@ package final class Hub: @unchecked Sendable {
   private let committerBox = Mutex<Committer?>(nil)
   private let runtimes = Mutex<[Runtime]>([])
   private let isClosed = Atomic(false)
+  private let isToldOfFault = Atomic(false)
   package let waits: WaitDesk
   /// What writers and readers of this process have under way, if time is virtual.
   private let account: ClockAccount?
@@ -28,7 +29,7 @@ package final class Hub: @unchecked Sendable {
     log: @escaping @Sendable (LogRecord) -> Void
   ) throws(StoreError) {
     self.store = store
-    self.clock = EngineClock(clock)
+    self.clock = EngineClock(clock, shared: store.sharedTime)
     account = self.clock.virtual.map { ClockAccount($0) }
     self.limits = limits
     self.log = log
@@ -37,7 +38,8 @@ package final class Hub: @unchecked Sendable {
     waits = WaitDesk(store: store, clock: self.clock.virtual)
     let committer = Committer(
       store: store, metrics: metrics, committed: { [weak self] in self?.tell($0) },
-      finished: { [weak self] in self?.wake() }, account: account)
+      failed: { [weak self] in self?.groupFailed() }, finished: { [weak self] in self?.wake() },
+      account: account)
     guard committer.start() else { throw StoreError(.internalError, "the system gives no more threads") }
     committerBox.withLock { $0 = committer }
     store.observeForeignWrites { [weak self] in self?.foreignWrite() }
@@ -144,7 +146,15 @@ package final class Hub: @unchecked Sendable {
     for runtime in runtimes.withLock({ $0 }) { runtime.post(.storeChanged(byOthers: false)) }
   }
 
+  /// Nobody knows whether it landed, so nobody was told of it.
+  private func groupFailed() {
+    for runtime in runtimes.withLock({ $0 }) { runtime.post(.missed) }
+  }
+
   private func foreignWrite() {
+    if let fault = store.fault, !isToldOfFault.exchange(true, ordering: .relaxed) {
+      log(LogRecord(at: clock.now(), level: .error, message: fault.message))
+    }
     for runtime in runtimes.withLock({ $0 }) { runtime.post(.storeChanged(byOthers: true)) }
     waits.recheck()
   }

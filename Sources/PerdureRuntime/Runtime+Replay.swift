@@ -163,6 +163,7 @@ extension Runtime {
       }
     }
     hosts.add(ticket, function)
+    hosts.wake()
   }
 }
 

@@ -4,7 +4,7 @@ import PerdureReplay
 package import PerdureStore
 import Synchronization
 
-package enum RuntimeInput: Sendable {
+package indirect enum RuntimeInput: Sendable {
   case start
   case instanceStarted(InstanceStart, createdAt: TimestampMS)
   /// Also terminated ones: nothing of them goes on.
@@ -15,8 +15,8 @@ package enum RuntimeInput: Sendable {
   case messageStored(InstanceID, InboxMessage)
   case storeChanged(byOthers: Bool)
   /// - tookNS: since it was handed out.
-  case turnAnswered(TurnRequest, TurnAnswer, tookNS: Int64)
-  case turnFailed(TurnRequest, Failure, tookNS: Int64)
+  case turnAnswered(TurnTicket, TurnAnswer, tookNS: Int64)
+  case turnFailed(TurnTicket, Failure, tookNS: Int64)
   case activityEnded(ActivityTicket, Outcome)
   case activityDeferred(ActivityTicket)
   case activityBeat(ActivityTicket, Payload)
@@ -28,6 +28,8 @@ package enum RuntimeInput: Sendable {
   case foundMessages(InstanceID, [InboxMessage])
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
+  /// Something may be in the store that the runtime was not told of.
+  case missed
   case stop(graceMS: Int64)
   /// A virtual clock has come to the deadline.
   case timeMoved
@@ -98,7 +100,8 @@ package final class Runtime: @unchecked Sendable {
     reads = WorkQueue(account: account)
     hosts = HostQueues(
       turnThreads: settings.turnThreads, activityThreads: settings.activitySlots, engine: reads)
-    woken.runtime = self
+    // Only where it is needed: an object that is referred to weakly is slower to hold ever after.
+    if account != nil { woken.runtime = self }
   }
 
   /// nil before `start`.
@@ -172,7 +175,13 @@ package final class Runtime: @unchecked Sendable {
     do throws(StoreError) {
       node = try hub.store.join(serving: service)
     } catch {
-      registered.withLock { $0.stage = .new }
+      let stopped = registered.withLock { state in
+        // Somebody may have asked it to stop meanwhile; nothing else will tell them.
+        state.stage = state.stopped.isEmpty ? .new : .stopped
+        defer { state.stopped = [] }
+        return state.stopped
+      }
+      if !stopped.isEmpty, !startThread({ for done in stopped { done() } }) { throw .noThreads }
       throw .store(error)
     }
     let registry = registered.withLock { state in
@@ -243,7 +252,8 @@ package final class Runtime: @unchecked Sendable {
   private func end() {
     hosts.stop()
     reads.close()
-    inputs.close()
+    // What came too late holds this runtime, and would keep it for ever.
+    inputs.close(discarding: true)
     // What hosts still have is of no use to anybody.
     account?.close()
     let (done, replays) = registered.withLock { state in
@@ -347,6 +357,7 @@ package final class Runtime: @unchecked Sendable {
       }
     }
     hosts.add(ticket, function)
+    hosts.wake()
     return true
   }
 

@@ -1,9 +1,13 @@
 import PerdureDispatch
+import PerdureDriver
 import PerdureModel
 import PerdureStore
 
 /// The engine thread of a runtime: inputs to the dispatcher, its effects to the world.
 final class RuntimeEngine: @unchecked Sendable {
+  /// Hosts are woken for several pieces of work together, though not for too many: they begin meanwhile.
+  private static let effectsPerWake = 32
+
   private let runtime: Runtime
   private let hub: Hub
   private let node: NodeID
@@ -12,6 +16,8 @@ final class RuntimeEngine: @unchecked Sendable {
   private var running: [ClaimedActivity: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
   private var samples: [HostSample] = []
+  /// Hosts have work that they were not woken for yet.
+  private var hasNewWork = false
   private var isDone = false
   /// Inputs that hold a virtual clock until what follows from them is under way.
   private var inputsHeld = 0
@@ -42,7 +48,11 @@ final class RuntimeEngine: @unchecked Sendable {
       let now = hub.clock.now()
       if let due, due <= now { dispatcher.tick(now: now) }
       for input in inputs { handle(input, now) }
-      for effect in dispatcher.takeEffects() { perform(effect, now) }
+      for (count, effect) in dispatcher.takeEffects().enumerated() {
+        perform(effect, now)
+        if count % Self.effectsPerWake == Self.effectsPerWake - 1 { wakeHosts() }
+      }
+      wakeHosts()
       if !writes.isEmpty {
         hub.submit(writes)
         writes = []
@@ -90,12 +100,12 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.storeChanged(now: now, byOthers: byOthers)
       // They may have made a rule.
       if byOthers { dispatcher.sweepWanted(at: now &+ Limits.foreignSweepMS, now: now) }
-    case .turnAnswered(let request, let answer, let tookNS):
-      samples.append(.turn(request.orchestration, tookNS: tookNS))
-      dispatcher.turnAnswered(request.turn, request.instance, answer, now: now)
-    case .turnFailed(let request, let failure, let tookNS):
-      samples.append(.turn(request.orchestration, tookNS: tookNS))
-      dispatcher.turnFailed(request.turn, request.instance, failure, now: now)
+    case .turnAnswered(let ticket, let answer, let tookNS):
+      samples.append(.turn(ticket.request.orchestration, tookNS: tookNS))
+      dispatcher.turnAnswered(ticket.request.turn, ticket.request.instance, answer, now: now)
+    case .turnFailed(let ticket, let failure, let tookNS):
+      samples.append(.turn(ticket.request.orchestration, tookNS: tookNS))
+      dispatcher.turnFailed(ticket.request.turn, ticket.request.instance, failure, now: now)
     case .instancesDeleted(let instances): dispatcher.instancesDeleted(instances, now: now)
     case .activityEnded(let ticket, let outcome):
       if let tookNS = ticket.tookNS { samples.append(.attemptEnded(ticket.task.name, tookNS: tookNS)) }
@@ -114,7 +124,8 @@ final class RuntimeEngine: @unchecked Sendable {
     case .instanceChanged(let instance): dispatcher.instanceChanged(instance, now: now)
     case .checkClaims: dispatcher.checkClaims()
     case .wrote(let write, let outcome):
-      if case .turn(let commit) = write, case .turned = outcome, hub.logs(.debug) {
+      // Asked first: to take the commit out is to copy it.
+      if hub.logs(.debug), case .turned = outcome, case .turn(let commit) = write {
         hub.log(.turn(commit, node: node, now: now))
       }
       dispatcher.wrote(write, outcome, now: now)
@@ -123,6 +134,7 @@ final class RuntimeEngine: @unchecked Sendable {
       dispatcher.foundMessages(instance, messages, now: now)
     case .foundDue(let instances): dispatcher.foundDue(instances, now: now)
     case .nextDueFound(let at): dispatcher.nextDueFound(at, now: now)
+    case .missed: dispatcher.mayHaveMissed(now: now)
     case .stop(let graceMS):
       if runtime.account != nil, graceEndsNS == nil {
         graceEndsNS = monotonicNowNS() + max(0, min(graceMS, 1 << 40)) * 1_000_000
@@ -153,6 +165,7 @@ final class RuntimeEngine: @unchecked Sendable {
     case .findNextDue:
       let lookedAt = min(dispatcher.lookedAt, now)
       read { $0.nextDue(lookedAt) }
+    case .lookAgain: hub.waits.recheck()
     case .log(let record):
       if let metric = record.metric { samples.append(.metric(metric)) }
       hub.log(record)
@@ -160,14 +173,20 @@ final class RuntimeEngine: @unchecked Sendable {
     }
   }
 
+  private func wakeHosts() {
+    if hasNewWork { runtime.hosts.wake() }
+    hasNewWork = false
+  }
+
   private func runTurn(_ request: TurnRequest) {
+    let ticket = TurnTicket(request, runtime)
     guard let function = runtime.function(for: request) else {
       let message = "no function is registered for '\(request.orchestration)' \(request.version)"
-      runtime.post(
-        .turnFailed(request, Failure(type: FailureType.protocolViolation, message: message), tookNS: 0))
+      _ = ticket.fail(Failure(type: FailureType.protocolViolation, message: message))
       return
     }
-    runtime.hosts.add(TurnTicket(request, runtime), function)
+    runtime.hosts.add(ticket, function)
+    hasNewWork = true
   }
 
   private func runActivity(_ task: ActivityTask, _ now: TimestampMS) {
@@ -184,14 +203,19 @@ final class RuntimeEngine: @unchecked Sendable {
       return
     }
     runtime.hosts.add(ticket, function)
+    hasNewWork = true
   }
 
   // MARK: Store
 
   private func enqueue(_ write: Write, _ now: TimestampMS) {
     let done: @Sendable (Committer.Result) -> Void = { [runtime] result in
-      let input = RuntimeInput.wrote(write, WriteOutcome(result))
-      runtime.inputs.addQuietly(contentsOf: CollectionOfOne(input))
+      let outcome =
+        switch result {
+        case .answered(let outcome): WriteOutcome(outcome)
+        case .failed(let error): WriteOutcome(error)
+        }
+      runtime.inputs.addQuietly(.wrote(write, outcome))
     }
     writes.append(Committer.Job(write.entry(node: node, now: now), done: done))
   }

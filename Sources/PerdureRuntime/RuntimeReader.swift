@@ -29,17 +29,19 @@ struct RuntimeReader: Sendable {
   }
 
   func due(_ node: NodeID, _ now: TimestampMS) -> RuntimeInput {
-    // Whoever reaps a node must say so: the next one to look finds nothing to reap.
-    if let reaped = try? store.reapNodes(), reaped > 0 { hub.tellUnheldWork() }
-    let instances = (try? store.dueInstances(ownedBy: node, now: now, limit: Limits.pageRows)) ?? []
-    return .foundDue(instances)
+    do throws(StoreError) {
+      // Whoever reaps a node must say so: the next one to look finds nothing to reap.
+      if try store.reapNodes() > 0 { hub.tellUnheldWork() }
+      return .foundDue(try store.dueInstances(ownedBy: node, now: now, limit: Limits.pageRows))
+    } catch { return .missed }
   }
 
   func lost(_ claims: [ActivityKey: ActivityClaim]) -> RuntimeInput {
     let asked = claims.map { ClaimedActivity(key: $0.key, claim: $0.value) }
-    // What cannot be read now is read after the next write of others.
-    let lost = (try? store.lostClaims(of: asked)) ?? []
-    return .claimsLost(Dictionary(lost.map { ($0.key, $0.claim) }, uniquingKeysWith: { one, _ in one }))
+    do throws(StoreError) {
+      let lost = try store.lostClaims(of: asked).map { ($0.key, $0.claim) }
+      return .claimsLost(Dictionary(lost, uniquingKeysWith: { one, _ in one }))
+    } catch { return .missed }
   }
 
   func nextDue(_ now: TimestampMS) -> RuntimeInput {

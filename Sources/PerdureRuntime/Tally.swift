@@ -67,6 +67,11 @@ struct Tally {
       default: break
       }
     case .quarantine: quarantined &+= 1
+    case .claimActivities:
+      switch receipt {
+      case .activities(_, let damaged): quarantined &+= Int64(damaged.count)
+      default: break
+      }
     case .reset(let resets):
       for one in resets {
         reset &+= 1

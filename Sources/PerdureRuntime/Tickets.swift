@@ -44,12 +44,12 @@ package final class TurnTicket: Sendable {
       let failed = fail(Failure(type: FailureType.protocolViolation, message: message))
       return if case .taken = failed { .refused(message) } else { failed }
     }
-    guard let asker else { return post(.turnAnswered(request, answer, tookNS: tookNS)) }
+    guard let asker else { return post(.turnAnswered(self, answer, tookNS: tookNS)) }
     return tell(asker, .answered(answer))
   }
 
   package func fail(_ failure: Failure) -> TicketAnswer {
-    guard let asker else { return post(.turnFailed(request, failure, tookNS: tookNS)) }
+    guard let asker else { return post(.turnFailed(self, failure, tookNS: tookNS)) }
     return tell(asker, .failed(failure))
   }
 

@@ -87,7 +87,7 @@ package final class WaitDesk: @unchecked Sendable {
       let wait = Wait(
         id: waitCount, condition: condition, answer: answer, group: ObjectIdentifier(group))
       waits[ExactText(instance), default: []].append(wait)
-      if let deadlineNS { deadlines.insert((instance, wait.id), at: deadlineNS) }
+      if let deadlineNS { setDeadline(of: wait, on: instance, deadlineNS) }
       if condition != .told {
         clock?.waitBegan()
         mustLook(at: instance)
@@ -97,24 +97,30 @@ package final class WaitDesk: @unchecked Sendable {
     }
   }
 
-  /// Answers one wait, on the caller's thread.
-  package func resolve(_ instance: InstanceID, _ id: UInt64, _ answer: Answer) {
-    let wait = monitor.locked { remove([id], of: instance).first }
-    wait?.answer(answer)
+  private func setDeadline(of wait: Wait, on instance: InstanceID, _ deadlineNS: Int64) {
+    deadlines.insert((instance, wait.id), at: deadlineNS)
+    guard deadlines.isCrowded else { return }
+    let open = Set(waits.values.joined().map { $0.id })
+    deadlines.keep { item, _ in open.contains(item.id) }
   }
+
+  /// Of how many waits it knows the end, of some that are over too.
+  var deadlinesKept: Int { monitor.locked { deadlines.count } }
 
   /// Answers one wait, on the desk's thread.
-  func finish(_ instance: InstanceID, _ id: UInt64, _ answer: Answer) {
-    monitor.locked {
-      guard let wait = remove([id], of: instance).first else { return }
-      finished.append { wait.answer(answer) }
-      monitor.signal()
-    }
+  package func finish(_ instance: InstanceID, _ id: UInt64, _ answer: Answer) {
+    monitor.locked { finish(remove([id], of: instance), answer) }
   }
 
-  /// Ends a wait without an answer.
-  package func forget(_ instance: InstanceID, _ id: UInt64) {
-    monitor.locked { _ = remove([id], of: instance) }
+  /// Ends a wait without an answer. false: it has got one.
+  package func forget(_ instance: InstanceID, _ id: UInt64) -> Bool {
+    monitor.locked { !remove([id], of: instance).isEmpty }
+  }
+
+  /// Has waits that were taken out answered on the desk's thread. The monitor is locked.
+  private func finish(_ waits: [Wait], _ answer: Answer) {
+    for wait in waits { finished.append { wait.answer(answer) } }
+    if !waits.isEmpty { monitor.signal() }
   }
 
   /// Something happened to an instance that somebody may wait for.
@@ -144,31 +150,29 @@ package final class WaitDesk: @unchecked Sendable {
   /// Ends the waits of a group with `.closed`.
   package func abandon(_ group: AnyObject) {
     let id = ObjectIdentifier(group)
-    let answers = monitor.locked { take { $0.group == id } }
-    for answer in answers { answer(.closed) }
+    monitor.locked { finish(take { $0.group == id }, .closed) }
   }
 
   func close() {
-    let answers = monitor.locked {
+    monitor.locked {
       isClosed = true
+      finish(take { _ in true }, .closed)
       monitor.signal()
-      return take { _ in true }
     }
-    for answer in answers { answer(.closed) }
   }
 
-  private func take(_ matches: (Wait) -> Bool) -> [@Sendable (Answer) -> Void] {
-    var answers: [@Sendable (Answer) -> Void] = []
+  private func take(_ matches: (Wait) -> Bool) -> [Wait] {
+    var all: [Wait] = []
     for (instance, list) in waits {
       let taken = list.filter(matches)
       guard !taken.isEmpty else { continue }
       over(taken)
-      answers += taken.map { $0.answer }
+      all += taken
       for wait in taken { follow(wait.condition, -1) }
       let rest = list.filter { !matches($0) }
       waits[instance] = rest.isEmpty ? nil : rest
     }
-    return answers
+    return all
   }
 
   // MARK: The thread
@@ -193,7 +197,8 @@ package final class WaitDesk: @unchecked Sendable {
   private func nextRound() -> Round? {
     monitor.locked {
       while true {
-        if isClosed { return nil }
+        // What was finished before is answered all the same.
+        if isClosed, finished.isEmpty { return nil }
         let held = due.count + (mustRecheck ? 1 : 0)
         if mustRecheck {
           mustRecheck = false
@@ -239,7 +244,10 @@ package final class WaitDesk: @unchecked Sendable {
       let answer: Answer = error.code == .closed ? .closed : .failed(error)
       answers = open.map { ($0.id, answer) }
     }
-    for (id, answer) in answers { resolve(instance, id, answer) }
+    for (id, answer) in answers {
+      let wait = monitor.locked { remove([id], of: instance).first }
+      wait?.answer(answer)
+    }
   }
 
   /// nil: it is to wait on.

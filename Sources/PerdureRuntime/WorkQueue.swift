@@ -1,7 +1,9 @@
+internal import PerdureModel
+
 /// A queue between threads. Closing lets takers drain what is left.
 package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
   private let monitor = Monitor()
-  private var items: [Item] = []
+  private var items = FIFO<Item>()
   private var sleepers = 0
   private var isClosed = false
   /// Holds a virtual clock for each item, until `done`.
@@ -35,17 +37,20 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
     monitor.locked {
       guard !isClosed else { return false }
       if let account { account.hold(new.count) }
-      items.append(contentsOf: new)
+      for item in new { items.append(item) }
       return true
     }
   }
+
+  @discardableResult
+  package func addQuietly(_ item: Item) -> Bool { addQuietly(contentsOf: CollectionOfOne(item)) }
 
   /// Wakes takers for what was added.
   package func wake() {
     let (sleeping, waiting) = monitor.locked { (sleepers, items.count) }
     // Outside the lock, which the woken need at once.
-    if sleeping == 0 || waiting == 0 { return }
-    if waiting > 1 && sleeping > 1 { monitor.broadcast() } else { monitor.signal() }
+    if waiting >= sleeping, sleeping > 1 { return monitor.broadcast() }
+    for _ in 0..<min(waiting, sleeping) { monitor.signal() }
   }
 
   /// Takes up to `limit` items; waits for the first until the deadline. nil: closed and empty.
@@ -58,23 +63,18 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
         sleepers -= 1
         if !isInTime && items.isEmpty { return isClosed ? nil : [] }
       }
-      if items.count <= limit {
-        let taken = items
-        items = []
-        return taken
-      }
-      let taken = Array(items.prefix(limit))
-      items.removeFirst(limit)
-      return taken
+      return items.take(limit)
     }
   }
 
   /// - discarding: takers get nothing more, not even what waits.
   package func close(discarding: Bool = false) {
-    monitor.locked {
+    let dropped = monitor.locked {
       isClosed = true
-      if discarding { items = [] }
       monitor.broadcast()
+      return discarding ? items.take(.max) : []
     }
+    // They end outside the lock.
+    withExtendedLifetime(dropped) {}
   }
 }

@@ -105,7 +105,7 @@ extension ScheduleMachine {
 
   /// Goes on when it is updated or resumed.
   private mutating func stop(_ problem: String) {
-    record.problem = String(problem.prefix(500))
+    record.problem = String(problem.prefix(500)).clipped(toBytes: 2_000)
     record.isPaused = true
     forgetTimes()
   }

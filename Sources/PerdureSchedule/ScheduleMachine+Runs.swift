@@ -131,7 +131,8 @@ extension ScheduleRun {
       case FailureType.alreadyExists: status = .unknown
       default: status = .failed
       }
-      self.failure = String("\(failure.type): \(failure.message)".prefix(Limits.scheduleResultBytes / 4))
+      let text = String("\(failure.type): \(failure.message)".prefix(Limits.scheduleResultBytes / 4))
+      self.failure = text.clipped(toBytes: Limits.scheduleResultBytes)
     }
   }
 }

@@ -1,14 +1,98 @@
 import PerdureModel
 
-/// What goes wrong in a world, and how often: each seed has some kinds of fault and not others. Rates are per
-/// thousand.
-struct FaultPlan: CustomStringConvertible {
-  enum Kind: String, CaseIterable {
-    case failBefore, failAfter, slowCommit, lostWake, doubleWake, failedRead, failedTurn, lateAnswer, lostCode
-    case kill, killAmidEffects, pause, stop, clockJump
+/// Something that goes wrong in simulated worlds.
+package enum FaultKind: String, CaseIterable, Sendable {
+  // The store.
+  case failBefore, failAfter, slowCommit, tornCommit, lostRace, failedRead, fullDisk, damagedRow
+  // Wake-ups between processes.
+  case lostWake, doubleWake
+  // Hosts.
+  case failedTurn, wrongAnswer, doubleAnswer, strayAnswer, muteHost, lateAnswer, lostCode
+  // Processes and clocks.
+  case kill, killAmidEffects, pause, stop, clockJump, clockBack, skewedClock
+  // Clients.
+  case flood
+
+  /// Those that happen to a process, or to the disk of all, now and then; their rates are weights.
+  static let ofProcesses: [FaultKind] = [
+    .kill, .pause, .stop, .clockJump, .clockBack, .fullDisk, .damagedRow,
+  ]
+
+  /// Those that end processes, or let others take them for dead.
+  static let thatKill: [FaultKind] = [.kill, .pause, .killAmidEffects, .muteHost]
+
+  /// What a world that has this kind draws its rate from: per thousand.
+  var range: ClosedRange<Int> {
+    switch self {
+    case .failBefore, .failAfter, .slowCommit, .tornCommit: 10...150
+    case .lostWake: 100...900
+    case .doubleWake: 50...300
+    case .failedRead, .failedTurn, .lostCode, .wrongAnswer, .lostRace: 10...100
+    case .lateAnswer, .doubleAnswer, .strayAnswer: 20...200
+    case .muteHost: 1...15
+    case .killAmidEffects: 1...5
+    case .skewedClock: 300...1_000
+    case .flood: 50...200
+    case .kill, .pause, .stop, .clockJump, .clockBack, .fullDisk, .damagedRow: 100...1_000
+    }
+  }
+}
+
+/// One thing that went wrong: the n-th of its kind that chance asked for.
+package struct Fault: Hashable, Sendable, CustomStringConvertible {
+  package var kind: FaultKind
+  package var number: Int
+
+  package init(_ kind: FaultKind, _ number: Int) {
+    self.kind = kind
+    self.number = number
   }
 
-  private(set) var rates: [Kind: Int] = [:]
+  /// As `description` writes it.
+  package init?(_ text: some StringProtocol) {
+    let parts = text.split(separator: "#")
+    guard parts.count == 2, let kind = FaultKind(rawValue: String(parts[0])), let number = Int(parts[1])
+    else { return nil }
+    self.init(kind, number)
+  }
+
+  package var description: String { "\(kind.rawValue)#\(number)" }
+}
+
+/// A fault at a chosen place, in a world to which nothing else happens.
+package struct ForcedFault: Hashable, Sendable {
+  package enum Kind: String, CaseIterable, Sendable {
+    /// Of a group commit.
+    case failBefore, failAfter, slowCommit, tornCommit, killBefore, killAfter
+    case failedRead
+    /// A process dies before it performs an effect of a dispatcher.
+    case killAtEffect
+
+    /// What is counted.
+    package var place: Place {
+      switch self {
+      case .failBefore, .failAfter, .slowCommit, .tornCommit, .killBefore, .killAfter: .commit
+      case .failedRead: .read
+      case .killAtEffect: .effect
+      }
+    }
+  }
+
+  package enum Place: String, CaseIterable, Sendable { case commit, read, effect }
+
+  package var kind: Kind
+  /// From 1.
+  package var number: Int
+
+  package init(_ kind: Kind, _ number: Int) {
+    self.kind = kind
+    self.number = number
+  }
+}
+
+/// What goes wrong in a world, and how often: each seed has some kinds of fault and not others.
+struct FaultPlan: CustomStringConvertible {
+  private(set) var rates: [FaultKind: Int] = [:]
   /// How long things may go wrong, in milliseconds.
   let duration: Int64
   /// Code that is built from this moment on has the change of `Step.patch`.
@@ -30,24 +114,14 @@ struct FaultPlan: CustomStringConvertible {
         ? ActivityLimits(concurrency: random.within(1...2)) : ActivityLimits(rate: 2, ratePeriodMS: 400)
     }
     guard !random.chance(150) else { return }
-    for kind in Kind.allCases where random.chance(400) { rates[kind] = random.within(Self.range(of: kind)) }
-  }
-
-  private static func range(of kind: Kind) -> ClosedRange<Int> {
-    switch kind {
-    case .failBefore, .failAfter, .slowCommit: 10...150
-    case .lostWake: 100...900
-    case .doubleWake: 50...300
-    case .failedRead, .failedTurn, .lostCode: 10...100
-    case .lateAnswer: 20...200
-    case .killAmidEffects: 1...5
-    // Weights: which of them it is when something happens to a process.
-    case .kill, .pause, .stop, .clockJump: 100...1_000
+    let isMany = random.chance(500)
+    for kind in FaultKind.allCases where random.chance(isMany ? 400 : 150) {
+      rates[kind] = random.within(kind.range)
     }
   }
 
   var description: String {
-    let parts = Kind.allCases.compactMap { kind in rates[kind].map { "\(kind.rawValue) \($0)" } }
+    let parts = FaultKind.allCases.compactMap { kind in rates[kind].map { "\(kind.rawValue) \($0)" } }
     return parts.isEmpty ? "no faults" : parts.joined(separator: ", ")
   }
 
@@ -55,18 +129,66 @@ struct FaultPlan: CustomStringConvertible {
 
   func isSick(_ orchestration: String, _ now: Int64) -> Bool { isSick(orchestration) && now < sickUntil }
 
-  func rate(_ kind: Kind) -> Int { rates[kind] ?? 0 }
+  func rate(_ kind: FaultKind) -> Int { rates[kind] ?? 0 }
+}
 
-  /// What happens to a process next; nil: nothing ever does.
-  func processFault(_ random: inout Random) -> Kind? {
-    let kinds: [Kind] = [.kill, .pause, .stop, .clockJump]
-    let total = kinds.reduce(0) { $0 + rate($1) }
+/// Draws faults. Each kind has a generator of its own, so that leaving one out changes the others as little
+/// as possible.
+struct FaultDesk {
+  private let plan: FaultPlan
+  /// Only these happen; nil: all that chance asks for.
+  private let only: Set<Fault>?
+  private let forced: ForcedFault?
+  private var randoms: [FaultKind: Random] = [:]
+  private var processes: Random
+  private var drawn: [FaultKind: Int] = [:]
+  /// What went wrong, in order.
+  private(set) var happened: [Fault] = []
+  /// How often each place was passed at which a fault can be forced.
+  private(set) var passed: [ForcedFault.Place: Int] = [:]
+
+  init(plan: FaultPlan, random: inout Random, only: [Fault]?, forced: ForcedFault?) {
+    self.plan = plan
+    self.only = only.map { Set($0) }
+    self.forced = forced
+    processes = random.fork()
+    for kind in FaultKind.allCases { randoms[kind] = random.fork() }
+  }
+
+  /// Some fault is forced, be it after all has healed.
+  var isForcing: Bool { forced != nil }
+
+  mutating func happens(_ kind: FaultKind) -> Bool {
+    let rate = plan.rate(kind)
+    guard rate > 0, randoms[kind]?.chance(rate) == true else { return false }
+    return takes(kind)
+  }
+
+  /// What happens to a process next.
+  mutating func processFault() -> FaultKind? {
+    let kinds = FaultKind.ofProcesses
+    let total = kinds.reduce(0) { $0 + plan.rate($1) }
     guard total > 0 else { return nil }
-    var place = random.below(total)
+    var place = processes.below(total)
     for kind in kinds {
-      if place < rate(kind) { return kind }
-      place -= rate(kind)
+      if place < plan.rate(kind) { return takes(kind) ? kind : nil }
+      place -= plan.rate(kind)
     }
     return nil
+  }
+
+  private mutating func takes(_ kind: FaultKind) -> Bool {
+    let fault = Fault(kind, drawn[kind, default: 0])
+    drawn[kind, default: 0] += 1
+    guard only?.contains(fault) ?? true else { return false }
+    happened.append(fault)
+    return true
+  }
+
+  /// A place is passed; answers the fault that is forced there.
+  mutating func pass(_ place: ForcedFault.Place) -> ForcedFault.Kind? {
+    passed[place, default: 0] += 1
+    guard let forced, forced.kind.place == place, forced.number == passed[place] else { return nil }
+    return forced.kind
   }
 }

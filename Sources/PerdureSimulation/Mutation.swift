@@ -74,4 +74,22 @@ package enum Mutation: String, Sendable, CaseIterable {
   case forgetTheNote
   /// A second start with a key makes a second instance.
   case ignoreDedupKeys
+  /// A node whose clock is behind is taken for dead.
+  case leaseByWallClock
+  /// As long as one instance is quarantined, no other is found.
+  case poisonAtTheHead
+  /// Timers wait for something else to happen.
+  case fireLate
+  /// A client is told that a message is stored, though the disk is full.
+  case acknowledgeOnFullDisk
+  /// One history more goes than was asked for.
+  case pruneTooMuch
+  /// The children of what is deleted stay.
+  case deleteWithoutChildren
+  /// A reset does not tell again what was taken back.
+  case resetLosesMessages
+  /// A reset forgets the work that is open.
+  case resetForgetsActivities
+  /// A node asks the store all the time.
+  case pollTheStore
 }

@@ -23,7 +23,9 @@ enum NodeInput {
   case foundMessages(InstanceID, [InboxMessage])
   case foundDue([InstanceID])
   case nextDueFound(TimestampMS?)
+  case missed
   case stop(graceMS: Int64)
+  case stray(StrayAnswer)
 }
 
 extension NodeInput {
@@ -45,8 +47,6 @@ final class SimNode {
   let settings: DispatchSettings
   var dispatcher: Dispatcher
   var host: Host
-  /// How far its clock is from the world's. Grows only.
-  var clockOffset: Int64
   var inputs: [NodeInput] = []
   var isRunScheduled = false
   /// The deadline that a wake-up is scheduled for.
@@ -66,8 +66,7 @@ final class SimNode {
   var runsInSecond = 0
 
   init(
-    number: Int, id: NodeID, process: SimProcess, registry: Registry, settings: DispatchSettings, host: Host,
-    clockOffset: Int64
+    number: Int, id: NodeID, process: SimProcess, registry: Registry, settings: DispatchSettings, host: Host
   ) {
     self.number = number
     self.id = id
@@ -75,7 +74,6 @@ final class SimNode {
     self.registry = registry
     self.settings = settings
     self.host = host
-    self.clockOffset = clockOffset
     dispatcher = Dispatcher(settings: settings, registry: registry)
   }
 
@@ -91,6 +89,8 @@ final class SimProcess {
       case node(SimNode, Write)
       case client(Int)
       case completion(Completion)
+      /// One of many messages that a client sends without waiting.
+      case flood(Int)
     }
 
     var entry: StoreEntry
@@ -100,7 +100,11 @@ final class SimProcess {
   }
 
   enum CommitFault {
-    case none, failBefore, failAfter
+    case none, failBefore, failAfter, full
+    /// Some of the entries are refused, each by itself.
+    case torn
+    /// The process dies before the group has landed, or before anybody hears of it.
+    case killBefore, killAfter
   }
 
   /// A group commit under way.
@@ -112,18 +116,35 @@ final class SimProcess {
   }
 
   let number: Int
+  /// How far the clock of its machine is from that of the world's.
+  var skew: Int64
+  /// How far the clock of its engine is from the world's, as EngineClock has it: it follows the machine's
+  /// forward and never goes back.
+  private(set) var clockOffset: Int64
   var nodes: [SimNode] = []
   var isAlive = true
+  /// Since when nothing has kept it from running.
+  var runsSince: Int64 = 0
   var isPaused = false
   /// It was paused for so long that others took it for dead.
   var isZombie = false
+  /// Its host owes an answer that will never come.
+  var isMute = false
+  var isUnwell: Bool { isPaused || isZombie || isMute }
   /// What happened to it while it was paused.
   var deferred: [World.Happening] = []
   var queue: [Job] = []
   var group: Group?
   var isWakeScheduled = false
 
-  init(number: Int) { self.number = number }
+  init(number: Int, wallOffset: Int64, skew: Int64) {
+    self.number = number
+    self.skew = skew
+    clockOffset = wallOffset &+ skew
+  }
+
+  /// The clock of the machine was set.
+  func clockMoved(wallOffset: Int64) { clockOffset = max(clockOffset, wallOffset &+ skew) }
 
   /// Jobs of others than its nodes.
   var unansweredJobs: [Job] {

@@ -29,6 +29,18 @@ struct SimStore {
   func history(_ query: HistoryQuery) -> HistoryPage? { state.history(query) }
   func nextDue(after now: TimestampMS) -> TimestampMS? { state.nextDue(after: now) }
   func lostClaims(of claims: [ClaimedActivity]) -> [ClaimedActivity] { state.lostClaims(of: claims) }
+  /// What waits and what is held: nothing, when all has ended.
+  var leftovers: (activities: Int64, messages: Int64, held: Int64) {
+    let work = state.workload(now: .max / 2)
+    let held = state.holdings().values.reduce(0) { $0 &+ $1.instances &+ $1.activities }
+    let activities = work.activities.reduce(0) { $0 &+ $1.waiting &+ $1.running &+ $1.deferred &+ $1.backoff }
+    return (activities, work.inboxMessages &+ work.readyInstances, held)
+  }
+  var counts: [InstanceStatus: Int64] {
+    state.tally.rows(of: nil).reduce(into: [:]) { counts, row in
+      if row.count > 0 { counts[row.status, default: 0] &+= row.count }
+    }
+  }
   var newestNote: AuditRecord? { state.audit(AuditQuery()).records.first }
   func callState(of instance: InstanceID, _ call: String) -> CallState {
     state.callState(of: instance, call: call)
@@ -86,6 +98,22 @@ struct SimStore {
       return .success(.delivered(first + second))
     case (.sweepEarly, .sweep(let limit, let now)):
       return state.apply(.sweep(limit: limit, now: now + 60_000))
+    case (.poisonAtTheHead, .claimInstances) where counts[.quarantined] != nil:
+      return .success(.instances([]))
+    case (.pruneTooMuch, .pruneExecutions(let instance, let keep, let limit)) where keep > 1:
+      return state.apply(.pruneExecutions(instance, keep: keep - 1, limit: limit))
+    case (.deleteWithoutChildren, .delete):
+      let outcome = state.apply(entry)
+      guard case .success(.deleted(let deleted)) = outcome else { return outcome }
+      return .success(.deleted(Array(deleted.prefix(1))))
+    case (.resetLosesMessages, .reset(let resets)), (.resetForgetsActivities, .reset(let resets)):
+      return state.apply(
+        .reset(
+          resets.map { reset in
+            var reset = reset
+            if mutation == .resetLosesMessages { reset.returned = [] } else { reset.activities = [] }
+            return reset
+          }))
     case (.terminateSilently, .control(let instance, .terminate, _, _)):
       let parent = state.describe(instance)?.parent?.instance
       guard case .success(.controlled(var receipt)) = state.apply(entry) else { break }

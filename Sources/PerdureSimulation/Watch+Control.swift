@@ -33,7 +33,7 @@ extension Watch {
     }
   }
 
-  private func tree(of root: InstanceID) -> [InstanceID] {
+  func tree(of root: InstanceID) -> [InstanceID] {
     var tree = [root]
     var next = 0
     while next < tree.count {
@@ -49,25 +49,67 @@ extension Watch {
       return require(false, "'\(instance)' was quarantined, which is not there.")
     }
     require(life.isServable, "'\(instance)' was quarantined while it was \(life.status.rawValue).")
+    let isPoisoned = failure.type == FailureType.poison && hasPoison(life)
+    let isSick =
+      switch failure.type {
+      case FailureType.nondeterminism: sick(life.start.orchestration)
+      case FailureType.corruptHistory: damaged.contains(instance)
+      case FailureType.poison: isPoisoned || hostsStumble
+      default: false
+      }
     require(
-      failure.type == FailureType.nondeterminism && sick(life.start.orchestration),
+      isSick,
       "A healthy instance, '\(instance)', was quarantined: \(failure.message)")
+    let now = moment.now
     change(instance) {
+      if isPoisoned { $0.isPoisoned = true }
       $0.status = .quarantined
+      $0.touchedAt = now
       $0.revision += 1
     }
   }
 
+  /// An activity of it was begun ten times and not heard of again, or a message that says so waits.
+  private func hasPoison(_ life: Life) -> Bool {
+    life.inbox.contains { $0.kind.poisoned != nil }
+      || rows.contains { key, row in
+        key.instance == life.start.instance && row.attempt - 1 - row.failures >= Limits.activityLosses
+      }
+  }
+
+  /// What was given up as poison begins anew.
+  private mutating func scheduledAgain(_ instance: InstanceID, _ now: TimestampMS) {
+    guard let life = life(instance), let history = life.histories.last else { return }
+    for message in life.inbox {
+      guard let poisoned = message.kind.poisoned, poisoned.execution == Int64(life.histories.count) else {
+        continue
+      }
+      let key = ActivityKey(instance: instance, execution: poisoned.execution, action: poisoned.action)
+      let name = life.start.orchestration
+      guard rows[key] == nil,
+        let task = ActivityTask(again: key, in: history, orchestration: name, now: now)
+      else { continue }
+      rows[key] = Row(task, now: now)
+      change(instance) { life in life.inbox.removeAll { $0.sequence == message.sequence } }
+    }
+  }
+
+  /// - at: the operator's time.
   mutating func controlled(
-    _ instance: InstanceID, _ verb: ControlVerb, _ receipt: ControlReceipt, _ store: SimStore
+    _ instance: InstanceID, _ verb: ControlVerb, _ receipt: ControlReceipt, at: TimestampMS,
+    _ store: SimStore
   ) {
     guard let life = life(instance) else {
       return require(false, "'\(instance)' was changed as a whole, and is not there.")
     }
+    let now = moment.now
     let working: InstanceStatus = life.histories == [[]] ? .pending : .running
     switch (verb, life.status) {
     case (.suspend, .pending), (.suspend, .running): change(instance) { $0.status = .suspended }
-    case (.resume, .suspended), (.retry, .quarantined): change(instance) { $0.status = working }
+    case (.resume, .suspended): change(instance) { $0.status = working }
+    case (.retry, .quarantined):
+      scheduledAgain(instance, at)
+      change(instance) { $0.status = working }
     case (.requeue, .pending), (.requeue, .running): break
     case (.terminate, _) where !life.status.isTerminal:
       for delivery in receipt.deliveries { deliver(delivery, in: store) }
@@ -76,7 +118,12 @@ extension Watch {
     default:
       require(false, "'\(instance)' took \(verb.rawValue) while it was \(life.status.rawValue).")
     }
-    if verb != .terminate { change(instance) { $0.revision += 1 } }
+    if verb != .terminate {
+      change(instance) { life in
+        life.revision += 1
+        life.touchedAt = now
+      }
+    }
     require(
       receipt.status == self.life(instance)?.status && receipt.status == store.describe(instance)?.status,
       "'\(instance)' is said to be \(receipt.status.rawValue) after \(verb.rawValue).")
@@ -101,6 +148,7 @@ extension Watch {
       life.histories[life.histories.count - 1].append(event)
       life.status = .terminated
       life.revision += 1
+      life.dropped.formUnion(life.inbox.compactMap { $0.kind.data })
       life.inbox = []
       life.topics = []
       life.isTerminated = true

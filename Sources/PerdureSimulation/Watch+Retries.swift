@@ -24,6 +24,7 @@ extension Watch {
     guard var row = rows[key] else {
       return require(false, "\(Self.name(key)) is to be tried again, but is not pending.")
     }
+    change(key.instance) { $0.isMeddledWith = true }
     require(lost == row.claim, "\(Self.name(key)) was taken from another one than the node that holds it.")
     if row.claim != nil || row.deferredBeatAt != nil {
       row.failures += 1
@@ -38,7 +39,7 @@ extension Watch {
   }
 
   /// Another attempt follows.
-  private mutating func failed(_ key: ActivityKey, _ failure: Failure, from moment: TimestampMS) {
+  mutating func failed(_ key: ActivityKey, _ failure: Failure, from moment: TimestampMS) {
     guard var row = rows[key] else { return }
     let name = Self.name(key)
     let limit = row.task.options.retry.map { $0.maxAttempts } ?? 1
@@ -58,7 +59,7 @@ extension Watch {
   }
 
   /// The shortest pause that the policy lets be.
-  private static func pause(_ row: Row, _ failure: Failure) -> Int64 {
+  static func pause(_ row: Row, _ failure: Failure) -> Int64 {
     if let own = failure.retryAfterMS { return own }
     guard let retry = row.task.options.retry else { return 0 }
     let number = row.failures + 1

@@ -52,7 +52,7 @@ extension Watch {
       checkTimeout(key, outcome, clock)
       takeRow(key, claim)
       deliver(delivery, in: store)
-    case (.claimActivities(let node, _, _, let now), .activities(let tasks)):
+    case (.claimActivities(let node, _, _, let now), .activities(let tasks, _)):
       for task in tasks { claimed(task, node, now) }
     case (.releaseActivities(let released), _): for item in released { release(item.key, item.claim) }
     case (.releaseUnheldActivities(let node, let held), _): released(by: node, except: held)
@@ -67,6 +67,8 @@ extension Watch {
       rows[key]?.claim = nil
       rows[key]?.deferredBeatAt = now
     case (.actOnActivity(let key, .retry, let now), .activityChanged(let lost, _)): hurried(key, lost, now)
+    case (.actOnActivity(let key, let verb, let now), .activityChanged(let lost, let delivery)):
+      ended(key, verb, lost, delivery, now, store)
     case (.completeActivity(let token, let outcome, let now), _):
       completed(token, outcome, receipt, now, store)
     case (.heartbeatByToken(let token, let details, let now), _):
@@ -191,7 +193,8 @@ extension Watch {
     }
     require(begun[run] == nil || isOld, "\(name) began 2 times under one claim.")
     begun[run] = clock
-    let attempt = Try(life: life, key: task.key, attempt: task.attempt)
+    let attempt = Try(
+      life: life, key: task.key, attempt: task.attempt, resets: lives[life].resets)
     if let place = runPlaces[attempt] {
       runs[place].nodes.append(node)
     } else {

@@ -123,8 +123,21 @@ extension Watch {
         }
         require(
           fireAt <= clock, "Timer \(action) of '\(commit.instance)' fired \(fireAt - clock) ms early.")
+        checkPunctuality(action, due: fireAt, clock, life)
       }
     }
+  }
+
+  /// Where all is well, a timer does not keep anybody waiting for longer than a second.
+  private mutating func checkPunctuality(
+    _ action: ActionID, due: TimestampMS, _ clock: TimestampMS, _ life: Life
+  ) {
+    guard let calmSince = moment.calmSince, due - moment.offset >= max(calmSince, life.touchedAt) else {
+      return
+    }
+    require(
+      clock - due <= 1_000 + moment.spread,
+      "Timer \(action) of '\(life.start.instance)' fired \(clock - due) ms late.")
   }
 
   private mutating func book(_ commit: TurnCommit, ends: Bool) {
@@ -137,6 +150,7 @@ extension Watch {
       for change in commit.kvChanges { life.apply(change) }
       for answer in commit.callAnswers { life.apply(answer) }
       if commit.status.isTerminal {
+        life.dropped.formUnion(life.inbox.compactMap { $0.kind.data })
         life.inbox = []
         life.topics = []
       }

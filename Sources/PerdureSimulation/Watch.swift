@@ -25,6 +25,18 @@ struct Watch {
     var isTerminated = false
     /// One of its activities was given up because process after process died under it.
     var isPoisoned = false
+    /// An operator ended one of its activities.
+    var isMeddledWith = false
+    /// How often it was put back.
+    var resets = 0
+    /// Executions whose history was removed.
+    var pruned = 0
+    /// Messages that waited when it ended: they end with it, also if it is put back to work later.
+    var dropped: Set<Payload> = []
+    /// Messages of earlier executions that a reset tells again.
+    var toldAgain: Set<Payload> = []
+    /// When an operator last changed it as a whole, by the world's time.
+    var touchedAt: TimestampMS
     /// The id of one of its children was taken.
     var hasMet = false
     var isGone = false
@@ -45,6 +57,8 @@ struct Watch {
     var life: Int
     var key: ActivityKey
     var attempt: Int64
+    /// How often its instance had been put back.
+    var resets: Int
   }
 
   private(set) var lives: [Life] = []
@@ -71,9 +85,26 @@ struct Watch {
   /// On which simulated node each attempt ran, in order of their first run.
   var runs: [(run: Try, nodes: [Int])] = []
   var runPlaces: [Try: Int] = [:]
+  /// Ended by operators.
+  var handled: Set<ActivityKey> = []
+  /// Instances whose rows could not be read for some time.
+  var damaged: Set<InstanceID> = []
+  /// By the world's time, now, and since when all is well.
+  var moment = Moment()
   /// The first broken promise, as a sentence.
   private(set) var violation: String?
 
+  struct Moment {
+    var now: Int64 = 0
+    /// Timers that are due from then on are on time; nil: nothing is promised yet.
+    var calmSince: Int64?
+    /// How far the clock of the node that writes is from the world's, and those of nodes from each other.
+    var offset: Int64 = 0
+    var spread: Int64 = 0
+  }
+
+  /// Hosts may fail turns.
+  var hostsStumble = false
   /// Whether the code of an orchestration may differ from itself.
   var sick: (String) -> Bool = { _ in false }
 
@@ -91,6 +122,9 @@ struct Watch {
     guard let place = places[instance], !lives[place].isGone else { return nil }
     return place
   }
+
+  /// It is there, or was.
+  func hasBeen(_ instance: InstanceID) -> Bool { places[instance] != nil }
 
   func receiver(of data: Payload) -> Life? { receivers[data].map { lives[$0] } }
 
@@ -125,8 +159,13 @@ struct Watch {
     case (.publish(let publication, _), .delivered(let deliveries)):
       published([publication], deliveries, store)
     case (.turn(let commit), .turned(let receipt)): turn(commit, receipt, clock, store)
-    case (.control(let instance, let verb, _, _), .controlled(let receipt)):
-      controlled(instance, verb, receipt, store)
+    case (.reset(let resets), .reset(let deleted)): wasReset(resets, deleted, store)
+    case (.delete(let instance, let force), .deleted(let deleted)):
+      removed(instance, deleted, force: force, store)
+    case (.pruneExecutions(let instance, let keep, _), .pruned(let count)):
+      pruned(instance, keep: keep, count)
+    case (.control(let instance, let verb, _, let at), .controlled(let receipt)):
+      controlled(instance, verb, receipt, at: at, store)
     case (.quarantine(let instance, _, let failure, _), _): quarantined(instance, failure)
     default: landedActivity(entry, receipt, clock, store)
     }
@@ -143,7 +182,8 @@ struct Watch {
       require(other == nil, "Instance '\(instance)' was started although another one has its key '\(key)'.")
     }
     require(store.describe(instance) != nil, "The start of '\(instance)' landed and left nothing.")
-    var life = Life(start: start, startedAt: now, revision: store.describe(instance)?.revision ?? 0)
+    var life = Life(
+      start: start, startedAt: now, revision: store.describe(instance)?.revision ?? 0, touchedAt: moment.now)
     let waiting = kept.removeValue(forKey: instance) ?? []
     let later = Set(deliveries.filter { $0.instance == instance }.map { $0.message.sequence })
     life.inbox = store.messages(of: instance).filter { !later.contains($0.sequence) }

@@ -63,6 +63,7 @@ extension World {
 
   func activityDone(_ node: SimNode, _ attempt: Attempt) {
     guard !attempt.isDone else { return }
+    if fails(.muteHost) { return giveUp(node.process) }
     attempt.isDone = true
     if attempt.kind == .later, !attempt.isCancelled { return hand(attempt, node) }
     var outcome = attempt.outcome
@@ -73,6 +74,7 @@ extension World {
       outcome = .failed(Failure(type: "Cancelled", message: "the activity heard that nobody waits"))
     }
     add(.activityEnded(attempt, outcome), to: node)
+    answerAgain(attempt, of: node)
   }
 
   /// Tells a host that nobody waits for an attempt. Some hear it, some do not.
@@ -105,9 +107,9 @@ extension World {
     guard let process = random.pick(alive) else { return after(200, .completes(completion)) }
     let entry: StoreEntry =
       completion.beats > 0
-      ? .heartbeatByToken(completion.token, details: Payload(String(completion.beats)), now: now)
-      : .completeActivity(completion.token, outcome: completion.outcome, now: now)
-    submit(SimProcess.Job(entry: entry, origin: .completion(completion), clock: now), to: process)
+      ? .heartbeatByToken(completion.token, details: Payload(String(completion.beats)), now: clock(process))
+      : .completeActivity(completion.token, outcome: completion.outcome, now: clock(process))
+    submit(SimProcess.Job(entry: entry, origin: .completion(completion), clock: clock(process)), to: process)
   }
 
   func completionAnswered(_ completion: Completion, _ outcome: StoreOutcome?) {

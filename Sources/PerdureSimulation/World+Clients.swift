@@ -19,6 +19,14 @@ struct SimClient {
     case retain(RetentionRule)
     /// The next attempt of whatever activity is pending when the call is made.
     case retryActivity
+    /// An operator ends whatever activity is pending then.
+    case endActivity(isFailure: Bool)
+    case delete(Target, force: Bool)
+    case prune(Target, keep: Int64)
+    /// Back to the event at about this share of the history, in percent; nil: before the failed step.
+    case reset(Target, percent: Int?)
+    /// So many messages at once.
+    case flood(InstanceID, name: Int, count: Int)
   }
 
   var calls: [Call]
@@ -50,10 +58,14 @@ extension World {
     }
     for _ in 0..<random.below(roots * 2) {
       let target = random.chance(600) ? SimClient.Target.any : .named(Program.root(random.below(roots)))
-      switch random.below(10) {
+      switch random.below(14) {
       case 0..<4:
         add(.control(target, .suspend))
         if random.chance(600) { add(.control(target, .resume)) }
+      case 10: add(.delete(target, force: random.chance(600)))
+      case 11: add(.prune(target, keep: random.delay(1...2)))
+      case 12: add(.endActivity(isFailure: random.chance(300)))
+      case 13: add(.reset(target, percent: random.chance(300) ? nil : random.within(0...100)))
       case 4..<6: add(.control(target, .terminate))
       case 6: add(.control(target, .retry))
       case 7 where random.chance(300): add(.retryActivity)
@@ -64,6 +76,10 @@ extension World {
     if random.chance(200) {
       let name = random.chance(500) ? RetentionRule.others : Program.name(random.below(programs.count))
       add(.retain(RetentionRule(orchestration: name, keepMS: random.delay(0...60_000))))
+    }
+    if fails(.flood) {
+      let channel = random.below(3)
+      add(.flood(Program.root(random.below(roots)), name: channel, count: random.within(20...150)))
     }
     for client in clients.indices { after(random.delay(0...200), .clientActs(client)) }
   }
@@ -101,15 +117,22 @@ extension World {
     guard clients[client].next < clients[client].calls.count else { return }
     let alive = processes.filter { $0.isAlive && !$0.isPaused }
     guard let process = random.pick(alive) else { return after(200, .clientActs(client)) }
-    let entry = entry(for: clients[client].calls[clients[client].next], client, process)
-    if mutation == .acknowledgeEarly, case .post(let message, _) = entry, fails(.failBefore) || fails(.kill) {
+    let call = clients[client].calls[clients[client].next]
+    if case .flood(let instance, let name, let count) = call {
+      flood(instance, name, count, client, process)
+      return clientAnswered(client, nil)
+    }
+    guard let entry = entry(for: call, client, process) else { return clientAnswered(client, nil) }
+    if mutation == .acknowledgeEarly, case .post(let message, _) = entry, fails(.failBefore) {
       // The answer is out, and then the write never happens.
       return clientAnswered(client, .success(.posted(Delivery.early(message))))
     }
-    submit(SimProcess.Job(entry: entry, origin: .client(client), clock: now), to: process)
+    submit(SimProcess.Job(entry: entry, origin: .client(client), clock: clock(process)), to: process)
   }
 
-  private func entry(for call: SimClient.Call, _ client: Int, _ process: SimProcess) -> StoreEntry {
+  /// nil: there is nothing to do it to.
+  private func entry(for call: SimClient.Call, _ client: Int, _ process: SimProcess) -> StoreEntry? {
+    let now = clock(process)
     // A sender's messages keep their order as long as they go through one process.
     let data = Payload("\"c\(client)p\(process.number)-\(clients[client].next)\"")
     switch call {
@@ -129,42 +152,8 @@ extension World {
     case .call(let instance, let id, let name):
       let kind = MessageKind.call(id: id, name: Program.messageName(name), input: data)
       return .post(OutgoingMessage(to: instance, kind: kind), now: now)
-    case .cancel(let target, let graceMS):
-      let kind = MessageKind.cancel(reason: "a client said so", graceMS: graceMS)
-      return noted(.post(OutgoingMessage(to: instance(target), kind: kind), now: now), "cancel", client)
-    case .control(let target, let verb):
-      let entry = StoreEntry.control(instance(target), verb, reason: "a client said so", now: now)
-      return noted(entry, verb.rawValue, client)
-    case .retain(let rule): return noted(.setRetention(rule), "setRetention", client)
-    case .retryActivity:
-      let pending = watch.rows.keys.sorted {
-        ($0.instance, $0.execution, $0.action) < ($1.instance, $1.execution, $1.action)
-      }
-      guard let key = random.pick(pending) else { return .releaseActivities([]) }
-      return noted(.actOnActivity(key, .retry, now: now), "retryActivity", client)
-    }
-  }
-
-  /// As management writes it.
-  private func noted(_ entry: StoreEntry, _ operation: String, _ client: Int) -> StoreEntry {
-    let target =
-      switch entry {
-      case .post(let message, _): message.to
-      case .control(let instance, _, _, _): instance
-      case .setRetention(let rule): rule.orchestration
-      case .actOnActivity(let key, _, _): key.instance
-      default: ""
-      }
-    let note = AuditNote(
-      actor: "client \(client)", operation: operation, target: target, reason: "\(clients[client].next)",
-      at: now)
-    return .noted(entry, note)
-  }
-
-  private func instance(_ target: SimClient.Target) -> InstanceID {
-    switch target {
-    case .named(let instance): instance
-    case .any: random.pick(watch.lives.filter { !$0.isGone })?.start.instance ?? Program.root(0)
+    case .flood: return nil
+    default: return management(call, client, now)
     }
   }
 
@@ -177,12 +166,12 @@ extension World {
     switch (call, outcome) {
     case (.start(let instance, _, _, _), .success(.existing(let other, _))?):
       watch.require(
-        watch.life(other) != nil, "A start of '\(instance)' came to '\(other)', which is not there.")
+        watch.hasBeen(other), "A start of '\(instance)' came to '\(other)', which is not there.")
     case (.start(let instance, _, _, _), .success?),
       (.start(let instance, _, _, _), .failure(.alreadyExists)?):
       watch.require(
-        watch.life(instance) != nil, "The start of '\(instance)' was acknowledged and never landed.")
-    case (.start, nil), (.control, nil), (.call, nil), (.retain, nil): isRepeated = true
+        watch.hasBeen(instance), "The start of '\(instance)' was acknowledged and never landed.")
+    case (.start, nil), (.control, nil), (.call, nil), (.retain, nil), (.delete, nil): isRepeated = true
     case (.raise(let instance, _, _, _), .success(.posted(let delivery))?),
       (.call(let instance, _, _), .success(.posted(let delivery))?):
       if let data = delivery.message.kind.data { clients[client].acknowledged.append((instance, data)) }
@@ -205,7 +194,7 @@ extension MessageKind {
 
 extension Delivery {
   /// An answer that nothing stands behind.
-  fileprivate static func early(_ message: OutgoingMessage) -> Delivery {
+  static func early(_ message: OutgoingMessage) -> Delivery {
     Delivery(instance: message.to, message: InboxMessage(sequence: 0, kind: message.kind), owner: nil)
   }
 }

@@ -1,6 +1,6 @@
 import PerdureDispatch
 import PerdureModel
-import PerdureRehearsal
+import PerdureDriver
 import PerdureStore
 
 /// The committer of a process, as Committer is.
@@ -23,39 +23,73 @@ extension World {
   private func startGroup(_ process: SimProcess) {
     guard !process.queue.isEmpty else { return }
     var fault = SimProcess.CommitFault.none
+    if fails(.tornCommit) { fault = .torn }
     if fails(.failBefore) { fault = .failBefore }
     if fails(.failAfter) { fault = .failAfter }
+    if now < diskIsFullUntil { fault = .full }
+    var isSlow = fails(.slowCommit)
+    switch isForced(.commit) {
+    case .failBefore?: fault = .failBefore
+    case .failAfter?: fault = .failAfter
+    case .tornCommit?: fault = .torn
+    case .killBefore?: fault = .killBefore
+    case .killAfter?: fault = .killAfter
+    case .slowCommit?: isSlow = true
+    default: break
+    }
     process.group = SimProcess.Group(jobs: process.queue, fault: fault)
     process.queue = []
-    after(fails(.slowCommit) ? random.delay(100...2_500) : random.delay(0...6), .groupApplies(process))
+    after(isSlow ? random.delay(100...2_500) : random.delay(0...6), .groupApplies(process))
   }
 
   func applyGroup(_ process: SimProcess) {
     guard var group = process.group else { return }
-    if group.fault != .failBefore {
-      group.outcomes = group.jobs.map { apply($0) }
+    if group.fault == .killBefore { return kill(process, landing: false) }
+    if group.fault != .failBefore, group.fault != .full {
+      let isTorn = group.fault == .torn
+      group.outcomes = group.jobs.map { isTorn && random.chance(400) ? Self.refused : applyInFull($0) }
       process.group = group
       // A claim that found nothing leaves no mark on the disk.
       if group.outcomes.contains(where: { $0.changesTheStore }) { wakeOthers(process) }
     }
+    if group.fault == .killAfter { return kill(process) }
     trace.note(now, "group", "", Int64(process.number), Int64(group.jobs.count))
     after(random.delay(0...3), .groupAnswers(process))
+  }
+
+  /// An entry that the store could not write, though it could write others.
+  private static let refused = StoreOutcome.failure(.failed(StoreError(.io, "the disk failed here")))
+
+  private func applyInFull(_ job: SimProcess.Job) -> StoreOutcome {
+    // A store that resolves conflicts by refusing may refuse what had no rival.
+    if case .turn = job.entry, fails(.lostRace) { return .failure(.conflict) }
+    return apply(job)
   }
 
   private func apply(_ job: SimProcess.Job) -> StoreOutcome {
     entriesWritten += 1
     let outcome = store.apply(job.entry, rows: watch.rows)
-    var clock = now
+    var clock = job.clock
     if case .node(let node, _) = job.origin { clock = self.clock(node) }
     switch outcome {
     case .success(let receipt):
       note(job.entry, receipt)
+      watch.moment = moment(offset: clock - now)
       watch.landed(job.entry, receipt, clock: clock, in: store)
     case .failure(.failed(let error)):
       watch.require(false, "An entry was refused as malformed: \(error.message)")
     case .failure(let refusal): watch.refused(job.entry, refusal, in: store)
     }
     return outcome
+  }
+
+  private func moment(offset: Int64) -> Watch.Moment {
+    var moment = Watch.Moment(now: now, offset: offset)
+    guard !isHostile else { return moment }
+    moment.calmSince = troubleAt + 10_000
+    let offsets = processes.filter { $0.isAlive }.map { $0.clockOffset }
+    moment.spread = (offsets.max() ?? 0) - (offsets.min() ?? 0)
+    return moment
   }
 
   private func note(_ entry: StoreEntry, _ receipt: StoreReceipt) {
@@ -68,6 +102,10 @@ extension World {
     case .post(let message, _): trace.remark(now, "posted to \(message.to): \(message.kind)")
     case .control(let instance, let verb, _, _): trace.note(now, "control", "\(verb.rawValue) \(instance)")
     case .quarantine(let instance, _, _, _): trace.note(now, "quarantine", instance)
+    case .reset(let resets):
+      for reset in resets { trace.note(now, "reset", reset.instance, reset.kept) }
+    case .delete(let instance, _): trace.note(now, "delete", instance)
+    case .actOnActivity(let key, _, _): trace.note(now, "by hand", key.instance, key.action)
     case .sweep:
       guard case .swept(let deleted, _) = receipt, !deleted.isEmpty else { return }
       trace.note(now, "swept", deleted.joined(separator: " "), Int64(deleted.count))
@@ -89,19 +127,33 @@ extension World {
   func answerGroup(_ process: SimProcess) {
     guard let group = process.group else { return }
     process.group = nil
-    if group.fault == .none {
+    let isAnswered = group.fault == .none || group.fault == .torn
+    if isAnswered {
       tell(process, group)
     } else if group.fault == .failAfter {
       for node in process.nodes { node.isExcused = true }
     }
     if group.fault != .none {
-      for node in process.nodes { node.failedAt = now }
+      for node in process.nodes {
+        node.failedAt = now
+        add(.missed, to: node)
+      }
     }
     for (index, job) in group.jobs.enumerated() {
-      let outcome = group.fault == .none ? group.outcomes[index] : nil
+      let outcome = isAnswered ? group.outcomes[index] : nil
       switch job.origin {
-      case .node(let node, let write): add(.wrote(write, WriteOutcome(outcome)), to: node)
-      default: answered(job, outcome)
+      case .node(let node, let write):
+        let failed = WriteOutcome(
+          group.fault == .full
+            ? StoreError(.full, "the disk is full") : StoreError(.io, "the disk failed"))
+        add(.wrote(write, outcome.map { WriteOutcome($0) } ?? failed), to: node)
+      default:
+        if mutation == .acknowledgeOnFullDisk, group.fault == .full, case .post(let message, _) = job.entry {
+          answered(job, .success(.posted(Delivery.early(message))))
+          continue
+        }
+        // Who was refused for no reason of its own asks again.
+        if case .failure(.failed)? = outcome { answered(job, nil) } else { answered(job, outcome) }
       }
     }
     startGroup(process)
@@ -113,6 +165,7 @@ extension World {
     case .node: break
     case .client(let client): clientAnswered(client, outcome)
     case .completion(let completion): completionAnswered(completion, outcome)
+    case .flood(let client): floodAnswered(client, outcome)
     }
   }
 
@@ -132,7 +185,7 @@ extension StoreOutcome {
     switch self {
     case .failure: false
     case .success(.instances(let instances)): !instances.isEmpty
-    case .success(.activities(let tasks)): !tasks.isEmpty
+    case .success(.activities(let tasks, _)): !tasks.isEmpty
     case .success(.delivered(let deliveries)): !deliveries.isEmpty
     case .success(.existing), .success(.known): false
     case .success(.swept(let deleted, _)): !deleted.isEmpty

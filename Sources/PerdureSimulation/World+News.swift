@@ -41,6 +41,12 @@ private struct ProcessNews {
     case (.completeActivity, .done): hasUnheldWork = true
     case (.noted(let inner, _), _): add(inner, receipt)
     case (.setRetention, .done): toAll(.sweep)
+    case (.delete, .deleted(let deleted)): toAll(.instancesDeleted(deleted))
+    case (.reset(let resets), .reset(let deleted)):
+      toAll(.instancesDeleted(deleted))
+      for reset in resets { toAll(.instanceChanged(reset.instance)) }
+      toAll(.checkClaims)
+      hasUnheldWork = true
     case (_, .swept(let deleted, _)): if !deleted.isEmpty { toAll(.instancesDeleted(deleted)) }
     case (.actOnActivity(let key, _, _), .activityChanged(let lost, let delivery)):
       if let lost { toAll(.claimsLost([key: lost])) }

@@ -12,7 +12,9 @@ extension World {
     after(random.delay(0...1), .nodeRuns(node))
   }
 
-  func clock(_ node: SimNode) -> TimestampMS { now + node.clockOffset }
+  func clock(_ node: SimNode) -> TimestampMS { clock(node.process) }
+
+  func clock(_ process: SimProcess) -> TimestampMS { now + process.clockOffset }
 
   func runNode(_ node: SimNode) {
     node.isRunScheduled = false
@@ -28,7 +30,7 @@ extension World {
     noticeSpinning(node)
     perform(node.dispatcher.takeEffects(), of: node)
     guard node.process.isAlive, !node.isStopped, let deadline = node.dispatcher.nextDeadline else { return }
-    let wakesAt = max(deadline - node.clockOffset - haste, now + 1)
+    let wakesAt = max(deadline - node.process.clockOffset - haste, now + (mutation == .fireLate ? 3_000 : 1))
     if node.wakesAt.map({ wakesAt < $0 || $0 <= now }) ?? true {
       node.wakesAt = wakesAt
       heap.add(.nodeWakes(node, wakesAt), at: wakesAt)
@@ -71,7 +73,9 @@ extension World {
       node.dispatcher.foundMessages(instance, messages, now: now)
     case .foundDue(let instances): node.dispatcher.foundDue(instances, now: now)
     case .nextDueFound(let at): node.dispatcher.nextDueFound(at, now: now)
+    case .missed: node.dispatcher.mayHaveMissed(now: now)
     case .stop(let graceMS): node.dispatcher.stop(graceMS: graceMS, now: now)
+    case .stray(let answer): take(answer, node, now)
     }
   }
 
@@ -102,7 +106,7 @@ extension World {
 
   private func perform(_ effects: [Effect], of node: SimNode) {
     for effect in effects {
-      if fails(.killAmidEffects) { return kill(node.process) }
+      if fails(.killAmidEffects) || isForced(.effect) == .killAtEffect { return kill(node.process) }
       perform(effect, of: node)
     }
   }
@@ -123,6 +127,8 @@ extension World {
     case .loadInbox(let instance, let after): read(.inbox(instance, after: after), node)
     case .findDue: read(.due, node)
     case .findNextDue: read(.nextDue, node)
+    // Clients of a world look by themselves.
+    case .lookAgain: break
     case .log(let record): trace.remark(now, "node \(node.id) says: \(record.message)")
     case .stopped: stopped(node)
     }
@@ -131,6 +137,7 @@ extension World {
   // MARK: Turns
 
   func turnDone(_ node: SimNode, _ request: TurnRequest) {
+    if fails(.muteHost) { return giveUp(node.process) }
     if fails(.lostCode) { node.host.forget(request.instance) }
     if fails(.failedTurn) {
       node.host.forget(request.instance)
@@ -145,6 +152,6 @@ extension World {
       result.retained = false
       answer = .ran(result)
     }
-    add(.turnAnswered(request, answer), to: node)
+    answerTurn(request, answer, of: node)
   }
 }

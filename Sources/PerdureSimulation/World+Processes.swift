@@ -5,7 +5,8 @@ import PerdureModel
 extension World {
   /// - isWhole: its node serves everything.
   func openProcess(isWhole: Bool) {
-    let process = SimProcess(number: processes.count)
+    let process = SimProcess(number: processes.count, wallOffset: wallOffset, skew: skew())
+    process.runsSince = now
     processes.append(process)
     reap()
     for _ in 0..<(isWhole || random.chance(700) ? 1 : 2) { addNode(to: process, isWhole: isWhole) }
@@ -13,7 +14,14 @@ extension World {
     trace.note(now, "open", "", Int64(process.number), Int64(process.nodes.count))
   }
 
-  func openClientProcess() { processes.append(SimProcess(number: processes.count)) }
+  func openClientProcess() {
+    processes.append(SimProcess(number: processes.count, wallOffset: wallOffset, skew: skew()))
+  }
+
+  /// Machines agree on the time more or less, or not at all.
+  private func skew() -> Int64 {
+    fails(.skewedClock) ? random.delay(0...120_000) - 60_000 : random.delay(0...400) - 200
+  }
 
   private func addNode(to process: SimProcess, isWhole: Bool) {
     let registry = makeRegistry(isWhole: isWhole)
@@ -33,8 +41,7 @@ extension World {
     settings.failsNondeterminism = random.chance(100)
     let host = Host(programs: programs, capacity: random.chance(300) ? random.below(3) : 100)
     let node = SimNode(
-      number: nodes.count, id: id, process: process, registry: registry, settings: settings, host: host,
-      clockOffset: random.delay(0...400) - 200)
+      number: nodes.count, id: id, process: process, registry: registry, settings: settings, host: host)
     if mutation == .freeSlotsEarly {
       settings.activityGraceMS = 0
       node.dispatcher = Dispatcher(settings: settings, registry: registry)
@@ -64,33 +71,61 @@ extension World {
     guard isHostile else { return }
     scheduleProcessFault()
     let candidates = processes.filter { $0.isAlive && !$0.isPaused && !$0.nodes.isEmpty }
-    guard let process = random.pick(candidates), let kind = plan.processFault(&random) else { return }
+    guard let process = random.pick(candidates), let kind = faults.processFault() else { return }
+    troubleAt = now
     switch kind {
     case .kill: kill(process)
     case .pause: pause(process)
     case .stop: stop(process)
-    default:
-      let jump = random.delay(100...4_000)
-      trace.note(now, "jump", "", Int64(process.number), jump)
-      for node in process.nodes {
-        node.clockOffset += jump
-        add(.storeChanged(byOthers: false), to: node)
-      }
+    case .fullDisk:
+      diskIsFullUntil = now + random.delay(200...9_000)
+      trace.note(now, "full", "", diskIsFullUntil)
+    case .damagedRow:
+      guard let life = random.pick(watch.lives.filter { !$0.isGone && !$0.status.isTerminal }) else { return }
+      damaged.insert(life.start.instance)
+      watch.damaged.insert(life.start.instance)
+      trace.note(now, "damage", life.start.instance)
+    default: moveClock(of: process, isBack: kind == .clockBack)
+    }
+  }
+
+  /// The clock of a machine, or of all, is set. Engines that run never go back; those that are opened later
+  /// begin there.
+  private func moveClock(of process: SimProcess, isBack: Bool) {
+    let length = random.chance(300) ? random.delay(4_000...60_000) : random.delay(100...4_000)
+    let jump = isBack ? -length : length
+    trace.note(now, "jump", "", Int64(process.number), jump)
+    if random.chance(500) {
+      process.skew += jump
+    } else {
+      wallOffset += jump
+    }
+    for other in processes where other.isAlive {
+      let before = other.clockOffset
+      other.clockMoved(wallOffset: wallOffset)
+      guard other.clockOffset != before else { continue }
+      for node in other.nodes { add(.storeChanged(byOthers: false), to: node) }
     }
   }
 
   /// Everything in its memory is gone. A commit under way has reached the disk or has not.
-  func kill(_ process: SimProcess) {
+  ///
+  /// - landing: whether the commit may have; nil: chance decides.
+  func kill(_ process: SimProcess, landing: Bool? = nil) {
     guard process.isAlive else { return }
     trace.note(now, "kill", "", Int64(process.number))
-    if let group = process.group, group.outcomes.isEmpty, random.chance(500) { applyGroup(process) }
+    if let group = process.group, group.outcomes.isEmpty, group.fault == .none, landing ?? random.chance(500)
+    {
+      applyGroup(process)
+    }
     process.isAlive = false
     for node in process.nodes {
       node.isExcused = true
-      store.fell(node.id)
+      fell(node)
     }
     for job in process.unansweredJobs { answered(job, nil) }
-    if isHostile, !process.nodes.isEmpty { after(random.delay(50...3_000), .restarts) }
+    troubleAt = now
+    if isHostile || faults.isForcing, !process.nodes.isEmpty { after(random.delay(50...3_000), .restarts) }
   }
 
   private func pause(_ process: SimProcess) {
@@ -102,17 +137,33 @@ extension World {
     after(length, .resumes(process))
   }
 
+  private func fell(_ node: SimNode) {
+    store.fell(node.id)
+    if fallenAt[node.id] == nil { fallenAt[node.id] = now }
+  }
+
+  /// A process that runs notices within its net, and a second, that a node is gone.
+  func checkLeases(_ process: SimProcess) {
+    let since = now - Self.netMS - 1_000
+    guard process.runsSince < since, process.nodes.contains(where: { !$0.isStopping && !$0.isStopped }) else {
+      return
+    }
+    let late = fallenAt.filter { $0.value < since }.keys.min()
+    watch.require(late == nil, "Node \(late ?? 0) is gone, and nobody noticed in time.")
+  }
+
   /// Others take it for dead, though it only sleeps.
   func declareDead(_ process: SimProcess) {
     guard process.isAlive, process.isPaused else { return }
     process.isZombie = true
-    for node in process.nodes { store.fell(node.id) }
+    for node in process.nodes { fell(node) }
   }
 
   func resume(_ process: SimProcess) {
     guard process.isAlive, process.isPaused else { return }
     trace.note(now, "resume", "", Int64(process.number))
     process.isPaused = false
+    process.runsSince = now
     for (index, happening) in process.deferred.enumerated() { after(Int64(index), happening) }
     process.deferred = []
     if process.isZombie { after(random.delay(0...4_000), .zombieEnds(process)) }
@@ -139,14 +190,25 @@ extension World {
     node.process.nodes.removeAll { $0 === node }
     store.leave(node.id)
     watch.nodeIsGone(node.id)
+    fallenAt[node.id] = nil
     for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
   }
 
-  /// The end of all trouble: whoever sleeps or pretends to live is gone, and one node serves everything.
+  /// A host says nothing any more. Somebody ends its process sooner or later.
+  func giveUp(_ process: SimProcess) {
+    trace.note(now, "mute", "", Int64(process.number))
+    process.isMute = true
+    after(random.delay(500...6_000), .givenUp(process))
+  }
+
+  /// The end of all trouble: whoever sleeps, says nothing or pretends to live is gone, and one node serves
+  /// everything.
   func heal() {
     isHostile = false
+    troubleAt = now
+    diskIsFullUntil = 0
     trace.note(now, "heal")
-    for process in processes where process.isAlive && (process.isPaused || process.isZombie) { kill(process) }
+    for process in processes where process.isAlive && process.isUnwell { kill(process) }
     openProcess(isWhole: true)
     phase = .healing(rounds: 0)
     lastLanding = now

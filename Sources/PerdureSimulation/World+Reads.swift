@@ -20,7 +20,9 @@ extension World {
 
   /// What was read is told a moment later; by then it may be old.
   func take(_ read: Read, _ node: SimNode) {
-    let input = answer(read, node, isFailed: fails(.failedRead))
+    readsDone += 1
+    let isFailed = fails(.failedRead) || isForced(.read) == .failedRead
+    let input = answer(read, node, isFailed: isFailed)
     let at = max(now + random.delay(0...4), node.readerIsFreeAt)
     node.readerIsFreeAt = at + 1
     heap.add(.answered(node, input), at: at)
@@ -32,6 +34,9 @@ extension World {
       trace.note(now, "read", instance, node.id)
       if isFailed { return .loaded(instance, .failed("the disk is slow")) }
       let snapshot = store.load(instance)
+      if let snapshot, damaged.contains(instance) {
+        return .loaded(instance, .unreadable("a row is damaged", snapshot.description.revision))
+      }
       if let snapshot { watch.read(snapshot) }
       return .loaded(instance, snapshot.map { .snapshot($0) } ?? .missing)
     case .inbox(let instance, let after):
@@ -40,13 +45,19 @@ extension World {
       return .foundMessages(instance, store.inbox(of: instance, after: after))
     case .claims(let claims):
       let asked = claims.map { ClaimedActivity(key: $0.key, claim: $0.value) }
-      let lost = isFailed ? [] : store.lostClaims(of: asked)
+      if isFailed { return .missed }
+      let lost = store.lostClaims(of: asked)
       return .claimsLost(Dictionary(lost.map { ($0.key, $0.claim) }, uniquingKeysWith: { one, _ in one }))
     case .due:
+      if mutation == .leaseByWallClock {
+        for other in nodes where other.process.isAlive && clock(node) - clock(other) > Self.leaseMS {
+          store.fell(other.id)
+        }
+      }
       if reap() > 0 {
         for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
       }
-      return .foundDue(isFailed ? [] : store.dueInstances(ownedBy: node.id, now: clock(node)))
+      return isFailed ? .missed : .foundDue(store.dueInstances(ownedBy: node.id, now: clock(node)))
     case .nextDue:
       let lookedAt = min(node.dispatcher.lookedAt, clock(node))
       return .nextDueFound(isFailed ? clock(node) + 1_000 : store.nextDue(after: lookedAt))
@@ -57,7 +68,10 @@ extension World {
   @discardableResult
   func reap() -> Int {
     let gone = store.reap()
-    for node in gone.nodes { watch.nodeIsGone(node) }
+    for node in gone.nodes {
+      watch.nodeIsGone(node)
+      fallenAt[node] = nil
+    }
     return gone.count
   }
 }

@@ -24,6 +24,8 @@ final class World {
     case net(SimProcess)
     case clientActs(Int)
     case processFault
+    /// A host that said nothing is given up, and its process with it.
+    case givenUp(SimProcess)
     case declaredDead(SimProcess)
     case resumes(SimProcess)
     case zombieEnds(SimProcess)
@@ -37,6 +39,7 @@ final class World {
 
   let mutation: Mutation?
   let plan: FaultPlan
+  var faults: FaultDesk
   let programs: [Program]
   var random: Random
   var trace: Trace
@@ -50,6 +53,16 @@ final class World {
   var clients: [SimClient] = []
   /// Faults happen.
   var isHostile = true
+  /// When something last went wrong.
+  var troubleAt: Int64 = 0
+  /// How far the clock of the machine is from the world's; it jumps both ways.
+  var wallOffset: Int64 = 0
+  /// The disk takes nothing until then.
+  var diskIsFullUntil: Int64 = 0
+  /// Nodes that are gone, since when, until somebody notices.
+  var fallenAt: [NodeID: Int64] = [:]
+  /// Instances whose rows cannot be read.
+  var damaged: Set<InstanceID> = []
   var steps = 0
   var phase = Phase.hostile
 
@@ -57,25 +70,28 @@ final class World {
     case hostile
     /// Everybody is well; instances go on as far as they can.
     case healing(rounds: Int)
-    /// All has ended. `entries` were written until then.
-    case idle(since: Int64, entries: Int)
+    /// All has ended. So many entries were written, and so many reads done, until then.
+    case idle(since: Int64, entries: Int, reads: Int)
     case over
   }
 
   var lastLanding: Int64 = 0
   var entriesWritten = 0
+  var readsDone = 0
 
-  init(seed: UInt64, mutation: Mutation?, printer: ((String) -> Void)?) {
-    self.mutation = mutation
-    random = Random(seed: seed)
+  init(_ options: Simulation.Options, printer: ((String) -> Void)?) {
+    mutation = options.mutation
+    random = Random(seed: options.seed)
     trace = Trace(printer: printer)
     heap = EventHeap(random: random.fork())
     var maker = ProgramMaker(random: random.fork(), count: random.within(3...6))
     programs = maker.make()
     plan = FaultPlan(random: &random, begins: now, programs: programs.count)
+    faults = FaultDesk(plan: plan, random: &random, only: options.only, forced: options.forced)
     store = SimStore(mutation: mutation)
     lastLanding = now
     watch.sick = { [plan] in plan.isSick($0) }
+    watch.hostsStumble = plan.rate(.failedTurn) + plan.rate(.wrongAnswer) > 0
     trace.remark(now, "faults: \(plan)")
     for (index, program) in programs.enumerated() { trace.remark(now, "p\(index): \(program)") }
     for _ in 0..<random.within(1...3) { openProcess(isWhole: false) }
@@ -101,7 +117,18 @@ final class World {
   func after(_ delay: Int64, _ happening: Happening) { heap.add(happening, at: now + max(delay, 0)) }
 
   /// A fault of this kind happens now.
-  func fails(_ kind: FaultPlan.Kind) -> Bool { isHostile && random.chance(plan.rate(kind)) }
+  func fails(_ kind: FaultKind) -> Bool {
+    guard isHostile, faults.happens(kind) else { return false }
+    troubleAt = now
+    return true
+  }
+
+  /// A place at which a fault can be forced is passed.
+  func isForced(_ place: ForcedFault.Place) -> ForcedFault.Kind? {
+    let kind = faults.pass(place)
+    if kind != nil { troubleAt = now }
+    return kind
+  }
 
   private func happen(_ happening: Happening) {
     if let process = happening.process {
@@ -126,14 +153,16 @@ final class World {
       process.isWakeScheduled = false
       for node in process.nodes { add(.storeChanged(byOthers: true), to: node) }
     case .net(let process):
+      checkLeases(process)
       for node in process.nodes { add(.storeChanged(byOthers: true), to: node) }
-      after(Self.netMS, .net(process))
+      after(mutation == .pollTheStore ? 50 : Self.netMS, .net(process))
     case .clientActs(let client): act(client)
     case .processFault: processFault()
+    case .givenUp(let process): kill(process)
     case .declaredDead(let process): declareDead(process)
     case .resumes(let process): resume(process)
     case .zombieEnds(let process): kill(process)
-    case .restarts: openProcess(isWhole: false)
+    case .restarts: openProcess(isWhole: !isHostile)
     case .heals: heal()
     case .look: look()
     }

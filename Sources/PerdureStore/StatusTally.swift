@@ -22,22 +22,59 @@ package struct StatusTally: Sendable {
     package init() {}
   }
 
-  package private(set) var counts: [Kind: Count] = [:]
+  /// The kinds of one name and version.
+  private struct Group: Sendable {
+    let name: Name
+    var counts = Array(repeating: Count(), count: InstanceStatus.allCases.count)
+  }
+
+  private struct Name: Hashable {
+    var orchestration: ExactText
+    var version: ExactText?
+  }
+
+  private var groups: [Group] = []
+  private var places: [Name: Int] = [:]
+  /// Of the group that was looked for last: mostly it is the next one too.
+  private var last = 0
 
   package init() {}
 
-  package var isEmpty: Bool { counts.isEmpty }
+  package var isEmpty: Bool { groups.isEmpty }
 
-  package mutating func add(_ kind: Kind) { counts[kind, default: Count()].instances &+= 1 }
-  package mutating func remove(_ kind: Kind) { counts[kind, default: Count()].instances &-= 1 }
+  package var counts: [(kind: Kind, count: Count)] {
+    groups.flatMap { group in
+      zip(InstanceStatus.allCases, group.counts).map { status, count in
+        (Kind(group.name.orchestration.text, group.name.version?.text, status), count)
+      }
+    }
+  }
+
+  package mutating func add(_ kind: Kind) { change(kind) { $0.instances &+= 1 } }
+  package mutating func remove(_ kind: Kind) { change(kind) { $0.instances &-= 1 } }
 
   /// An instance has become of another kind.
   ///
   /// - lifeMS: if it has ended by that: from its creation to its end.
   package mutating func move(_ kind: Kind, to next: Kind, lifeMS: Int64?) {
     remove(kind)
-    add(next)
-    if let lifeMS { counts[next]?.lives.add(lifeMS) }
+    change(next) {
+      $0.instances &+= 1
+      if let lifeMS { $0.lives.add(lifeMS) }
+    }
+  }
+
+  private mutating func change(_ kind: Kind, _ body: (inout Count) -> Void) {
+    let name = Name(orchestration: kind.orchestration, version: kind.version)
+    if !groups.indices.contains(last) || groups[last].name != name { last = place(of: name) }
+    body(&groups[last].counts[kind.status.ordinal])
+  }
+
+  private mutating func place(of name: Name) -> Int {
+    if let place = places[name] { return place }
+    groups.append(Group(name: name))
+    places[name] = groups.count - 1
+    return groups.count - 1
   }
 
   /// Of one orchestration if it is named, in the order of `Store.statusCounts`, without what was never seen.

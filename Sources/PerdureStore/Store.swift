@@ -77,11 +77,24 @@ package protocol Store: AnyObject, Sendable {
   /// wrote. nil ends it. A store that only this process can reach never calls.
   func observeForeignWrites(_ changed: (@Sendable () -> Void)?)
 
+  /// How the processes on this store agree on the time; nil: only this process can reach it.
+  var sharedTime: (any SharedTime)? { get }
+
+  /// Why every call fails from here on, such as that its file was deleted; nil while the store can be used.
+  /// Whoever observes foreign writes is told of it as of one, within some seconds.
+  var fault: StoreError? { get }
+
   /// Ends the use of the store. Later calls throw `.closed`.
   func close()
 }
 
 extension Store {
+  package var fault: StoreError? { nil }
+
   /// What the living runtimes serve, in the order in which they joined.
   package func services() throws(StoreError) -> [NodeService] { try nodes().map(\.service) }
+}
+
+extension Store {
+  package var sharedTime: (any SharedTime)? { nil }
 }

@@ -1,7 +1,7 @@
 package import PerdureModel
 
 /// One unit of writing: it lands whole or is refused whole, independent of its neighbours in the group.
-package enum StoreEntry: Hashable, Sendable {
+package indirect enum StoreEntry: Hashable, Sendable {
   /// A new instance. `owner` is the runtime that will hold it in memory (it must be told by the caller); none
   /// for one that starts later. What a taken id means is `StartOptions.policy`; a known `dedupKey` comes
   /// first. Messages that were kept for the id are in the inbox from the beginning. An instance that gives
@@ -56,7 +56,7 @@ package enum StoreEntry: Hashable, Sendable {
   /// longest first, with their descendants, if all of these have ended. Old audit records go, too.
   case sweep(limit: Int, now: TimestampMS)
   /// The entry, and if it lands, a record of who did it. The answer is that of the entry.
-  indirect case noted(StoreEntry, AuditNote)
+  case noted(StoreEntry, AuditNote)
 
   /// Takes up to `limit` instances that are due, are not owned by a live node, and are served by one of
   /// `orchestrations`. Highest priority first, then the earliest.
@@ -132,8 +132,8 @@ package enum StoreReceipt: Hashable, Sendable {
   case controlled(ControlReceipt)
   /// claimInstances, claimInstance, importInstances
   case instances([InstanceID])
-  /// claimActivities
-  case activities([ActivityTask])
+  /// claimActivities; instances that were quarantined because an activity of theirs cannot be read.
+  case activities([ActivityTask], damaged: [DamagedInstance] = [])
   /// delete: the ids that are gone, the named one first.
   case deleted([InstanceID])
   /// pruneExecutions: how many lost their history.

@@ -13,10 +13,11 @@ struct ActivityRow: Sendable {
   /// When somebody outside last gave a sign of life of the attempt; nil: the row is not deferred.
   var deferredBeatAt: TimestampMS?
 
-  init(_ task: ActivityTask, sequence: Int64, now: TimestampMS) {
+  /// - revision: of its instance as it was when the task was scheduled.
+  init(_ task: ActivityTask, sequence: Int64, revision: Revision, now: TimestampMS) {
     self.task = task
     self.sequence = sequence
-    token = task.firstToken
+    token = task.firstToken(revision: revision)
     isUnrun = task.claim == nil
     claimedAt = task.claim == nil ? 0 : now
   }

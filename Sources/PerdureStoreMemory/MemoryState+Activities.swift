@@ -2,8 +2,8 @@ import PerdureModel
 import PerdureStore
 
 extension MemoryState {
-  mutating func schedule(_ task: ActivityTask, of order: Int64, now: TimestampMS) {
-    let row = ActivityRow(task, sequence: nextActivitySequence(), now: now)
+  mutating func schedule(_ task: ActivityTask, of order: Int64, revision: Revision, now: TimestampMS) {
+    let row = ActivityRow(task, sequence: nextActivitySequence(), revision: revision, now: now)
     records[order]?.activities[task.key.action] = row
     enter(row, of: order)
     if let claim = task.claim { use(task.options.session, by: claim.node, now: now) }

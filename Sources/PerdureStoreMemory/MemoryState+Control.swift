@@ -37,6 +37,7 @@ extension MemoryState {
         $0.putBack(now: now)
       }
     case (.retry, .quarantined):
+      scheduleAgain(order, now: now)
       update(order) {
         $0.touch(now)
         $0.description.failure = nil
@@ -56,6 +57,24 @@ extension MemoryState {
         ControlReceipt(
           status: records[order]?.description.status ?? status, deliveries: followed.deliveries,
           terminated: followed.terminated)))
+  }
+
+  /// Schedules the activities anew that were given up as poison, in place of the messages that say so.
+  private mutating func scheduleAgain(_ order: Int64, now: TimestampMS) {
+    guard let record = records[order], let history = record.histories.last else { return }
+    for message in record.inbox {
+      guard let poisoned = message.kind.poisoned, poisoned.execution == record.description.execution,
+        records[order]?.activities[poisoned.action] == nil
+      else { continue }
+      let key = ActivityKey(
+        instance: record.description.instance, execution: poisoned.execution, action: poisoned.action)
+      let orchestration = record.description.orchestration
+      guard let task = ActivityTask(again: key, in: history, orchestration: orchestration, now: now) else {
+        continue
+      }
+      update(order) { changed in changed.inbox.removeAll { $0.sequence == message.sequence } }
+      schedule(task, of: order, revision: record.description.revision, now: now)
+    }
   }
 
   /// Ends an instance that has not ended, and its children by their close policy. Only the parent of the

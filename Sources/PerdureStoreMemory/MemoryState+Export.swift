@@ -49,7 +49,7 @@ extension MemoryState {
   }
 
   private mutating func add(_ record: ActivityRecord, to order: Int64) {
-    var row = ActivityRow(record.task, sequence: nextActivitySequence(), now: 0)
+    var row = ActivityRow(record.task, sequence: nextActivitySequence(), revision: 0, now: 0)
     row.token = record.token
     row.isUnrun = record.phase == .unrun
     row.claimedAt = record.claimedAt

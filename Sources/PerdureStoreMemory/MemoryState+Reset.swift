@@ -18,12 +18,7 @@ extension MemoryState {
     guard row.revision == reset.revision, row.createdAt == reset.createdAt, record.start == nil,
       row.execution == reset.execution
     else { return .conflict }
-    var last = reset.kept
-    let isInOrder = reset.appended.allSatisfy { event in
-      last &+= 1
-      return event.id == last
-    }
-    guard isInOrder, (1...max(row.eventCount, 1)).contains(reset.kept) else {
+    guard reset.fits(row.eventCount) else {
       return .failed(
         StoreError(
           .internalError,
@@ -43,7 +38,7 @@ extension MemoryState {
     let waiting = (records[order]?.inbox ?? []).map { InboxMessage(sequence: nextSequence(), kind: $0.kind) }
     update(order) { $0.take(reset, inbox: returned + waiting) }
     for task in reset.activities where records[order]?.activities[task.key.action] == nil {
-      schedule(task, of: order, now: reset.now)
+      schedule(task, of: order, revision: reset.revision, now: reset.now)
     }
     endSubscriptions(of: order)
     for topic in reset.topics { change(TopicChange(topic: topic, isSubscribed: true), of: order) }

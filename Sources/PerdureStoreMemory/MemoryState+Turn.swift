@@ -19,7 +19,7 @@ extension MemoryState {
     } else {
       let execution = records[order]?.description.execution
       for task in commit.scheduled where task.key.execution == execution {
-        schedule(task, of: order, now: commit.now)
+        schedule(task, of: order, revision: commit.revision, now: commit.now)
       }
       for topic in commit.topicChanges { change(topic, of: order) }
     }

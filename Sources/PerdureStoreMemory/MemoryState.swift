@@ -22,7 +22,7 @@ package struct MemoryState: Sendable {
   var dedupKeys: [ExactText: Int64] = [:]
   /// In the order of creation.
   var labelled: [Attribute: SortedSet<Int64>] = [:]
-  var tally = StatusTally()
+  package internal(set) var tally = StatusTally()
   /// By topic, in the order of creation.
   var subscribers: [ExactText: SortedSet<Int64>] = [:]
   /// Messages for ids that nobody has yet.

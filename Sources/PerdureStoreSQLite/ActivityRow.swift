@@ -50,12 +50,15 @@ struct ActivityRow {
     let key = ActivityKey(instance: instance, execution: row.integer(1), action: row.integer(2))
     let token = row.integer(14)
     var task = ActivityTask(
-      key: key, orchestration: row.text(3), name: row.text(4), input: Payload(bytes: row.bytes(5)),
-      attempt: row.integer(6), visibleAt: row.integer(7),
+      key: key, orchestration: row.text(3), name: row.text(4), input: .null, attempt: row.integer(6),
+      visibleAt: row.integer(7),
       claim: row.optionalInteger(13).map { ActivityClaim(node: $0, token: token) },
       scheduledAt: row.integer(8))
     task.failures = row.integer(9)
     do {
+      try row.checkIntegers([1, 2, 6, 7, 8, 9, 14, 16, 17])
+      task.input = try row.payload(5)
+      task.lastHeartbeat = try row.optionalPayload(12)
       if !row.isNull(10) {
         task.options = try row.withBytes(10) { bytes throws(WireError) in
           try ActivityOptionsWire.decode(bytes)
@@ -70,7 +73,6 @@ struct ActivityRow {
         "The store \(path) cannot read activity \(key.action) of instance \(instance), execution "
           + "\(key.execution): \(error.message).")
     }
-    task.lastHeartbeat = row.optionalBytes(12).map { Payload(bytes: $0) }
     // Nothing depends on it: one that cannot be read is none.
     if let trace = row.optionalText(18) { task.trace = TraceContext(text: trace) }
     return ActivityRow(

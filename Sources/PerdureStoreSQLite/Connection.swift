@@ -71,21 +71,23 @@ final class Connection {
   /// Runs statements that return nothing of interest.
   func execute(_ sql: String) throws(StoreError) {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
-    guard code == SQLITE_OK else { throw error(code, "running \(sql.prefix(60))") }
+    guard code == SQLITE_OK else { throw error(code, "running \(Self.shown(sql))") }
   }
 
   /// The single integer that a statement answers; 0 for no row.
-  func integer(_ sql: String) throws(StoreError) -> Int64 {
-    let statement = try Statement(self, sql, isKept: false)
-    defer { statement.finalize() }
-    return try statement.step() ? statement.integer(0) : 0
-  }
+  func integer(_ sql: String) throws(StoreError) -> Int64 { try first(sql) { $0.integer(0) } ?? 0 }
 
   /// The single text that a statement answers; empty for no row.
-  func text(_ sql: String) throws(StoreError) -> String {
+  func text(_ sql: String) throws(StoreError) -> String { try first(sql) { $0.text(0) } ?? "" }
+
+  /// A statement that writes does so when it ends: it answers first, and may fail then.
+  private func first<R>(_ sql: String, _ read: (Statement) -> R) throws(StoreError) -> R? {
     let statement = try Statement(self, sql, isKept: false)
     defer { statement.finalize() }
-    return try statement.step() ? statement.text(0) : ""
+    guard try statement.step() else { return nil }
+    let first = read(statement)
+    while try statement.step() {}
+    return first
   }
 
   /// No transaction is open.
@@ -148,9 +150,18 @@ final class Connection {
     sqlite3_close_v2(handle)
   }
 
+  /// The beginning of a statement, in one line.
+  static func shown(_ sql: String) -> String {
+    sql.prefix(60).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  }
+
   /// One sentence that names the store, what it was doing, and SQLite's cause.
   func error(_ code: Int32, _ doing: String) -> StoreError {
-    let systemError = sqlite3_system_errno(handle)
+    let readFailure = SystemCalls.takeReadFailure()
+    if code & 0xff == SQLITE_CORRUPT, readFailure != 0 { return unreadable(readFailure, doing) }
+    let writeFailure = SystemCalls.takeWriteFailure()
+    let systemError =
+      code & 0xff == SQLITE_IOERR && writeFailure != 0 ? writeFailure : sqlite3_system_errno(handle)
     let cause =
       sqlite3_extended_errcode(handle) == code
       ? sqlite3_errmsg(handle).map { String(cString: $0) } : sqlite3_errstr(code).map { String(cString: $0) }
@@ -161,6 +172,12 @@ final class Connection {
     default: break
     }
     return StoreError(ResultCode.storeCode(code, systemError: systemError), message + ").")
+  }
+
+  /// The device did not give the bytes: nothing is known about them.
+  func unreadable(_ cause: Int32, _ doing: String) -> StoreError {
+    StoreError(
+      .io, "The store \(path) could not be read while \(doing): \(ResultCode.systemMessage(cause)).")
   }
 
   deinit { close() }

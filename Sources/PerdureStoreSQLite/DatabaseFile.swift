@@ -10,10 +10,15 @@ struct DatabaseFile {
   let path: String
   /// Absolute, with links followed: what SQLite derives the names of its log from.
   let resolved: String
-  let isNew: Bool
+  private(set) var isNew: Bool
 
   private static let headerSize = 100
   private static let magic = Array("SQLite format 3\0".utf8)
+  private static let journalMagic: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
+  private static let logHeaderSize = 32
+  /// Of both byte orders, which differ in the last bit.
+  private static let logMagic: Int64 = 0x377f_0683
+  private static let logFormat: Int64 = 3_007_000
 
   /// Answers what is at the path, or throws for everything that cannot become a store.
   static func examine(_ path: String) throws(StoreError) -> DatabaseFile {
@@ -27,8 +32,10 @@ struct DatabaseFile {
     default: throw StoreError(.cannotOpen, "The store \(path) cannot be opened: it is not a regular file.")
     }
     guard let resolved = realPath(path) else { throw cannotOpen(path, errno) }
+    try refuseLongName(resolved, path: path)
     try refuseUnwritable(resolved, path: path)
-    let file = DatabaseFile(path: path, resolved: resolved, isNew: status.st_size == 0)
+    var file = DatabaseFile(path: path, resolved: resolved, isNew: status.st_size == 0)
+    if !file.isNew { file.isNew = try file.wasBeingMade() }
     if file.isNew {
       try file.refuseOrphanedLog()
     } else {
@@ -38,7 +45,9 @@ struct DatabaseFile {
   }
 
   private static func examineMissing(_ path: String) throws(StoreError) -> DatabaseFile {
-    var parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    // By bytes, as the system does: a name may begin with a mark that combines with the slash before it.
+    var parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      .map { Substring($0) }
     let name = parts.popLast() ?? ""
     let directory = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
     guard let status = try status(of: directory, named: path) else {
@@ -49,25 +58,58 @@ struct DatabaseFile {
       throw StoreError(.cannotOpen, "The store \(path) cannot be created: \(directory) is not a directory.")
     }
     guard let parent = realPath(directory) else { throw cannotOpen(path, errno) }
+    guard access(parent, W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
+      throw StoreError(
+        .readOnly,
+        "The store \(path) cannot be created: the directory \(directory) is read-only "
+          + "(\(ResultCode.systemMessage(cause))).")
+    }
     let file = DatabaseFile(
       path: path, resolved: (parent == "/" ? "" : parent) + "/" + name, isNew: true)
+    try refuseLongName(file.resolved, path: path)
     try file.refuseOrphanedLog()
     return file
+  }
+
+  /// The files beside the database have longer names, and one that is made before they fail would stay.
+  private static func refuseLongName(_ resolved: String, path: String) throws(StoreError) {
+    let longest = resolved.utf8.count + NodeLocks.suffix.utf8.count
+    let name =
+      longest
+      - (resolved.utf8.lastIndex(of: UInt8(ascii: "/")).map {
+        resolved.utf8.distance(from: resolved.utf8.startIndex, to: $0) + 1
+      } ?? 0)
+    guard longest >= Int(PATH_MAX) || name > Int(NAME_MAX) else { return }
+    throw StoreError(
+      .cannotOpen,
+      "The store \(path) cannot be opened: its name is too long, \(NodeLocks.suffix) must fit behind it.")
   }
 
   private static func refuseUnwritable(_ resolved: String, path: String) throws(StoreError) {
     guard access(resolved, R_OK) == 0 else { throw cannotOpen(path, errno) }
     guard access(resolved, W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
       throw StoreError(
-        .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(errno)).")
+        .readOnly, "The store \(path) cannot be written: \(ResultCode.systemMessage(cause)).")
     }
-    let directory = resolved.prefix(upTo: resolved.lastIndex(of: "/") ?? resolved.startIndex)
+    let directory = resolved.prefix(
+      upTo: resolved.utf8.lastIndex(of: UInt8(ascii: "/")) ?? resolved.startIndex)
     guard access(directory.isEmpty ? "/" : String(directory), W_OK) == 0 else {
+      let cause = errno
+      guard isRefusal(cause) else { throw cannotOpen(path, cause) }
       throw StoreError(
         .readOnly,
         "The store \(path) cannot be written: its directory, where the log goes, is read-only "
-          + "(\(ResultCode.systemMessage(errno))).")
+          + "(\(ResultCode.systemMessage(cause))).")
     }
+  }
+
+  /// As opposed to a device that fails.
+  private static func isRefusal(_ cause: Int32) -> Bool {
+    cause == EACCES || cause == EPERM || cause == EROFS || cause == ETXTBSY
   }
 
   /// SQLite would silently delete a log whose database is gone; it may be all that is left of somebody's
@@ -80,8 +122,18 @@ struct DatabaseFile {
         + "or remove the log to begin anew.")
   }
 
+  /// Power was lost while the first page was written: what there is of it is worth nothing, and SQLite will
+  /// roll it back to an empty file, as its journal says.
+  private func wasBeingMade() throws(StoreError) -> Bool {
+    let journal = resolved + "-journal"
+    guard let status = try Self.status(of: journal, named: path), status.st_size >= 28 else { return false }
+    let header = try read(journal, 28)
+    return header.count == 28 && header.starts(with: Self.journalMagic)
+      && Self.number(header, at: 16, bytes: 4) == 0
+  }
+
   private func examineHeader(size: Int64) throws(StoreError) {
-    let header = try readHeader()
+    let header = try read(resolved, Self.headerSize)
     guard header.count == Self.headerSize, header.starts(with: Self.magic) else {
       throw StoreError(
         .foreign, "The store \(path) is not an SQLite database (or its header is damaged): left untouched.")
@@ -90,7 +142,9 @@ struct DatabaseFile {
     let log = try Self.status(of: logPath, named: path)
     let hasLog = (log?.st_size ?? 0) > 0
     if application == Schema.applicationID {
-      try Schema.refuseNewer(Self.number(header, at: 60, bytes: 4), path: path)
+      let version = Int32(truncatingIfNeeded: Self.number(header, at: 60, bytes: 4))
+      try Schema.refuseUnknown(Int64(version), path: path)
+      try refuseDamagedLog()
     } else if application != 0 || hasLog || Self.number(header, at: 44, bytes: 4) != 0 {
       // Without a schema format nothing was ever created in it: an empty database is nobody's.
       throw StoreError(
@@ -105,16 +159,38 @@ struct DatabaseFile {
     }
   }
 
-  private func readHeader() throws(StoreError) -> [UInt8] {
-    let descriptor = open(resolved, O_RDONLY | O_CLOEXEC)
+  /// SQLite would take a log that does not begin as one for empty, and lose what is in it without a word. Its
+  /// header is synced before anything else is written, so a loss of power does not leave such a log.
+  private func refuseDamagedLog() throws(StoreError) {
+    guard let log = try Self.status(of: logPath, named: path), log.st_size > Self.logHeaderSize else {
+      return
+    }
+    let header = try read(logPath, Self.logHeaderSize)
+    let magic = Self.number(header, at: 0, bytes: 4) | 1
+    guard magic != Self.logMagic || Self.number(header, at: 4, bytes: 4) != Self.logFormat else { return }
+    throw StoreError(
+      .corrupt,
+      "The store \(path) is damaged: its log \(logPath) does not begin as one. Put the log back, or remove "
+        + "it and do without the latest commits, which are in it only.")
+  }
+
+  /// The first bytes of a file, fewer if it is shorter.
+  private func read(_ target: String, _ size: Int) throws(StoreError) -> [UInt8] {
+    let descriptor = open(target, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Self.cannotOpen(path, errno) }
     defer { Glibc.close(descriptor) }
-    var header = [UInt8](repeating: 0, count: Self.headerSize)
-    let count = pread(descriptor, &header, header.count, 0)
-    guard count >= 0 else {
-      throw StoreError(.io, "The store \(path) cannot be read: \(ResultCode.systemMessage(errno)).")
+    var header: [UInt8] = []
+    while header.count < size {
+      var part = [UInt8](repeating: 0, count: size - header.count)
+      let count = pread(descriptor, &part, part.count, off_t(header.count))
+      if count == 0 { break }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        throw StoreError(.io, "The store \(path) cannot be read: \(ResultCode.systemMessage(errno)).")
+      }
+      header += part.prefix(count)
     }
-    return Array(header.prefix(count))
+    return header
   }
 
   /// A big-endian number; 0 outside of the header.
@@ -150,11 +226,18 @@ struct FileIdentity: Equatable {
   private let device: UInt64
   private let number: UInt64
 
-  /// nil if there is no file.
-  init?(of path: String) {
+  /// nil if there is no file; and if there is nothing in it, unless it `canBeEmpty`. Throws `.io` if the
+  /// system does not tell.
+  static func find(
+    _ target: String, of path: String, canBeEmpty: Bool
+  ) throws(StoreError) -> FileIdentity? {
     var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    device = UInt64(status.st_dev)
-    number = UInt64(status.st_ino)
+    if stat(target, &status) == 0 {
+      guard canBeEmpty || status.st_size > 0 else { return nil }
+      return FileIdentity(device: UInt64(status.st_dev), number: UInt64(status.st_ino))
+    }
+    if errno == ENOENT || errno == ENOTDIR { return nil }
+    throw StoreError(
+      .io, "The store \(path) failed while looking for \(target): \(ResultCode.systemMessage(errno)).")
   }
 }

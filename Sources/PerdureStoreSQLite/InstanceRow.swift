@@ -41,22 +41,16 @@ extension Writer {
     defer { find.reset() }
     guard try find.step() else { return nil }
     return InstanceRow(
-      pk: find.integer(0), revision: find.integer(1), status: try status(find, 2, of: instance),
+      pk: find.integer(0), revision: find.integer(1), status: status(find, 2),
       execution: find.integer(3), eventCount: find.integer(4), inboxCount: find.integer(5),
       owner: find.optionalInteger(6), used: Used(rawValue: find.integer(7)), parent: find.optionalText(8),
       createdAt: find.integer(9), orchestration: find.text(10), version: find.optionalText(11))
   }
 
-  /// The status in a column of a row of the instance.
-  func status(
-    _ row: Statement, _ column: Int32, of instance: InstanceID
-  ) throws(StoreError) -> InstanceStatus {
-    let text = row.text(column)
-    guard let status = InstanceStatus(rawValue: text) else {
-      throw StoreError(
-        .corrupt, "The store \(connection.path) has instance \(instance) with the unknown status \(text).")
-    }
-    return status
+  /// The status in a column. One that nobody knows is no end: the instance can be quarantined, terminated
+  /// and deleted, and others can go on with what they want of it. Whoever loads it says what is wrong.
+  func status(_ row: Statement, _ column: Int32) -> InstanceStatus {
+    InstanceStatus(rawValue: row.text(column)) ?? .running
   }
 
   /// The node, if it is alive.

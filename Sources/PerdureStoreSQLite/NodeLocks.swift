@@ -7,19 +7,23 @@ internal import PerdureStore
 /// drops it the moment its process is gone, whatever the cause; there is no lease to wait for and no clock to
 /// trust.
 ///
-/// The file is empty (locks may lie beyond the end) and is never removed: two files of the name would each
-/// vouch for different nodes.
+/// The file has no more than a `TimeRecord` (locks may lie beyond the end) and is never removed: two files of
+/// the name would each vouch for different nodes.
 final class NodeLocks: Sendable {
+  /// What the file is called behind the name of the database.
+  static let suffix = "-dxlock"
+
   private let own: Int32
   /// Of its own description, so that it sees the locks of `own` too.
   private let probe: Int32
   private let path: String
+  let file: String
 
   init(database: String, path: String) throws(StoreError) {
     self.path = path
     var status = stat()
     let mode = stat(database, &status) == 0 ? status.st_mode & 0o666 : 0o600
-    let file = database + "-dxlock"
+    file = database + Self.suffix
     let own = open(file, O_RDWR | O_CREAT | O_CLOEXEC, mode)
     guard own >= 0 else { throw Self.failure(path, file, errno) }
     let probe = open(file, O_RDWR | O_CLOEXEC)

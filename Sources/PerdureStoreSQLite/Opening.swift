@@ -20,13 +20,14 @@ enum Opening {
   /// open-file-description locks as soon as the file is in WAL mode.
   private static let gate = Mutex<Int32?>(nil)
 
-  /// Databases up to this many pages are checked whole at open; it takes some milliseconds.
+  /// Databases up to this many pages are checked whole at open, each index against its table: a row that no
+  /// index leads to would be missing without a word. It takes up to some 100 ms.
   private static let checkedPages: Int64 = 4_096
 
   static func open(path: String, settings: StoreSettings) throws(StoreError) -> Opened {
     let file = try DatabaseFile.examine(path)
     return try gate.withLock { started throws(StoreError) -> Opened in
-      let code = started ?? perdure_sqlite_start()
+      let code = started ?? SystemCalls.start()
       started = code
       guard code == SQLITE_OK else {
         throw StoreError(
@@ -50,8 +51,9 @@ enum Opening {
       try writing.execute("PRAGMA cache_size=-32768")
       try claim(writing)
       try useLog(writing, busyTimeoutMS: busyTimeoutMS)
-      try Schema.refuseNewer(writing.integer("PRAGMA user_version"), path: file.path)
+      try Schema.refuseUnknown(writing.integer("PRAGMA user_version"), path: file.path)
       try Schema.migrate(writing)
+      try Schema.check(writing)
       try check(writing)
       try writing.execute("PRAGMA wal_autocheckpoint=4000")
       try writing.execute("PRAGMA journal_size_limit=67108864")
@@ -72,7 +74,9 @@ enum Opening {
       return Opened(writer: writer, readers: readers, locks: locks, logPath: writing.file + "-wal")
     } catch {
       for connection in connections { connection.close() }
-      throw error
+      // SQLite's general error has its cause in the file here: what we ask for is always the same.
+      guard error.code == .internalError else { throw error }
+      throw StoreError(.corrupt, error.message)
     }
   }
 
@@ -114,8 +118,11 @@ enum Opening {
 
   private static func check(_ connection: Connection) throws(StoreError) {
     guard try connection.integer("PRAGMA page_count") <= checkedPages else { return }
-    let answer = try connection.text("PRAGMA quick_check(1)")
+    _ = SystemCalls.takeReadFailure()
+    let answer = try connection.text("PRAGMA integrity_check(1)")
     guard answer == "ok" else {
+      let cause = SystemCalls.takeReadFailure()
+      if cause != 0 { throw connection.unreadable(cause, "checking it") }
       let finding = answer.split(separator: "\n").joined(separator: " ")
       throw StoreError(.corrupt, "The store \(connection.path) is damaged: \(finding).")
     }

@@ -15,7 +15,12 @@ extension Reader {
         guard error.code == .corrupt else { throw error }
         details.historyFault = error.message
       }
-      details.activities = try pendingActivities(of: row)
+      do throws(StoreError) {
+        details.activities = try pendingActivities(of: row)
+      } catch {
+        guard error.code == .corrupt else { throw error }
+        details.historyFault = details.historyFault ?? error.message
+      }
       details.inboxCount =
         try rare.first("SELECT inbox_count FROM instances WHERE pk = ?1", row.pk) { $0.integer(0) } ?? 0
       let oldest = try rare.first(

@@ -10,7 +10,7 @@ extension Reader {
     let limit = max(0, limit)
     return try connection.read { () throws(StoreError) in
       var due: [(at: TimestampMS, pk: Int64, instance: InstanceID)] = []
-      var level = try rare.nextPriority(ofInstancesOwnedBy: node, below: .max)
+      var level = try rare.nextPriority(ofInstancesOwnedBy: node, below: nil)
       while let priority = level {
         due += try rare.rows(
           """
@@ -34,7 +34,7 @@ extension Reader {
         """,
         now
       ) { $0.integer(0) }
-      var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: .max)
+      var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: nil)
       while let priority = level {
         let wakeAt = try rare.first(
           """
@@ -45,7 +45,7 @@ extension Reader {
         if let wakeAt { next = min(next ?? wakeAt, wakeAt) }
         level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: priority)
       }
-      level = try rare.nextPriorityOfActivities(below: .max)
+      level = try rare.nextPriorityOfActivities(below: nil)
       while let priority = level {
         let visibleAt = try rare.first(
           """

@@ -29,7 +29,8 @@ extension Reader {
 
   private func export(_ row: Row) throws(StoreError) -> InstanceExport {
     let instance = row.description.instance
-    var export = InstanceExport(description: row.description, start: row.start)
+    if let damage = row.damage { throw damage }
+    var export = InstanceExport(description: row.description, start: try start(of: row))
     export.executions = try executions(row)
     export.inbox = try inbox(of: instance, pk: row.pk, after: 0).map(\.kind)
     if row.used.contains(.keyValues) { export.kv = try kvRecords(row.pk) }
@@ -66,14 +67,19 @@ extension Reader {
   }
 
   private func kvRecords(_ pk: Int64) throws(StoreError) -> [KVRecord] {
-    try rare.rows(
+    func value(_ row: Statement, _ column: Int32, at: Int32) throws(StoreError) -> KVRecord.Value? {
+      do throws(WireError) {
+        return try row.optionalPayload(column).map { KVRecord.Value($0, at: row.integer(at)) }
+      } catch { throw corrupt("key '\(row.text(0))'", error) }
+    }
+    return try rare.rows(
       """
       SELECT key, value, set_at, is_changed, base, base_set_at FROM kv WHERE instance = ?1 ORDER BY key
       """, pk
-    ) { row in
-      let now = row.optionalBytes(1).map { KVRecord.Value(Payload(bytes: $0), at: row.integer(2)) }
+    ) { row throws(StoreError) in
+      let now = try value(row, 1, at: 2)
       guard row.integer(3) != 0 else { return KVRecord(key: row.text(0), now: now, base: now) }
-      let base = row.optionalBytes(4).map { KVRecord.Value(Payload(bytes: $0), at: row.integer(5)) }
+      let base = try value(row, 4, at: 5)
       return KVRecord(key: row.text(0), now: now, base: base)
     }
   }

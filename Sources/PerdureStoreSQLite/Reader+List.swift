@@ -4,46 +4,93 @@ internal import PerdureWire
 
 /// The columns of an instance that a description is made of.
 enum DescriptionColumns {
-  static let list = """
+  static let plain = """
     pk, id, orchestration, version, status, execution, revision, parent, parent_execution, parent_action, \
     custom_status, custom_status_version, output, failure, created_at, updated_at, ended_at, event_count, \
-    priority, coalesce(o.start_at, 0), o.attributes, o.memo, o.dedup_key, o.suspend_reason
+    priority
     """
-  static let count: Int32 = 24
+  static let plainCount: Int32 = 19
+  static let options = "o.start_at, o.attributes, o.memo, o.dedup_key, o.suspend_reason"
+  static let list = "\(plain), \(options)"
   static let tables = "instances LEFT JOIN instance_options AS o ON o.instance = pk"
 
-  static func decode(_ row: Statement, path: String) throws(StoreError) -> InstanceDescription {
+  /// What cannot be read is left out, and told of. An instance that has not ended then shows as Quarantined,
+  /// for that cause: the engine will make it so as soon as it comes to it.
+  ///
+  /// - options: the column where `options` begin; nil: they are not there.
+  static func decode(
+    _ row: Statement, optionsFrom options: Int32? = nil, path: String
+  ) -> (InstanceDescription, damage: StoreError?) {
     let instance = row.text(1)
-    guard let status = InstanceStatus(rawValue: row.text(4)) else {
-      throw StoreError(
+    let status = InstanceStatus(rawValue: row.text(4))
+    var damage = Damage(path: path, instance: instance)
+    if status == nil {
+      damage.found = StoreError(
         .corrupt, "The store \(path) has instance \(instance) with the unknown status \(row.text(4)).")
     }
-    var failure: Failure?
-    if !row.isNull(13) {
-      do {
-        failure = try row.withBytes(13) { bytes throws(WireError) in try FailureWire.decode(bytes) }
-      } catch {
-        throw StoreError(
-          .corrupt, "The store \(path) cannot read the failure of instance \(instance): \(error.message).")
-      }
-    }
     var description = InstanceDescription(
-      instance: instance, orchestration: row.text(2), version: row.optionalText(3), status: status,
-      execution: row.integer(5), revision: row.integer(6),
+      instance: instance, orchestration: row.text(2), version: row.optionalText(3),
+      status: status ?? .quarantined, execution: row.integer(5), revision: row.integer(6),
       parent: row.optionalText(7).map {
         ParentLink(instance: $0, execution: row.integer(8), action: row.integer(9))
       },
-      customStatus: row.optionalBytes(10).map { Payload(bytes: $0) }, customStatusVersion: row.integer(11),
-      output: row.optionalBytes(12).map { Payload(bytes: $0) }, failure: failure,
+      customStatus: damage.read("the custom status") { () throws(WireError) in try row.optionalPayload(10) },
+      customStatusVersion: row.integer(11),
+      output: damage.read("the output") { () throws(WireError) in try row.optionalPayload(12) },
+      failure: damage.read("the failure") { () throws(WireError) in
+        if row.isNull(13) { return nil }
+        return try row.withBytes(13) { bytes throws(WireError) in try FailureWire.decode(bytes) }
+      },
       createdAt: row.integer(14), updatedAt: row.integer(15), endedAt: row.optionalInteger(16),
       eventCount: row.integer(17))
     description.priority = row.integer(18)
-    description.startAt = row.integer(19)
-    description.attributes = row.optionalBytes(20).map { Payload(bytes: $0) }
-    description.memo = row.optionalBytes(21).map { Payload(bytes: $0) }
-    description.dedupKey = row.optionalText(22)
-    description.suspendReason = row.optionalText(23)
-    return description
+    _ = damage.read("the numbers") { () throws(WireError) -> Bool? in
+      try row.checkIntegers([5, 6, 8, 9, 11, 14, 15, 16, 17, 18])
+      return nil
+    }
+    if let options { decodeOptions(row, from: options, into: &description, &damage) }
+    damage.mark(&description)
+    return (description, damage.found)
+  }
+
+  /// - column: where `options` begin.
+  static func decodeOptions(
+    _ row: Statement, from column: Int32, into description: inout InstanceDescription, _ damage: inout Damage
+  ) {
+    description.startAt = row.integer(column)
+    description.attributes = damage.read("the attributes") { () throws(WireError) in
+      try row.optionalPayload(column + 1)
+    }
+    description.memo = damage.read("the memo") { () throws(WireError) in
+      try row.optionalPayload(column + 2)
+    }
+    description.dedupKey = row.optionalText(column + 3)
+    description.suspendReason = row.optionalText(column + 4)
+    _ = damage.read("the numbers") { () throws(WireError) -> Bool? in
+      try row.checkIntegers([column])
+      return nil
+    }
+  }
+
+  /// What of a row cannot be read.
+  struct Damage {
+    let path: String
+    let instance: InstanceID
+    var found: StoreError?
+
+    mutating func read<Value>(_ what: String, _ body: () throws(WireError) -> Value?) -> Value? {
+      do throws(WireError) { return try body() } catch {
+        found = StoreError(
+          .corrupt, "The store \(path) cannot read \(what) of instance \(instance): \(error.message)")
+        return nil
+      }
+    }
+
+    func mark(_ description: inout InstanceDescription) {
+      guard let found else { return }
+      if !description.status.isTerminal { description.status = .quarantined }
+      description.failure = Failure(type: FailureType.corruptHistory, message: found.message)
+    }
   }
 }
 
@@ -116,7 +163,9 @@ extension Reader {
     for (offset, value) in values.enumerated() { value.bind(to: statement, at: Int32(clamping: offset + 1)) }
     var rows: [(pk: Int64, row: InstanceDescription)] = []
     while try statement.step() {
-      rows.append((statement.integer(0), try DescriptionColumns.decode(statement, path: connection.path)))
+      let (row, _) = DescriptionColumns.decode(
+        statement, optionsFrom: DescriptionColumns.plainCount, path: connection.path)
+      rows.append((statement.integer(0), row))
     }
     return rows
   }

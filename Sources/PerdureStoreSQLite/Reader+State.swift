@@ -4,18 +4,24 @@ internal import PerdureWire
 
 /// Key-value state, calls, pending activities.
 extension Reader {
-  private static func entry(_ row: Statement) -> KVEntry {
-    KVEntry(key: row.text(0), value: Payload(bytes: row.bytes(1)), at: row.integer(2))
+  private func entry(_ row: Statement, of instance: InstanceID) throws(StoreError) -> KVEntry {
+    let key = row.text(0)
+    do {
+      return KVEntry(key: key, value: try row.payload(1), at: row.integer(2))
+    } catch {
+      throw corrupt("key '\(key)' of instance \(instance)", error)
+    }
   }
 
   /// What the current execution began with.
-  func initialState(_ pk: Int64) throws(StoreError) -> [KVEntry] {
+  func initialState(_ pk: Int64, of instance: InstanceID) throws(StoreError) -> [KVEntry] {
     try rare.rows(
       """
       SELECT key, CASE WHEN is_changed THEN base ELSE value END AS initial,
         CASE WHEN is_changed THEN base_set_at ELSE set_at END
       FROM kv WHERE instance = ?1 AND initial IS NOT NULL ORDER BY key
-      """, pk, read: Self.entry)
+      """, pk
+    ) { row throws(StoreError) in try entry(row, of: instance) }
   }
 
   func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? {
@@ -23,12 +29,13 @@ extension Reader {
       guard let row = try row(query.instance) else { return nil }
       guard let key = query.key else {
         return try rare.rows(
-          "SELECT key, value, set_at FROM kv WHERE instance = ?1 AND value IS NOT NULL ORDER BY key", row.pk,
-          read: Self.entry)
+          "SELECT key, value, set_at FROM kv WHERE instance = ?1 AND value IS NOT NULL ORDER BY key", row.pk
+        ) { found throws(StoreError) in try entry(found, of: query.instance) }
       }
       return try rare.rows(
         "SELECT key, value, set_at FROM kv WHERE instance = ?1 AND key = ?2 AND value IS NOT NULL", row.pk,
-        key, read: Self.entry)
+        key
+      ) { found throws(StoreError) in try entry(found, of: query.instance) }
     }
   }
 
@@ -44,9 +51,9 @@ extension Reader {
   func answer(
     _ row: Statement, to call: String, of instance: InstanceID
   ) throws(StoreError) -> CallState {
-    if let result = row.optionalBytes(0) { return .answered(.completed(Payload(bytes: result))) }
-    if row.isNull(1) { return .waiting }
     do throws(WireError) {
+      if let result = try row.optionalPayload(0) { return .answered(.completed(result)) }
+      if row.isNull(1) { return .waiting }
       let failure = try row.withBytes(1) { bytes throws(WireError) in try FailureWire.decode(bytes) }
       return .answered(.failed(failure))
     } catch {

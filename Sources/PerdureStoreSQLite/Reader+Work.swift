@@ -38,7 +38,7 @@ extension Reader {
 
   /// Level by level of priority, through the index of what is due.
   private func addReady(to workload: inout Workload, _ now: TimestampMS) throws(StoreError) {
-    var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: .max)
+    var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: nil)
     while let priority = level {
       workload.readyInstances &+=
         try rare.first(

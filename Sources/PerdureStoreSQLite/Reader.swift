@@ -7,7 +7,7 @@ internal import PerdureWire
 final class Reader: @unchecked Sendable {
   let connection: Connection
   let rare: StatementCache
-  private let find, events, eventsAfter, messages: Statement
+  private let find, findOptions, events, eventsAfter, messages: Statement
   /// By which filters they have.
   var listings: [String: Statement] = [:]
 
@@ -17,10 +17,12 @@ final class Reader: @unchecked Sendable {
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
     find = try prepare(
       """
-      SELECT \(DescriptionColumns.list), start, (SELECT id FROM nodes WHERE id = owner), used
-      FROM \(DescriptionColumns.tables) WHERE id = ?1
+      SELECT \(DescriptionColumns.plain), start, (SELECT id FROM nodes WHERE id = owner), used
+      FROM instances WHERE id = ?1
       """
     )
+    findOptions = try prepare(
+      "SELECT \(DescriptionColumns.options) FROM instance_options AS o WHERE instance = ?1")
     events = try prepare(
       "SELECT event, json FROM history WHERE instance = ?1 AND execution = ?2 ORDER BY event")
     eventsAfter = try prepare(
@@ -35,16 +37,21 @@ final class Reader: @unchecked Sendable {
   func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
     try connection.read { () throws(StoreError) in
       guard let row = try row(instance) else { return nil }
+      if let damage = row.damage { throw damage }
+      let start = try start(of: row)
       let history = try history(row)
       let inbox = try inbox(of: instance, pk: row.pk, after: 0)
       return InstanceSnapshot(
-        description: row.description, start: row.start, owner: row.owner, history: history, inbox: inbox,
-        kv: row.used.contains(.keyValues) ? try initialState(row.pk) : [])
+        description: row.description, start: start, owner: row.owner, history: history, inbox: inbox,
+        kv: row.used.contains(.keyValues) ? try initialState(row.pk, of: instance) : [])
     }
   }
 
   func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription? {
-    try row(instance)?.description
+    guard let row = try row(instance) else { return nil }
+    // Of one that has not ended its failure tells of the damage. An end is told as it was, or not at all.
+    if row.description.status.isTerminal, let damage = row.damage { throw damage }
+    return row.description
   }
 
   func inbox(
@@ -87,29 +94,55 @@ final class Reader: @unchecked Sendable {
 
   struct Row {
     let pk: Int64
-    let description: InstanceDescription
-    let start: InstanceStart?
+    var description: InstanceDescription
+    /// What of it cannot be read.
+    var damage: StoreError?
+    /// Of a Pending instance.
+    let start: [UInt8]?
     let owner: NodeID?
     let used: Used
   }
 
   func row(_ instance: InstanceID) throws(StoreError) -> Row? {
+    guard var row = try plainRow(instance) else { return nil }
+    guard row.used.contains(.options) else { return row }
+    // Both from one moment.
+    if connection.isIdle {
+      return try connection.read { () throws(StoreError) in try self.row(instance) }
+    }
+    findOptions.bind(1, row.pk)
+    defer { findOptions.reset() }
+    if try findOptions.step() {
+      var damage = DescriptionColumns.Damage(path: connection.path, instance: instance, found: row.damage)
+      DescriptionColumns.decodeOptions(findOptions, from: 0, into: &row.description, &damage)
+      damage.mark(&row.description)
+      row.damage = damage.found
+    }
+    return row
+  }
+
+  /// Without its options, which few instances have: joining them costs every read of a row.
+  private func plainRow(_ instance: InstanceID) throws(StoreError) -> Row? {
     find.bind(1, instance)
     defer { find.reset() }
     guard try find.step() else { return nil }
-    let description = try DescriptionColumns.decode(find, path: connection.path)
-    var start: InstanceStart?
-    let column = DescriptionColumns.count
-    if !find.isNull(column) {
-      do {
-        start = try find.withBytes(column) { bytes throws(WireError) in try StoreWire.decodeStart(bytes) }
-      } catch {
-        throw corrupt("the start of instance \(instance)", error)
+    let (description, damage) = DescriptionColumns.decode(find, path: connection.path)
+    let column = DescriptionColumns.plainCount
+    return Row(
+      pk: find.integer(0), description: description, damage: damage, start: find.optionalBytes(column),
+      owner: find.optionalInteger(column + 1), used: Used(rawValue: find.integer(column + 2)))
+  }
+
+  func start(of row: Row) throws(StoreError) -> InstanceStart? {
+    guard let json = row.start else { return nil }
+    let start: Result<InstanceStart, WireError> = json.withUnsafeBytes { bytes in
+      do throws(WireError) { return .success(try StoreWire.decodeStart(bytes)) } catch {
+        return .failure(error)
       }
     }
-    return Row(
-      pk: find.integer(0), description: description, start: start, owner: find.optionalInteger(column + 1),
-      used: Used(rawValue: find.integer(column + 2)))
+    do throws(WireError) { return try start.get() } catch {
+      throw corrupt("the start of instance \(row.description.instance)", error)
+    }
   }
 
   /// The whole history of the current execution: without gaps, and as long as the row says.

@@ -19,7 +19,12 @@ enum ResultCode {
     case SQLITE_CORRUPT: return .corrupt
     case SQLITE_NOTADB: return .foreign
     case SQLITE_CANTOPEN, SQLITE_PERM:
-      return systemError == EMFILE || systemError == ENFILE ? .io : .cannotOpen
+      switch systemError {
+      case ENOSPC, EDQUOT: return .full
+      case EMFILE, ENFILE, EIO, ENOMEM: return .io
+      case EROFS: return .readOnly
+      default: return .cannotOpen
+      }
     default: return .internalError
     }
   }

@@ -13,7 +13,9 @@ package final class SQLiteStore: Store {
   private let readers: ReaderPool
   private let locks: Mutex<NodeLocks?>
   private let logPath: String
+  package let sharedTime: (any SharedTime)?
   private let observer = Mutex<ForeignWrites?>(nil)
+  private let lost = Mutex<StoreError?>(nil)
 
   /// Opens the store at a path, creates it if there is nothing (or an empty file).
   ///
@@ -29,6 +31,7 @@ package final class SQLiteStore: Store {
     let store = SQLiteStore(path: path, opened)
     do {
       _ = try store.reapNodes()
+      try store.write { writer throws(StoreError) in try writer.forgetUnknown() }
     } catch {
       store.close()
       throw error
@@ -39,6 +42,7 @@ package final class SQLiteStore: Store {
   private init(path: String, _ opened: Opening.Opened) {
     self.path = path
     logPath = opened.logPath
+    sharedTime = TimeRecord(opened.locks.file)
     locks = Mutex(opened.locks)
     readers = ReaderPool(opened.readers.0, opened.readers.1)
     writer = Mutex(opened.writer)
@@ -195,7 +199,13 @@ package final class SQLiteStore: Store {
     superseded?.stop()
   }
 
+  package var fault: StoreError? { lost.withLock { $0 } }
+
   private func lookOutside(reaping: Bool) -> Bool {
+    if reaping {
+      _ = try? write { writer throws(StoreError) in try writer.checkIdentity() }
+      if fault != nil { return true }
+    }
     let wrote = (try? write { writer throws(StoreError) in try writer.sawForeignWrite() }) ?? false
     let reaped = reaping ? (try? reapNodes()) ?? 0 : 0
     return wrote || reaped > 0
@@ -221,16 +231,23 @@ package final class SQLiteStore: Store {
   private func write<R: Sendable>(
     _ body: (Writer) throws(StoreError) -> R
   ) throws(StoreError) -> R {
-    try writer.withLock { writer throws(StoreError) -> R in
-      guard let writer else { throw closedError }
-      return try body(writer)
+    do throws(StoreError) {
+      return try writer.withLock { writer throws(StoreError) -> R in
+        guard let writer else { throw closedError }
+        return try body(writer)
+      }
+    } catch {
+      if error.code == .replaced { lost.withLock { $0 = $0 ?? error } }
+      throw error
     }
   }
 
   private func read<R: Sendable>(
     _ body: (Reader) throws(StoreError) -> R
   ) throws(StoreError) -> R {
-    try readers.withReader { reader throws(StoreError) -> R in
+    // What the old file says is no longer true of the store.
+    if let fault { throw fault }
+    return try readers.withReader { reader throws(StoreError) -> R in
       guard let reader else { throw closedError }
       return try body(reader)
     }

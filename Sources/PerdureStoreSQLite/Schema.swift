@@ -216,14 +216,56 @@ enum Schema {
     if try connection.integer("PRAGMA user_version") == version { return }
     try connection.write { () throws(StoreError) in
       let found = try connection.integer("PRAGMA user_version")
-      try refuseNewer(found, path: connection.path)
+      try refuseUnknown(found, path: connection.path)
+      // Between our mark and the first tables nothing else is written.
+      let tables = found > 0 ? 0 : try connection.integer("SELECT count(*) FROM sqlite_schema")
+      guard tables == 0 else {
+        throw StoreError(
+          .foreign,
+          "The store \(connection.path) has our mark, but the tables of another application and no schema "
+            + "version: it was left untouched.")
+      }
       for step in migrations.dropFirst(Int(max(0, found))) { try connection.execute(step) }
       try connection.execute("PRAGMA user_version=\(version)")
     }
   }
 
+  /// Throws if a table, a column or an index is missing: whoever took it away, what needs it would fail later
+  /// and one by one. What others added is no harm.
+  static func check(_ connection: Connection) throws(StoreError) {
+    let model = try Connection(path: connection.path, file: ":memory:", creating: true, busyTimeoutMS: 0)
+    defer { model.close() }
+    for step in migrations { try model.execute(step) }
+    let found = Set(try parts(of: connection))
+    guard let missing = try parts(of: model).first(where: { !found.contains($0) }) else { return }
+    throw StoreError(
+      .corrupt,
+      "The store \(connection.path) is damaged: its schema \(version) lacks the \(missing). Put a backup in "
+        + "its place.")
+  }
+
+  /// Such as `column history.event`.
+  private static func parts(of connection: Connection) throws(StoreError) -> [String] {
+    let statement = try Statement(
+      connection,
+      """
+      SELECT 'table ' || name FROM sqlite_schema WHERE type = 'table'
+      UNION ALL SELECT 'index ' || name FROM sqlite_schema WHERE type = 'index'
+      UNION ALL SELECT 'column ' || t.name || '.' || c.name
+        FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'
+      """, isKept: false)
+    defer { statement.finalize() }
+    var parts: [String] = []
+    while try statement.step() { parts.append(statement.text(0)) }
+    return parts
+  }
+
   /// Throws for a schema that this build does not know.
-  static func refuseNewer(_ found: Int64, path: String) throws(StoreError) {
+  static func refuseUnknown(_ found: Int64, path: String) throws(StoreError) {
+    guard found >= 0 else {
+      throw StoreError(
+        .foreign, "The store \(path) has schema \(found), which no version of Perdure wrote: left untouched.")
+    }
     guard found > version else { return }
     throw StoreError(
       .foreign,

@@ -1,5 +1,7 @@
 internal import CSQLite
+internal import PerdureModel
 internal import PerdureStore
+internal import PerdureWire
 
 /// A prepared statement. Every parameter is bound before each run (bindings stay from the run before), and a
 /// run ends with `reset`, because a statement left in the middle keeps its transaction open.
@@ -14,7 +16,7 @@ final class Statement {
     let flags = isKept ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0
     let code = sqlite3_prepare_v3(connection.handle, sql, -1, flags, &prepared, nil)
     guard code == SQLITE_OK, let prepared else {
-      throw connection.error(code, "preparing \(sql.prefix(60))")
+      throw connection.error(code, "preparing \(Connection.shown(sql))")
     }
     handle = prepared
     self.connection = connection
@@ -66,7 +68,7 @@ final class Statement {
     let code = sqlite3_step(handle)
     if code == SQLITE_ROW { return true }
     if code == SQLITE_DONE { return false }
-    throw connection.error(code, "running \(sql.prefix(60))")
+    throw connection.error(code, "running \(Connection.shown(sql))")
   }
 
   /// Runs a statement that answers no rows.
@@ -86,7 +88,23 @@ final class Statement {
 
   // MARK: Columns of the row, from 0
 
-  func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+  /// What the engine writes is within what JSON holds. What somebody else wrote is brought there, so that
+  /// arithmetic on it cannot overflow.
+  func integer(_ column: Int32) -> Int64 {
+    max(-Self.integerMax, min(Self.integerMax, sqlite3_column_int64(handle, column)))
+  }
+
+  /// As it is stored, to be compared with only.
+  func exactInteger(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+
+  private static var integerMax: Int64 { 1 << 53 }
+
+  /// Throws if one of the columns has an integer that the engine did not write.
+  func checkIntegers(_ columns: [Int32]) throws(WireError) {
+    for column in columns where abs(integer(column)) == Self.integerMax {
+      throw WireError("The number \(sqlite3_column_int64(handle, column)) is out of range.")
+    }
+  }
 
   func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
@@ -99,6 +117,19 @@ final class Statement {
   func bytes(_ column: Int32) -> [UInt8] { withBytes(column) { [UInt8]($0) } }
 
   func optionalBytes(_ column: Int32) -> [UInt8]? { isNull(column) ? nil : bytes(column) }
+
+  /// JSON that goes into messages as it is, and so must be JSON whoever wrote it.
+  func payload(_ column: Int32) throws(WireError) -> Payload {
+    try withBytes(column) { bytes throws(WireError) in
+      // An empty text is null to the decoder, but nobody here writes one.
+      guard !bytes.isEmpty else { throw WireError("The JSON is empty.") }
+      return try PayloadWire.decode(bytes)
+    }
+  }
+
+  func optionalPayload(_ column: Int32) throws(WireError) -> Payload? {
+    isNull(column) ? nil : try payload(column)
+  }
 
   /// The bytes of a text, valid until `body` returns.
   func withBytes<R, E: Error>(

@@ -35,7 +35,10 @@ extension Writer {
     return .success((row, held))
   }
 
-  func schedule(_ task: ActivityTask, for pk: Int64, now: TimestampMS) throws(StoreError) {
+  /// - revision: of the instance as it was when the task was scheduled.
+  func schedule(
+    _ task: ActivityTask, for pk: Int64, revision: Revision, now: TimestampMS
+  ) throws(StoreError) {
     let insert = statements.insertActivity
     insert.bind(1, pk)
     insert.bind(2, task.key.execution)
@@ -45,7 +48,7 @@ extension Writer {
     insert.bind(6, task.attempt)
     insert.bind(7, task.visibleAt)
     insert.bind(8, task.claim?.node)
-    insert.bind(9, task.firstToken)
+    insert.bind(9, task.firstToken(revision: revision))
     insert.bind(10, task.input.bytes)
     insert.bind(11, task.claim == nil ? ActivityRow.Phase.unrun.rawValue : ActivityRow.Phase.run.rawValue)
     insert.bind(12, task.scheduledAt)
@@ -205,17 +208,32 @@ extension Writer {
   func expireActivities(limit: Int, now: TimestampMS) throws(StoreError) -> StoreOutcome {
     let path = connection.path
     let column = ActivityRow.columnCount
-    // A row that cannot be read is passed over: it must not hold up the others.
-    let expired = try rare.rows(
-      """
-      SELECT \(ActivityRow.columns), i.id FROM activities AS a JOIN instances AS i ON i.pk = a.instance
-      WHERE a.node IS NULL AND a.expires_at <= ?1 ORDER BY a.expires_at, a.pk LIMIT ?2
-      """, now, Int64(max(0, limit))
-    ) { row throws(StoreError) in try? ActivityRow.decode(row, of: row.text(column), path: path) }
+    var expired: [ActivityRow] = []
+    var unreadable: [UnreadableActivity] = []
+    repeat {
+      _ = try putOff(unreadable, now: now)
+      unreadable = []
+      expired = try rare.rows(
+        """
+        SELECT \(ActivityRow.columns), i.id FROM activities AS a JOIN instances AS i ON i.pk = a.instance
+        WHERE a.node IS NULL AND a.expires_at <= ?1 ORDER BY a.expires_at, a.pk LIMIT ?2
+        """, now, Int64(max(0, limit))
+      ) { row -> ActivityRow? in
+        do throws(StoreError) {
+          return try ActivityRow.decode(row, of: row.text(column), path: path)
+        } catch {
+          unreadable.append(
+            UnreadableActivity(pk: row.integer(0), instance: row.text(column), error: error))
+          return nil
+        }
+      }.compactMap { $0 }
+      // A page of nothing but these would hide those behind it.
+    } while expired.isEmpty && !unreadable.isEmpty
+    _ = try putOff(unreadable, now: now)
     guard !expired.isEmpty else { return .success(.delivered([])) }
     let services = try nodeServices()
     var deliveries: [Delivery] = []
-    for case let activity? in expired {
+    for activity in expired {
       let task = activity.task
       let isServed = services.contains { $0.takes(task.name, tag: task.options.tag) }
       guard let row = try find(task.key.instance),

@@ -19,7 +19,7 @@ extension Writer {
     for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 4), text) }
     var found: [(pk: Int64, id: InstanceID)] = []
     // Level by level: one index then serves, however many sleep or wait behind.
-    var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: .max)
+    var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: nil)
     while let priority = level, found.count < limit {
       due.bind(1, priority)
       due.bind(3, Int64(limit &- found.count))
@@ -91,13 +91,20 @@ extension Writer {
     for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
-    var level = try rare.nextPriorityOfActivities(below: .max)
+    var unreadable: [UnreadableActivity] = []
+    var level = try rare.nextPriorityOfActivities(below: nil)
     while let priority = level, found.count < limit {
       open.bind(1, priority)
       while found.count < limit, try open.step() {
-        // A row that cannot be read stays where it is: it must not hold up the others.
         let instance = open.text(ActivityRow.columnCount)
-        guard let row = try? ActivityRow.decode(open, of: instance, path: connection.path) else { continue }
+        let row: ActivityRow
+        do throws(StoreError) {
+          row = try ActivityRow.decode(open, of: instance, path: connection.path)
+        } catch {
+          unreadable.append(UnreadableActivity(pk: open.integer(0), instance: instance, error: error))
+          if unreadable.count >= limit { break }
+          continue
+        }
         if let session = row.task.options.session, try !takes(session, &sessions) { continue }
         found.append(row)
       }
@@ -106,7 +113,7 @@ extension Writer {
     }
     var tasks: [ActivityTask] = []
     for row in found { tasks.append(try claim(row, node: node, now: now)) }
-    return .success(.activities(tasks))
+    return .success(.activities(tasks, damaged: try putOff(unreadable, now: now)))
   }
 
   private func claim(_ row: ActivityRow, node: NodeID, now: TimestampMS) throws(StoreError) -> ActivityTask {
@@ -177,25 +184,27 @@ extension Writer {
 }
 
 extension StatementCache {
-  /// The highest priority below another of those that have a wake-up.
+  /// The highest priority below another (nil: of all) of those that have a wake-up.
   func nextPriority(
-    ofInstancesOwnedBy node: NodeID?, below bound: Int64
+    ofInstancesOwnedBy node: NodeID?, below bound: Int64?
   ) throws(StoreError) -> Int64? {
-    try first(
+    guard bound != .min else { return nil }
+    return try first(
       """
-      SELECT priority FROM instances WHERE owner IS ?1 AND wake_at IS NOT NULL AND priority < ?2
+      SELECT priority FROM instances WHERE owner IS ?1 AND wake_at IS NOT NULL AND priority <= ?2
       ORDER BY priority DESC LIMIT 1
-      """, node, bound
-    ) { $0.integer(0) }
+      """, node, bound.map { $0 &- 1 } ?? .max
+    ) { $0.exactInteger(0) }
   }
 
   /// The highest priority below another of those that nobody holds.
-  func nextPriorityOfActivities(below bound: Int64) throws(StoreError) -> Int64? {
-    try first(
+  func nextPriorityOfActivities(below bound: Int64?) throws(StoreError) -> Int64? {
+    guard bound != .min else { return nil }
+    return try first(
       """
-      SELECT priority FROM activities WHERE node IS NULL AND phase <> 2 AND priority < ?1
+      SELECT priority FROM activities WHERE node IS NULL AND phase <> 2 AND priority <= ?1
       ORDER BY priority DESC LIMIT 1
-      """, bound
-    ) { $0.integer(0) }
+      """, bound.map { $0 &- 1 } ?? .max
+    ) { $0.exactInteger(0) }
   }
 }

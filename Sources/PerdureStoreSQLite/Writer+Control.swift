@@ -12,6 +12,7 @@ extension Writer {
       try setStatus(.suspended, reason: reason, wakeAt: nil, of: row, now: now)
       return .success(.controlled(ControlReceipt(status: .suspended)))
     case (.resume, .suspended), (.retry, .quarantined):
+      if verb == .retry { try scheduleAgain(instance, row, now: now) }
       return .success(.controlled(ControlReceipt(status: try wake(row, now: now))))
     case (.requeue, .pending), (.requeue, .running):
       let wakeAt = try place(of: row, now: now).wakeAt
@@ -35,9 +36,11 @@ extension Writer {
   ) throws(StoreError) -> StoreOutcome {
     guard let row = try find(instance) else { return .failure(.notFound) }
     guard row.revision == revision, row.isServable else { return .failure(.conflict) }
+    // The revision may be what cannot be read.
     try rare.run(
       """
-      UPDATE instances SET status = 'Quarantined', revision = revision + 1, failure = ?2, wake_at = NULL,
+      UPDATE instances SET status = 'Quarantined', revision = min(revision, 1 << 53) + 1, failure = ?2,
+        wake_at = NULL,
         owner = NULL, updated_at = ?3 WHERE pk = ?1
       """, row.pk, FailureWire.encode(failure), now)
     recount(row, as: .quarantined, row.version)
@@ -192,7 +195,7 @@ extension Writer {
     ) { row throws(StoreError) in
       let id = row.text(1)
       return Member(
-        pk: row.integer(0), id: id, status: try status(row, 2, of: id), used: Used(rawValue: row.integer(3)),
+        pk: row.integer(0), id: id, status: status(row, 2), used: Used(rawValue: row.integer(3)),
         orchestration: row.text(4), version: row.optionalText(5))
     }
   }

@@ -41,6 +41,25 @@ extension Writer {
     }
   }
 
+  /// Opens to others what nodes hold that have no row. The engine leaves none such, but nobody else would
+  /// ever take them from a node that never was.
+  func forgetUnknown() throws(StoreError) {
+    let hasUnknown = try connection.integer(
+      """
+      SELECT EXISTS(SELECT 1 FROM activities WHERE node IS NOT NULL AND node NOT IN (SELECT id FROM nodes))
+        OR EXISTS(SELECT 1 FROM instances
+          WHERE wake_at IS NOT NULL AND owner IS NOT NULL AND owner NOT IN (SELECT id FROM nodes))
+      """)
+    if hasUnknown == 0 { return }
+    try transaction { () throws(StoreError) in
+      try rare.run("UPDATE activities SET node = NULL WHERE node NOT IN (SELECT id FROM nodes)")
+      try rare.run(
+        """
+        UPDATE instances SET owner = NULL WHERE wake_at IS NOT NULL AND owner NOT IN (SELECT id FROM nodes)
+        """)
+    }
+  }
+
   /// What the nodes serve. One that cannot be read counts as serving nothing.
   func nodeServices() throws(StoreError) -> [NodeService] {
     let services = try rare.rows("SELECT service FROM nodes") { row throws(StoreError) -> NodeService? in

@@ -21,12 +21,7 @@ extension Writer {
     guard row.revision == reset.revision, row.createdAt == reset.createdAt,
       row.execution == reset.execution, hasRun == 1
     else { return .conflict }
-    var last = reset.kept
-    let isInOrder = reset.appended.allSatisfy { event in
-      last &+= 1
-      return event.id == last
-    }
-    guard isInOrder, (1...max(row.eventCount, 1)).contains(reset.kept) else {
+    guard reset.fits(row.eventCount) else {
       return .failed(
         StoreError(
           .internalError,
@@ -78,7 +73,7 @@ extension Writer {
       try rare.run("DELETE FROM activities WHERE instance = ?1 AND action = ?2", row.pk, action)
     }
     for task in activities where !there.contains(task.key.action) {
-      try schedule(task, for: row.pk, now: now)
+      try schedule(task, for: row.pk, revision: row.revision, now: now)
     }
   }
 

@@ -33,11 +33,7 @@ extension Writer {
       SELECT i.id, i.status FROM instance_options AS o JOIN instances AS i ON i.pk = o.instance
       WHERE o.dedup_key = ?1 ORDER BY o.instance LIMIT 1
       """, key
-    ) {
-      row throws(StoreError) in
-      let instance = row.text(0)
-      return (instance, try status(row, 1, of: instance))
-    }
+    ) { row in (row.text(0), status(row, 1)) }
   }
 
   /// False if the id is taken.

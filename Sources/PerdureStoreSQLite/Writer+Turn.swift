@@ -131,7 +131,7 @@ extension Writer {
     }
     let execution = commit.nextExecution == nil ? commit.execution : commit.execution &+ 1
     for task in commit.scheduled where task.key.execution == execution {
-      try schedule(task, for: row.pk, now: commit.now)
+      try schedule(task, for: row.pk, revision: commit.revision, now: commit.now)
     }
     return remaining
   }

@@ -19,7 +19,7 @@ final class Writer: @unchecked Sendable {
   var tally = StatusTally()
   private let dataVersion: Statement
   private var seenDataVersion: Int64
-  private let identities: [(path: String, identity: FileIdentity)]
+  private let identities: [(path: String, isLog: Bool, identity: FileIdentity)]
   private var replaced: StoreError?
 
   init(_ connection: Connection, limits: LimitSettings) throws(StoreError) {
@@ -30,13 +30,16 @@ final class Writer: @unchecked Sendable {
     dataVersion = try Statement(connection, "PRAGMA data_version")
     let file = connection.file
     // The log exists from here on, and stays the same file for as long as we are connected.
-    var identities: [(path: String, identity: FileIdentity)] = []
-    for path in [file, file + "-wal"] {
-      if let identity = FileIdentity(of: path) { identities.append((path, identity)) }
+    var identities: [(path: String, isLog: Bool, identity: FileIdentity)] = []
+    for (path, isLog) in [(file, false), (file + "-wal", true)] {
+      if let identity = try FileIdentity.find(path, of: connection.path, canBeEmpty: isLog) {
+        identities.append((path, isLog, identity))
+      }
     }
     self.identities = identities
     seenDataVersion = 0
-    guard !connection.hasMoved, identities.count == 2 else {
+    // SQLite takes a file that it cannot look at for one that is gone: hence twice.
+    guard identities.count == 2, !connection.hasMoved || !connection.hasMoved else {
       throw StoreError(.replaced, "The store \(connection.path) was removed while it was being opened.")
     }
     seenDataVersion = try readDataVersion()
@@ -158,12 +161,18 @@ final class Writer: @unchecked Sendable {
   // MARK: The outside
 
   /// After COMMIT and before anybody is told: what was written must be in the files that the names lead to.
-  private func checkIdentity() throws(StoreError) {
-    for (path, identity) in identities where FileIdentity(of: path) != identity {
-      throw StoreError(
+  /// Throws `.replaced`; `.io` if that cannot be seen now: then nobody is told, and asks what is stored.
+  func checkIdentity() throws(StoreError) {
+    if let replaced { throw replaced }
+    for (path, isLog, identity) in identities {
+      let found = try FileIdentity.find(path, of: connection.path, canBeEmpty: isLog)
+      if found == identity { continue }
+      let error = StoreError(
         .replaced,
-        "The store \(connection.path) was deleted or replaced while open (\(path) is another file now): "
-          + "nothing more is acknowledged, open it anew.")
+        "The store \(connection.path) was deleted or replaced while open (\(path) is "
+          + "\(found == nil ? "gone" : "another file now")): nothing more is acknowledged, open it anew.")
+      replaced = error
+      throw error
     }
   }
 
@@ -181,7 +190,7 @@ final class Writer: @unchecked Sendable {
 
   /// Copies the log into the database and closes.
   func close() {
-    if replaced == nil, (try? checkIdentity()) != nil {
+    if (try? checkIdentity()) != nil {
       // Best effort: whatever stays in the log is read from there at the next open.
       try? connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     } else {

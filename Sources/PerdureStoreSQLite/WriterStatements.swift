@@ -55,14 +55,15 @@ struct WriterStatements {
       """)
   }
 
+  /// A count that another program set so high that adding overflows begins anew.
   private static let addToCount = """
     INSERT INTO status_counts(orchestration, version, status, instances, lives, total_ms, least_ms, most_ms)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-    ON CONFLICT DO UPDATE SET instances = instances + excluded.instances,
+    ON CONFLICT DO UPDATE SET instances = iif(abs(instances / 2) > 1e15, 0, instances) + excluded.instances,
       least_ms = CASE WHEN lives = 0 THEN excluded.least_ms WHEN excluded.lives = 0 THEN least_ms
         ELSE min(least_ms, excluded.least_ms) END,
-      most_ms = max(most_ms, excluded.most_ms), lives = lives + excluded.lives,
-      total_ms = total_ms + excluded.total_ms
+      most_ms = max(most_ms, excluded.most_ms), lives = iif(abs(lives / 2) > 1e15, 0, lives) + excluded.lives,
+      total_ms = iif(abs(total_ms / 2) > 4e18, 0, total_ms) + excluded.total_ms
     """
 
   private static let insertInstance = """

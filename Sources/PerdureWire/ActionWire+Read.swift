@@ -31,7 +31,7 @@ extension ActionWire {
         instance: try reader.optionalString(m.instance), input: try m.input(reader))
     }
     if kind.matches("Cancel") { return .cancel(target: try m.target(reader)) }
-    if kind.matches("SetCustomStatus") { return .setCustomStatus(reader.optionalPayload(m.status)) }
+    if kind.matches("SetCustomStatus") { return .setCustomStatus(try reader.optionalPayload(m.status)) }
     if let read = try rarer(kind, m, reader) { return read }
     throw reader.unknownKind(kind)
   }

@@ -79,7 +79,7 @@ package enum ActivityWire {
       name: try reader.string(m.name, object, "name"), input: try reader.payload(m.input, object, "input"),
       attempt: try reader.int(m.attempt, object, "attempt"), visibleAt: 0, claim: nil,
       options: try reader.activityOptions(m.options))
-    task.lastHeartbeat = reader.optionalPayload(m.heartbeat)
+    task.lastHeartbeat = try reader.optionalPayload(m.heartbeat)
     var attempt = Attempt(
       task, token: try reader.string(m.token, object, "token"), deadline: try reader.optionalInt(m.deadline))
     attempt.trace = try reader.optionalTrace(m.traceparent, m.tracestate)

@@ -124,7 +124,7 @@ extension ClientWire {
     }
     return Refusal(
       code: try reader.int(code, object, "code"), message: try reader.string(message, object, "message"),
-      details: reader.optionalPayload(details) ?? Payload("{}"))
+      details: try reader.optionalPayload(details) ?? Payload("{}"))
   }
 
   /// {"deleted": [ID...]}

@@ -20,7 +20,8 @@ extension ClientWire {
       let m = try RequestMembers(&reader, knowsCall: true)
       return CallRequest(
         instance: try reader.string(m.instance, m.object, "instance"),
-        name: try reader.string(m.name, m.object, "name"), input: reader.optionalPayload(m.input) ?? .null,
+        name: try reader.string(m.name, m.object, "name"),
+        input: try reader.optionalPayload(m.input) ?? .null,
         call: try reader.optionalString(m.call))
     }
   }
@@ -60,7 +61,7 @@ extension ClientWire {
         instance: try reader.string(m.instance, m.object, "instance"),
         query: QueryRequest(
           name: try reader.string(m.name, m.object, "name"),
-          input: reader.optionalPayload(m.input) ?? .null))
+          input: try reader.optionalPayload(m.input) ?? .null))
     }
   }
 

@@ -62,9 +62,9 @@ extension ClientWire {
       version: try reader.optionalString(s.version),
       status: s.status.isPresent ? try status(s.status, reader) : try missingStatus(object, reader),
       execution: try reader.int(s.execution, object, "execution"), revision: 0,
-      parent: try reader.optionalParent(s.parent), customStatus: reader.optionalPayload(s.customStatus),
+      parent: try reader.optionalParent(s.parent), customStatus: try reader.optionalPayload(s.customStatus),
       customStatusVersion: try reader.int(s.customStatusVersion, object, "customStatusVersion"),
-      output: reader.optionalPayload(s.output),
+      output: try reader.optionalPayload(s.output),
       failure: reader.hasValue(s.failure) ? try reader.failure(s.failure, object) : nil,
       createdAt: try reader.int(s.createdAt, object, "createdAt"),
       updatedAt: try reader.int(s.updatedAt, object, "updatedAt"), endedAt: try reader.optionalInt(s.endedAt),
@@ -73,7 +73,7 @@ extension ClientWire {
     description.startAt = try reader.optionalInt(s.startAt) ?? 0
     description.priority = try reader.optionalInt(s.priority) ?? 0
     description.attributes = try reader.optionalAttributes(s.attributes)
-    description.memo = reader.optionalPayload(s.memo)
+    description.memo = try reader.optionalPayload(s.memo)
     description.dedupKey = try reader.optionalString(s.dedupKey)
     return Described(description, pendingReason: try reader.optionalString(s.pendingReason))
   }

@@ -132,7 +132,7 @@ extension ClientWire {
       return SendRequest(
         instance: try reader.string(instance, object, "instance"),
         channel: try sendChannel(channel, object, reader),
-        name: try reader.string(name, object, "name"), data: reader.optionalPayload(data) ?? .null,
+        name: try reader.string(name, object, "name"), data: try reader.optionalPayload(data) ?? .null,
         isKept: try reader.optionalBool(keep) ?? false)
     }
   }

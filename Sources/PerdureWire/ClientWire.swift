@@ -59,7 +59,7 @@ package enum ClientWire {
     return StartRequest(
       orchestration: try reader.string(orchestration, object, "orchestration"),
       instance: try reader.optionalString(instance), version: try reader.optionalString(version),
-      input: reader.optionalPayload(input) ?? .null, options: try options.options(reader),
+      input: try reader.optionalPayload(input) ?? .null, options: try options.options(reader),
       delayMS: try reader.optionalInt(delay, in: Self.pauses))
   }
 

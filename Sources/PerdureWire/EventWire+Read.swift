@@ -105,7 +105,8 @@ extension EventWire {
     }
     if kind.matches("OrchestrationFailed") { return .orchestrationFailed(failure: try m.failure(reader)) }
     if kind.matches("OrchestrationCancelled") {
-      return .orchestrationCancelled(reason: try m.reason(reader), output: reader.optionalPayload(m.output))
+      return .orchestrationCancelled(
+        reason: try m.reason(reader), output: try reader.optionalPayload(m.output))
     }
     if kind.matches("OrchestrationContinuedAsNew") {
       return .orchestrationContinuedAsNew(

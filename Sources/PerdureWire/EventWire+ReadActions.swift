@@ -31,7 +31,7 @@ extension EventWire {
         instance: try m.instance(reader), input: try m.input(reader))
     }
     if kind.matches("CustomStatusUpdated") {
-      return .customStatusUpdated(try origin(m, reader), status: reader.optionalPayload(m.status))
+      return .customStatusUpdated(try origin(m, reader), status: try reader.optionalPayload(m.status))
     }
     return nil
   }

@@ -255,7 +255,7 @@ extension JSONReader {
     task.failures = try int("failures", &members)
     let failure = try members.take("lastFailure", self)
     if hasValue(failure) { task.lastFailure = try self.failure(failure, object) }
-    task.lastHeartbeat = optionalPayload(try members.take("heartbeat", self))
+    task.lastHeartbeat = try optionalPayload(try members.take("heartbeat", self))
     let traceparent = try members.take("traceparent", self)
     task.trace = try optionalTrace(traceparent, try members.take("tracestate", self))
     guard let phase = try optionalChoice(try members.take("phase", self), ActivityRecord.Phase.self) else {

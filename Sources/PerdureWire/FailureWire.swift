@@ -70,7 +70,7 @@ package enum FailureWire {
     }
     return Failure(
       type: try reader.string(type, object, "type"), message: try reader.string(message, object, "message"),
-      details: reader.optionalPayload(details), stack: try reader.optionalString(stack),
+      details: try reader.optionalPayload(details), stack: try reader.optionalString(stack),
       isNonRetryable: try reader.optionalBool(nonRetryable) ?? false,
       retryAfterMS: try reader.optionalInt(retryAfter, in: pauses), cause: causeFailure)
   }

@@ -68,7 +68,7 @@ extension JSONReader {
         throw wrongType("a string", at: value.start)
       }
     }
-    return optionalPayload(slice)
+    return try optionalPayload(slice)
   }
 
   /// Any JSON number, as its text.

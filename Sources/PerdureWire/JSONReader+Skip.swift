@@ -4,8 +4,9 @@ import PerdureModel
 extension JSONReader {
   private static var quote: UInt8 { UInt8(ascii: "\"") }
 
-  /// Checks one value of any kind, with nesting of at most `Limits.jsonDepth`, and steps past it. Not
-  /// recursive: the text cannot exhaust the stack of a thread that is not ours.
+  /// Checks one value of any kind and steps past it. It may nest as deep as a payload in the deepest message
+  /// around it; `payload` asks for more. Not recursive: the text cannot exhaust the stack of a thread that is
+  /// not ours.
   mutating func skipValue() throws(JSONFault) -> JSONSlice {
     skipSpace()
     let start = at
@@ -20,15 +21,18 @@ extension JSONReader {
   private mutating func skipNested() throws(JSONFault) {
     let start = at
     // One bit per open level: set for an object.
-    var levels = [8 of UInt64](repeating: 0)
-    let limit = min(Limits.jsonDepth, 512)
+    var levels = [10 of UInt64](repeating: 0)
+    let limit = min(Limits.jsonDepth + Limits.jsonAround, 640)
     var depth = 0
     var inObject = false
     while true {
       skipSpace()
       let byte = current
       if byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") {
-        guard depth < limit else { throw JSONFault(start, "nests deeper than \(limit) levels") }
+        if depth >= Limits.jsonDepth {
+          guard depth < limit else { throw tooDeep(start) }
+          isDeep = true
+        }
         inObject = byte == UInt8(ascii: "{")
         let bit: UInt64 = 1 << UInt64(depth & 63)
         levels[depth >> 6] = inObject ? levels[depth >> 6] | bit : levels[depth >> 6] & ~bit
@@ -64,6 +68,30 @@ extension JSONReader {
         if depth == 0 { return }
         inObject = levels[(depth - 1) >> 6] & (1 << UInt64((depth - 1) & 63)) != 0
       }
+    }
+  }
+
+  private func tooDeep(_ start: Int) -> JSONFault {
+    JSONFault(start, "nests deeper than \(Limits.jsonDepth) levels")
+  }
+
+  /// Of a value that was stepped over: whether it nests too deep for a payload.
+  @inline(never)
+  func checkDepth(_ slice: JSONSlice) throws(JSONFault) {
+    var part = JSONReader(slice, of: self)
+    var depth = 0
+    while part.at < part.end {
+      switch part.current {
+      case Self.quote:
+        part.skipStringRoughly()
+        continue
+      case UInt8(ascii: "{"), UInt8(ascii: "["):
+        depth += 1
+        if depth > Limits.jsonDepth { throw tooDeep(slice.start) }
+      case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+      default: break
+      }
+      part.at += 1
     }
   }
 

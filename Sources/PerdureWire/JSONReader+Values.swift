@@ -97,14 +97,18 @@ extension JSONReader {
   @inline(__always)
   func payload(_ slice: JSONSlice, _ object: Int, _ name: StaticString) throws(JSONFault) -> Payload {
     guard slice.isPresent else { throw missing(object, name) }
-    return payload(slice)
+    return try payload(slice)
   }
 
-  func optionalPayload(_ slice: JSONSlice) -> Payload? { hasValue(slice) ? payload(slice) : nil }
+  func optionalPayload(_ slice: JSONSlice) throws(JSONFault) -> Payload? {
+    hasValue(slice) ? try payload(slice) : nil
+  }
 
   @inline(__always)
-  private func payload(_ slice: JSONSlice) -> Payload {
-    Payload(bytes: Array(UnsafeRawBufferPointer(start: base + slice.start, count: slice.end - slice.start)))
+  private func payload(_ slice: JSONSlice) throws(JSONFault) -> Payload {
+    if isDeep { try checkDepth(slice) }
+    return Payload(
+      bytes: Array(UnsafeRawBufferPointer(start: base + slice.start, count: slice.end - slice.start)))
   }
 
   /// Every message of this version says so.

@@ -11,12 +11,15 @@ struct JSONReader {
   let base: UnsafeRawPointer
   let end: Int
   var at: Int
+  /// Something that was stepped over nests deeper than a payload may.
+  var isDeep: Bool
 
   init(_ json: UnsafeRawBufferPointer) {
     // The empty buffer may have no address; it is never read from, but a pointer is needed.
     base = json.baseAddress ?? UnsafeRawPointer(StaticString("").utf8Start)
     end = json.count
     at = 0
+    isDeep = false
   }
 
   /// A cursor over a part of the same text, so that offsets keep their meaning.
@@ -24,6 +27,7 @@ struct JSONReader {
     base = reader.base
     at = max(0, slice.start)
     end = min(reader.end, slice.end)
+    isDeep = reader.isDeep
   }
 
   /// The byte under the cursor; 0 at the end, which is legal nowhere in JSON.

@@ -146,7 +146,7 @@ extension ManageWire {
     let done: ActivityVerb
     switch verb {
     case .retry: done = .retry
-    case .complete: done = .complete(reader.optionalPayload(try members.take("result", reader)) ?? .null)
+    case .complete: done = .complete(try reader.optionalPayload(try members.take("result", reader)) ?? .null)
     case .fail:
       var failure = try reader.failure(try members.take("failure", reader), members.object)
       // Somebody who fails it by hand means its end, unless they say otherwise.

@@ -97,13 +97,7 @@ extension RehearsalWire {
     writer.key("history")
     writer.list(instance.history) { event, writer in EventWire.write(event, to: &writer) }
     writer.key("kv")
-    writer.list(instance.kv) { entry, writer in
-      writer.beginObject()
-      writer.member("key", entry.key)
-      writer.member("value", entry.value)
-      writer.member("at", entry.at)
-      writer.endObject()
-    }
+    writer.list(instance.kv) { entry, writer in KVWire.write(entry, to: &writer) }
     writer.endObject()
   }
 

@@ -60,7 +60,7 @@ package enum RehearsalWire {
           _ = try reader.skipRoughly()
         }
       }
-      return Extras(heartbeat: reader.optionalPayload(heartbeat), script: try list(script, reader, line))
+      return Extras(heartbeat: try reader.optionalPayload(heartbeat), script: try list(script, reader, line))
     }
   }
 
@@ -176,7 +176,7 @@ package enum RehearsalWire {
       var part = JSONReader(slice, of: reader)
       var members = try ManageMembers(&part)
       let topic = try reader.string(try members.take("topic", reader), members.object, "topic")
-      let data = reader.optionalPayload(try members.take("data", reader)) ?? .null
+      let data = try reader.optionalPayload(try members.take("data", reader)) ?? .null
       try members.finish(reader)
       return .publish(Publication(topic: topic, data: data))
     case .complete:

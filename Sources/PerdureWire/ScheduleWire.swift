@@ -90,11 +90,11 @@ package enum ScheduleWire {
       ScheduleAction(
         orchestration: try reader.string(try m.take("orchestration", reader), m.object, "orchestration"),
         version: try reader.optionalString(try m.take("version", reader)),
-        input: reader.optionalPayload(try m.take("input", reader)) ?? .null,
+        input: try reader.optionalPayload(try m.take("input", reader)) ?? .null,
         priority: try reader.optionalInt(try m.take("priority", reader), in: ActivityOptions.priorityRange)
           ?? 0,
         attributes: try reader.optionalAttributes(try m.take("attributes", reader)),
-        memo: reader.optionalPayload(try m.take("memo", reader)))
+        memo: try reader.optionalPayload(try m.take("memo", reader)))
     }
   }
 

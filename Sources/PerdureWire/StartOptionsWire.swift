@@ -53,7 +53,7 @@ struct StartOptionMembers {
     options.startAt = try reader.optionalInt(startAt, in: 0...JSONReader.maximum) ?? 0
     options.priority = try reader.optionalInt(priority, in: ActivityOptions.priorityRange) ?? 0
     options.attributes = try reader.optionalAttributes(attributes)
-    options.memo = reader.optionalPayload(memo)
+    options.memo = try reader.optionalPayload(memo)
     options.dedupKey = try reader.optionalString(dedupKey)
     options.closePolicy = try reader.closePolicy(closePolicy)
     options.trace = try reader.optionalTrace(traceparent, tracestate)

@@ -110,7 +110,7 @@ static void check_cancelled_attempt(void) {
              "on_cancel of what is gone");
   check_that(tally_wait(&releases, 1) == 1, "and that is released too", "it is not");
   settle();
-  check_that(calls.count == 1 && releases.count == 1, "each is told once", "more often");
+  check_that(tally_count(&calls) == 1 && tally_count(&releases) == 1, "each is told once", "more often");
   check_code(control("cancelled", "terminate"), DX_WRONG_STATUS, "terminate again");
   check_code(control("nobody", "terminate"), DX_NOT_FOUND, "terminate nobody");
   check_code(control("cancelled", "explode"), DX_INVALID_ARGUMENT, "an unknown operation");
@@ -166,7 +166,7 @@ static void check_calls(void) {
   check_that(tally_wait(&answers, 4) == 4 && answers.code == DX_WRONG_STATUS, "an end without answer is told",
              "it is not");
   settle();
-  check_that(answers.count == 4 && queries.count == 1, "each is answered once", "more often");
+  check_that(tally_count(&answers) == 4 && tally_count(&queries) == 1, "each is answered once", "more often");
 }
 
 int main(void) {

@@ -93,6 +93,9 @@ static inline int tally_wait(tally *tally, int count) {
   return reached;
 }
 
+/* The count as it is now. */
+static inline int tally_count(tally *tally) { return tally_wait(tally, 0); }
+
 /* A dx_wait_fn. */
 static inline void tally_waited(dx_error *error, dx_text result, void *user_data) {
   tally *tally = user_data;

@@ -28,7 +28,7 @@ static void check_releases(void) {
   check_code(dx_register_activity(runtime, text(""), NULL, &empty, tally_add), DX_INVALID_ARGUMENT,
              "no name");
   check_that(tally_wait(&empty, 1) == 1, "release after a wrong name", "it was not called");
-  check_that(used.count == 0, "no release while registered", "it was called");
+  check_that(tally_count(&used) == 0, "no release while registered", "it was called");
 
   check_code(dx_runtime_start(runtime), DX_OK, "starting");
   check_code(dx_runtime_start(runtime), DX_WRONG_STATUS, "starting twice");
@@ -39,8 +39,9 @@ static void check_releases(void) {
   dx_runtime_free(runtime);
   check_that(tally_wait(&used, 1) == 1, "release when the runtime is freed", "it was not called");
   settle();
-  check_that(used.count == 1 && twice.count == 1 && empty.count == 1 && late.count == 1, "each release once",
-             "more than once");
+  check_that(tally_count(&used) == 1 && tally_count(&twice) == 1 && tally_count(&empty) == 1 &&
+                 tally_count(&late) == 1,
+             "each release once", "more than once");
   dx_store_close(store);
 }
 
@@ -81,7 +82,7 @@ static void check_stop(void) {
   dx_runtime_free(runtime);
   dx_client_free(client);
   settle();
-  check_that(stopped.count == 1, "the end is announced once", "more than once");
+  check_that(tally_count(&stopped) == 1, "the end is announced once", "more than once");
 }
 
 static void check_waits(void) {
@@ -105,7 +106,8 @@ static void check_waits(void) {
   check_that(tally_wait(&open, 1) == 1 && open.code == DX_CLOSED, "freeing answers open waits",
              "no DX_CLOSED");
   settle();
-  check_that(open.count == 1 && timed_out.count == 1, "each wait is answered once", "more than once");
+  check_that(tally_count(&open) == 1 && tally_count(&timed_out) == 1, "each wait is answered once",
+             "more than once");
   dx_store_close(store);
 }
 
@@ -126,10 +128,11 @@ static void check_log(void) {
   dx_store_close(open_store());
   check_code(dx_log_set(text(""), NULL, NULL, NULL), DX_OK, "logging off");
   check_that(tally_wait(&log_released, 1) == 1, "its release is called", "it was not");
-  int before = lines.count;
+  int before = tally_count(&lines);
   dx_store_close(open_store());
   settle();
-  check_that(lines.count == before && log_released.count == 1, "nothing after the release", "something came");
+  check_that(tally_count(&lines) == before && tally_count(&log_released) == 1, "nothing after the release",
+             "something came");
 }
 
 int main(void) {

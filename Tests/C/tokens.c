@@ -38,7 +38,7 @@ static void scripted_turn(dx_turn *turn, void *user_data) {
   script *script = user_data;
   dx_text input = {NULL, 0};
   need(dx_turn_input(turn, &input), "the input of a turn");
-  if (script->answered.count > 0) {
+  if (tally_count(&script->answered) > 0) {
     const char *end = ",\"end\":{\"after\":1,\"kind\":\"Completed\",\"output\":1}";
     bool scheduled = contains(input, "\"ActivityCompleted\"");
     char ended[512];
@@ -236,7 +236,7 @@ static void check_nondeterminism(void) {
   }
   check_that(quarantined, "code that does something else is quarantined with its cause", "it is not");
   settle();
-  check_that(turns.count == 2, "a quarantined instance has no more turns", "it has");
+  check_that(tally_count(&turns) == 2, "a quarantined instance has no more turns", "it has");
   dx_runtime_free(runtime);
 }
 

@@ -1,5 +1,6 @@
 import CDX
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ArgumentTests {

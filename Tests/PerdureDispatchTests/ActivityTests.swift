@@ -85,6 +85,26 @@ import Testing
     #expect(!node.takeWrites().contains(forwarded))
   }
 
+  @Test func anInstanceThatTheStoreQuarantinedInPassingIsDroppedAndTold() throws {
+    let node = try Self.working(1)
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    let write = try #require(
+      node.takeWrites().first { if case .claimActivities = $0 { true } else { false } })
+    node.wrote(write, .activities([], damaged: [DamagedInstance("a", "activity 4 cannot be read")]))
+    #expect(node.dispatcher.heldCount == 0)
+    #expect(
+      node.logs.contains { $0.level == .error && $0.message == "quarantined: activity 4 cannot be read" })
+  }
+
+  @Test func theLogHasNothingOfWhatUsersSay() throws {
+    let node = Node.started()
+    node.starts("a")
+    _ = try node.takeTurn("a")
+    node.fails("a", Failure(type: "Odd", message: "card 4711"))
+    #expect(node.logs.contains { $0.message.contains("Odd") })
+    #expect(!node.logs.contains { $0.message.contains("4711") })
+  }
+
   @Test func aResultForAnInstanceThatNobodyHoldsIsTakenHere() throws {
     let node = try Self.working(1)
     let task = try #require(node.takeActivities().first)
@@ -107,8 +127,8 @@ import Testing
   }
 
   @Test func moreAreClaimedWhileThereAreMore() throws {
-    let node = Node(slots: 40)
-    node.dispatcher.start(now: 0)
+    let node = Node.started(slots: 40)
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
     let claim = Write.claimActivities(ActivityFilter(names: ["work"]), limit: 160)
     #expect(node.takeWrites().contains(claim))
     let tasks = (1...Int64(160)).map { action in

@@ -46,6 +46,41 @@ import Testing
     #expect(node.dispatcher.heldCount == 0)
   }
 
+  static let poison = Failure(type: FailureType.poison, message: "it kills")
+
+  private static func poisoned() throws -> (Node, ActivityTask) {
+    let node = Node.started()
+    node.starts("a")
+    try node.turn("a", [.tuned { _ in }])
+    let task = try #require(node.takeActivities().first)
+    #expect(node.ends(task, .failed(poison)))
+    return (node, task)
+  }
+
+  @Test func poisonThatCodeDoesNotCatchQuarantinesTheInstance() throws {
+    let (node, task) = try Self.poisoned()
+    try node.runs("a", end: .failed(Self.poison))
+    let write = try node.takeWrite()
+    #expect(write == .quarantine("a", 1, Self.poison))
+    node.wrote(write, .done)
+    let claim = try #require(task.claim)
+    #expect(try node.takeWrite() == .activityEnded(task.key, claim, .failed(Self.poison)), "for a retry")
+    #expect(node.dispatcher.heldCount == 0)
+  }
+
+  @Test(arguments: [TurnEndKind.completed(output: .null), .failed(FailureTests.failure)])
+  func poisonThatCodeCatchesIsLikeAnyFailure(_ end: TurnEndKind) throws {
+    let (node, _) = try Self.poisoned()
+    try node.turn("a", end: end)
+  }
+
+  @Test func codeThatWentOnAfterPoisonMayFailWithIt() throws {
+    let (node, _) = try Self.poisoned()
+    try node.turn("a", [.waiting])
+    node.message("a", 1)
+    try node.turn("a", end: .failed(Self.poison))
+  }
+
   @Test func aGoodTurnMakesUpForFailures() throws {
     let node = Node.started()
     node.starts("a")
@@ -143,7 +178,7 @@ import Testing
       #expect(node.takeWrites().isEmpty)
       node.wait(1)
       #expect(try node.takeWrite() == write)
-      wait = min(wait * 2, 30_000)
+      wait = min(wait * 2, 3_200)
     }
     node.message("a", 2)
     try node.lands(write)
@@ -243,6 +278,20 @@ import Testing
     node.dispatcher.loaded("a", .unreadable("event 2 of 'a' is no JSON", 4), now: node.now)
     let write = node.takeWrites()
     guard case .quarantine("a", 4, _) = write.first else { throw Surprise("\(write)") }
+  }
+
+  /// To claim it by name and to read it once more would never end.
+  @Test func whatCannotBeReadAndIsQuarantinedAlreadyIsLetGo() throws {
+    let node = try Self.waiting()
+    node.message("a", 1)
+    _ = try node.takeTurn("a")
+    node.answer("a", .miss)
+    node.dispatcher.loaded("a", .unreadable("event 2 of 'a' is no JSON", 4), now: node.now)
+    node.wrote(try node.takeWrite(), .conflict)
+    let writes = node.takeWrites()
+    #expect(writes.contains(.releaseInstances(["a"])))
+    #expect(!writes.contains(.claimInstance("a")))
+    #expect(node.dispatcher.heldCount == 0)
   }
 
   @Test func anInstanceThatWasDeletedIsForgotten() throws {

@@ -40,7 +40,7 @@ import Testing
     Case("the id was started anew, and nobody told us") { node in
       try node.claims([.far(1)])
       let old = try begins(node)
-      try node.claims([old.again(failures: 0)])
+      try node.claims([old.again()])
       return old
     },
     Case("the code gave it up, and the id was started anew") { node in
@@ -138,10 +138,10 @@ import Testing
     try node.claims([.far(1)])
     var attempts = [try Self.begins(node)]
     for _ in 0..<2 {
-      try node.claims([attempts[attempts.count - 1].again(failures: 0)])
+      try node.claims([attempts[attempts.count - 1].again(failures: Int64(attempts.count))])
       attempts.append(try Self.begins(node))
     }
-    try node.claims([attempts[2].again(failures: 0)])
+    try node.claims([attempts[2].again(failures: 3)])
     #expect(node.takeActivities().isEmpty)
     node.ends(attempts[1])
     #expect(try Self.begins(node).attempt == 4)

@@ -11,6 +11,10 @@ import Testing
     "1.10.0", "2.0.0", "18446744073709551615.0.0",
   ]
 
+  @Test func `The ordinal of a status is its place in the list`() {
+    #expect(InstanceStatus.allCases.map(\.ordinal) == Array(InstanceStatus.allCases.indices))
+  }
+
   @Test func order() throws {
     let versions = try Self.ordered.map { try #require(SemanticVersion($0), "\($0)") }
     for (index, version) in versions.enumerated() {
@@ -96,6 +100,24 @@ import Testing
     #expect(out == expected.map { $0.item })
     let rest = queue.popDue(.max)
     #expect(rest == nil && queue.earliest == nil)
+  }
+
+  @Test func whatIsOverIsDropped() {
+    var queue = TimerQueue<Int>()
+    var open: Set<Int> = []
+    for item in 0..<10_000 {
+      if item % 100 == 0 { open.insert(item) }
+      queue.insert(item, at: Int64(10_000 - item / 2))
+      if queue.isCrowded { queue.keep { item, at in open.contains(item) && at == 10_000 - item / 2 } }
+      #expect(queue.count <= max(64, open.count * 2))
+    }
+    queue.keep { item, _ in open.contains(item) }
+    #expect(queue.earliest == 5_050)
+    var out: [Int] = []
+    while let item = queue.popDue(.max) { out.append(item) }
+    #expect(out == open.sorted(by: >))
+    queue.keep { _, _ in true }
+    #expect(queue.earliest == nil)
   }
 
   @Test func fifo() {

@@ -159,6 +159,27 @@ import Testing
     #expect(writes.count == 2)
   }
 
+  /// What merely waits here when the process dies would count as lost again.
+  @Test func ofLostWorkNoMoreIsClaimedThanBegins() throws {
+    func limits(_ node: Node) -> [Int] {
+      node.takeWrites().compactMap { if case .claimActivities(_, let limit) = $0 { limit } else { nil } }
+    }
+    let node = Node.started(slots: 2)
+    try node.claims([.far(1, attempt: 2), .far(2, attempt: 2)])
+    let first = try #require(node.takeActivities().first)
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    #expect(limits(node).isEmpty, "both slots are taken")
+    node.ends(first)
+    node.wrote(.claimInstance("far"), .owned)
+    let end = try #require(node.takeWrites().first { if case .activityEnded = $0 { true } else { false } })
+    node.wrote(end, .done)
+    #expect(limits(node) == [1])
+    node.wrote(.claimActivities(ActivityFilter(names: ["work"]), limit: 1), .activities([.far(3)]))
+    #expect(node.takeActivities().map(\.key.action) == [3])
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    #expect(limits(node) == [64], "that one had not been begun before")
+  }
+
   // MARK: Stopping
 
   @Test func aStopWaitsForTheRetryToBeWritten() throws {

@@ -13,7 +13,7 @@ import Testing
     node.dispatcher.start(now: 6)
     #expect(
       Set(node.takeWrites()) == [
-        .claimActivities(ActivityFilter(names: ["work"]), limit: 64),
+        .claimActivities(ActivityFilter(names: ["work"]), limit: 2),
         .claimInstances(orchestrations: [Self.served], limit: 256),
         .expireActivities(limit: Limits.expiriesPerWrite),
       ])

@@ -76,7 +76,9 @@ import Testing
     node.wait(1_000)
     var second = task.key
     second.action = 2
-    let release = Write.releaseUnheldActivities(held: [task.key: Self.claim, second: Self.claim])
+    guard case .turn(let turn) = commit else { throw Surprise("\(commit)") }
+    let given = try #require(turn.scheduled.first?.claim)
+    let release = Write.releaseUnheldActivities(held: [task.key: Self.claim, second: given])
     #expect(node.takeWrites().contains(release), "not what we run, nor what is about to land")
     node.wrote(release, Self.busy)
     node.wait(1_000)
@@ -110,6 +112,40 @@ import Testing
     node.dispatcher.foundMessages("a", [], now: node.now)
     node.gather()
     #expect(node.take().isEmpty)
+  }
+
+  /// A start, a message, a cancel... that failed may have landed, and nobody was told.
+  @Test func whatMayHaveLandedIsLookedForALittleLater() throws {
+    let node = Node.started()
+    node.starts("a", createdAt: 100)
+    try node.turn("a", [.waiting])
+    node.gather()
+    _ = node.take()
+    for _ in 0..<3 { node.dispatcher.mayHaveMissed(now: node.now) }
+    node.gather()
+    #expect(node.take().isEmpty)
+    #expect(node.dispatcher.nextDeadline == node.now + Limits.missedPauseMS)
+    node.wait(Limits.missedPauseMS)
+    let looks = node.take()
+    #expect(looks.count { $0 == .findDue } == 1 && looks.count { $0 == .lookAgain } == 1)
+    node.dispatcher.foundDue(["a"], now: node.now)
+    node.gather()
+    #expect(node.take().contains(.loadInbox("a", after: 0)))
+  }
+
+  @Test func aFullAnswerIsFollowedByAnotherLook() throws {
+    let node = Node.started()
+    let many = (0..<Limits.pageRows).map { "i\($0)" }
+    node.dispatcher.foundDue(many, now: node.now)
+    node.gather()
+    _ = node.take()
+    node.wait(Limits.missedPauseMS)
+    #expect(node.take().contains(.findDue))
+    node.dispatcher.foundDue(["i0"], now: node.now)
+    node.gather()
+    _ = node.take()
+    node.wait(Limits.missedPauseMS)
+    #expect(!node.take().contains(.findDue))
   }
 
   @Test func aResultThatNobodyWantsFreesItsSlotAtOnce() throws {

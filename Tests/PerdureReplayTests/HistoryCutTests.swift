@@ -20,7 +20,9 @@ import Testing
   }
   static let gone = EventKind.orchestrationFailed(failure: boom)
 
-  static func cut(_ kinds: [EventKind], at point: ResetPoint) throws -> HistoryCut {
+  static func cut(
+    _ kinds: [EventKind], at point: ResetPoint, inbox: [MessageKind] = []
+  ) throws -> HistoryCut {
     let started = EventKind.orchestrationStarted(
       name: "order", version: "1.0.0", input: .null, parent: nil)
     let events = ([started] + kinds).enumerated().map { index, kind in
@@ -31,7 +33,9 @@ import Testing
       instance: "a", orchestration: "order", version: "1.0.0", status: ended ? .failed : .running,
       execution: 1, revision: 7, parent: nil, customStatus: nil, customStatusVersion: 0, output: nil,
       failure: nil, createdAt: 5, updatedAt: 5, endedAt: nil, eventCount: Int64(events.count))
-    let snapshot = InstanceSnapshot(description: row, start: nil, owner: nil, history: events, inbox: [])
+    let snapshot = InstanceSnapshot(
+      description: row, start: nil, owner: nil, history: events,
+      inbox: inbox.enumerated().map { InboxMessage(sequence: Int64($0.offset) + 1, kind: $0.element) })
     return try HistoryCut(snapshot, at: point, now: 900)
   }
 
@@ -100,6 +104,13 @@ import Testing
         .requestFailed(action: 1, failure: boom), gone,
       ], .failedStep, kept: 1),
     Case(
+      "the answer to a request that was made at the end is lost",
+      [
+        .messageSendRequested(at(1), SentMessage(to: "x", content: .cancel(reason: ""))),
+        .cancellationRequested(reason: "", deadline: nil), .orchestrationCancelled(reason: "", output: nil),
+      ], .event(2), kept: 1, appended: 1,
+      returned: [.requestEnded(execution: 1, action: 1, outcome: .failed(.answerLost))]),
+    Case(
       "to an event: its actions stay, those of the next go",
       [
         activity(1, "pay"), done(1), raised("go"), activity(2, "pack", after: 3),
@@ -143,6 +154,19 @@ import Testing
     #expect(cut.reopened == given.reopened)
     #expect(cut.repeated == given.repeated)
     #expect(cut.droppedCount == given.history.count + 1 - Int(given.kept) - given.appended)
+  }
+
+  /// What code has not heard of stays in the inbox: it is neither done nor answered again.
+  @Test func whatWaitsInTheInboxIsAnswered() throws {
+    let history = [
+      Self.activity(1, "pay"), Self.child(2, "a.1"),
+      .kvReadRequested(Self.at(3), instance: "x", key: "k"), Self.raised("go"),
+    ]
+    let request = MessageKind.requestEnded(execution: 1, action: 3, outcome: .completed(.null))
+    let end = MessageKind.subOrchestrationEnded(execution: 1, action: 2, outcome: .completed(.null))
+    let cut = try Self.cut(history, at: .event(1), inbox: [Self.ended(1), end, request])
+    #expect(cut.reset.activities.isEmpty && cut.openChildren.isEmpty)
+    #expect(cut.reset.returned == [.raised(channel: .event, name: "go", data: Payload("1"))])
   }
 
   /// What stays can be folded, and goes on with the next event.
@@ -199,5 +223,24 @@ import Testing
       try Self.cut([Self.activity(1, "pay")], at: .failedStep)
     }
     #expect(fault?.message == "instance 'a' has not failed; it can be reset to an event")
+  }
+}
+
+/// Histories that no engine wrote: found by `make fuzz`.
+@Suite struct DamagedCutTests {
+  @Test(arguments: [Int64.min, -1, 0, 7, .max], [ResetPoint.event(1), .event(.min), .failedStep])
+  func damageIsToldOf(_ last: EventID, _ point: ResetPoint) {
+    let started = EventKind.orchestrationStarted(name: "o", version: "1.0.0", input: .null, parent: nil)
+    let history = [
+      Event(id: 1, at: 1, kind: started),
+      Event(id: last, at: 1, kind: .messageReceived(channel: .event, name: "e", data: .null)),
+    ]
+    let row = InstanceDescription(
+      instance: "a", orchestration: "o", version: "1.0.0", status: .running, execution: 1, revision: 1,
+      parent: nil, customStatus: nil, customStatusVersion: 0, output: nil, failure: nil, createdAt: 1,
+      updatedAt: 1, endedAt: nil, eventCount: 2)
+    let snapshot = InstanceSnapshot(description: row, start: nil, owner: nil, history: history, inbox: [])
+    let fault = #expect(throws: HistoryCut.Fault.self) { try HistoryCut(snapshot, at: point, now: 1) }
+    #expect(fault?.message.contains("damaged") == true)
   }
 }

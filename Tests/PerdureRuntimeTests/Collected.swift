@@ -37,6 +37,8 @@ final class HeldStore: Store, @unchecked Sendable {
   private var isHeld = false
   private var failures: [StoreError] = []
   private var readFailure: StoreError?
+  private var leaving: (@Sendable () -> Void)?
+  private var joinFailure: (StoreError, meanwhile: @Sendable () -> Void)?
   /// The size of each group that came, also of those that failed.
   let groups = Collected<Int>()
 
@@ -48,6 +50,11 @@ final class HeldStore: Store, @unchecked Sendable {
     }
   }
   func fail(_ errors: [StoreError]) { monitor.locked { failures = errors } }
+  func failJoins(_ error: StoreError, meanwhile: @escaping @Sendable () -> Void) {
+    monitor.locked { joinFailure = (error, meanwhile) }
+  }
+  /// Called when a node is about to leave.
+  func whenLeaving(_ body: (@Sendable () -> Void)?) { monitor.locked { leaving = body } }
   func failReads(_ error: StoreError?) { monitor.locked { readFailure = error } }
 
   func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
@@ -90,7 +97,13 @@ final class HeldStore: Store, @unchecked Sendable {
   }
   func retentionRules() throws(StoreError) -> [RetentionRule] { try memory.retentionRules() }
   func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage { try memory.audit(query) }
-  func join(serving service: NodeService) throws(StoreError) -> NodeID { try memory.join(serving: service) }
+  func join(serving service: NodeService) throws(StoreError) -> NodeID {
+    if let (failure, meanwhile) = monitor.locked({ joinFailure }) {
+      meanwhile()
+      throw failure
+    }
+    return try memory.join(serving: service)
+  }
   func nodes() throws(StoreError) -> [RuntimeNode] { try memory.nodes() }
   func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
     try memory.details(of: instance)
@@ -103,7 +116,10 @@ final class HeldStore: Store, @unchecked Sendable {
   }
   func workload(now: TimestampMS) throws(StoreError) -> Workload { try memory.workload(now: now) }
   func holdings() throws(StoreError) -> [NodeID: NodeHoldings] { try memory.holdings() }
-  func leave(_ node: NodeID) throws(StoreError) { try memory.leave(node) }
+  func leave(_ node: NodeID) throws(StoreError) {
+    monitor.locked { leaving }?()
+    try memory.leave(node)
+  }
   func reapNodes() throws(StoreError) -> Int { try memory.reapNodes() }
   func observeForeignWrites(_ changed: (@Sendable () -> Void)?) {}
   func close() { memory.close() }

@@ -167,4 +167,37 @@ import Testing
       #expect(try store.list(ListQuery(status: .completed, limit: 1_000)).instances.count == 10 * (round + 1))
     }
   }
+
+  @Test func aStopIsAnsweredAlsoWhenTheStartFails() throws {
+    let stopped = Collected<Void>()
+    let runtime = Runtime(hub: bed.hub, settings: RuntimeSettings())
+    bed.store.failJoins(StoreError(.io, "the disk")) {
+      try? runtime.stop(graceMS: 0) { stopped.add(()) }
+    }
+    #expect(throws: RuntimeError.self) { try runtime.start() }
+    #expect(stopped.wait(for: 1).count == 1)
+    #expect(throws: RuntimeError.self) { try runtime.start() }
+  }
+
+  /// An answer may come when the engine has looked for the last time.
+  @Test func nothingIsKeptOfARuntimeThatHasEnded() throws {
+    weak var ended: Runtime?
+    do {
+      let runtime = Runtime(hub: bed.hub, settings: RuntimeSettings())
+      try runtime.registerOrchestration("order", version: .first, .poll)
+      try runtime.registerActivity("work", .poll)
+      try runtime.start()
+      try bed.start("a")
+      try bed.runs(runtime, [.work()])
+      let ticket = try bed.activity(runtime)
+      bed.store.whenLeaving { _ = ticket.end(.completed(Payload("1"))) }
+      let stopped = Collected<Void>()
+      try runtime.stop(graceMS: 0) { stopped.add(()) }
+      stopped.wait(for: 1)
+      bed.store.whenLeaving(nil)
+      ended = runtime
+    }
+    try bed.wait { ended == nil }
+    #expect(ended == nil)
+  }
 }

@@ -1,6 +1,8 @@
 import PerdureModel
 import PerdureRuntime
 import PerdureStore
+import Synchronization
+import Glibc
 import Testing
 
 @Suite struct WorkQueueTests {
@@ -93,6 +95,52 @@ import Testing
   @Test(arguments: [Int64.max, 1 << 53, 1 << 44])
   func farAway(_ time: TimestampMS) {
     #expect(EngineClock().monotonicNS(at: time) > monotonicNowNS() + 1_000_000_000_000)
+  }
+}
+
+/// Other processes, as one number.
+private final class Others: SharedTime {
+  let highest: Mutex<Int64>
+
+  init(aheadNS: Int64 = 0) { highest = Mutex(EngineClock().now() * 1_000_000 - monotonicNowNS() + aheadNS) }
+
+  func agree(_ offsetNS: Int64) -> Int64 {
+    highest.withLock {
+      $0 = max($0, offsetNS)
+      return $0
+    }
+  }
+}
+
+@Suite struct SharedTimeTests {
+  static let hourMS: Int64 = 3_600_000
+
+  @Test func whoBeginsGoesByTheClockThatIsAhead() {
+    let clock = EngineClock(shared: Others(aheadNS: Self.hourMS * 1_000_000))
+    let ahead = clock.now() - EngineClock().now()
+    #expect((Self.hourMS - 1_000...Self.hourMS + 1_000).contains(ahead))
+    let later = clock.monotonicNS(at: clock.now() + 1_000) - monotonicNowNS()
+    #expect((900_000_000...1_100_000_000).contains(later), "what is due in a second is due in a second")
+  }
+
+  @Test func whoIsBehindDoesNotHoldUpOthers() {
+    let clock = EngineClock(shared: Others(aheadNS: -Self.hourMS * 1_000_000))
+    #expect(abs(clock.now() - EngineClock().now()) < 1_000)
+  }
+
+  @Test func aJumpOfAnotherIsHeardOf() {
+    let others = Others()
+    let clock = EngineClock(shared: others)
+    let before = clock.now()
+    others.highest.withLock { $0 += Self.hourMS * 1_000_000 }
+    let deadline = monotonicNowNS() + 20_000_000_000
+    while clock.now() < before + Self.hourMS, monotonicNowNS() < deadline { usleep(1_000) }
+    #expect(clock.now() >= before + Self.hourMS)
+  }
+
+  @Test func virtualTimeIsNobodyElses() {
+    let clock = EngineClock(.virtual(startMS: 5_000), shared: Others())
+    #expect(clock.now() == 5_000)
   }
 }
 

@@ -122,6 +122,61 @@ import Testing
     #expect(!wait("a"), "it is not taken, and never answered")
   }
 
+  @Test func finishedJustBeforeTheHubCloses() throws {
+    // The desk's thread is kept busy, so that what is finished waits for it.
+    let isBusy = Collected<Void>()
+    let isFree = Collected<Void>()
+    let busy = bed.hub.waits.wait(for: "busy", .told, untilMonotonicNS: nil, group: group) { _ in
+      isBusy.add(())
+      isFree.wait(for: 1)
+    }
+    bed.hub.waits.finish("busy", try #require(busy), .timedOut)
+    isBusy.wait(for: 1)
+    let answers = answers
+    let told = bed.hub.waits.wait(for: "a", .told, untilMonotonicNS: nil, group: group) {
+      answers.add(Self.name($0))
+    }
+    bed.hub.waits.finish("a", try #require(told), .answered(.completed(Payload("1"))))
+    #expect(wait("b", .told))
+    bed.hub.close()
+    isFree.add(())
+    #expect(answers.wait(for: 2).sorted() == ["answered 1", "closed"])
+  }
+
+  @Test func aWaitIsForgottenOrAnswered() throws {
+    let answers = answers
+    let desk = bed.hub.waits
+    let first = try #require(
+      desk.wait(for: "a", .told, untilMonotonicNS: nil, group: group) { answers.add(Self.name($0)) })
+    #expect(desk.forget("a", first))
+    desk.finish("a", first, .timedOut)
+    let second = try #require(
+      desk.wait(for: "a", .told, untilMonotonicNS: nil, group: group) { answers.add(Self.name($0)) })
+    desk.finish("a", second, .notFound)
+    #expect(!desk.forget("a", second), "it has its answer")
+    #expect(answers.wait(for: 1) == ["not found"])
+  }
+
+  @Test func aWaitOfAClosedClientIsAnswered() throws {
+    try bed.start("a")
+    let client = Client(hub: bed.hub)
+    client.close()
+    let answers = answers
+    #expect(try client.wait(for: "a", timeoutMS: -1) { answers.add(Self.name($0)) })
+    #expect(answers.wait(for: 1) == ["closed"])
+  }
+
+  @Test func theDeadlinesOfWaitsThatAreOverAreForgotten() throws {
+    let runtime = try bed.runtime()
+    try bed.start("a")
+    try bed.complete(runtime)
+    for round in 1...500 {
+      #expect(wait("a", forMS: 3_600_000))
+      answers.wait(for: round)
+    }
+    #expect(bed.hub.waits.deadlinesKept <= 64)
+  }
+
   @Test func aStoreThatCannotRead() throws {
     try bed.start("a")
     bed.store.failReads(StoreError(.io, "the disk"))

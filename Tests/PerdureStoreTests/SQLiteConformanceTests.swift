@@ -8,7 +8,7 @@ import Testing
 
 /// Stores in files of a directory of their own. A store is opened again from a copy of its files as they are
 /// at that moment, which is what a crash leaves.
-private final class SQLiteStores: StoreFixture {
+final class SQLiteStores: StoreFixture {
   private let files: SQLiteFixture
   private let paths = Mutex<[ObjectIdentifier: String]>([:])
 

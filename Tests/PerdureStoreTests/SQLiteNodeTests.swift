@@ -50,11 +50,36 @@ struct SQLiteNodeTests {
     #expect(try store.load("new")?.owner == nil)
     let outcomes = try store.commit(claims(ours))
     #expect(outcomes.first == .success(.instances(["new"])))
-    guard case .success(.activities(let tasks)) = outcomes.last else {
+    guard case .success(.activities(let tasks, _)) = outcomes.last else {
       return #expect(Bool(false), "\(outcomes)")
     }
     #expect(tasks.map(\.claim) == [ActivityClaim(node: ours, token: 2)])
     #expect(tasks.map(\.attempt) == [2])
+  }
+
+  @Test("all go by the clock that is furthest ahead, until the machine is started anew")
+  func sharedTime() throws {
+    let stores = [try fixture.open(), try fixture.open()]
+    let times = try stores.map { try #require($0.sharedTime) }
+    #expect(times[0].agree(-5) == -5)
+    #expect(times[1].agree(-7) == -5)
+    #expect(times[1].agree(9) == 9)
+    #expect(times[0].agree(1) == 9)
+    for store in stores { store.close() }
+    let later = try fixture.open()
+    defer { later.close() }
+    let time = try #require(later.sharedTime)
+    #expect(time.agree(2) == 9, "it outlives the processes")
+    let path = fixture.path + "-dxlock"
+    var head = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(head.count == 16)
+    head[0] ^= 1
+    try head.write(to: URL(fileURLWithPath: path))
+    #expect(time.agree(2) == 2, "of another boot")
+    head[0] ^= 1
+    head.replaceSubrange(8..., with: Data(repeating: 0x7f, count: 8))
+    try head.write(to: URL(fileURLWithPath: path))
+    #expect(time.agree(3) == 3, "of no year that a clock shows")
   }
 
   @Test("opening reaps")

@@ -42,6 +42,25 @@ struct SQLiteOpeningTests {
     #expect(try store.load("a") == nil)
   }
 
+  @Test("a file whose first page was torn by a power cut becomes a store", arguments: ["end", "beginning"])
+  func tornCreation(what: String) throws {
+    let whole = fixture.directory + "/whole.db"
+    try SQLiteStore.open(path: whole).close()
+    let page = try #require(fixture.bytes(whole)).prefix(4_096)
+    // Of a new database: no records, no pages before, sectors of 512 bytes, pages of 4096.
+    var journal = Data([0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7])
+    for number in [0, 7, 0, 512, 4_096] as [UInt32] {
+      withUnsafeBytes(of: number.bigEndian) { journal.append(contentsOf: $0) }
+    }
+    journal.append(Data(count: 512 - journal.count))
+    let torn = what == "end" ? page.prefix(512) : Data(count: 512) + page.dropFirst(512)
+    try torn.write(to: URL(fileURLWithPath: fixture.path))
+    try journal.write(to: URL(fileURLWithPath: fixture.path + "-journal"))
+    let store = try fixture.open()
+    defer { store.close() }
+    #expect(try store.commit([fixture.start("a")]).allSatisfy { $0.isSuccess })
+  }
+
   @Test("a path that looks like a URI is a file name")
   func uri() throws {
     let path = fixture.directory + "/file:x?mode=memory"
@@ -104,6 +123,10 @@ struct SQLiteOpeningTests {
 
     static let all: [Refused] = [
       Refused(testDescription: "a directory", code: .cannotOpen, cause: "is a directory") { $0.directory },
+      Refused(
+        testDescription: "a missing directory, and a name that begins with a combining mark",
+        code: .cannotOpen, cause: "/missing does not exist"
+      ) { $0.directory + "/missing/\u{301}.db" },
       Refused(testDescription: "a missing directory", code: .cannotOpen, cause: "does not exist") {
         $0.directory + "/none/store.db"
       },

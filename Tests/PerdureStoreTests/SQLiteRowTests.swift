@@ -53,10 +53,13 @@ struct SQLiteRowTests {
       "UPDATE activities SET options = '{\"retry\":7}' WHERE instance = 1", on: fixture.path)
     let filter = ActivityFilter(names: ["Charge"])
     let claimed = try store.commit([.claimActivities(node: node, filter: filter, limit: 5, now: fixture.now)])
-    guard case .success(.activities(let tasks)) = claimed.first else {
+    guard case .success(.activities(let tasks, let damaged)) = claimed.first else {
       return #expect(Bool(false), "\(claimed)")
     }
     #expect(tasks.map(\.key.instance) == ["b"])
+    #expect(damaged.map(\.instance) == ["a"])
+    #expect(try store.describe("a")?.status == .quarantined)
+    #expect(try store.describe("a")?.failure?.message == damaged.first?.message)
     let claims = tasks.compactMap { task in task.claim.map { ClaimedActivity(key: task.key, claim: $0) } }
     let later = fixture.now + 5_000
     let ended = try store.commit([.releaseActivities(claims), .expireActivities(limit: 5, now: later)])
@@ -69,6 +72,49 @@ struct SQLiteRowTests {
     for word in ["activity 1", "instance a", fixture.path] {
       #expect(refusal?.message.contains(word) == true, "\(refusal?.message ?? "")")
     }
+  }
+
+  @Test("activities that cannot be read do not hide those behind them whose time is over")
+  func damagedPage() throws {
+    let store = try fixture.open()
+    defer { store.close() }
+    for instance in ["a", "b", "c", "d"] {
+      _ = try store.commit([fixture.start(instance), limited(instance)])
+    }
+    try fixture.execute("UPDATE activities SET input = '{' WHERE instance <= 3", on: fixture.path)
+    let expired = try store.commit([.expireActivities(limit: 2, now: fixture.now + 5_000)])
+    guard case .success(.delivered(let deliveries)) = expired.first else {
+      return #expect(Bool(false), "\(expired)")
+    }
+    #expect(deliveries.map(\.instance) == ["d"])
+    for instance in ["a", "b", "c"] { #expect(try store.describe(instance)?.status == .quarantined) }
+  }
+
+  @Test(
+    "a row that cannot be read shows as quarantined, can be made so, and can be removed",
+    arguments: [
+      "status = 'Odd'", "custom_status = '{'", "failure = 'x'", "revision = 9223372036854775807",
+      "created_at = -9223372036854775807", "execution = 9223372036854775807", "start = CAST(x'ff00' AS TEXT)",
+    ])
+  func damagedRow(_ damage: String) throws {
+    let store = try fixture.open()
+    defer { store.close() }
+    for instance in ["a", "b"] { _ = try store.commit([fixture.start(instance)]) }
+    try fixture.execute("UPDATE instances SET \(damage) WHERE id = 'a'", on: fixture.path)
+    let fault = #expect(throws: StoreError.self) { try store.load("a") }
+    #expect(fault?.code == .corrupt)
+    #expect(fault?.message.contains("instance a") == true)
+    #expect(try store.list(ListQuery()).instances.map(\.instance) == ["a", "b"])
+    let row = try #require(try store.describe("a"))
+    #expect(damage.hasPrefix("start") || row.status == .quarantined)
+    let failure = Failure(type: FailureType.corruptHistory, message: fault?.message ?? "")
+    let quarantined = try store.commit([
+      .quarantine("a", revision: row.revision, failure: failure, now: fixture.now)
+    ])
+    #expect(quarantined.allSatisfy { $0.isSuccess }, "\(quarantined)")
+    #expect(try store.describe("a")?.failure != nil)
+    #expect(try store.commit([.delete("a", force: true)]).allSatisfy { $0.isSuccess })
+    #expect(try store.list(ListQuery()).instances.map(\.instance) == ["b"])
   }
 
   /// A first turn whose activity must begin within five seconds.

@@ -1,5 +1,6 @@
 import PerdureModel
 import PerdureWire
+import TestSupport
 import Testing
 
 @testable import Perdure

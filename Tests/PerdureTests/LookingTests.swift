@@ -2,7 +2,7 @@ import Testing
 
 @testable import Perdure
 
-/// What operators look at: on SQLite, with a restart, and in memory.
+/// What operators look at: on a file and in memory, with restarts.
 @Suite struct LookingTests {
   struct Declined: Error, Codable { var code = 51 }
 
@@ -57,8 +57,9 @@ import Testing
     return try await management.inspect("m")
   }
 
-  @Test func inspectShowsAllThatIsOpen() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func inspectShowsAllThatIsOpen(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       for found in [try await Self.open(site), try await Self.again(site)] {
         #expect(found.description.status == .running)
         #expect(found.activities.map(\.name) == ["pay", "nobody"])
@@ -81,8 +82,9 @@ import Testing
     return try await site.client.management().inspect("m")
   }
 
-  @Test func whySaysWhatToDo() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func whySaysWhatToDo(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       _ = try await Self.open(site)
       let management = site.client.management()
       #expect(
@@ -104,8 +106,9 @@ import Testing
     }
   }
 
-  @Test func executionsTreeAndStatistics() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func executionsTreeAndStatistics(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       _ = try await Self.open(site)
       try await site.client.start(Self.rounds, input: 2, instance: "r")
       try await site.client.raiseEvent("next", to: "r")
@@ -130,12 +133,13 @@ import Testing
       #expect(queues.activities.first { $0.name == "pay" }?.backoff == 1)
       let node = try #require(try await management.nodes().first)
       #expect(node.id > 0)
-      #expect(node.pid != nil)
+      #expect((node.pid == nil) == (place == .memory))
     }
   }
 
-  @Test func listFindsByWhatInstancesAre() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func listFindsByWhatInstancesAre(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       for index in 0..<4 {
         var options = StartOptions()
         options.attributes = ["city": index % 2 == 0 ? "Bern" : "Köln"]
@@ -177,15 +181,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["memory:", "sqlite"]) func aHistoryIsFollowedOverAllExecutions(_ kind: String)
-    async throws
-  {
-    let folder = try EndToEndTests.TemporaryFolder()
-    let store = try await Store(url: kind == "sqlite" ? folder.store : kind)
-    let runtime = try Runtime(store)
-    try Self.register(runtime)
-    try await runtime.start()
-    let client = try Client(store)
+  @Test(arguments: Site.Place.allCases)
+  func aHistoryIsFollowedOverAllExecutions(_ place: Site.Place) async throws {
+    let site = try await Site(in: place, register: Self.register)
+    let client = site.client
     try await client.start(Self.rounds, input: 3, instance: "r")
     var seen: [(Int64, String)] = []
     for try await event in client.followHistory("r", timeout: .seconds(20)) {
@@ -205,6 +204,6 @@ import Testing
       for try await _ in client.followHistory("w", timeout: .milliseconds(50)) {}
     }
     #expect(late?.code == .timedOut)
-    try await runtime.stop(grace: .zero)
+    try await site.end()
   }
 }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Perdure
 
-/// What operators change, on SQLite with restarts.
+/// What operators change: on a file and in memory, with restarts.
 @Suite struct ManagementChangeTests {
   static let quick = OrchestrationDefinition("quick") { (_: OrchestrationContext) -> Int in 7 }
 
@@ -41,8 +41,9 @@ import Testing
     }
   }
 
-  @Test func bulkChangesAreReportedAndRecorded() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func bulkChangesAreReportedAndRecorded(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       let management = site.client.management(actor: "ana")
       for instance in ["w1", "w2"] {
         let handle = try await site.client.start(ControlTests.waiter, instance: instance)
@@ -75,8 +76,9 @@ import Testing
     }
   }
 
-  @Test func pruneKeepsTheLast() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func pruneKeepsTheLast(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       let management = site.client.management()
       try await Self.finish(site, ["a", "b", "c"])
       #expect(try await management.prune(olderThan: .seconds(60)).changes.isEmpty)
@@ -92,8 +94,9 @@ import Testing
     }
   }
 
-  @Test func retentionIsEnforcedByRuntimes() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func retentionIsEnforcedByRuntimes(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       let management = site.client.management(actor: "ana")
       try await Self.finish(site, ["a"])
       try await management.setRetention("*", keep: .seconds(86_400), statuses: [.failed])
@@ -114,8 +117,9 @@ import Testing
     }
   }
 
-  @Test func activitiesAreMovedByHand() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func activitiesAreMovedByHand(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       let management = site.client.management()
       func begin(_ instance: String) async throws -> InstanceHandle<String> {
         let handle = try await site.client.start(Self.works, instance: instance)

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Perdure
 
-/// Recorded histories against changed code, a whole store against it, and instances that move: on SQLite,
-/// with restarts.
+/// Recorded histories against changed code, a whole store against it, and instances that move: on a file and
+/// in memory, with restarts.
 @Suite struct ReplayTests {
   static let charge = ActivityDefinition("charge") { (_, amount: Int) -> Int in amount + 1 }
   static let check = ActivityDefinition("check") { (_, amount: Int) -> Int in amount }
@@ -45,8 +45,9 @@ import Testing
     return try await site.client.instance(instance, returning: Int.self).result(timeout: .seconds(20))
   }
 
-  @Test func aRecordedHistory() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func aRecordedHistory(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       _ = try await Self.waiting(site)
       try await site.restart()
       #expect(try await Self.finish(site) == 6)
@@ -78,18 +79,20 @@ import Testing
     }
   }
 
-  @Test func aFile() async throws {
+  @Test(arguments: Site.Place.allCases)
+  func aFile(_ place: Site.Place) async throws {
     let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).jsonl").path
     defer { try? FileManager.default.removeItem(atPath: path) }
-    try await Site.with(register: Self.register) { site in
+    try await Site.with(in: place, register: Self.register) { site in
       try await Self.waiting(site).write(toFile: path, atomically: true, encoding: .utf8)
     }
     #expect(try await HistoryReplay.check(file: path, against: [Self.order()]).isSame)
     await #expect(throws: DXError.self) { try await HistoryReplay.check("[]", against: [Self.order()]) }
   }
 
-  @Test func aWholeStore() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func aWholeStore(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       for number in 1...12 { _ = try await Self.waiting(site, "o-\(number)") }
       #expect(try await site.runtime.preflight().isClean)
 
@@ -116,8 +119,9 @@ import Testing
     }
   }
 
-  @Test func anInstanceMovesAndGoesOn() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func anInstanceMovesAndGoesOn(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       let exported = try await Self.waiting(site)
       _ = try await site.client.delete("o-1", force: true)
       let elsewhere = try Client(try await Store(url: "memory:"))
@@ -134,8 +138,9 @@ import Testing
     }
   }
 
-  @Test func aBrokenFileNamesItsLine() async throws {
-    try await Site.with(register: Self.register) { site in
+  @Test(arguments: Site.Place.allCases)
+  func aBrokenFileNamesItsLine(_ place: Site.Place) async throws {
+    try await Site.with(in: place, register: Self.register) { site in
       var lines = try await Self.waiting(site).split(separator: "\n").map(String.init)
       lines[2] = "{"
       let text = lines.joined(separator: "\n")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Perdure
 
-/// Rewinding and resetting instances: on SQLite, with restarts.
+/// Rewinding and resetting instances: on a file and in memory, with restarts.
 @Suite struct ResetTests {
   /// Names of steps that are broken, and those that ran.
   final class Shop: Sendable {
@@ -33,14 +33,18 @@ import Testing
     return (chain, family, work)
   }
 
-  @Test func rewindGoesOnFromTheFailedStep() async throws {
+  @Test(arguments: Site.Place.allCases)
+  func rewindGoesOnFromTheFailedStep(_ place: Site.Place) async throws {
     let shop = Shop()
     let made = Self.definitions(shop)
-    try await Site.with(register: { runtime in
-      try runtime.register(made.work)
-      try runtime.register(made.chain)
-      try runtime.register(made.family)
-    }) { site in
+    try await Site.with(
+      in: place,
+      register: { runtime in
+        try runtime.register(made.work)
+        try runtime.register(made.chain)
+        try runtime.register(made.family)
+      }
+    ) { site in
       shop.broken.withLock { $0 = ["b"] }
       let handle = try await site.client.start(made.family, input: ["a", "b", "c"], instance: "p")
       await #expect(throws: (any Error).self) { try await handle.result(timeout: .seconds(20)) }
@@ -59,13 +63,17 @@ import Testing
     }
   }
 
-  @Test func resetBeginsAnew() async throws {
+  @Test(arguments: Site.Place.allCases)
+  func resetBeginsAnew(_ place: Site.Place) async throws {
     let shop = Shop()
     let made = Self.definitions(shop)
-    try await Site.with(register: { runtime in
-      try runtime.register(made.work)
-      try runtime.register(made.chain)
-    }) { site in
+    try await Site.with(
+      in: place,
+      register: { runtime in
+        try runtime.register(made.work)
+        try runtime.register(made.chain)
+      }
+    ) { site in
       let handle = try await site.client.start(made.chain, input: ["a", "b"], instance: "c")
       #expect(try await handle.result(timeout: .seconds(20)) == ["A", "B"])
       let report = try await site.client.management().reset("c", toEvent: 0, reason: "once more")

@@ -17,6 +17,10 @@ import Testing
     }
   }
 
+  private static func deep(_ levels: Int) -> String {
+    String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+  }
+
   static let bound = "9007199254740991"
   static let answer = #"{"v":1,"retained":true,"actions":[{"id":1,"after":1,"kind":"Dequeue","name":"q"},"#
 
@@ -158,7 +162,7 @@ import Testing
     Case(.payload, #"{"a"}"#, "a is not well-formed: a colon is missing at byte 4."),
     Case(.payload, "{1:2}", "The JSON is not well-formed: a member name is missing at byte 1."),
     Case(.payload, "[[", "[0][0] ends too early."),
-    Case(.payload, String(repeating: "[", count: 513), "The JSON nests deeper than 512 levels."),
+    Case(.payload, deep(513), "The JSON nests deeper than 512 levels."),
     Case(.payload, String(repeating: #"{"a":"#, count: 100_000), "The JSON nests deeper than 512 levels."),
   ]
 
@@ -214,6 +218,21 @@ import Testing
     request.events = [Event(id: 1, at: 1, kind: .activityCompleted(action: 1, result: deep))]
     let work = PollWire.Work(turns: [PollWire.Handed(token: 1, input: .request(request))])
     #expect(try PollWire.encode(work).read(PollWire.decodeWork) == work)
+  }
+
+  /// What is around a payload takes nothing from what it may nest; what is too deep in it is refused, too.
+  @Test(arguments: [(0, true), (1, false)])
+  func aPayloadMayNestToTheLimitInAnEnd(_ more: Int, _ isTaken: Bool) throws {
+    let levels = Limits.jsonDepth + more
+    let payload = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+    let end = #"{"after":1,"kind":"Completed","output":\#(payload)}"#
+    let answer = #"{"v":1,"actions":[],"end":\#(end),"retained":false}"#
+    let turn = #"{"v":1,"turns":[{"token":1,"answer":\#(answer)}]}"#
+    let read = Result { try turn.json.read(PollWire.decodeAnswers) }
+    let taken = (try? answer.json.read(TurnWire.decodeAnswer)) != nil
+    #expect(taken == isTaken)
+    // In a batch it is refused alone.
+    #expect((try? read.get()) != nil)
   }
 
   @Test func aListOverItsLimitIsRefused() {

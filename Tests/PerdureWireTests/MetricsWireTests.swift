@@ -46,7 +46,7 @@ import Testing
     #expect(
       text == #"{"v":1,"at":2000,"since":1000,"families":[{"name":"perdure_turns","type":"counter","#
         + #""help":"Turns \"that\" were\ncommitted.","series":["#
-        + #"{"labels":{"orchestration":"a\\\"b\"\nc"},"value":3},{"labels":{},"value":0.5}]},"#
+        + #"{"labels":{"orchestration":"a\\\"b\"\u000ac"},"value":3},{"labels":{},"value":0.5}]},"#
         + #"{"name":"perdure_time_seconds","type":"histogram","unit":"seconds","help":"Time.","source":"t","#
         + #""series":[{"labels":{"x":"y"},"count":8,"sum":12.25,"buckets":[{"le":0.0001,"count":1},"#
         + #"{"le":1,"count":1},{"le":4,"count":3}]}]},"#

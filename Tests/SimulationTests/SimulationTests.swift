@@ -6,9 +6,11 @@ import Testing
 
   /// 500 worlds. A seed that fails here is run again with `dx-sim --seed N --trace`.
   @Test(arguments: 0..<10 as Range<UInt64>)
-  func `No promise is broken`(_ part: UInt64) {
+  func `No promise is broken`(_ part: UInt64) async {
     var turns = 0
     for seed in part * Self.chunk + 1...(part + 1) * Self.chunk {
+      // Tests that keep time run beside this one, on few threads.
+      await Task.yield()
       let report = Simulation.run(seed: seed)
       turns += report.turns
       #expect(report.violation == nil, "seed \(seed), \(report.faults)")
@@ -16,7 +18,8 @@ import Testing
     #expect(turns > 20 * Int(Self.chunk), "the worlds do something")
   }
 
-  /// Worlds that showed a defect of the engine once: which one, and the sentence.
+  /// Worlds that showed a defect of the engine, as the simulator was then. (The first six, from before it had
+  /// faults of hosts and clocks, are other worlds by now; `PerdureDispatchTests` has them as tables.)
   static let oldDefects: [(seed: UInt64, what: String)] = [
     (4340, "an attempt of an earlier instance of the id had no slot any more while it ran"),
     (8100, "a result of an earlier instance of the id was taken"),
@@ -24,6 +27,9 @@ import Testing
     (13715, "an activity of an earlier instance of the id ran in place of another"),
     (15209, "a turn of an earlier instance of the id landed"),
     (16120, "a failure of an earlier instance of the id was counted"),
+    (180, "an activity that was reset and scheduled again got the claim that it had before"),
+    (2287, "a damaged instance that was quarantined already was claimed and read for ever"),
+    (366, "a request of the turn that ended an instance waited for ever after a reset"),
   ]
 
   @Test(arguments: oldDefects.map { $0.seed })
@@ -45,8 +51,9 @@ import Testing
   /// How the checkers see each deliberate bug: words of the sentence. The first seeds that show it are
   /// enough.
   @Test(arguments: Mutation.allCases)
-  func `A deliberate bug is seen`(_ mutation: Mutation) {
+  func `A deliberate bug is seen`(_ mutation: Mutation) async {
     for seed in 1...400 as ClosedRange<UInt64> {
+      await Task.yield()
       let report = Simulation.run(seed: seed, mutation: mutation)
       guard let violation = report.violation else { continue }
       let words = Self.words(of: mutation)
@@ -72,7 +79,7 @@ import Testing
     .forgetTheParent: ["not told to its parent"],
     .applyHalf: ["waits for activity"],
     .loseTheClaimCheck: ["under a claim that is not"],
-    .ignoreDeadNodes: ["Nothing goes on"],
+    .ignoreDeadNodes: ["nobody noticed in time"],
     .forgetCarried: ["refused as malformed", "carries", "not what the turns made"],
     .reorderTheInbox: ["out of order", "was not in its inbox", "does not take"],
     .goOnAfterTheEnd: ["its row does not say so"],
@@ -97,10 +104,56 @@ import Testing
     .startEarly: ["before its start"],
     .forgetTheSender: ["was answered 0 times"],
     .ignoreDedupKeys: ["has its key"],
+    .leaseByWallClock: [
+      "to which nothing happened", "nothing happened to processes", "while node", "under a claim",
+    ],
+    .poisonAtTheHead: ["Nothing goes on"],
+    .fireLate: ["ms late"],
+    .acknowledgeOnFullDisk: ["never received"],
+    .pruneTooMuch: ["were to go"],
+    .deleteWithoutChildren: ["without the tree of its children"],
+    .resetLosesMessages: ["that are told again"],
+    .resetForgetsActivities: ["waits for activity"],
+    .pollTheStore: ["read", "idle nodes wrote"],
   ]
 
+  @Test func `A fault can be forced at each place`() {
+    for kind in ForcedFault.Kind.allCases {
+      var sweep = Sweep(seed: 3, kind: kind)
+      sweep.stride = 20
+      let verdict = sweep.run()
+      #expect((verdict?.runs ?? 0) > 3, "\(kind.rawValue)")
+      for failure in verdict?.failures ?? [] { Issue.record("\(failure.fault): \(failure.violation)") }
+    }
+  }
+
+  /// Left out one by one: what stays is what the bug needs.
+  @Test func `The faults of a failure are minimised`() throws {
+    for seed in 1...400 as ClosedRange<UInt64> {
+      let options = Simulation.Options(seed: seed, mutation: .acknowledgeOnFullDisk)
+      let report = Simulation.run(options)
+      guard report.violation != nil, report.happened.count > 3 else { continue }
+      let least = Minimizer.minimize(options, report)
+      #expect(!least.faults.isEmpty && least.faults.count < report.happened.count)
+      #expect(least.faults.contains { $0.kind == .fullDisk })
+      var again = options
+      again.only = least.faults
+      #expect(Simulation.run(again).violation == least.violation)
+      return
+    }
+    Issue.record("no seed showed the bug")
+  }
+
+  @Test(arguments: FaultKind.allCases)
+  func `A fault has a name that can be read`(_ kind: FaultKind) {
+    #expect(Fault(Fault(kind, 7).description) == Fault(kind, 7))
+    #expect(Fault("\(kind.rawValue)#x") == nil)
+  }
+
   @Test func `A world that takes too long is a failure`() {
-    #expect(Simulation.run(seed: 1, stepLimit: 100).violation?.contains("100 steps") == true)
+    var options = Simulation.Options(seed: 1)
+    options.stepLimit = 100
+    #expect(Simulation.run(options).violation?.contains("100 steps") == true)
   }
 }
 

@@ -34,20 +34,23 @@ extension Rules {
     }
   }
 
-  /// Lines that have a URL in them may be as long as it makes them.
+  /// Lines that have a URL in them may be as long as it makes them; what tools are told at the end does not
+  /// count.
   static let lineLength = Rule.each(
     "Lines of code have at most 110 columns",
     broken: [SourceFile(path: "a.py", text: String(repeating: "é", count: 111))],
     kept: [
       SourceFile(path: "a.py", text: String(repeating: "é", count: 110)),
       SourceFile(path: "a.c", text: "// https://" + String(repeating: "a", count: 110)),
+      SourceFile(path: "a.py", text: String(repeating: "a", count: 110) + "  # type: ignore[misc]"),
       SourceFile(path: "a.md", text: String(repeating: "a", count: 200)),
     ]
   ) { file in
     guard file.language != nil else { return [] }
     return file.lines.enumerated().compactMap { index, line in
-      guard line.count > 110, !line.contains("https://") else { return nil }
-      return Finding(path: file.path, line: index + 1, message: "\(line.count) columns")
+      let count = line.replacing(#/ +# type: ignore\[[\w-]+\]$/#, with: "").count
+      guard count > 110, !line.contains("https://") else { return nil }
+      return Finding(path: file.path, line: index + 1, message: "\(count) columns")
     }
   }
 

@@ -4,7 +4,8 @@ extension Rules {
 
   /// Targets whose code decides: the same input gives the same answer, anywhere, at any time.
   static let pure: Set<String> = [
-    "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureRehearsal", "PerdureSchedule",
+    "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureRehearsal",
+    "PerdureSchedule",
   ]
 
   /// Targets that end up in libdx.
@@ -27,8 +28,8 @@ extension Rules {
     ],
     "PerdureStoreConformance": ["PerdureModel", "PerdureStore", "Glibc", "Synchronization"],
     "PerdureRuntime": [
-      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureSchedule", "PerdureStore",
-      "Glibc", "Synchronization",
+      "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureSchedule",
+      "PerdureStore", "Glibc", "Synchronization",
     ],
     "PerdureClient": [
       "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore", "PerdureRuntime",
@@ -43,14 +44,21 @@ extension Rules {
       "CDX", "PerdureModel", "PerdureWire", "Dispatch", "Foundation", "FoundationEssentials", "Glibc",
       "Synchronization",
     ],
+    "PerdureDriver": ["PerdureModel", "PerdureDispatch", "PerdureStore"],
     "PerdureRehearsal": [
-      "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
+      "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureStore",
+      "PerdureStoreMemory",
     ],
     "PerdureSimulation": [
-      "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureStore", "PerdureStoreMemory",
-      "PerdureRehearsal",
+      "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureStore",
+      "PerdureStoreMemory",
     ],
     "dx-sim": ["PerdureSimulation", "Glibc"],
+    "PerdureFuzzing": [
+      "CDX", "CSQLite", "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore",
+      "PerdureStoreSQLite", "PerdureABI", "Glibc", "Synchronization",
+    ],
+    "dx-fuzz": ["PerdureFuzzing", "Glibc"],
   ]
 
   static let imports = Rule.each(
@@ -120,7 +128,9 @@ extension Rules {
       SourceFile(path: "Sources/PerdureStore/A.swift", text: "/// public\npackage struct A {}"),
     ]
   ) { file in
-    guard let target = file.sourceTarget, !["Perdure", "PerdureABI"].contains(target) else { return [] }
+    guard let target = file.sourceTarget, !["Perdure", "PerdureABI", "dx-fuzz"].contains(target) else {
+      return []
+    }
     return file.findings(#/\bpublic\b|\bopen (?:class|func|var)\b/#, "package is enough")
   }
 

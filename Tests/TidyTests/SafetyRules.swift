@@ -1,6 +1,6 @@
 /// Behind the ABI a trap takes the host down with it.
 extension Rules {
-  static let safety = [noTraps, noPaths]
+  static let safety = [noTraps, noPaths, boundSQL]
 
   static let noTraps = Rule.each(
     "Nothing behind the ABI traps",
@@ -21,6 +21,58 @@ extension Rules {
     let calls = #/\b(?:fatalError|preconditionFailure|precondition|assertionFailure)\(/#
     let unsafe = #/\btry!|\bas!|\bunsafelyUnwrapped\b|\bunowned\(unsafe\)/#
     return [unwraps, calls, unsafe].flatMap { file.findings($0, "can trap") }
+  }
+
+  /// Parts of statements that are constants of the code. Whatever comes from outside is bound.
+  private static let sqlParts: Set<String> = [
+    "ActivityRow.columns", "DescriptionColumns.list", "DescriptionColumns.tables",
+    "DescriptionColumns.plain", "DescriptionColumns.options", "Self.remember",
+    "Self.isInUse", "Self.conditions(orchestrations)", "Self.conditions(filter)", "Schema.applicationID",
+    "version", "direction", "condition", "conditions.map(\\.sql).joined(separator: \" AND \")", "from", "key",
+    "column", "marks", "list", "isNamed", "named", "tagged", "next", "parameter()", "first + $0",
+    "list(filter.names.count, from: 3)", "list(tags.count, from: filter.names.count + 3)",
+  ]
+
+  static let boundSQL = Rule.each(
+    "No SQL is made of values",
+    broken: [
+      "\"SELECT 1 FROM instances WHERE id = '\\(instance)'\"",
+      "\"DELETE FROM kv WHERE key = \\(quoted(key))\"",
+      "Condition(sql: \"status = \\(status)\")", "ORDER BY \\(query.order)",
+    ].map { SourceFile(path: "Sources/PerdureStoreSQLite/A.swift", text: $0) },
+    kept: [
+      SourceFile(
+        path: "Sources/PerdureStoreSQLite/A.swift",
+        text: "\"SELECT \\(ActivityRow.columns) FROM activities WHERE pk = ?1\"\n"
+          + "\"ORDER BY \\(a ? \"x\" : \"\")\""
+      ),
+      SourceFile(path: "Sources/PerdureStoreSQLite/A.swift", text: "\"The store \\(path) is not one\""),
+    ]
+  ) { file in
+    guard file.sourceTarget == "PerdureStoreSQLite" else { return [] }
+    let keywords = #/\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|VALUES|PRAGMA|sql:)\s|\bIN \(/#
+    return file.lines.enumerated().flatMap { index, line -> [Finding] in
+      guard line.contains(keywords) else { return [] }
+      return interpolations(of: String(line)).filter { part in
+        // A choice between two texts of the code is as good as one.
+        !sqlParts.contains(part) && part.wholeMatch(of: #/[\w. =]+ \? "[^"\\]*" : "[^"\\]*"/#) == nil
+      }.map { Finding(path: file.path, line: index + 1, message: "\\(\($0)) in a statement") }
+    }
+  }
+
+  private static func interpolations(of line: String) -> [String] {
+    var found: [String] = []
+    var rest = Substring(line)
+    while let begin = rest.firstRange(of: "\\(") {
+      var depth = 1
+      let inner = rest[begin.upperBound...].prefix { character in
+        depth += character == "(" ? 1 : character == ")" ? -1 : 0
+        return depth > 0
+      }
+      found.append(String(inner))
+      rest = rest[inner.endIndex...]
+    }
+    return found
   }
 
   /// A checkout works wherever it lies. The paths are put together here so that this file keeps its own rule.

@@ -77,5 +77,43 @@ extension StoreConformance {
       try trial.refuse(quarantine("a", row.revision), .conflict, "the quarantine")
       try expect(try trial.row("a"), row, "the row")
     },
+    ConformanceCase("quarantine: a retry schedules anew what was given up as poison") { trial in
+      let node = try trial.store.join()
+      try trial.runWithTask("a")
+      let scheduled = EventKind.activityScheduled(
+        Origin(action: 1, after: 1), name: "pay", input: Payload("[5]"), options: ActivityOptions())
+      try trial.turn("a") { commit in
+        if let id = commit.events.first?.id { commit.events = [Event(id: id, at: 2_000, kind: scheduled)] }
+      }
+      let (task, claim) = try trial.claimTask(node)
+      try trial.land(quarantine("a", 2))
+      let poison = Failure(type: FailureType.poison, message: "it kills")
+      try trial.post("m", to: "a")
+      try trial.land(.activityEnded(task.key, claim: claim, outcome: .failed(poison), now: 4_000))
+      try expect(try trial.inbox("a").count, 2, "messages")
+      try trial.control("a", .retry, now: 5_000)
+      try expect(try trial.inbox("a").count, 1, "messages after the retry")
+      try expect(try trial.waiting("a"), ["m"], "the other message")
+      let (again, _) = try trial.claimTask(node, now: 6_000)
+      try expect(again.key, task.key, "the activity")
+      try expect(
+        [again.attempt, again.losses, again.scheduledAt], [1, 0, 5_000], "attempt, losses, scheduled")
+      try expect(again.input, Payload("[5]"), "its input")
+      try expect(again.orchestration, "order", "its orchestration")
+      try trial.refuse(
+        .activityEnded(task.key, claim: claim, outcome: .failed(poison), now: 6_000), .staleClaim,
+        "the result of the older attempt")
+    },
+    ConformanceCase("quarantine: a retry leaves other results in the inbox") { trial in
+      let node = try trial.store.join()
+      try trial.runWithTask("a")
+      let (task, claim) = try trial.claimTask(node)
+      try trial.land(quarantine("a", 1))
+      let failure = Failure(type: "Declined", message: "the card has expired")
+      try trial.land(.activityEnded(task.key, claim: claim, outcome: .failed(failure), now: 4_000))
+      try trial.control("a", .retry)
+      try expect(try trial.inbox("a").count, 1, "messages")
+      try expect(try trial.claimTasks(node), [], "tasks")
+    },
   ]
 }

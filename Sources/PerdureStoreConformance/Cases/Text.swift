@@ -10,19 +10,22 @@ extension StoreConformance {
     "..", "../x", "\u{1}", "\u{7F}", "\u{FEFF}", "\u{10FFFF}", "\u{E000}",
   ]
 
+  /// Another one for each id.
+  private static func number(_ instance: InstanceID) -> Payload {
+    Payload(bytes: [49] + instance.utf8.map { $0 % 10 + 48 })
+  }
+
   static let text: [ConformanceCase] = [
     ConformanceCase("text: ids are told apart by their bytes") { trial in
       for instance in ids { try trial.start(instance) }
       for instance in ids {
         let row = try trial.row(instance)
         try expect(Array(row.instance.utf8), Array(instance.utf8), "the bytes of the id '\(instance)'")
-        try trial.turn(instance) {
-          $0.customStatus = .some(Payload(bytes: Array(instance.utf8.map { $0 % 10 + 48 })))
-        }
+        try trial.turn(instance) { $0.customStatus = .some(number(instance)) }
       }
       for instance in ids {
-        let status = try trial.row(instance).customStatus?.bytes
-        try expect(status, instance.utf8.map { $0 % 10 + 48 }, "the custom status of '\(instance)'")
+        let status = try trial.row(instance).customStatus
+        try expect(status, number(instance), "the custom status of '\(instance)'")
       }
       let listed = try trial.store.list(ListQuery(limit: 1_000)).instances.map { Array($0.instance.utf8) }
       try expect(listed, ids.map { Array($0.utf8) }, "the listing")

@@ -52,3 +52,13 @@ def rig(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     yield make
     for each in made:
         each.stop()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def world(request: pytest.FixtureRequest, rig: Callable[..., Any]) -> Callable[..., Any]:
+    """`rig`, on a file and in memory."""
+
+    def make(*definitions: Any, **options: Any) -> Any:
+        return rig(*definitions, memory=request.param == "memory", **options)
+
+    return make

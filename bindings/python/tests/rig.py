@@ -19,22 +19,29 @@ class Rig:
         self.url = "memory:" if options.pop("memory", False) else f"sqlite:{path / 'test.sqlite'}"
         self.limits = options.pop("limits", None)
         self.options = options
+        self.is_open = False
         self.start(definitions)
 
     def start(self, definitions: Sequence[Any]) -> None:
+        """On the store that is open; opens it if none is."""
+        if not self.is_open:
+            self.store = perdure.Store(self.url, limits=self.limits)
+            self.is_open = True
         self.definitions = definitions
-        self.store = perdure.Store(self.url, limits=self.limits)
         self.runtime = perdure.Runtime(self.store, definitions, **self.options).start()
         self.client = perdure.Client(self.store)
 
-    def stop(self) -> None:
+    def stop(self, *, keeps_store: bool = False) -> None:
         self.client.close()
         self.runtime.stop(0)
-        self.store.close()
+        if not keeps_store:
+            self.store.close()
+            self.is_open = False
 
     def restart(self, *definitions: Any) -> None:
-        """Stops without grace and begins again on the file; with other code, if given."""
-        self.stop()
+        """Stops without grace and begins again on the file, or on what is in memory; with other code, if
+        given."""
+        self.stop(keeps_store=self.url == "memory:")
         self.start(definitions or self.definitions)
 
     def run(self, orchestration: Any, *arguments: Any, **options: Any) -> Any:

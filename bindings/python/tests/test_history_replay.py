@@ -286,6 +286,51 @@ def test_imported_as_it_was_it_runs_at_once(rig: Make) -> None:
     assert world.client.result("o-1", WAIT) == "shipped for 6"
 
 
+@perdure.orchestration
+async def traced(ctx: perdure.OrchestrationContext) -> Any:
+    before = ctx.traceparent
+    await ctx.wait_for_event("go")
+    return [before, ctx.traceparent, ctx.tracestate]
+
+
+def test_a_trace_goes_on_where_the_instance_goes(world: Make) -> None:
+    site = world(traced)
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    site.client.start(traced, instance="a", traceparent=trace, tracestate="vendor=1")
+    site.until_history("a", "EventSubscribed")
+    exported = site.client.management().export_instance("a")
+    site.client.raise_event("a", "go")
+    stayed = site.client.result("a", WAIT)
+    site.client.delete("a")
+    site.client.management().import_instances(exported)
+    site.restart()
+    site.client.resume("a")
+    site.client.raise_event("a", "go")
+    assert site.client.result("a", WAIT) == stayed
+    assert stayed[0] == stayed[1] != trace
+    assert stayed[2] == "vendor=1"
+    assert site.client.history("a")[0]["traceparent"] == trace
+
+
+def test_counts_are_right_after_an_import(world: Make) -> None:
+    site = world(order, charge, ship)
+    for instance in ("o-1", "o-2", "o-3"):
+        waiting(site, instance)
+    site.client.raise_event("o-3", "packed")
+    site.client.result("o-3", WAIT)
+    site.client.terminate("o-2")
+    management = site.client.management()
+    exported = [management.export_instance(f"o-{number}") for number in (1, 2, 3)]
+    management.delete(["o-1", "o-2", "o-3"], force=True)
+    assert management.statistics().counts.total == 0
+    for text in exported:
+        management.import_instances(text)
+    site.restart()
+    counts = site.client.management().statistics().counts
+    assert counts.by_status == {"Suspended": 1, "Terminated": 1, "Completed": 1}
+    assert (counts.total, counts.open, counts.ended) == (3, 1, 2)
+
+
 def test_what_cannot_be_imported(rig: Make) -> None:
     world = rig(order, charge, ship)
     exported = waiting(world)

@@ -85,33 +85,11 @@ async def family(ctx: perdure.OrchestrationContext, depth: int) -> None:
 ALL = [pay, later, order, much, waiting, rounds, family]
 
 
-class Memory(Rig):
-    """The same on a store in memory; a restart is a new runtime."""
-
-    def __init__(self, definitions: List[Any]) -> None:
-        self.url, self.limits, self.options = "memory:", None, {}
-        self.store = perdure.Store(self.url)
-        self.begin(definitions)
-
-    def begin(self, definitions: Any) -> None:
-        self.definitions = definitions
-        self.runtime = perdure.Runtime(self.store, definitions).start()
-        self.client = perdure.Client(self.store)
-
-    def restart(self, *definitions: Any) -> None:
-        self.client.close()
-        self.runtime.stop(0)
-        self.begin(definitions or self.definitions)
-
-
 @pytest.fixture(params=["sqlite", "memory"])
 def world(request: Any, rig: Make) -> Iterator[Rig]:
     GO["open"] = False
-    made = Memory(ALL) if request.param == "memory" else rig(*ALL)
-    yield made
+    yield rig(*ALL, memory=request.param == "memory")
     GO["open"] = True
-    if request.param == "memory":
-        made.stop()
 
 
 def until_state(world: Rig, instance: str, *states: str) -> perdure.Inspection:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Callable
+import asyncio
+from typing import Callable, List
 
 import pytest
-from rig import Rig
+from rig import WAIT, Rig
 
 import perdure
 
@@ -35,3 +36,22 @@ def test_what_is_not_known_is_named(rig: Make) -> None:
         management._ask("dance")
     with pytest.raises(perdure.InvalidArgument, match="step is not a member known here"):
         management._ask("nodes", step=1)
+
+
+def test_asyncio_programs_manage_too(rig: Make) -> None:
+    world = rig(nothing)
+
+    async def main() -> List[str]:
+        async with perdure.AsyncClient(world.store) as client:
+            await client.result(await client.start(nothing, instance="a"), WAIT)
+            exported = await client.manage(lambda management: management.export_instance("a"))
+            with pytest.raises(perdure.AlreadyExists):
+                await client.manage(lambda management: management.import_instances(exported))
+            await client.manage(lambda management: management.delete(["a"]), actor="ana")
+            await client.manage(lambda management: management.import_instances(exported, reason="back"), "bo")
+            records = await client.manage(lambda management: list(management.audit()))
+            counts = await client.manage(lambda management: management.statistics().counts)
+            assert counts.total == 1
+            return [f"{each.operation} {each.target} {each.actor} {each.reason}" for each in records]
+
+    assert asyncio.run(main()) == ["import a bo back", "delete a ana "]

@@ -165,10 +165,9 @@ def test_counts_begin_anew_and_add_up_over_restarts(rig: Make) -> None:
     first = world.store
     world.client.start(waits, instance="survivor")
     world.until_history("survivor", "EventSubscribed")
-    world.client.close()
-    world.runtime.stop(0)
+    world.stop(keeps_store=True)
     before = first.metrics()
-    first.close()
+    world.stop()
     world.start(DEFINITIONS)
     assert world.store.metrics().value("perdure_turns") == 0
     load(world.client, "b", 4)

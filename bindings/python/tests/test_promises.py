@@ -227,6 +227,48 @@ def test_an_activity_that_kills_its_process_is_poison(tmp_path: Path, environmen
     assert log.read_text().split() == [str(number) for number in range(1, 11)]
 
 
+UNCAUGHT = """
+import os, signal, sys, time
+import perdure
+
+cure = sys.argv[2]
+
+@perdure.activity
+def deadly(ctx: perdure.ActivityContext) -> str:
+    if not os.path.exists(cure):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"attempt {ctx.attempt}"
+
+@perdure.orchestration
+async def careless(ctx: perdure.OrchestrationContext) -> str:
+    return await ctx.activity(deadly)
+
+with perdure.Store(sys.argv[1]) as store, perdure.Runtime(store, [careless, deadly]):
+    client = perdure.Client(store)
+    while client.status("i") != ("Completed" if os.path.exists(cure) else "Quarantined"):
+        time.sleep(0.002)
+"""
+
+
+def test_an_instance_under_which_processes_died_goes_on_after_a_retry(
+    tmp_path: Path, environment: Dict[str, str]
+) -> None:
+    program, cure, url = tmp_path / "deadly.py", tmp_path / "cure", f"sqlite:{tmp_path / 'test.sqlite'}"
+    program.write_text(textwrap.dedent(UNCAUGHT))
+    command = [sys.executable, str(program), url, str(cure)]
+    with perdure.Store(url) as store, perdure.Client(store) as client:
+        client.start("careless", instance="i")
+        codes = [subprocess.run(command, env=environment, timeout=60).returncode for _ in range(11)]
+        assert codes == [-9] * 10 + [0]
+        failure = client.describe("i").failure
+        assert failure is not None
+        assert failure.type == "perdure.Poison"
+        assert client.retry("i") == "Running"
+        cure.touch()
+        assert subprocess.run(command, env=environment, timeout=60).returncode == 0
+        assert client.describe("i").output == "attempt 1"
+
+
 # ---- The same on every store ---------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Rewinding and resetting instances, with the real library on SQLite and restarts."""
+"""Rewinding and resetting instances, with the real library on SQLite and in memory, with restarts."""
 
 from __future__ import annotations
 
@@ -69,113 +69,113 @@ def failed(world: Rig, orchestration: Any, names: List[str], instance: str) -> N
     assert world.client.wait(instance, WAIT).status == "Failed"
 
 
-def test_rewind_goes_on_from_the_failed_step(rig: Make) -> None:
-    world = rig(work, chain)
+def test_rewind_goes_on_from_the_failed_step(world: Make) -> None:
+    site = world(work, chain)
     broken["b"] = True
-    failed(world, chain, ["a", "b", "c"], "r")
-    world.restart()
-    management = world.client.management(actor="ana")
+    failed(site, chain, ["a", "b", "c"], "r")
+    site.restart()
+    management = site.client.management(actor="ana")
     (plan,) = management.rewind("r", dry_run=True)
     assert plan.reopened == ["work"]
-    assert world.client.status("r") == "Failed"
+    assert site.client.status("r") == "Failed"
     broken.clear()
     assert management.rewind("r", reason="b is mended") == [plan]
-    assert world.client.result("r", WAIT) == ["A", "B", "C"]
+    assert site.client.result("r", WAIT) == ["A", "B", "C"]
     assert ran == ["a", "b", "b", "c"]
     (record,) = management.audit()
     assert (record.operation, record.target, record.actor) == ("rewind", "r", "ana")
     assert record.reason == "b is mended"
-    assert world.client.get_kv("r", "last") == "c"
-    events = world.client.history("r")
+    assert site.client.get_kv("r", "last") == "c"
+    events = site.client.history("r")
     assert [each["id"] for each in events] == list(range(1, len(events) + 1))
 
 
-def test_rewind_fails_again_while_the_cause_is_there(rig: Make) -> None:
-    world = rig(work, chain)
+def test_rewind_fails_again_while_the_cause_is_there(world: Make) -> None:
+    site = world(work, chain)
     broken["b"] = True
-    failed(world, chain, ["a", "b"], "r")
-    world.client.management().rewind("r")
-    assert world.client.wait("r", WAIT).status == "Failed"
+    failed(site, chain, ["a", "b"], "r")
+    site.client.management().rewind("r")
+    assert site.client.wait("r", WAIT).status == "Failed"
     assert ran == ["a", "b", "b"]
 
 
-def test_rewind_names_what_it_forgets(rig: Make) -> None:
-    world = rig(work, careful)
+def test_rewind_names_what_it_forgets(world: Make) -> None:
+    site = world(work, careful)
     broken["b"] = True
-    failed(world, careful, ["a", "b"], "r")
+    failed(site, careful, ["a", "b"], "r")
     assert ran == ["a", "b", "undo"]
     broken.clear()
-    (report,) = world.client.management().rewind("r")
+    (report,) = site.client.management().rewind("r")
     assert report.repeated == ["work"]
-    assert world.client.result("r", WAIT) == ["A", "B"]
+    assert site.client.result("r", WAIT) == ["A", "B"]
 
 
-def test_rewind_takes_failed_children_with_it(rig: Make) -> None:
-    world = rig(work, chain, family)
+def test_rewind_takes_failed_children_with_it(world: Make) -> None:
+    site = world(work, chain, family)
     broken["b"] = True
-    failed(world, family, ["a", "b"], "parent")
-    management = world.client.management()
+    failed(site, family, ["a", "b"], "parent")
+    management = site.client.management()
     with pytest.raises(perdure.WrongStatus, match="was reported to its parent 'parent'"):
         management.rewind("kid")
-    world.restart()
+    site.restart()
     broken.clear()
-    reports = world.client.management().rewind("parent")
+    reports = site.client.management().rewind("parent")
     assert [each.instance for each in reports] == ["parent", "kid"]
     assert reports[0].children == {"kid": "rewound"}
-    assert world.client.result("parent", WAIT) == ["A", "B"]
+    assert site.client.result("parent", WAIT) == ["A", "B"]
     assert ran == ["a", "b", "b"]
 
 
-def test_reset_tells_messages_again(rig: Make) -> None:
-    world = rig(listens)
-    world.client.start(listens, instance="l")
-    world.client.raise_event("l", "go", 1)
-    world.client.raise_event("l", "go", 2)
-    world.until(lambda: sum(e["kind"] == "EventRaised" for e in world.client.history("l")) == 2)
-    management = world.client.management()
+def test_reset_tells_messages_again(world: Make) -> None:
+    site = world(listens)
+    site.client.start(listens, instance="l")
+    site.client.raise_event("l", "go", 1)
+    site.client.raise_event("l", "go", 2)
+    site.until(lambda: sum(e["kind"] == "EventRaised" for e in site.client.history("l")) == 2)
+    management = site.client.management()
     (report,) = management.reset("l", 1)
     assert report.event == 1
-    world.client.raise_event("l", "go", 3)
-    assert world.client.result("l", WAIT) == [1, 2, 3]
-    world.restart()
+    site.client.raise_event("l", "go", 3)
+    assert site.client.result("l", WAIT) == [1, 2, 3]
+    site.restart()
     # What has ended begins anew, and hears all of it again.
-    (report,) = world.client.management().reset("l", 0)
+    (report,) = site.client.management().reset("l", 0)
     assert report.event == 0
-    assert world.client.result("l", WAIT) == [1, 2, 3]
+    assert site.client.result("l", WAIT) == [1, 2, 3]
 
 
-def test_reset_brings_state_back(rig: Make) -> None:
-    world = rig(work, chain)
-    world.client.start(chain, ["a", "b"], instance="c")
-    assert world.client.result("c", WAIT) == ["A", "B"]
-    events = world.client.history("c")
+def test_reset_brings_state_back(world: Make) -> None:
+    site = world(work, chain)
+    site.client.start(chain, ["a", "b"], instance="c")
+    assert site.client.result("c", WAIT) == ["A", "B"]
+    events = site.client.history("c")
     first = next(each["id"] for each in events if each["kind"] == "ActivityCompleted")
     broken["b"] = True
-    world.runtime.stop(0)
-    (report,) = world.client.management().reset("c", first)
-    description = world.client.describe("c")
+    site.runtime.stop(0)
+    (report,) = site.client.management().reset("c", first)
+    description = site.client.describe("c")
     assert description.status == "Running"
     assert description.custom_status == ["A"]
-    assert world.client.kv("c") == {"last": "a"}
+    assert site.client.kv("c") == {"last": "a"}
     assert report.repeated == []
-    world.restart()
+    site.restart()
     # The result of "b" was told after the point, and is told again: nothing runs twice.
-    assert world.client.result("c", WAIT) == ["A", "B"]
+    assert site.client.result("c", WAIT) == ["A", "B"]
     assert ran == ["a", "b"]
 
 
-def test_what_cannot_be_reset(rig: Make) -> None:
-    world = rig(work, chain)
-    management = world.client.management()
+def test_what_cannot_be_reset(world: Make) -> None:
+    site = world(work, chain)
+    management = site.client.management()
     with pytest.raises(perdure.NotFound):
         management.rewind("nobody")
-    world.client.start(chain, ["a"], instance="c")
-    assert world.client.result("c", WAIT) == ["A"]
+    site.client.start(chain, ["a"], instance="c")
+    assert site.client.result("c", WAIT) == ["A"]
     with pytest.raises(perdure.WrongStatus, match="is Completed, not Failed"):
         management.rewind("c")
     with pytest.raises(perdure.WrongStatus, match="has no event 99"):
         management.reset("c", 99)
-    world.client.start("unserved", instance="u")
+    site.client.start("unserved", instance="u")
     with pytest.raises(perdure.WrongStatus, match="has not run yet"):
         management.reset("u", 0)
     with pytest.raises(perdure.InvalidArgument, match="event"):

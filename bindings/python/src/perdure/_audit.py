@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Union
+from typing import Any, Dict, Iterator, Optional, Union
 
 from . import options
+from ._operations import Operations
 from .errors import InvalidArgument
 
 
@@ -43,12 +44,8 @@ def moment(when: Optional[Union[datetime, int]], what: str) -> Optional[int]:
     return when if when is None or isinstance(when, int) else options.epoch_ms(when, what)
 
 
-class AuditOperations:
+class AuditOperations(Operations):
     """The part of `Management` that reads records."""
-
-    if TYPE_CHECKING:
-
-        def _ask(self, operation: str, reason: str = "", **members: Any) -> Any: ...
 
     def audit(
         self, *, target: Optional[str] = None, actor: Optional[str] = None, operation: Optional[str] = None,

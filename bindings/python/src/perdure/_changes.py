@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Dict, Literal, Optional, Tuple, Union
+from typing import Any, Dict, Literal, Optional, Tuple, Union
 
 from . import _failures, options
 from ._audit import moment
 from ._filters import InstanceFilter, Selection, selected
+from ._operations import Operations
 from .errors import Failure, InvalidArgument
 from .options import Seconds
 
@@ -58,12 +59,8 @@ class ChangeReport:
         return ChangeReport(changes, wire["done"], wire["skipped"], wire["refused"], wire.get("next"))
 
 
-class ChangeOperations:
+class ChangeOperations(Operations):
     """The part of `Management` that changes instances and activities."""
-
-    if TYPE_CHECKING:
-
-        def _ask(self, operation: str, reason: str = "", **members: Any) -> Any: ...
 
     # ---- One instance ----------------------------------------------------------------------------
 

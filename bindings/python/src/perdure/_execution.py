@@ -18,7 +18,7 @@ from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple, U
 from . import _cancellation, _failures, _json, _limits
 from ._chance import Chance
 from ._limits import Limits
-from ._loop import DurableTask, DurableTimer, Host, OrchestrationLoop, describe_wait
+from ._loop import FAR, DurableTask, DurableTimer, Host, OrchestrationLoop, describe_wait
 from .context import OrchestrationContext
 from .definitions import Orchestration
 from .errors import (
@@ -118,7 +118,7 @@ class Execution(Host):
     def timer_after(self, seconds: float) -> Handle[None]:
         if not math.isfinite(seconds):
             raise ValueError(f"A timer of {seconds} seconds never fires.")
-        return self.timer_at(self.loop.now_ms + math.ceil(seconds * 1000 - 1e-6))
+        return self.timer_at(self.loop.now_ms + math.ceil(min(seconds, FAR) * 1000 - 1e-6))
 
     def timer_at(self, fire_at: int) -> Handle[None]:
         # A time that has passed is a timer that fires at once; the engine takes none before 1970.

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List
+from typing import List
 
 from . import _json
+from ._operations import Operations
 
 
-class ExportOperations:
+class ExportOperations(Operations):
     """The part of `Management` that exports and imports."""
-
-    if TYPE_CHECKING:
-
-        def _ask(self, operation: str, reason: str = "", **members: Any) -> Any: ...
-
-        def _ask_bytes(self, operation: str, reason: str = "", **members: Any) -> bytes: ...
 
     def export_instance(self, instance: str, *, children: bool = True) -> str:
         """An instance with all that belongs to it (histories of all executions, waiting messages, key-value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from datetime import timedelta
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 from . import _json
 from .errors import Failure, InvalidArgument, PerdureError, WorkFailed
@@ -14,17 +14,42 @@ from .errors import Failure, InvalidArgument, PerdureError, WorkFailed
 CAUSES = 16
 #: Characters of a message, and of a stack (its end).
 TEXT = 16_384
+#: Characters of a type.
+NAME = 256
 #: The longest pause that the engine takes, about 35 years.
 LONGEST_MS = 1 << 40
 
 
 def clean(text: str, limit: int = TEXT) -> str:
     """Text that can be stored, whatever it was: for messages that we did not write."""
-    text = text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= limit else text[: limit // 2] + " [...] " + text[-limit // 2 :]
+    if len(text) > limit:
+        text = text[: limit // 2] + " [...] " + text[-limit // 2 :]
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+def _said(make: Callable[[], str]) -> str:
+    """Text that somebody else's code makes, which may raise anything, or not return text."""
+    try:
+        return clean(str(make()))
+    except BaseException as error:
+        return f"(no text: {clean(type(error).__name__)} was raised on the way to it)"
 
 
 def of_exception(error: BaseException, depth: int = 0) -> Dict[str, Any]:
+    """The failure for an exception, as `_of_exception` makes it. Never raises: an exception is somebody
+    else's code, and a failure that is not told would leave its work open for ever.
+    """
+    try:
+        failure = _of_exception(error, depth)
+        if depth == 0:
+            _json.encode(failure)
+        return failure
+    except BaseException:
+        message = _said(lambda: str(error))
+        return {"type": clean(type(error).__name__, NAME), "message": message}
+
+
+def _of_exception(error: BaseException, depth: int) -> Dict[str, Any]:
     """The failure for an exception; an `ActivityFailed` that was let pass becomes the failure that it
     carries.
 
@@ -34,14 +59,17 @@ def of_exception(error: BaseException, depth: int = 0) -> Dict[str, Any]:
     if isinstance(error, WorkFailed):
         return to_wire(error.failure)
     kind = getattr(error, "failure_type", None) if isinstance(error, PerdureError) else None
-    failure: Dict[str, Any] = {"type": kind or clean(type(error).__name__), "message": clean(str(error))}
+    failure: Dict[str, Any] = {
+        "type": kind or clean(type(error).__name__, NAME),
+        "message": _said(lambda: str(error)),
+    }
     details = getattr(error, "details", None)
     if details:
         try:
             _json.encode(details)
             failure["details"] = details
         except InvalidArgument:
-            failure["details"] = clean(repr(details))
+            failure["details"] = _said(lambda: repr(details))
     if error.__traceback__ is not None:
         failure["stack"] = clean("".join(traceback.format_tb(error.__traceback__, limit=-50)))
     if getattr(error, "non_retryable", False) is True:

@@ -36,8 +36,12 @@ def encode(value: Any, what: str = "value") -> str:
     """
     try:
         text = _encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(_blame(value, what) or f"{what} cannot be encoded as JSON: {error}") from None
+    except Exception as error:
+        # Dataclasses and subclasses of containers bring code of their own, which may raise anything.
+        message = _blame_carefully(value, what)
+        raise InvalidArgument(
+            message or f"{what} cannot be encoded as JSON: it raised {type(error).__name__}."
+        ) from None
     if "\\u0000" in text or not text.isascii():
         try:
             text.encode()
@@ -48,6 +52,26 @@ def encode(value: Any, what: str = "value") -> str:
             if message:
                 raise InvalidArgument(message)
     return text
+
+
+def decode(data: Union[str, bytes]) -> Any:
+    """JSON to Python values. An integer of more digits than Python takes (4,300, see
+    `sys.set_int_max_str_digits`) becomes a float, as one with an exponent does: it is right JSON, which may
+    come from any language, and concerns only the one that it belongs to.
+    """
+    try:
+        return json.loads(data)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return json.loads(data, parse_int=_integer)
+
+
+def _integer(digits: str) -> Union[int, float]:
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 def text(value: Any, what: str) -> str:
@@ -73,6 +97,13 @@ def _blame_text(value: str) -> Optional[str]:
     except UnicodeEncodeError as error:
         return f"has half a surrogate pair at position {error.start}, which UTF-8 cannot hold"
     return None
+
+
+def _blame_carefully(value: Any, what: str) -> Optional[str]:
+    try:
+        return _blame(value, what)
+    except Exception:
+        return None
 
 
 def _blame(value: Any, what: str) -> Optional[str]:
@@ -183,7 +214,9 @@ def _dataclass(hint: Any) -> Decoder:
 
     def decode(value: Any) -> Any:
         if not isinstance(value, dict):
-            raise InvalidArgument(f"{hint.__name__} is an object in JSON, but this is {_encode(value)[:80]}.")
+            raise InvalidArgument(
+                f"{hint.__name__} is an object in JSON, but this is a {type(value).__name__}."
+            )
         given = {}
         for name, part in fields.items():
             if name in value:
@@ -192,7 +225,7 @@ def _dataclass(hint: Any) -> Decoder:
             return hint(**given)
         except TypeError as error:
             raise InvalidArgument(
-                f"Cannot make {hint.__name__} of {_encode(value)[:200]}: {error}."
+                f"Cannot make {hint.__name__} of an object with {', '.join(value) or 'nothing'}: {error}."
             ) from error
 
     return decode

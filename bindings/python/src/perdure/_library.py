@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import json
 import os
 import threading
 import time
@@ -16,7 +15,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Callable, ClassVar, Dict, Optional
 
-from . import _abi
+from . import _abi, _json
 from .errors import InvalidHandle, LibraryNotLoaded, PerdureError, from_code
 
 NAME = "libdx.so"
@@ -65,7 +64,7 @@ class Library:
         try:
             code = self.dx.dx_error_code(pointer)
             message = self.dx.dx_error_message(pointer).decode("utf-8", "replace")
-            details = json.loads(self.dx.dx_error_details(pointer) or b"{}")
+            details = _json.decode(self.dx.dx_error_details(pointer) or b"{}")
             return from_code(code, message, self.dx.dx_error_is_transient(pointer), details)
         finally:
             self.dx.dx_error_free(pointer)
@@ -85,7 +84,7 @@ class Library:
             self.dx.dx_buffer_free(ctypes.byref(buffer))
 
     def json_of(self, function: Callable[..., Optional[int]], *arguments: Any) -> Any:
-        return json.loads(self.bytes_of(function, *arguments))
+        return _json.decode(self.bytes_of(function, *arguments))
 
 
 def text(value: str) -> _abi.Text:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import List, Optional
 
 from . import _json
 from ._inspection import ExecutionSummary, Inspection, Relative, Tree, TreeNode, Why
+from ._operations import Operations
 from ._statistics import ActivityQueue, Counts, InstanceStatistics, Node, Queues, Statistics
 from .descriptions import Target, target_name
 
@@ -14,11 +15,8 @@ def _seconds(milliseconds: Optional[int]) -> Optional[float]:
     return None if milliseconds is None else milliseconds / 1000
 
 
-class Looking:
+class Looking(Operations):
     """The part of `Management` that changes nothing."""
-
-    def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
-        raise NotImplementedError
 
     def nodes(self) -> List[Node]:
         """The living runtimes of all processes, in the order in which they began."""

@@ -31,6 +31,8 @@ _WAKE_SLEEPER = asyncio.futures._set_result_unless_cancelled  # type: ignore[att
 
 #: Callbacks that one event may set off before the orchestration is taken to spin.
 STEPS_PER_EVENT = 1_000_000
+#: Seconds beyond which a timer is as good as never: times on the wire end there.
+FAR = 2.0**53 / 1000
 #: Durable calls that code may make while it is being closed, before it is left hanging instead.
 CLOSING_CALLS = 100
 
@@ -138,7 +140,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         if delay != delay or delay == math.inf:
             raise ValueError(f"A timer of {delay} seconds never fires.")
         # The margin keeps 0.1 s at 100 ms: 0.1 * 1000 may come out a hair above.
-        return self._timer(self.now_ms + math.ceil(delay * 1000 - 1e-6), callback, args, context)
+        return self._timer(self.now_ms + math.ceil(min(delay, FAR) * 1000 - 1e-6), callback, args, context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
@@ -146,7 +148,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         if when != when or when == math.inf:
             raise ValueError(f"A timer at {when} never fires.")
         # Seconds since 1970 in a double have steps of a quarter of a microsecond.
-        return self._timer(math.ceil(when * 1000 - 1e-2), callback, args, context)
+        return self._timer(math.ceil(min(when, FAR) * 1000 - 1e-2), callback, args, context)
 
     def _timer(
         self, fire_at: int, callback: Callable[..., object], args: Any, context: Optional[Context]
@@ -219,7 +221,8 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
             return
         error = context.get("exception")
         what = context.get("message") or "Unhandled exception in a callback"
-        self._host.report(f"{what}: {type(error).__name__}: {error}" if error is not None else str(what))
+        # Its text is the user's, and may hold anything: the log has its type.
+        self._host.report(f"{what}: {type(error).__name__}" if error is not None else str(what))
 
     def default_exception_handler(self, context: Dict[str, Any]) -> None:
         self.call_exception_handler(context)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import Any, Dict, List
 
 from . import _json
+from ._operations import Operations
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,8 @@ class ResetReport:
         )
 
 
-class ResetOperations:
+class ResetOperations(Operations):
     """The part of `Management` that puts instances back."""
-
-    if TYPE_CHECKING:
-
-        def _ask(self, operation: str, reason: str = "", **members: Any) -> Any: ...
 
     def rewind(self, instance: str, *, reason: str = "", dry_run: bool = False) -> List[ResetReport]:
         """Lets a failed instance go on from its failed step: the activity that failed is tried again, a child

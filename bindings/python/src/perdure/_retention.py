@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from . import options
+from ._operations import Operations
 from .descriptions import Target, target_name
 from .options import Seconds
 
@@ -37,12 +38,8 @@ class SweepReport:
     next: Optional[int]
 
 
-class RetentionOperations:
+class RetentionOperations(Operations):
     """The part of `Management` that says how long finished instances are kept."""
-
-    if TYPE_CHECKING:
-
-        def _ask(self, operation: str, reason: str = "", **members: Any) -> Any: ...
 
     def set_retention(
         self, orchestration: Target, keep: Seconds, *, statuses: Optional[Sequence[str]] = None,

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, List, Literal, Optional
+from typing import List, Literal, Optional
 
 from . import _json, options
+from ._operations import Operations
 from .errors import InvalidArgument
 from .options import Seconds
 from .schedules import Overlap, Schedule, ScheduleAction, SchedulePage, ScheduleSpec, overlap_word
 
 
-class ScheduleOperations:
+class ScheduleOperations(Operations):
     """A part of `Management`."""
-
-    def _ask(self, operation: str, reason: str = "", **members: Any) -> Any:
-        raise NotImplementedError
 
     def create_schedule(
         self, name: str, spec: ScheduleSpec, action: ScheduleAction, *, overlap: Overlap = "skip",

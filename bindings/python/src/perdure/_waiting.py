@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-import json
+import math
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import _abi, _library
+from . import _abi, _json, _library
 from ._library import library
-from .errors import PerdureError
+from .errors import InvalidArgument, PerdureError
 
 Done = Callable[[Optional[PerdureError], bytes], None]
 _numbers = itertools.count(1)
@@ -68,11 +68,15 @@ class Waiting:
     def settle(self, error: Optional[PerdureError], data: bytes) -> Any:
         """The decoded answer, or the error raised."""
         if error is None:
-            return self.decode(json.loads(data))
+            return self.decode(_json.decode(data))
         error.details.update(self.details)
         raise error
 
 
 def milliseconds(timeout: Optional[float]) -> int:
-    """A timeout in seconds on the wire; none is -1."""
-    return -1 if timeout is None else min(int(max(timeout, 0) * 1000), 2**53)
+    """A timeout in seconds on the wire; none, and one without end, is -1. Raises InvalidArgument."""
+    if timeout is None or timeout == math.inf:
+        return -1
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout != timeout:
+        raise InvalidArgument(f"timeout is a number of seconds, or None for no limit, not {timeout!r}.")
+    return int(min(max(timeout, 0) * 1000, 2.0**53))

@@ -6,15 +6,30 @@ import asyncio
 import functools
 from datetime import datetime
 from types import TracebackType
-from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
+from typing import (
+    Any,
+    AsyncIterator,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Type,
+    TypeVar,
+    Union,
+)
 
 from ._feed import Feed
 from ._waiting import Waiting
 from .client import Client
 from .descriptions import Description, StartPolicy, StartRequest, Target
 from .errors import Failure, PerdureError
+from .management import Management
 from .options import Seconds
 from .store import Store
+
+Answer = TypeVar("Answer")
 
 
 class AsyncClient:
@@ -167,6 +182,12 @@ class AsyncClient:
     async def list(self, **filters: Any) -> List[Description]:
         """All instances that match; the filters of `Client.list`."""
         return [*await self._run(lambda: [*self.sync.list(**filters)])]
+
+    async def manage(self, ask: Callable[[Management], Answer], actor: str = "") -> Answer:
+        """What operators ask, as `Client.management` has it, without holding up the loop:
+        `await client.manage(lambda management: management.export_instance("o-1"))`."""
+        answer: Answer = await self._run(lambda: ask(self.sync.management(actor)))
+        return answer
 
     # ---- Life ------------------------------------------------------------------------------------
 

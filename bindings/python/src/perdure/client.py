@@ -273,7 +273,8 @@ class Client:
         return description
 
     def _status_change(self, instance: str, after_version: int, timeout: Optional[float]) -> Waiting:
-        arguments = (_id(instance), after_version, milliseconds(timeout))
+        version = options.whole(after_version, "after_version", -(2**53), 2**53)
+        arguments = (_id(instance), version, milliseconds(timeout))
         return Waiting(self._lib.dx.dx_client_wait_status, arguments, Description.of_wire)
 
     def _wait(self, waiting: Waiting) -> Any:

@@ -8,7 +8,7 @@ import json
 import logging
 from typing import Any, Dict, Optional
 
-from . import _abi
+from . import _abi, _json
 from ._library import library, text
 from .errors import InvalidArgument
 
@@ -24,7 +24,7 @@ def _on_record(record: _abi.Borrowed, _: Optional[int]) -> None:
     logger = _logger
     if logger is None:
         return
-    fields: Dict[str, Any] = json.loads(ctypes.string_at(record.data, record.size))
+    fields: Dict[str, Any] = _json.decode(ctypes.string_at(record.data, record.size))
     message = fields["message"]
     if "instance" in fields:
         message = f"{fields['instance']}: {message}"

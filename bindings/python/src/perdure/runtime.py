@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import logging
 import threading
 from types import TracebackType
@@ -200,7 +199,11 @@ class Runtime:
                         logger.error("The turn thread ends: %s", error)
                         return
                     continue
-                work = json.loads(data)
+                try:
+                    work = _json.decode(data)
+                except Exception:
+                    logger.exception("Turns cannot be read; their instances wait for another runtime.")
+                    continue
                 report_refusals(work, Stale.code)
                 self._attempts.cancel(work["cancelled"])
                 if work["stopped"]:
@@ -237,7 +240,11 @@ class _Source(WorkSource):
             # The runtime was closed while this thread was in user code: nobody wants the result.
             logger.debug("Activities end: %s", error)
             return {"stopped": True, "activities": []}
-        work: Dict[str, Any] = json.loads(data)
+        try:
+            work: Dict[str, Any] = _json.decode(data)
+        except Exception:
+            logger.exception("Activities cannot be read; they wait for another runtime.")
+            return {"stopped": False, "activities": []}
         report_refusals(work, Stale.code)
         runtime._attempts.cancel(work["cancelled"])
         return work

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence, Tuple
 
@@ -28,7 +27,7 @@ class KeyValue:
     def get(self, key: str, default: Any = None) -> Any:
         """The value of the key, or `default`."""
         entry = self._entries.get(key)
-        return default if entry is None else json.loads(entry[0])
+        return default if entry is None else _json.decode(entry[0])
 
     def set(self, key: str, value: Any) -> None:
         """Raises LimitExceeded for too many keys, or a key or value that is too large."""
@@ -52,7 +51,7 @@ class KeyValue:
 
     def all(self) -> Dict[str, Any]:
         """All keys with their values, in the order of `keys`."""
-        return {key: json.loads(self._entries[key][0]) for key in self.keys()}
+        return {key: _json.decode(self._entries[key][0]) for key in self.keys()}
 
     def clear(self, key: str) -> None:
         """Removes the key, if it is there."""

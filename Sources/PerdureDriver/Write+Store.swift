@@ -2,7 +2,7 @@ package import PerdureDispatch
 package import PerdureModel
 package import PerdureStore
 
-// What the runtime's driver says to a store and hears of it, for drivers without threads.
+// What whoever drives a dispatcher says to a store for it, and tells it of the answer.
 
 extension Write {
   /// - node: who writes.
@@ -38,21 +38,33 @@ extension Write {
 }
 
 extension WriteOutcome {
-  /// - outcome: nil for a group that failed as a whole.
-  package init(_ outcome: StoreOutcome?) {
+  package init(_ outcome: StoreOutcome) {
     switch outcome {
-    case nil: self = .failed(message: "the disk failed", isTransient: true)
-    case .success(.turned(let turn)): self = .turned(hasWaitingMessages: turn.hasWaitingMessages)
-    case .success(.instances(let instances)): self = .instances(instances)
-    case .success(.activities(let tasks)): self = .activities(tasks)
-    case .success(.delivered(let deliveries)): self = .expired(deliveries.count)
-    case .success(.swept(_, let next)): self = .swept(next: next)
-    case .success: self = .done
-    case .failure(.notFound): self = .notFound
-    case .failure(.owned): self = .owned
-    case .failure(.failed(let error)):
-      self = .failed(message: error.message, isTransient: error.isTransient)
-    case .failure: self = .conflict
+    case .success(let receipt):
+      switch receipt {
+      // The children of a turn are told of with everybody else's.
+      case .turned(let turn): self = .turned(hasWaitingMessages: turn.hasWaitingMessages)
+      case .instances(let instances): self = .instances(instances)
+      case .activities(let tasks, let damaged): self = .activities(tasks, damaged: damaged)
+      case .delivered(let deliveries): self = .expired(deliveries.count)
+      case .swept(_, let next): self = .swept(next: next)
+      case .done, .posted, .deleted, .existing, .restarted, .reset, .kept, .known, .controlled, .pruned,
+        .activityChanged:
+        self = .done
+      }
+    case .failure(let refusal):
+      switch refusal {
+      case .notFound: self = .notFound
+      case .owned: self = .owned
+      case .failed(let error): self.init(error)
+      case .conflict, .alreadyExists, .wrongStatus, .staleClaim, .isChild, .inboxFull: self = .conflict
+      }
     }
+  }
+
+  /// The group failed as a whole. A file system that became read-only may be mounted anew: until then nothing
+  /// is given up.
+  package init(_ error: StoreError) {
+    self = .failed(message: error.message, isTransient: error.isTransient || error.code == .readOnly)
   }
 }
