@@ -50,6 +50,7 @@ extension Watch {
       life.isTerminated = false
       life.end = nil
       life.resets += 1
+      life.isCut = true
       life.touchedAt = now
     }
     let open = Set(reset.activities.map { $0.key })

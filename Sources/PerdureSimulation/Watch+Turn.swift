@@ -143,6 +143,7 @@ extension Watch {
   private mutating func book(_ commit: TurnCommit, ends: Bool) {
     change(commit.instance) { life in
       life.revision += 1
+      life.isCut = false
       life.status = commit.status
       life.histories[life.histories.count - 1].append(contentsOf: commit.events)
       life.inbox.removeAll { commit.consumed.contains($0.sequence) }

@@ -29,6 +29,8 @@ struct Watch {
     var isMeddledWith = false
     /// How often it was put back.
     var resets = 0
+    /// No turn has landed since it was put back: its code has not acted on all that its history has.
+    var isCut = false
     /// Executions whose history was removed.
     var pruned = 0
     /// Messages that waited when it ended: they end with it, also if it is put back to work later.
