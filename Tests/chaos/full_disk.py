@@ -36,7 +36,8 @@ CLIENTS = 4
 CALL_LIMIT_S = 5.0
 LOCK_LIMIT_S = 1.0
 WAIT_LIMIT_S = 60.0
-DISK_BYTES = 6_000_000
+# Several times what the log may grow to before it is moved into the database: else it fills the disk itself.
+DISK_BYTES = 64_000_000
 Answer = TypeVar("Answer")
 
 
@@ -160,6 +161,9 @@ class Disk:
             return dict(os.environ)
         return preloaded("faults", {"FAULTS_ROOT": str(self.folder)})
 
+    def sizes(self) -> str:
+        return ", ".join(f"{path.name} {path.stat().st_size}" for path in self.folder.iterdir())
+
     def fill(self, worker: Worker) -> None:
         if not self.is_mounted:
             taken = sum(path.stat().st_size for path in self.folder.iterdir())
@@ -210,6 +214,7 @@ class Run:
         self.findings = findings
         self.started: set[str] = set()
         self.completed: set[str] = set()
+        self.last_error = ""
 
     def hear(self, worker: Worker, enough: Callable[[dict[str, Any]], bool]) -> bool:
         """Until it said enough; False if it does not come to that."""
@@ -236,6 +241,7 @@ class Run:
             found.unread.append(f"{self.which}: {said['unread']}")
         else:
             found.errors += 1
+            self.last_error = said["text"]
             if said["call"] != "result":
                 found.slowest_call = max(found.slowest_call, said["took"])
                 if said["took"] > CALL_LIMIT_S:
@@ -273,7 +279,11 @@ class Run:
         begin = time.monotonic()
         before = len(self.completed)
         if not self.hear(worker, lambda said: len(self.completed) >= before + 3 * CLIENTS):
-            return found.stuck.append(f"{self.which}: nothing goes on although there is room")
+            room = os.statvfs(self.disk.folder)
+            return found.stuck.append(
+                f"{self.which}: nothing goes on although there is room "
+                f"({room.f_bavail * room.f_bsize} bytes; {self.disk.sizes()}; the last error: {self.last_error})"
+            )
         found.slowest_return = max(found.slowest_return, time.monotonic() - begin)
         worker.tell("finish")
         try:

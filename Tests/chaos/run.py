@@ -60,7 +60,7 @@ CASES = [
     Case("crashes", "crash_loop.py", ["--kills", "4", "--seconds", "0.3", "--slots", "4"], []),
     Case("power", "power_loss.py", ["--cuts", "12"], ["--cuts", "300"]),
     Case("errors", "io_errors.py", None, []),
-    Case("disk", "full_disk.py", None, ["--runs", "10"]),
+    Case("disk", "full_disk.py", ["--runs", "2"], ["--runs", "10"]),
     Case("protected", "read_only.py", [], []),
     Case("files", "damaged_files.py", ["--flips", "50"], ["--flips", "600"]),
     Case("rows", "damaged_rows.py", ["--every", "25"], []),
