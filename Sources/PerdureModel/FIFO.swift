@@ -1,18 +1,19 @@
-/// A queue with constant-time ends.
-package struct FIFO<Element> {
+/// A queue with constant-time ends. Public, as only that is inlined into other modules: it lies on the way of
+/// each step, and would find out the type of its elements anew with each call.
+public struct FIFO<Element> {
   /// Those that were taken are nil: whatever they hold is let go at once.
-  private var storage: [Element?] = []
-  private var head = 0
+  @usableFromInline var storage: [Element?] = []
+  @usableFromInline var head = 0
 
-  package init() {}
+  @inlinable public init() {}
 
-  package var isEmpty: Bool { head == storage.count }
-  package var count: Int { storage.count - head }
-  package var elements: [Element] { storage[head...].compactMap { $0 } }
+  @inlinable public var isEmpty: Bool { head == storage.count }
+  @inlinable public var count: Int { storage.count - head }
+  @inlinable public var elements: [Element] { storage[head...].compactMap { $0 } }
 
-  package mutating func append(_ element: Element) { storage.append(element) }
+  @inlinable public mutating func append(_ element: Element) { storage.append(element) }
 
-  package mutating func popFirst() -> Element? {
+  @inlinable public mutating func popFirst() -> Element? {
     guard head < storage.count else { return nil }
     let element = storage[head].take()
     head += 1
@@ -24,7 +25,7 @@ package struct FIFO<Element> {
   }
 
   /// All, or the first `limit` of them.
-  package mutating func take(_ limit: Int) -> [Element] {
+  @inlinable public mutating func take(_ limit: Int) -> [Element] {
     if limit >= count {
       defer { (storage, head) = ([], 0) }
       return elements
@@ -34,7 +35,7 @@ package struct FIFO<Element> {
     return taken
   }
 
-  package mutating func removeAll(where matches: (Element) -> Bool) {
+  @inlinable public mutating func removeAll(where matches: (Element) -> Bool) {
     storage = elements.filter { !matches($0) }
     head = 0
   }
@@ -42,9 +43,9 @@ package struct FIFO<Element> {
 
 // Alike when they hold the same, wherever in the storage it lies.
 extension FIFO: Equatable where Element: Equatable {
-  package static func == (one: FIFO, other: FIFO) -> Bool { one.elements == other.elements }
+  public static func == (one: FIFO, other: FIFO) -> Bool { one.elements == other.elements }
 }
 extension FIFO: Hashable where Element: Hashable {
-  package func hash(into hasher: inout Hasher) { hasher.combine(elements) }
+  public func hash(into hasher: inout Hasher) { hasher.combine(elements) }
 }
 extension FIFO: Sendable where Element: Sendable {}
