@@ -181,19 +181,19 @@ extension Dispatcher {
     let idle = filter.sessionIdleMS
     if now &- usedAt > 2 &* idle { return backlog.sessionUsedAt = nil }
     // The store counts from the commit of its last work, a little later than we do.
-    backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now &+ max(idle / 4, 1))
+    awaitDue(at: now &+ max(idle / 4, 1))
   }
 
   mutating func activitiesExpired(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isExpiring = false
-    // With orchestrations, that follows the claim of instances.
-    if isRunning, registry.orchestrations.isEmpty { findNextDue() }
+    // Where instances are claimed, that follows the claim.
+    if isRunning, registry.orchestrations.isEmpty || !hasRoom { findNextDue() }
     switch outcome {
     case .expired(let count) where count > 0:
       // Some may be open again.
       backlog.mayHaveActivities = true
       if count >= limit { backlog.mayHaveExpired = true }
-    case .failed: backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
+    case .failed: awaitDue(at: now + 1_000)
     default: break
     }
   }
@@ -222,7 +222,7 @@ extension Dispatcher {
   /// The tick at that moment looks at activities too.
   private mutating func claimActivitiesLater(_ now: TimestampMS) {
     backlog.mayHaveActivities = false
-    backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, now + 1_000)
+    awaitDue(at: now + 1_000)
   }
 
   /// All claims that are ours, with those of turns that are on the way to the store, and of results that no
@@ -283,9 +283,7 @@ extension Dispatcher {
     case .activityEnded(let key, let claim, _): settled(key, claim)
     case .activityRetry(let key, let claim, _, let at, _):
       settled(key, claim)
-      backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, at)
-      // The pause may be over before the commit is: then no tick comes to look for it.
-      if at <= now { backlog.mayHaveActivities = true }
+      awaitDue(at: at)
     case .deferActivity(let key, let claim, _):
       settled(key, claim)
       // It may have a time limit, which is the store's to keep from here on.

@@ -91,14 +91,7 @@ extension Dispatcher {
   /// Answer to `.findNextDue`.
   package mutating func nextDueFound(_ at: TimestampMS?, now: TimestampMS) {
     backlog.isFindingNextDue = false
-    if let at {
-      backlog.instancesDueAt = min(backlog.instancesDueAt ?? at, at)
-      // It became due while we looked: no tick comes for a time that has passed.
-      if at <= now {
-        backlog.mayHaveActivities = true
-        backlog.mayHaveExpired = true
-      }
-    }
+    if let at { awaitDue(at: at) }
     if backlog.mustFindNextDueAgain { findNextDue() }
     pump(now)
   }
@@ -178,7 +171,7 @@ extension Dispatcher {
         break
       }
       if let timer = candidate.state?.nextTimer {
-        backlog.instancesDueAt = min(backlog.instancesDueAt ?? timer, timer)
+        awaitDue(at: timer)
       }
       released.append(candidate.instance)
       forget(candidate)
@@ -233,11 +226,9 @@ extension Dispatcher {
 
 extension Dispatcher {
   mutating func pumpClaims(_ now: TimestampMS) {
-    guard let due = backlog.instancesDueAt, due <= now, !backlog.isClaimingInstances, hasRoom else { return }
     let names = registry.orchestrations
-    backlog.instancesDueAt = nil
-    backlog.lookedAt = now
-    guard !names.isEmpty else { return }
+    guard !names.isEmpty, backlog.mayHaveInstances, !backlog.isClaimingInstances, hasRoom else { return }
+    backlog.mayHaveInstances = false
     backlog.isClaimingInstances = true
     write(.claimInstances(orchestrations: names, limit: Self.claimLimit))
   }
@@ -263,11 +254,11 @@ extension Dispatcher {
         effects.append(.load(instance))
       }
       if instances.count >= limit {
-        backlog.instancesDueAt = now
+        backlog.mayHaveInstances = true
       } else {
         findNextDue()
       }
-    case .failed: backlog.instancesDueAt = now + 1_000
+    case .failed: awaitDue(at: now + 1_000)
     default: break
     }
   }
@@ -284,7 +275,7 @@ extension Dispatcher {
       // It was forgotten while the claim was on its way, and now it is ours.
       if case .instances = outcome, isRunning {
         write(.releaseInstances([instance]))
-        backlog.instancesDueAt = now
+        backlog.mayHaveInstances = true
       }
       return
     }
@@ -307,7 +298,7 @@ extension Dispatcher {
     guard row.status == .running || row.status == .pending else {
       handBack(held)
       // It may have been put back to work, and claimed for us, after this was read.
-      if !row.status.isTerminal { backlog.instancesDueAt = now }
+      if !row.status.isTerminal { backlog.mayHaveInstances = true }
       return
     }
     if let owner = snapshot.owner, owner != settings.node { return write(.claimInstance(held.instance)) }
@@ -315,7 +306,7 @@ extension Dispatcher {
       !snapshot.inbox.contains(where: { $0.isCancel })
     {
       // Claimed by name before its time: for something that the id had before.
-      backlog.instancesDueAt = min(backlog.instancesDueAt ?? .max, start.options.startAt)
+      awaitDue(at: start.options.startAt)
       return handBack(held)
     }
     merge(snapshot, into: held)

@@ -413,7 +413,7 @@ extension Dispatcher {
       // Another runtime went on with it, or an operator changed it. Whoever finds it due takes it: to claim
       // it by name, and to find it unreadable once more, would never end.
       handBack(held)
-      backlog.instancesDueAt = now
+      backlog.mayHaveInstances = true
     }
   }
 }

@@ -77,10 +77,11 @@ package struct Dispatcher {
 
   /// What is known of work in the store that nobody holds.
   struct Backlog {
-    /// When some of it is due; nil: not before something else happens.
-    var instancesDueAt: TimestampMS?
-    /// What was due then was claimed; what became due since was not.
+    /// When some of it, instances or activities, is due; nil: not before something else happens.
+    var dueAt: TimestampMS?
+    /// What was due then is asked for; what became due since is not.
     var lookedAt: TimestampMS = 0
+    var mayHaveInstances = false
     var isClaimingInstances = false
     var mayHaveActivities = false
     /// Or giving back what a claim took whose answer was lost.
@@ -124,10 +125,7 @@ package struct Dispatcher {
   package var nextDeadline: TimestampMS? {
     var next = soonest(
       soonest(timers.earliest, retries.earliest), soonest(deferred.earliest, desk.nextDeadline))
-    if isRunning, !backlog.isClaimingInstances, hasRoom, let due = backlog.instancesDueAt {
-      next = soonest(next, due)
-    }
-    if isRunning { next = soonest(next, asksAgainAt) }
+    if isRunning { next = soonest(next, soonest(backlog.dueAt, asksAgainAt)) }
     if isRunning, !sweeping.isUnderWay { next = soonest(next, sweeping.dueAt) }
     if case .stopping(let until) = stage, !isAtRest { next = soonest(next, until) }
     return next
@@ -172,9 +170,7 @@ extension Dispatcher {
   package mutating func start(now: TimestampMS) {
     guard stage == .created else { return }
     stage = .running
-    backlog.instancesDueAt = now
-    backlog.mayHaveActivities = true
-    backlog.mayHaveExpired = true
+    backlog.dueAt = now
     pump(now)
   }
 
@@ -183,10 +179,6 @@ extension Dispatcher {
     while let due = timers.popDue(now) { timerIsDue(due, now) }
     while let instance = retries.popDue(now) { retry(instance, now) }
     while let late = deferred.popDue(now) { rewrite(late) }
-    if let due = backlog.instancesDueAt, due <= now {
-      backlog.mayHaveActivities = true
-      backlog.mayHaveExpired = true
-    }
     if let due = asksAgainAt, due <= now {
       asksAgainAt = nil
       effects.append(.lookAgain)
@@ -199,9 +191,7 @@ extension Dispatcher {
   /// Another process wrote to the store, or work lies there that no runtime of this process took.
   package mutating func storeChanged(now: TimestampMS, byOthers: Bool) {
     guard isRunning else { return }
-    backlog.instancesDueAt = min(backlog.instancesDueAt ?? now, now)
-    backlog.mayHaveActivities = true
-    backlog.mayHaveExpired = true
+    backlog.dueAt = now
     if byOthers {
       effects.append(.findDue)
       checkClaims()
@@ -238,6 +228,7 @@ extension Dispatcher {
   /// Starts whatever can start. Called at the end of each input.
   mutating func pump(_ now: TimestampMS) {
     if isRunning {
+      lookIfDue(now)
       pumpTurns(now)
       pumpActivities(now)
       pumpClaims(now)
@@ -246,6 +237,20 @@ extension Dispatcher {
     }
     finishStopping(now)
   }
+
+  /// Here and not in `tick`, as time passes between ticks too: whatever clears the moment at which something
+  /// is due asks for all that may be due then.
+  private mutating func lookIfDue(_ now: TimestampMS) {
+    guard let due = backlog.dueAt, due <= now else { return }
+    backlog.dueAt = nil
+    backlog.lookedAt = now
+    backlog.mayHaveInstances = true
+    backlog.mayHaveActivities = true
+    backlog.mayHaveExpired = true
+  }
+
+  /// Something that nobody holds is due then.
+  mutating func awaitDue(at due: TimestampMS) { backlog.dueAt = min(backlog.dueAt ?? due, due) }
 
   mutating func write(_ write: Write) {
     writesOut += 1

@@ -36,6 +36,21 @@ import Testing
     #expect(node.takeWrites().contains(Self.expire), "once more, for the change that came meanwhile")
   }
 
+  /// A commit may take longer than a time limit, and then no tick falls between the two.
+  @Test func itIsAskedForWhatBecameDueUnderAClaim() throws {
+    let node = Node.started()
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    let writes = node.takeWrites()
+    node.wrote(Self.expire, .expired(0))
+    node.dispatcher.nextDueFound(4_000, now: node.now)
+    #expect(node.dispatcher.nextDeadline == 4_000)
+    node.now = 5_000
+    for case .claimInstances(let names, let limit) in writes {
+      node.wrote(.claimInstances(orchestrations: names, limit: limit), .instances([]))
+    }
+    #expect(node.takeWrites().contains(Self.expire))
+  }
+
   @Test func aFullAnswerMayNotBeAll() throws {
     let node = Node.started()
     node.dispatcher.storeChanged(now: node.now, byOthers: false)
