@@ -136,8 +136,12 @@ extension Dispatcher {
       for task in tasks { take(task, now) }
       for found in damaged { quarantined(found, now) }
       awaitIdleSessions(now)
-      // Behind rows that cannot be read there may be others.
-      if tasks.count >= limit || !damaged.isEmpty { backlog.mayHaveActivities = true }
+      // Behind rows that cannot be read there may be others; and some may have to wait.
+      if tasks.count >= limit || !damaged.isEmpty {
+        backlog.mayHaveActivities = true
+      } else {
+        findNextDue()
+      }
       if !isRunning {
         let unrun = desk.takeQueue()
         if !unrun.isEmpty { write(.releaseActivities(unrun)) }

@@ -309,6 +309,13 @@ extension Dispatcher {
       awaitDue(at: start.options.startAt)
       return handBack(held)
     }
+    held.revision = row.revision
+    if snapshot.lostTurns >= Limits.turnLosses {
+      let message =
+        "the process of instance '\(held.instance)' died \(snapshot.lostTurns) times in a row while a turn "
+        + "of it was due"
+      return giveUp(held, Failure(type: FailureType.poison, message: message), now)
+    }
     merge(snapshot, into: held)
     held.state = nil
     if snapshot.start == nil {
@@ -364,9 +371,12 @@ extension Dispatcher {
   }
 
   private mutating func unreadable(_ held: Held, _ message: String, _ now: TimestampMS) {
-    log(.error, "quarantined: \(message)", now, held)
+    giveUp(held, Failure(type: FailureType.corruptHistory, message: message), now)
+  }
+
+  private mutating func giveUp(_ held: Held, _ failure: Failure, _ now: TimestampMS) {
+    log(.error, "quarantined: \(failure.message)", now, held)
     held.phase = .committing
-    let failure = Failure(type: FailureType.corruptHistory, message: message)
     write(.quarantine(held.instance, held.revision, failure))
   }
 }

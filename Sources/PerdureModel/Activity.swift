@@ -106,6 +106,18 @@ package struct ActivityTask: Hashable, Sendable {
 
   /// Attempts that nobody heard of again.
   package var losses: Int64 { attempt &- 1 &- failures }
+
+  /// How long the next attempt waits after the process of the last one died; 0: it has waited, or need not, or
+  /// there will be none.
+  ///
+  /// - Parameters:
+  ///   - claimedAt: when the last attempt was taken.
+  ///   - place: among those that wait.
+  package func pauseMS(claimedAt: TimestampMS, place: Int = 0) -> Int64 {
+    let losses = attempt &- failures
+    guard visibleAt <= claimedAt, losses < Limits.activityLosses else { return 0 }
+    return Limits.pauseMS(afterLosses: losses, place: place)
+  }
 }
 
 /// A fenced right to run one activity. `token` grows with each claim of the row, so that a claim taken again,

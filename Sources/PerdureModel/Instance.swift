@@ -208,6 +208,8 @@ package struct InstanceSnapshot: Hashable, Sendable {
   package var inbox: [InboxMessage]
   /// The key-value state that the current execution began with, by key.
   package var kv: [KVEntry]
+  /// How often in a row its process died while it was due. The next turn that lands forgets it.
+  package var lostTurns: Int64 = 0
 
   package init(
     description: InstanceDescription, start: InstanceStart?, owner: NodeID?, history: [Event],

@@ -30,6 +30,11 @@ package enum Limits {
   package static let claimsPerRow: Int64 = 1_024
   /// Attempts of one activity that nobody heard of again (their processes died) before it fails as poison.
   package static let activityLosses: Int64 = 10
+  /// Times in a row that a process may die under an instance that is due, before the instance is quarantined
+  /// as poison.
+  package static let turnLosses: Int64 = 10
+  /// After so many losses of an instance, or of an activity, each further try waits.
+  package static let lossesUnpaused: Int64 = 2
   /// Activities that one write moves out of the way because their time is over.
   package static let expiriesPerWrite = 256
   /// Bytes of one JSON text: the scanner keeps places in 32 bits.
@@ -126,4 +131,14 @@ package struct LimitSettings: Hashable, Sendable {
   /// From this event on, and from these bytes on, code is told that it does well to continue as new.
   package var lateEvents: Int64 { historyEvents / 5 &* 4 }
   package var lateBytes: Int64 { historyBytes / 5 &* 4 }
+}
+
+extension Limits {
+  /// How long something waits after process after process died under it: 0 the first times, then one second,
+  /// doubled with each time, at most 5 seconds. Those behind it in a list (`place`) come 100 ms apart, at most
+  /// 10 seconds later.
+  package static func pauseMS(afterLosses losses: Int64, place: Int = 0) -> Int64 {
+    guard losses > lossesUnpaused else { return 0 }
+    return min(1_000 << min(losses - lossesUnpaused - 1, 3), 5_000) + Int64(min(place, 100)) * 100
+  }
 }

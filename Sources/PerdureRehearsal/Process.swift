@@ -101,7 +101,7 @@ extension Rehearsal {
     report.crashes += 1
     process = nil
     works = FIFO()
-    store.kill(dead.node)
+    store.kill(dead.node, now: now)
     _ = store.reap()
     for case .script(let line) in dead.queue.elements.map(\.origin) { parked.append(line) }
     works.append(.restarted)

@@ -100,10 +100,15 @@ struct FaultPlan: CustomStringConvertible {
   /// A program whose code is broken for a while: built anew, it does something else.
   private var sickProgram: String?
   private var sickUntil: Int64 = 0
+  /// A program each turn of which ends its process, in instances that nobody quarantined yet.
+  private let deadlyProgram: String?
   /// What each runtime allows each activity.
   private(set) var limits: [String: ActivityLimits] = [:]
 
-  init(random: inout Random, begins: Int64, programs: Int) {
+  /// - rare: draws what few worlds have.
+  init(random: inout Random, rare: Random, begins: Int64, programs: Int) {
+    var rare = rare
+    deadlyProgram = rare.chance(40) ? Program.name(rare.below(programs)) : nil
     duration = random.delay(4_000...12_000)
     changeAt = begins + random.delay(0...Int(duration))
     if random.chance(250) { sickProgram = Program.name(random.below(programs)) }
@@ -121,13 +126,16 @@ struct FaultPlan: CustomStringConvertible {
   }
 
   var description: String {
-    let parts = FaultKind.allCases.compactMap { kind in rates[kind].map { "\(kind.rawValue) \($0)" } }
+    var parts = FaultKind.allCases.compactMap { kind in rates[kind].map { "\(kind.rawValue) \($0)" } }
+    if let deadlyProgram { parts.append("deadly \(deadlyProgram)") }
     return parts.isEmpty ? "no faults" : parts.joined(separator: ", ")
   }
 
   func isSick(_ orchestration: String) -> Bool { orchestration == sickProgram }
 
   func isSick(_ orchestration: String, _ now: Int64) -> Bool { isSick(orchestration) && now < sickUntil }
+
+  func isDeadly(_ orchestration: String) -> Bool { orchestration == deadlyProgram }
 
   func rate(_ kind: FaultKind) -> Int { rates[kind] ?? 0 }
 }

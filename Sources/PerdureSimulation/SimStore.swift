@@ -18,9 +18,9 @@ struct SimStore {
   mutating func fell(_ node: NodeID) { fallen.append(node) }
 
   /// Forgets the nodes that are gone, and answers them.
-  mutating func reap() -> (count: Int, nodes: [NodeID]) {
+  mutating func reap(now: TimestampMS) -> (count: Int, nodes: [NodeID]) {
     guard mutation != .ignoreDeadNodes else { return (0, []) }
-    for node in fallen { state.kill(node) }
+    for node in fallen { state.kill(node, now: now) }
     defer { fallen = [] }
     return (state.reap(), fallen)
   }

@@ -54,7 +54,7 @@ extension Watch {
       switch failure.type {
       case FailureType.nondeterminism: sick(life.start.orchestration)
       case FailureType.corruptHistory: damaged.contains(instance)
-      case FailureType.poison: isPoisoned || hostsStumble
+      case FailureType.poison: isPoisoned || hostsStumble || isDeadly(instance)
       default: false
       }
     require(
@@ -63,10 +63,17 @@ extension Watch {
     let now = moment.now
     change(instance) {
       if isPoisoned { $0.isPoisoned = true }
+      if failure.type == FailureType.poison { $0.wasPoison = true }
       $0.status = .quarantined
       $0.touchedAt = now
       $0.revision += 1
     }
+  }
+
+  /// Its turns end their process: until that was found out once.
+  func isDeadly(_ instance: InstanceID) -> Bool {
+    guard let life = life(instance), life.start.parent == nil else { return false }
+    return !life.wasPoison && deadly(life.start.orchestration)
   }
 
   /// An activity of it was begun ten times and not heard of again, or a message that says so waits.

@@ -25,6 +25,8 @@ struct Watch {
     var isTerminated = false
     /// One of its activities was given up because process after process died under it.
     var isPoisoned = false
+    /// It was quarantined because process after process died under it.
+    var wasPoison = false
     /// An operator ended one of its activities.
     var isMeddledWith = false
     /// How often it was put back.
@@ -109,6 +111,8 @@ struct Watch {
   var hostsStumble = false
   /// Whether the code of an orchestration may differ from itself.
   var sick: (String) -> Bool = { _ in false }
+  /// Whether each turn of an orchestration ends its process.
+  var deadly: (String) -> Bool = { _ in false }
 
   func life(_ instance: InstanceID) -> Life? { place(instance).map { lives[$0] } }
 

@@ -137,6 +137,9 @@ extension World {
   // MARK: Turns
 
   func turnDone(_ node: SimNode, _ request: TurnRequest) {
+    if watch.isDeadly(request.instance) {
+      return ends(node.process)
+    }
     if fails(.muteHost) { return giveUp(node.process) }
     if fails(.lostCode) { node.host.forget(request.instance) }
     if fails(.failedTurn) {

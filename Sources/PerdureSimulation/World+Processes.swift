@@ -128,6 +128,13 @@ extension World {
     if isHostile || faults.isForcing, !process.nodes.isEmpty { after(random.delay(50...3_000), .restarts) }
   }
 
+  /// A turn ends its process: a step towards the end of such instances, and counted as one.
+  func ends(_ process: SimProcess) {
+    kill(process)
+    if !isHostile, !faults.isForcing { after(random.delay(50...3_000), .restarts) }
+    lastLanding = now
+  }
+
   private func pause(_ process: SimProcess) {
     process.isPaused = true
     for node in process.nodes { node.isExcused = true }

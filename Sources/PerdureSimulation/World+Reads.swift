@@ -67,7 +67,7 @@ extension World {
   /// Forgets nodes whose process is gone.
   @discardableResult
   func reap() -> Int {
-    let gone = store.reap()
+    let gone = store.reap(now: now)
     for node in gone.nodes {
       watch.nodeIsGone(node)
       fallenAt[node] = nil

@@ -86,11 +86,13 @@ final class World {
     heap = EventHeap(random: random.fork())
     var maker = ProgramMaker(random: random.fork(), count: random.within(3...6))
     programs = maker.make()
-    plan = FaultPlan(random: &random, begins: now, programs: programs.count)
+    plan = FaultPlan(
+      random: &random, rare: Random(seed: ~options.seed), begins: now, programs: programs.count)
     faults = FaultDesk(plan: plan, random: &random, only: options.only, forced: options.forced)
     store = SimStore(mutation: mutation)
     lastLanding = now
     watch.sick = { [plan] in plan.isSick($0) }
+    watch.deadly = { [plan] in plan.isDeadly($0) }
     watch.hostsStumble = plan.rate(.failedTurn) + plan.rate(.wrongAnswer) > 0
     trace.remark(now, "faults: \(plan)")
     for (index, program) in programs.enumerated() { trace.remark(now, "p\(index): \(program)") }

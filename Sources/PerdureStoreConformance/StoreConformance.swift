@@ -18,7 +18,8 @@ package enum StoreConformance {
     + sessions
 
   private static let surroundings =
-    audit + retention + nodes + counts + workload + text + concurrency + bystanders + reopening + secondHandle
+    audit + retention + nodes + lostTurns + counts + workload + text + concurrency + bystanders + reopening
+    + secondHandle
     + corruption
     + closing
 

@@ -12,14 +12,25 @@ extension MemoryState {
     }
     var desk = SessionDesk(node: node, filter: filter, now: now)
     var taken: [(order: Int64, row: ActivityRow)] = []
+    var suspects: [(order: Int64, row: ActivityRow)] = []
     while taken.count < limit, let (order, row) = nextActivity(of: routes, &desk) {
-      if let session = row.task.options.session { desk.give(ExactText(session)) }
       withdraw(row, of: order)
+      if !row.isUnrun, row.task.pauseMS(claimedAt: row.claimedAt) > 0 {
+        suspects.append((order, row))
+        continue
+      }
+      if let session = row.task.options.session { desk.give(ExactText(session)) }
       var claimed = row
       claimed.take(node, now: now)
       records[order]?.activities[row.task.key.action] = claimed
       use(row.task.options.session, by: node, now: now)
       taken.append((order, claimed))
+    }
+    for (place, (order, row)) in suspects.enumerated() {
+      var paused = row
+      paused.task.visibleAt = now &+ row.task.pauseMS(claimedAt: row.claimedAt, place: place)
+      records[order]?.activities[row.task.key.action] = paused
+      enter(paused, of: order)
     }
     // Entered only now, so that a claim for a node that is not alive does not meet its own rows again.
     for (order, row) in taken { enter(row, of: order) }

@@ -6,6 +6,7 @@ extension MemoryState {
     node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS
   ) -> StoreOutcome {
     var claimed: [Int64] = []
+    var suspects: [Int64] = []
     while claimed.count < limit {
       var best: (priority: Int64, due: Due, name: ExactText)?
       for served in orchestrations {
@@ -18,8 +19,15 @@ extension MemoryState {
       }
       guard let (priority, due, name) = best else { break }
       removeOpen(due, name, priority: priority)
-      claimed.append(due.order)
+      if let record = records[due.order], record.lostTurns > record.pausedAt,
+        Limits.pauseMS(afterLosses: record.lostTurns) > 0
+      {
+        suspects.append(due.order)
+      } else {
+        claimed.append(due.order)
+      }
     }
+    pause(suspects, now: now)
     var instances: [InstanceID] = []
     for order in claimed {
       records[order]?.owner = node
@@ -28,6 +36,17 @@ extension MemoryState {
       instances.append(record.description.instance)
     }
     return .success(.instances(instances))
+  }
+
+  /// Each comes back at a time of its own, so that the one that is to blame takes no other one with it.
+  private mutating func pause(_ suspects: [Int64], now: TimestampMS) {
+    for (place, order) in suspects.enumerated() {
+      guard var record = records[order] else { continue }
+      record.pausedAt = record.lostTurns
+      record.wakeAt = now &+ Limits.pauseMS(afterLosses: record.lostTurns, place: place)
+      records[order] = record
+      if let placement = record.placement { enter(placement) }
+    }
   }
 
   private func firstDue(_ served: ServedOrchestration, _ now: TimestampMS) -> (priority: Int64, element: Due)?

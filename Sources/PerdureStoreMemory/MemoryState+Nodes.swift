@@ -18,9 +18,10 @@ extension MemoryState {
   }
 
   /// As if the process of the node died: what it owned and held is open to others at once.
-  package mutating func kill(_ node: NodeID) {
+  package mutating func kill(_ node: NodeID, now: TimestampMS) {
     guard alive[node] != nil else { return }
     fallen.insert(node)
+    countLostTurns(node, now)
     bury(node)
   }
 
@@ -28,6 +29,23 @@ extension MemoryState {
   package mutating func reap() -> Int {
     defer { fallen = [] }
     return fallen.count
+  }
+
+  /// Of what was due under it one may be the cause: due by its row, or perhaps by the result of an activity
+  /// that was lost again and again.
+  private mutating func countLostTurns(_ node: NodeID, _ now: TimestampMS) {
+    var lost: Set<Int64> = []
+    owned[node]?.walk { due in
+      guard due.at <= now else { return false }
+      lost.insert(due.order)
+      return true
+    }
+    held[node]?.walk { due in
+      guard let task = records[due.order]?.activities[due.action]?.task else { return true }
+      if task.attempt &- task.failures > Limits.lossesUnpaused { lost.insert(due.order) }
+      return true
+    }
+    for order in lost { records[order]?.lostTurns &+= 1 }
   }
 
   private mutating func bury(_ node: NodeID) {

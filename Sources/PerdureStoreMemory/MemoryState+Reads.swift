@@ -3,11 +3,12 @@ import PerdureStore
 
 extension MemoryState {
   package func load(_ instance: InstanceID) -> InstanceSnapshot? {
-    record(instance).map {
-      InstanceSnapshot(
-        description: $0.description, start: $0.start, owner: holder(of: $0), history: $0.histories.last ?? [],
-        inbox: $0.inbox, kv: $0.keyValues.base)
-    }
+    guard let record = record(instance) else { return nil }
+    var snapshot = InstanceSnapshot(
+      description: record.description, start: record.start, owner: holder(of: record),
+      history: record.histories.last ?? [], inbox: record.inbox, kv: record.keyValues.base)
+    snapshot.lostTurns = record.lostTurns
+    return snapshot
   }
 
   package func inbox(of instance: InstanceID, after: MessageSequence) -> [InboxMessage] {

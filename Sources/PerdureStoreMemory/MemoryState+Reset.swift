@@ -81,6 +81,7 @@ extension InstanceRecord {
     description.suspendReason = nil
     description.updatedAt = reset.now
     description.endedAt = nil
+    (lostTurns, pausedAt) = (0, 0)
     wakeAt = 0
     owner = nil
   }

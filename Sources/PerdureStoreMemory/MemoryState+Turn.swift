@@ -41,11 +41,6 @@ extension MemoryState {
     let row = record.description
     guard row.revision == commit.revision, record.isServable else { return .conflict }
     if let createdAt = commit.createdAt, createdAt != row.createdAt { return .conflict }
-    if let last = commit.consumed.max() {
-      let consumed = Set(commit.consumed)
-      let older = record.inbox.prefix { $0.sequence <= last }
-      if !older.allSatisfy({ consumed.contains($0.sequence) }) { return .conflict }
-    }
     for finished in commit.finished
     where record.activities[finished.action]?.task.claim != finished.claim { return .conflict }
     func broken(_ what: String) -> StoreRefusal {
@@ -67,6 +62,16 @@ extension MemoryState {
       }
       last = event.id
     }
+    for task in commit.scheduled where commit.nextExecution == nil {
+      guard task.key.instance == row.instance, task.key.execution == row.execution else {
+        return broken("schedules an activity of '\(task.key.instance)' execution \(task.key.execution)")
+      }
+    }
+    if let last = commit.consumed.max() {
+      let consumed = Set(commit.consumed)
+      let older = record.inbox.prefix { $0.sequence <= last }
+      if !older.allSatisfy({ consumed.contains($0.sequence) }) { return .conflict }
+    }
     var gone = Set(commit.cancelled)
     for finished in commit.finished { gone.insert(finished.action) }
     var scheduled: Set<ActionID> = []
@@ -74,11 +79,9 @@ extension MemoryState {
       guard scheduled.insert(task.key.action).inserted else {
         return broken("schedules activity \(task.key.action) twice")
       }
-      if commit.nextExecution != nil { continue }
-      guard task.key.instance == row.instance, task.key.execution == row.execution else {
-        return broken("schedules an activity of '\(task.key.instance)' execution \(task.key.execution)")
-      }
-      if record.activities[task.key.action] != nil, !gone.contains(task.key.action) {
+      if commit.nextExecution == nil, record.activities[task.key.action] != nil,
+        !gone.contains(task.key.action)
+      {
         return broken("schedules activity \(task.key.action), which is there already")
       }
     }
@@ -201,6 +204,7 @@ extension InstanceRecord {
     description.output = commit.output
     description.failure = commit.failure
     description.updatedAt = commit.now
+    (lostTurns, pausedAt) = (0, 0)
     if commit.status.isTerminal {
       inbox = []
       wakeAt = nil

@@ -97,7 +97,9 @@ package final class MemoryStore: Store {
   package func leave(_ node: NodeID) throws(StoreError) { try use { $0.leave(node) } }
 
   /// As if the process of the node died: for tests and the simulator.
-  package func kill(_ node: NodeID) throws(StoreError) { try use { $0.kill(node) } }
+  package func kill(_ node: NodeID, now: TimestampMS) throws(StoreError) {
+    try use { $0.kill(node, now: now) }
+  }
 
   package func reapNodes() throws(StoreError) -> Int { try use { $0.reap() } }
 

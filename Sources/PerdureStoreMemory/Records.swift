@@ -10,6 +10,9 @@ struct InstanceRecord: Sendable {
   let closePolicy: ParentClosePolicy
   var owner: NodeID?
   var wakeAt: TimestampMS?
+  /// How often in a row its process died while it was due, and at which of these times its pause began.
+  var lostTurns: Int64 = 0
+  var pausedAt: Int64 = 0
   /// One history for each execution; the last is the current one.
   var histories: [[Event]] = [[]]
   /// In order of sequence.
@@ -75,6 +78,7 @@ struct InstanceRecord: Sendable {
 
   /// Back to work, after it was suspended or quarantined.
   mutating func putBack(now: TimestampMS) {
+    (lostTurns, pausedAt) = (0, 0)
     description.status = start == nil ? .running : .pending
     let waits = start != nil && description.startAt > now && !inbox.contains { $0.kind.isCancel }
     wakeAt = waits ? description.startAt : 0

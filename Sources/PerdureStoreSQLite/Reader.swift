@@ -17,7 +17,7 @@ final class Reader: @unchecked Sendable {
     func prepare(_ sql: String) throws(StoreError) -> Statement { try Statement(connection, sql) }
     find = try prepare(
       """
-      SELECT \(DescriptionColumns.plain), start, (SELECT id FROM nodes WHERE id = owner), used
+      SELECT \(DescriptionColumns.plain), start, (SELECT id FROM nodes WHERE id = owner), used, lost_turns
       FROM instances WHERE id = ?1
       """
     )
@@ -41,9 +41,11 @@ final class Reader: @unchecked Sendable {
       let start = try start(of: row)
       let history = try history(row)
       let inbox = try inbox(of: instance, pk: row.pk, after: 0)
-      return InstanceSnapshot(
+      var snapshot = InstanceSnapshot(
         description: row.description, start: start, owner: row.owner, history: history, inbox: inbox,
         kv: row.used.contains(.keyValues) ? try initialState(row.pk, of: instance) : [])
+      snapshot.lostTurns = row.lostTurns
+      return snapshot
     }
   }
 
@@ -101,6 +103,7 @@ final class Reader: @unchecked Sendable {
     let start: [UInt8]?
     let owner: NodeID?
     let used: Used
+    let lostTurns: Int64
   }
 
   func row(_ instance: InstanceID) throws(StoreError) -> Row? {
@@ -130,7 +133,8 @@ final class Reader: @unchecked Sendable {
     let column = DescriptionColumns.plainCount
     return Row(
       pk: find.integer(0), description: description, damage: damage, start: find.optionalBytes(column),
-      owner: find.optionalInteger(column + 1), used: Used(rawValue: find.integer(column + 2)))
+      owner: find.optionalInteger(column + 1), used: Used(rawValue: find.integer(column + 2)),
+      lostTurns: find.integer(column + 3))
   }
 
   func start(of row: Row) throws(StoreError) -> InstanceStart? {

@@ -161,7 +161,7 @@ package final class SQLiteStore: Store {
 
   package func leave(_ node: NodeID) throws(StoreError) {
     let locks = try openLocks()
-    _ = try write { writer throws(StoreError) in try writer.forget([node]) }
+    _ = try write { writer throws(StoreError) in try writer.forget([node], dead: false) }
     locks.release(node)
   }
 
@@ -170,7 +170,7 @@ package final class SQLiteStore: Store {
     let nodes = try read { reader throws(StoreError) in try reader.nodes() }.map(\.id)
     let gone = nodes.filter { !locks.isAlive($0) }
     if gone.isEmpty { return 0 }
-    return try write { writer throws(StoreError) in try writer.forget(gone) }
+    return try write { writer throws(StoreError) in try writer.forget(gone, dead: true) }
   }
 
   private func openLocks() throws(StoreError) -> NodeLocks {

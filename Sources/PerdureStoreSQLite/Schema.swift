@@ -12,7 +12,7 @@ enum Schema {
   static var version: Int64 { Int64(migrations.count) }
 
   /// Step n takes a store from version n - 1 to n. Steps that were released are never edited.
-  private static let migrations = [initial]
+  private static let migrations = [initial, lostTurns]
 
   private static let initial = """
     CREATE TABLE nodes(
@@ -209,6 +209,13 @@ enum Schema {
       keep_ms INTEGER NOT NULL,
       statuses TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+    """
+
+  /// How often in a row the process died under an instance that was due, and at which of these times its
+  /// pause began: `Limits.pauseMS(afterLosses:)`.
+  private static let lostTurns = """
+    ALTER TABLE instances ADD COLUMN lost_turns INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE instances ADD COLUMN paused_at INTEGER NOT NULL DEFAULT 0;
     """
 
   /// Takes the store to the current version, in one transaction. A newer store is refused.

@@ -9,28 +9,48 @@ extension Writer {
     let due = try Statement(
       connection,
       """
-      SELECT pk, id FROM instances WHERE owner IS NULL AND priority = ?1 AND wake_at <= ?2
+      SELECT pk, id, lost_turns, paused_at FROM instances
+      WHERE owner IS NULL AND priority = ?1 AND wake_at <= ?2
         AND (\(Self.conditions(orchestrations)))
       ORDER BY wake_at, pk LIMIT ?3
       """, isKept: false)
     defer { due.finalize() }
     due.bind(2, now)
+    // For the planner; those that are paused do not count.
+    due.bind(3, Int64.max)
     let texts = orchestrations.flatMap { [$0.name] + ($0.versions ?? []) }
     for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 4), text) }
     var found: [(pk: Int64, id: InstanceID)] = []
+    var suspects: [(pk: Int64, losses: Int64)] = []
     // Level by level: one index then serves, however many sleep or wait behind.
     var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: nil)
     while let priority = level, found.count < limit {
       due.bind(1, priority)
-      due.bind(3, Int64(limit &- found.count))
-      while try due.step() { found.append((due.integer(0), due.text(1))) }
+      while found.count < limit, try due.step() {
+        let losses = due.integer(2)
+        if losses > due.integer(3), Limits.pauseMS(afterLosses: losses) > 0 {
+          suspects.append((due.integer(0), losses))
+        } else {
+          found.append((due.integer(0), due.text(1)))
+        }
+      }
       due.reset()
       if found.count < limit {
         level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: priority)
       }
     }
     for instance in found { try setOwner(of: instance.pk, node) }
+    try pause(suspects, now: now)
     return .success(.instances(found.map(\.id)))
+  }
+
+  /// Each comes back at a time of its own, so that the one that is to blame takes no other one with it.
+  private func pause(_ suspects: [(pk: Int64, losses: Int64)], now: TimestampMS) throws(StoreError) {
+    for (place, suspect) in suspects.enumerated() {
+      let wakeAt = now &+ Limits.pauseMS(afterLosses: suspect.losses, place: place)
+      try rare.run(
+        "UPDATE instances SET wake_at = ?2, paused_at = lost_turns WHERE pk = ?1", suspect.pk, wakeAt)
+    }
   }
 
   func claimInstance(node: NodeID, instance: InstanceID) throws(StoreError) -> StoreOutcome {
@@ -91,6 +111,7 @@ extension Writer {
     for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
+    var suspects: [ActivityRow] = []
     var unreadable: [UnreadableActivity] = []
     var level = try rare.nextPriorityOfActivities(below: nil)
     while let priority = level, found.count < limit {
@@ -106,10 +127,18 @@ extension Writer {
           continue
         }
         if let session = row.task.options.session, try !takes(session, &sessions) { continue }
-        found.append(row)
+        if row.phase == .run, row.task.pauseMS(claimedAt: row.claimedAt) > 0 {
+          suspects.append(row)
+        } else {
+          found.append(row)
+        }
       }
       open.reset()
       if found.count < limit { level = try rare.nextPriorityOfActivities(below: priority) }
+    }
+    for (place, row) in suspects.enumerated() {
+      let visibleAt = now &+ row.task.pauseMS(claimedAt: row.claimedAt, place: place)
+      try rare.run("UPDATE activities SET visible_at = ?2 WHERE pk = ?1", row.pk, visibleAt)
     }
     var tasks: [ActivityTask] = []
     for row in found { tasks.append(try claim(row, node: node, now: now)) }

@@ -85,7 +85,7 @@ extension Writer {
     try rare.run(
       """
       UPDATE instances SET status = ?2, wake_at = ?3, owner = NULL, failure = NULL, revision = revision + 1,
-        updated_at = ?4, used = ?5 WHERE pk = ?1
+        updated_at = ?4, used = ?5, lost_turns = 0, paused_at = 0 WHERE pk = ?1
       """, row.pk, status.rawValue, wakeAt, now, row.used.union(.options).rawValue)
     recount(row, as: status, row.version)
     try rare.run(

@@ -27,10 +27,13 @@ extension Writer {
   }
 
   /// Opens to others all that the nodes owned and held; the number of rows that went.
-  func forget(_ nodes: [NodeID]) throws(StoreError) -> Int {
+  ///
+  /// - dead: they did not leave. Of what was due under them one may be the cause.
+  func forget(_ nodes: [NodeID], dead: Bool) throws(StoreError) -> Int {
     try transaction { () throws(StoreError) in
       var gone: Int64 = 0
       for node in nodes {
+        if dead { try countLostTurns(node) }
         gone &+= try rare.run("DELETE FROM nodes WHERE id = ?1", node)
         // Rows that sleep keep the name of a node that is no more, which counts as none.
         try rare.run("UPDATE instances SET owner = NULL WHERE owner = ?1 AND wake_at IS NOT NULL", node)
@@ -39,6 +42,17 @@ extension Writer {
       }
       return Int(clamping: gone)
     }
+  }
+
+  /// Due by their rows; or perhaps by the result of an activity that was lost again and again: the process may
+  /// die under the turn that takes it. By the system's time: what it counts is a suspicion, not a fact.
+  private func countLostTurns(_ node: NodeID) throws(StoreError) {
+    try rare.run(
+      """
+      UPDATE instances SET lost_turns = min(lost_turns, 1 << 53) + 1
+      WHERE owner = ?1 AND wake_at <= CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)
+        OR pk IN (SELECT instance FROM activities WHERE node = ?1 AND attempt - failures > ?2)
+      """, node, Limits.lossesUnpaused)
   }
 
   /// Opens to others what nodes hold that have no row. The engine leaves none such, but nobody else would

@@ -53,6 +53,7 @@ extension Writer {
       """
       UPDATE instances SET status = 'Running', revision = revision + 1, event_count = ?2, inbox_count = ?3,
         wake_at = 0, owner = NULL, used = ?4, updated_at = ?5, ended_at = NULL, output = NULL, failure = NULL,
+        lost_turns = 0, paused_at = 0,
         custom_status_version = custom_status_version + (custom_status IS NOT ?6), custom_status = ?6
       WHERE pk = ?1
       """, row.pk, reset.kept &+ Int64(reset.appended.count), count, used.rawValue, reset.now,

@@ -78,7 +78,7 @@ struct WriterStatements {
   private static let updateInstance = """
     UPDATE instances SET version = ?2, status = ?3, execution = ?4, revision = ?5, event_count = ?6,
       inbox_count = ?7, wake_at = ?8, owner = (SELECT id FROM nodes WHERE id = ?9), updated_at = ?10,
-      ended_at = ?11, output = ?12, failure = ?13, used = ?14, start = NULL
+      ended_at = ?11, output = ?12, failure = ?13, used = ?14, start = NULL, lost_turns = 0, paused_at = 0
     WHERE pk = ?1
     """
 

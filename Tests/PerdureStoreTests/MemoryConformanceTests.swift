@@ -11,7 +11,7 @@ struct MemoryFixture: StoreFixture {
 
   func kill(_ node: NodeID, in store: any Store) throws -> Bool {
     guard let memory = store as? MemoryStore else { return false }
-    try memory.kill(node)
+    try memory.kill(node, now: 1 << 50)
     return true
   }
 }
@@ -85,7 +85,7 @@ struct MemoryFixture: StoreFixture {
     #expect(claimed == expected)
     #expect(state.dueInstances(ownedBy: node, now: 10_000, limit: count) == expected)
     #expect(state.nextDue(after: 0) == nil)
-    state.kill(node)
+    state.kill(node, now: 0)
     #expect(state.nextDue(after: 0) == 1)
     #expect(state.reap() == 1)
   }

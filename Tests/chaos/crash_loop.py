@@ -1,6 +1,6 @@
-"""Crash loops: processes that live shorter than an activity takes, and an activity that kills its process.
+"""Crash loops: processes that live shorter than an activity takes, and activities and turns that kill theirs.
 
-    Tests/chaos/crash_loop.py [--kills 16] [--seconds 4]
+    Tests/chaos/crash_loop.py [--kills 16] [--seconds 4] [--others-only]
 
 Work that merely was on the way when processes died must not fail: it is done in the end, or its instance
 is set aside (quarantined) and one call, `retry`, puts it back to work.
@@ -48,8 +48,25 @@ def short(context: perdure.ActivityContext, number: int) -> int:
 @perdure.activity
 def kill_process(context: perdure.ActivityContext) -> str:
     leave_trace(context)
+    die()
+    return "well"
+
+
+def die() -> None:
     if not (Path(os.environ["CHAOS_TRACE"]).parent / "healthy").exists():
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@perdure.orchestration
+async def deadly_start(context: perdure.OrchestrationContext) -> str:
+    die()
+    return "well"
+
+
+@perdure.orchestration
+async def deadly_end(context: perdure.OrchestrationContext) -> str:
+    await context.activity(short, 1)
+    die()
     return "well"
 
 
@@ -76,7 +93,7 @@ async def careful(context: perdure.OrchestrationContext) -> str:
         return f"gave up: {error.type}"
 
 
-DEFINITIONS = [last_long, short, kill_process, slow, bystander, deadly, careful]
+DEFINITIONS = [last_long, short, kill_process, slow, bystander, deadly, careful, deadly_start, deadly_end]
 
 
 def work(url: str, slots: int) -> None:
@@ -195,7 +212,7 @@ def deadly_activity(verdicts: Verdicts, slots: int) -> None:
                 and one.client.status(deadly_one) == "Quarantined"
             )
 
-        is_over = wait_until(over, WAIT_LIMIT_S)
+        is_over = wait_until(over, 4 * WAIT_LIMIT_S)
         found = one.client.describe(deadly_one)
         verdicts.check(
             f"a deadly activity was given up after {deaths} deaths, {slots} slots: its instance is set aside",
@@ -208,11 +225,46 @@ def deadly_activity(verdicts: Verdicts, slots: int) -> None:
         one.settle(verdicts, "its cause is gone", [deadly_one])
 
 
+def deadly_turns(verdicts: Verdicts, slots: int, *, others_only: bool) -> None:
+    """Turns that kill each process that runs them: the others go on, and in the end these are set aside."""
+    with loop(slots) as one:
+        deadly_ones = [one.client.start(name, instance=name) for name in ("deadly_start", "deadly_end")]
+        others = [
+            one.client.start("bystander", number, instance=f"bystander-{number}") for number in range(20)
+        ]
+        deaths = 0
+        worker = one.start_worker()
+
+        def all_are(status: str, names: list[str]) -> bool:
+            nonlocal deaths, worker
+            if worker.poll() is not None:
+                deaths += 1
+                worker = one.start_worker()
+            return set(one.statuses(names)) == {status}
+
+        went_on = wait_until(lambda: all_are("Completed", others), WAIT_LIMIT_S)
+        verdicts.check(
+            f"beside two deadly turns {len(others)} others completed, after {deaths} deaths",
+            [] if went_on else [str(dict(one.statuses(others)))],
+        )
+        if others_only:
+            return
+        set_aside = wait_until(lambda: all_are("Quarantined", deadly_ones), 4 * WAIT_LIMIT_S)
+        found = [str(one.client.describe(name).failure) for name in deadly_ones]
+        verdicts.check(
+            f"deadly turns were given up after {deaths} deaths",
+            [] if set_aside and all("perdure.Poison" in failure for failure in found) else found,
+        )
+        (one.folder / "healthy").touch()
+        one.settle(verdicts, "the cause of their deaths is gone", deadly_ones)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Processes that die again and again under their work.")
     parser.add_argument("--kills", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=4.0, help="how long an activity takes")
     parser.add_argument("--slots", type=int, nargs="+", default=[8, 1])
+    parser.add_argument("--others-only", action="store_true", help="deadly turns need not end")
     parser.add_argument("--work", nargs=2, metavar=("URL", "SLOTS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
@@ -223,6 +275,7 @@ def main() -> int:
     for slots in options.slots:
         short_lives(verdicts, options.kills, options.seconds, slots)
         deadly_activity(verdicts, slots)
+        deadly_turns(verdicts, slots, others_only=options.others_only)
     return verdicts.end()
 
 

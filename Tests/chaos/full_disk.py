@@ -282,7 +282,7 @@ class Run:
             room = os.statvfs(self.disk.folder)
             return found.stuck.append(
                 f"{self.which}: nothing goes on although there is room "
-                f"({room.f_bavail * room.f_bsize} bytes; {self.disk.sizes()}; the last error: {self.last_error})"
+                f"({room.f_bavail * room.f_bsize} bytes; {self.disk.sizes()}; last error: {self.last_error})"
             )
         found.slowest_return = max(found.slowest_return, time.monotonic() - begin)
         worker.tell("finish")

@@ -57,7 +57,9 @@ CASES = [
         ["--steps", "100000", "--kills", "30", "--stops", "12", "--stopped", "4"],
     ),
     Case("clocks", "clocks.py", ["--naps", "2", "back 1 h", "back 1 h, then a restart"], []),
-    Case("crashes", "crash_loop.py", ["--kills", "4", "--seconds", "0.3", "--slots", "4"], []),
+    Case(
+        "crashes", "crash_loop.py", ["--kills", "4", "--seconds", "0.3", "--slots", "4", "--others-only"], []
+    ),
     Case("power", "power_loss.py", ["--cuts", "12"], ["--cuts", "300"]),
     Case("errors", "io_errors.py", None, []),
     Case("disk", "full_disk.py", ["--runs", "2"], ["--runs", "10"]),

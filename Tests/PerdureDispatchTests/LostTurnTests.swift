@@ -1,0 +1,46 @@
+import PerdureDispatch
+import PerdureModel
+import Testing
+
+/// An instance under which process after process died.
+@Suite struct LostTurnTests {
+  /// Of a runtime that just began, with what it took from its predecessor.
+  private static func taking(_ lostTurns: Int64) throws -> Node {
+    let node = Node()
+    node.starts("a")
+    let found = try #require(node.rows["a"])
+    let next = Node()
+    next.rows["a"] = found
+    next.rows["a"]?.lostTurns = lostTurns
+    next.dispatcher.start(now: next.now)
+    for case .claimInstances(let names, let limit) in next.takeWrites() {
+      next.wrote(.claimInstances(orchestrations: names, limit: limit), .instances(["a"]))
+    }
+    try next.loads("a")
+    return next
+  }
+
+  @Test func itIsQuarantinedAfterTheTenth() throws {
+    let node = try Self.taking(Limits.turnLosses)
+    let message = "the process of instance 'a' died 10 times in a row while a turn of it was due"
+    #expect(
+      node.takeWrites().contains(.quarantine("a", 0, Failure(type: FailureType.poison, message: message))))
+    #expect(node.logs.contains { $0.level == .error && $0.message == "quarantined: \(message)" })
+    #expect(node.dispatcher.figures().turnsAtHosts == 0)
+  }
+
+  @Test func untilThenItIsTried() throws {
+    let node = try Self.taking(Limits.turnLosses - 1)
+    #expect(node.dispatcher.figures().turnsAtHosts == 1)
+  }
+
+  @Test(arguments: [(0, 0), (2, 0), (3, 1_000), (4, 2_000), (5, 4_000), (6, 5_000), (.max, 5_000)])
+  func eachFurtherTryWaitsLonger(_ losses: Int64, _ pauseMS: Int64) {
+    #expect(Limits.pauseMS(afterLosses: losses) == pauseMS)
+  }
+
+  @Test(arguments: [(0, 1_000), (1, 1_100), (100, 11_000), (.max, 11_000)])
+  func thoseBehindComeOneByOne(_ place: Int, _ pauseMS: Int64) {
+    #expect(Limits.pauseMS(afterLosses: 3, place: place) == pauseMS)
+  }
+}
