@@ -304,10 +304,18 @@ extension Dispatcher {
     if unsettled[key] == claim { unsettled[key] = nil }
   }
 
-  /// Instances that came back to us in the meantime are not given up.
+  /// What came back to us in the meantime is not given up.
   mutating func rewrite(_ late: Write) {
-    guard case .releaseInstances(let instances) = late else { return write(late) }
-    let gone = instances.filter { held[ExactText($0)] == nil }
-    if !gone.isEmpty { write(.releaseInstances(gone)) }
+    switch late {
+    case .releaseInstances(let instances):
+      let gone = instances.filter { held[ExactText($0)] == nil }
+      if !gone.isEmpty { write(.releaseInstances(gone)) }
+    case .releaseActivities(let tasks):
+      // A turn that is run again claims what it makes under the same tokens.
+      let ours = claimsHeld
+      let gone = tasks.filter { ours[$0.key] != $0.claim }
+      if !gone.isEmpty { write(.releaseActivities(gone)) }
+    default: write(late)
+    }
   }
 }

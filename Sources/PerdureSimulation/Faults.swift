@@ -135,6 +135,7 @@ struct FaultPlan: CustomStringConvertible {
 
   func isSick(_ orchestration: String, _ now: Int64) -> Bool { isSick(orchestration) && now < sickUntil }
 
+  var isDeadly: Bool { deadlyProgram != nil }
   func isDeadly(_ orchestration: String) -> Bool { orchestration == deadlyProgram }
 
   func rate(_ kind: FaultKind) -> Int { rates[kind] ?? 0 }

@@ -81,7 +81,7 @@ extension Watch {
     var disturbed: Set<InstanceID> = []
     for (place, life) in lives.enumerated() where !life.isGone {
       require(
-        !life.isPoisoned || FaultKind.thatKill.contains { plan.rate($0) > 0 },
+        !life.isPoisoned || plan.isDeadly || FaultKind.thatKill.contains { plan.rate($0) > 0 },
         "An activity of '\(life.start.instance)' was given up although nothing happened to processes.")
       // What an earlier life of the id had started on its own is in the way of its children.
       let isLater = lives[..<place].contains { $0.start.instance == life.start.instance }

@@ -115,6 +115,13 @@ extension World {
     case .completeActivity(let token, _, _):
       trace.note(now, "completed", token.key.instance, token.key.action, token.token)
     case .publish(let publication, _): trace.note(now, "publish", publication.topic)
+    case .releaseUnheldActivities(let node, let held):
+      return trace.note(now, "gives back all but", "", node, Int64(held.count))
+    case .releaseActivities(let activities):
+      for each in activities {
+        trace.note(now, "gives back", each.key.instance, each.key.action, each.claim.node)
+      }
+      return
     case .expireActivities:
       guard case .delivered(let deliveries) = receipt, !deliveries.isEmpty else { return }
       trace.note(now, "expired", "", Int64(deliveries.count))

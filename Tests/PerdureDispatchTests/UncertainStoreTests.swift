@@ -65,6 +65,24 @@ import Testing
     guard case .claimActivities = again else { throw Surprise("\(again)") }
   }
 
+  @Test func whatIsClaimedAnewUnderTheSameTokenIsNotGivenBackLate() throws {
+    let node = Node.started()
+    node.starts("a")
+    try node.runs("a", [.work])
+    node.wrote(try node.takeWrite(), Self.busy)
+    node.wait(100)
+    node.wrote(try node.takeWrite(), .conflict)
+    let writes = node.takeWrites()
+    guard case .releaseActivities? = writes.first else { throw Surprise("\(writes)") }
+    node.wrote(writes[0], Self.busy)
+    node.wrote(writes[1], .instances(["a"]))
+    try node.loads("a")
+    try node.turn("a", [.work])
+    #expect(node.takeActivities().map { $0.claim } == [Self.claim])
+    node.wait(1_000)
+    #expect(!node.takeWrites().contains(writes[0]))
+  }
+
   @Test func aClaimOfActivitiesThatFailedMayHaveTakenSome() throws {
     let node = try ActivityTests.working(1)
     let task = try #require(node.takeActivities().first)

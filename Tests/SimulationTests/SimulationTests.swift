@@ -30,6 +30,7 @@ import Testing
     (180, "an activity that was reset and scheduled again got the claim that it had before"),
     (2287, "a damaged instance that was quarantined already was claimed and read for ever"),
     (366, "a request of the turn that ended an instance waited for ever after a reset"),
+    (2808, "an activity that ran was given back, late, as one of an earlier try of its turn"),
     (10032, "no defect: one that was put back and terminated before its next turn was thought to differ"),
   ]
 
