@@ -246,7 +246,7 @@ class Client {
   }
 
   /** One value of it, or `missing`. */
-  async getKv(instance, key, missing) {
+  async getKV(instance, key, missing) {
     const query = { instance: id(instance), key: json.text(key, 'The key') };
     const { entries } = await this.#ask('client_kv', JSON.stringify(query));
     return entries.length > 0 ? (entries[0].value ?? null) : missing;
