@@ -22,7 +22,7 @@ const TURNS_PER_POLL = 32;
 const BUDGET_MS = 1;
 const OPTION_NAMES = [
   'activitySlots', 'cachedInstances', 'cache', 'activityTags', 'untaggedActivities', 'sessions', 'sessionIdle',
-  'activityGrace', 'nondeterminism', 'replayOnly', 'schedules',
+  'activityGrace', 'nondeterminism', 'replayOnly', 'schedules', 'guards',
 ];
 
 /** "Runtime options" of docs/wire-format.md. */
@@ -44,6 +44,7 @@ function config(options) {
   add('nondeterminism', 'nondeterminism', (value, name) => oneOf(value, ['quarantine', 'fail'], name));
   add('replayOnly', 'replayOnly', truth);
   add('schedules', 'schedules', truth);
+  if (given.guards !== undefined) boolean(given.guards, 'guards');
   return wire;
 }
 
@@ -73,8 +74,6 @@ class Runtime {
   #state = 'new';
   #poller;
   #stopping;
-  /** By instance: the end of its last turn here, so that one is run at a time. */
-  #busy = new Map();
   #work = [];
   #begins = false;
   #turnAnswers = [];
@@ -98,9 +97,9 @@ class Runtime {
     this.#turns = new TurnHost({
       orchestrations: this.#registry.orchestrations,
       log: report,
-      metric: () => {},
       limits: store.limits,
-      cachedInstances: wire.cache === 'off' ? 0 : (wire.cachedInstances ?? 10_000),
+      cached: wire.cache === 'off' ? 0 : wire.cachedInstances,
+      guards: options?.guards,
     });
     if (!Array.isArray(definitions)) {
       throw new InvalidArgument(`A runtime takes a list of definitions, not ${json.describe(definitions)}.`);
@@ -203,8 +202,7 @@ class Runtime {
     this.#work = [];
     strays.unlisten();
     this.#attempts.cancelAll();
-    for (const instance of this.#busy.keys()) this.#turns.evict(instance);
-    this.#turns.close?.();
+    this.#turns.close();
   }
 
   #broken(error, polling) {
@@ -266,22 +264,11 @@ class Runtime {
     }
   }
 
-  #turn(token, request) {
-    const { instance } = request;
-    const before = this.#busy.get(instance);
-    const turn = before === undefined ? this.#run(token, request) : before.then(() => this.#run(token, request));
-    this.#busy.set(instance, turn);
-    turn.then(() => {
-      if (this.#busy.get(instance) === turn) this.#busy.delete(instance);
-    });
-  }
-
   /** Runs a turn and answers it; never rejects. */
-  async #run(token, request) {
+  async #turn(token, request) {
     let answer;
     try {
-      const made = await this.#turns.turn(request);
-      answer = `{"token":${token},"answer":${typeof made === 'string' ? made : JSON.stringify(made)}}`;
+      answer = `{"token":${token},"answer":${await this.#turns.turnText(request)}}`;
     } catch (error) {
       // A turn that cannot be run says nothing about the instance: the engine tries again later.
       const message = `The turn could not be run: ${error?.message ?? error}`;
