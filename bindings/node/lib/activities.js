@@ -4,7 +4,7 @@
 const native = require('./native.js');
 const json = require('./json.js');
 const limits = require('./limits.js');
-const { Cancelled, LimitExceeded, PerdureError, toFailure } = require('./errors.js');
+const { Cancelled, InvalidHandle, LimitExceeded, PerdureError, Stale, toFailure } = require('./errors.js');
 const { logger, report } = require('./logs.js');
 const { enter } = require('./strays.js');
 
@@ -64,7 +64,13 @@ class ActivityContext {
    */
   heartbeat(details) {
     const payload = limits.payload(details, this.#host.limits, 'The details of the heartbeat');
-    native.check(native.load().heartbeat(this.#number, payload, ''));
+    try {
+      native.check(native.load().heartbeat(this.#number, payload, ''));
+    } catch (error) {
+      // Of an attempt that is over, the token is gone.
+      if (!(error instanceof InvalidHandle)) throw error;
+      throw new Stale(`The attempt of activity '${this.name}' of instance '${this.instanceId}' is over.`);
+    }
   }
 
   /**
