@@ -184,11 +184,17 @@ class Turn {
   }
 
   finish() {
+    const answer = this.#makeAnswer();
+    return () => this.#resolve(answer);
+  }
+
+  #makeAnswer() {
     const { execution } = this;
-    if (execution === null) this.#resolve(MISS);
-    else if (this.#request.query) this.#resolve(`{"v":1,"query":{${ask(execution, this.#request.query)}}}`);
-    else this.#resolve(this.#answer(execution));
+    const { query } = this.#request;
+    if (execution === null) return MISS;
+    const answer = query ? `{"v":1,"query":{${ask(execution, query)}}}` : this.#answer(execution);
     if (this.#isAside) execution.drop();
+    return answer;
   }
 
   #answer(execution) {
@@ -210,7 +216,7 @@ class Turn {
       if (this.#isAside) this.execution.drop();
       else this.#host.leave(this, this.execution);
     }
-    this.#reject(error);
+    return () => this.#reject(error);
   }
 }
 

@@ -32,6 +32,7 @@ let scheduled = 0;
 let isOpen = false;
 let until = 0;
 let emit = null;
+let answers = [];
 
 /**
  * Runs a job when those before it have had their share. A job has
@@ -39,8 +40,8 @@ let emit = null;
  * - `begin()`: it comes to run, perhaps again;
  * - `deliver()`: lets the code run up to its microtasks; false when nothing is left to deliver;
  * - `settle()`: looks at what that came to;
- * - `isDone`, and then `finish()`;
- * - `fail(error)`: one of these threw;
+ * - `isDone`, and then `finish()`, which returns a function that tells whoever asked;
+ * - `fail(error)`: one of these threw; returns such a function, too;
  * - `left`: about how many deliveries are to come.
  */
 function add(next) {
@@ -67,7 +68,7 @@ function step() {
     current.guarded = null;
     const failed = job;
     job = null;
-    failed?.fail(error);
+    if (failed !== null) answers.push(failed.fail(error));
   }
   if (scheduled === 0) close();
 }
@@ -90,6 +91,10 @@ function close() {
   isOpen = false;
   if (emit === undefined) delete process.emit;
   else Object.defineProperty(process, 'emit', emit);
+  // Only now: what whoever asked does with the answer is not to run among the code of orchestrations.
+  const told = answers;
+  answers = [];
+  for (const tell of told) tell();
   if (job !== null || first < waiting.length) outside.runInAsyncScope(schedule);
 }
 
@@ -118,9 +123,9 @@ function end() {
   const ended = job;
   job = null;
   try {
-    ended.finish();
+    answers.push(ended.finish());
   } catch (error) {
-    ended.fail(error);
+    answers.push(ended.fail(error));
   }
 }
 
