@@ -155,15 +155,23 @@ function refusing(what, instead) {
   };
 }
 
+/** The same for a function that returns a promise. */
+function rejecting(what) {
+  return (real) => function guarded(...given) {
+    return current.guarded === null ? Reflect.apply(real, this, given) : Promise.reject(refusal(what));
+  };
+}
+
 function guardOutside() {
-  replace(globalThis, 'fetch', (real) => function fetch(...given) {
-    return current.guarded === null ? Reflect.apply(real, this, given) : Promise.reject(refusal('fetch'));
-  });
-  for (const name of Object.keys(fs.promises)) replace(fs.promises, name, refusing(`fs.promises.${name}`));
+  replace(globalThis, 'fetch', rejecting('fetch'));
+  for (const name of Object.keys(fs.promises)) {
+    const kind = name === 'watch' ? refusing : rejecting;
+    replace(fs.promises, name, kind(`fs.promises.${name}`));
+  }
   replace(net.Socket.prototype, 'connect', refusing('a network connection'));
   replace(childProcess.ChildProcess.prototype, 'spawn', refusing('a process'));
   replace(dns, 'lookup', refusing('dns.lookup'));
-  replace(dns.promises, 'lookup', refusing('dns.promises.lookup'));
+  replace(dns.promises, 'lookup', rejecting('dns.promises.lookup'));
 }
 
 module.exports = { install };
