@@ -31,7 +31,7 @@ let job = null;
 let scheduled = 0;
 let isOpen = false;
 let until = 0;
-let emit = null;
+let putBack = () => {};
 let answers = [];
 
 /**
@@ -76,21 +76,32 @@ function step() {
 function open() {
   isOpen = true;
   until = now() + SLICE_MS;
-  emit = Object.getOwnPropertyDescriptor(process, 'emit');
+  watchErrors();
+}
+
+/**
+ * Node asks `process` what is to become of errors that nobody caught. Those of a turn are its own matter: they must
+ * not end the process, nor reach listeners that would. All of them come up inside of the block.
+ */
+function watchErrors() {
+  const before = Object.getOwnPropertyDescriptor(process, 'emit');
   const real = process.emit;
-  // Node asks `process` what is to become of errors that nobody caught. Those of a turn are its own matter: they
-  // must not end the process, nor reach listeners that would. All of them come up inside of the block.
   const value = function emitOutsideOfTurns(name, ...rest) {
-    const execution = current.execution;
+    const { execution } = current;
     return (execution !== null && execution.takeError(name, rest)) || Reflect.apply(real, this, [name, ...rest]);
   };
   Object.defineProperty(process, 'emit', { value, writable: true, enumerable: false, configurable: true });
+  putBack = () => {
+    // Somebody has put another one in front: it goes on to this one, which goes on to the real one.
+    if (process.emit !== value) return;
+    if (before === undefined) delete process.emit;
+    else Object.defineProperty(process, 'emit', before);
+  };
 }
 
 function close() {
   isOpen = false;
-  if (emit === undefined) delete process.emit;
-  else Object.defineProperty(process, 'emit', emit);
+  putBack();
   // Only now: what whoever asked does with the answer is not to run among the code of orchestrations.
   const told = answers;
   answers = [];
