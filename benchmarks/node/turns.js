@@ -97,7 +97,9 @@ function guards() {
   }
 }
 
-/** How late a timer of somebody else's was, while `run` ran; the garbage collector has its part in the worst. */
+/**
+ * How late a timer of somebody else's was, while `run` ran; the garbage collector has its part in the worst.
+ */
 async function lateness(run) {
   const late = [];
   let due = Infinity;

@@ -53,7 +53,8 @@ class CallServer {
       verdict = this.#validator(input);
     } catch (error) {
       const { message, details } = toFailure(error);
-      throw new CallRejected(this.#execution.instance, this.#name, new Failure({ type: REJECTED, message, details }));
+      const failure = new Failure({ type: REJECTED, message, details });
+      throw new CallRejected(this.#execution.instance, this.#name, failure);
     }
     if (isThenable(verdict)) {
       Promise.resolve(verdict).catch(() => {});

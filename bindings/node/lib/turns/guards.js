@@ -1,6 +1,6 @@
 'use strict';
-// Time, chance, timers and the outside, as orchestration code meets them. Outside of turns everything here does what
-// it always did, at the price of a comparison.
+// Time, chance, timers and the outside, as orchestration code meets them. Outside of turns everything here
+// does what it always did, at the price of a comparison.
 //
 // | deterministic                                    | refused, with what to use instead                    |
 // | ------------------------------------------------ | ---------------------------------------------------- |
@@ -8,8 +8,8 @@
 // | Math.random, crypto.randomUUID                   | DNS, setInterval of timers/promises                  |
 // | setTimeout, setInterval, setImmediate: durable   | crypto.randomBytes and its like                      |
 //
-// What slips through (a copy of a function that was taken before, callbacks of fs, native modules) is found when
-// the code waits for it: "blocked on nothing durable" in execution.js.
+// What slips through (a copy of a function that was taken before, callbacks of fs, native modules) is found
+// when the code waits for it: "blocked on nothing durable" in execution.js.
 
 const childProcess = require('node:child_process');
 const crypto = require('node:crypto');
@@ -72,7 +72,8 @@ function guardTime() {
   replace(GuardedDate, 'now', () => function now() {
     return current.guarded === null ? realNow() : current.guarded.nowMS;
   });
-  Object.defineProperty(RealDate.prototype, 'constructor', { value: GuardedDate, writable: true, configurable: true });
+  const constructor = { value: GuardedDate, writable: true, configurable: true };
+  Object.defineProperty(RealDate.prototype, 'constructor', constructor);
   globalThis.Date = GuardedDate;
   replace(Object.getPrototypeOf(performance), 'now', (real) => function now() {
     const execution = current.guarded;
@@ -143,7 +144,8 @@ function guardPromisedTimers() {
       begin(() => resolve(value), 0, [], false);
     });
   });
-  replace(timersPromises, 'setInterval', refusing('setInterval of timers/promises', 'Use ctx.timer in a loop.'));
+  const refused = refusing('setInterval of timers/promises', 'Use ctx.timer in a loop.');
+  replace(timersPromises, 'setInterval', refused);
 }
 
 // ---- The outside ------------------------------------------------------------------------------------
@@ -151,7 +153,7 @@ function guardPromisedTimers() {
 function refusing(what, instead) {
   return (real) => function guarded(...given) {
     if (current.guarded !== null) throw refusal(what, instead);
-    return new.target === undefined ? Reflect.apply(real, this, given) : Reflect.construct(real, given, new.target);
+    return Reflect.apply(real, this, given);
   };
 }
 

@@ -5,10 +5,10 @@
 //                                       `--nothing is left--> idle
 //
 // Node runs all ticks and microtasks dry between two immediates, and immediates that were queued together run
-// one after the other, with nothing else in between. So a block of them is a loop with a drain in it: each step
-// looks at what the last delivery came to, makes the next one and returns. The last step only looks, so that
-// nobody's code is left running when timers and sockets have their turn. What a microtask throws does not end
-// the block. All of it is documented behaviour; the decision page has what else was measured.
+// one after the other, with nothing else in between. So a block of them is a loop with a drain in it: each
+// step looks at what the last delivery came to, makes the next one and returns. The last step only looks, so
+// that nobody's code is left running when timers and sockets have their turn. What a microtask throws does
+// not end the block. All of it is documented behaviour; the decision page has what else was measured.
 
 const { AsyncResource } = require('node:async_hooks');
 const current = require('./current.js');
@@ -80,15 +80,16 @@ function open() {
 }
 
 /**
- * Node asks `process` what is to become of errors that nobody caught. Those of a turn are its own matter: they must
- * not end the process, nor reach listeners that would. All of them come up inside of the block.
+ * Node asks `process` what is to become of errors that nobody caught. Those of a turn are its own matter:
+ * they must not end the process, nor reach listeners that would. All of them come up inside of the block.
  */
 function watchErrors() {
   const before = Object.getOwnPropertyDescriptor(process, 'emit');
   const real = process.emit;
   const value = function emitOutsideOfTurns(name, ...rest) {
     const { execution } = current;
-    return (execution !== null && execution.takeError(name, rest)) || Reflect.apply(real, this, [name, ...rest]);
+    if (execution !== null && execution.trouble.take(name, rest)) return true;
+    return Reflect.apply(real, this, [name, ...rest]);
   };
   Object.defineProperty(process, 'emit', { value, writable: true, enumerable: false, configurable: true });
   putBack = () => {

@@ -1,7 +1,8 @@
 'use strict';
-// Which branch of the code a handle belongs to. Only `ctx.task` and `ctx.onCall` need to know: a cancelled task
-// gives up what is awaited in it, and a cancellation of the instance does not reach the handlers of calls. So the
-// storage, which makes promises dearer in the whole process, is not used before the first of them.
+// Which branch of the code a handle belongs to. Only `ctx.task` and `ctx.onCall` need to know: a cancelled
+// task gives up what is awaited in it, and a cancellation of the instance does not reach the handlers of
+// calls. So the storage, which makes promises dearer in the whole process, is not used before the first of
+// them.
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 

@@ -142,7 +142,8 @@ function select(works) {
 async function withTimeout(timer, work, delay) {
   const [winner, value] = await first([['work', work], ['timer', timer]]);
   if (winner === 'work') return value;
-  throw new TimedOut(`The work took longer than ${typeof delay === 'number' ? `${delay} ms` : delay} and was given up.`);
+  const limit = typeof delay === 'number' ? `${delay} ms` : delay;
+  throw new TimedOut(`The work took longer than ${limit} and was given up.`);
 }
 
 module.exports = { Task, shield, race, select, withTimeout };

@@ -1,5 +1,6 @@
 'use strict';
-// Time, chance, timers and the outside inside of an orchestration; and that nothing has changed outside of it.
+// Time, chance, timers and the outside inside of an orchestration; and that nothing has changed outside of
+// it.
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');

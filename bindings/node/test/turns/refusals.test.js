@@ -1,5 +1,6 @@
 'use strict';
-// What cannot be durable is reported at once and by name; what is dropped has no effect; nothing ends the process.
+// What cannot be durable is reported at once and by name; what is dropped has no effect; nothing ends the
+// process.
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
