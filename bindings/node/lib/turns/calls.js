@@ -23,13 +23,17 @@ class CallServer {
   /** Waits for the next call, in no branch of the code: handlers do not keep it from ending. */
   next() {
     const handle = this.#execution.waitFor('WaitForCall', this.#name, 'call');
-    Handle.workOf(handle).isSpared = true;
+    const work = Handle.workOf(handle);
+    work.isSpared = true;
+    work.scope = undefined;
     handle.then((call) => this.#serve(call));
   }
 
   #serve(call) {
     try {
-      const result = scopes.within(new scopes.Scope(true), () => {
+      const branch = new scopes.Scope();
+      branch.isSpared = true;
+      const result = scopes.within(branch, () => {
         this.#check(call.input);
         return outcome(this.#handler(call.input));
       });

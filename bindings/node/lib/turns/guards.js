@@ -6,7 +6,7 @@
 // | ------------------------------------------------ | ---------------------------------------------------- |
 // | Date, Date.now, performance.now                  | fetch, fs.promises, network connections, processes,  |
 // | Math.random, crypto.randomUUID                   | DNS, setInterval of timers/promises                  |
-// | setTimeout, setInterval, setImmediate: durable   | crypto.randomBytes and its like                      |
+// | setTimeout, setInterval, setImmediate: durable   | crypto.randomBytes and its like, AbortSignal.timeout |
 //
 // What slips through (a copy of a function that was taken before, callbacks of fs, native modules) is found
 // when the code waits for it: "blocked on nothing durable" in execution.js.
@@ -54,6 +54,8 @@ function replace(owner, name, make) {
 
 function guardTime() {
   const RealDate = globalThis.Date;
+  // With --frozen-intrinsics nothing of this can be replaced.
+  if (Object.isFrozen(RealDate.prototype)) return;
   const realNow = RealDate.now;
   function GuardedDate(...given) {
     const execution = current.guarded;
@@ -144,6 +146,15 @@ function guardPromisedTimers() {
       begin(() => resolve(value), 0, [], false);
     });
   });
+  const scheduler = Object.getPrototypeOf(timersPromises.scheduler);
+  replace(scheduler, 'wait', (real) => function guarded(delay, options) {
+    if (current.guarded === null) return Reflect.apply(real, this, [delay, options]);
+    return timersPromises.setTimeout(delay, undefined, options);
+  });
+  replace(scheduler, 'yield', (real) => function guarded() {
+    return current.guarded === null ? Reflect.apply(real, this, []) : timersPromises.setImmediate();
+  });
+  replace(AbortSignal, 'timeout', refusing('AbortSignal.timeout', 'Use ctx.withTimeout.'));
   const refused = refusing('setInterval of timers/promises', 'Use ctx.timer in a loop.');
   replace(timersPromises, 'setInterval', refused);
 }

@@ -9,11 +9,13 @@ const { AsyncLocalStorage } = require('node:async_hooks');
 const storage = new AsyncLocalStorage();
 let isUsed = false;
 
-/** A branch. `isSpared`: a cancellation of the instance does not reach it. */
+/** A branch. `parent`: the one that it is part of, undefined for the code itself. */
 class Scope {
-  constructor(isSpared = false) {
-    this.parent = here();
-    this.isSpared = isSpared;
+  /** A cancellation of the instance does not reach it. */
+  isSpared = false;
+
+  constructor(parent) {
+    this.parent = parent;
   }
 }
 

@@ -1,6 +1,7 @@
 'use strict';
 // Errors of an orchestration that reached nobody, and code of it that runs at the wrong time.
 
+const { Cancelled } = require('../errors.js');
 const { said } = require('../text.js');
 const { ContinueAsNew } = require('./handles.js');
 const { refusal } = require('./refusal.js');
@@ -45,7 +46,7 @@ class Trouble {
   take(kind, [value, promise]) {
     switch (kind) {
       case 'unhandledRejection':
-        this.#unhandled.set(promise, value);
+        if (!this.#execution.replaying) this.#unhandled.set(promise, value);
         return true;
       case 'rejectionHandled':
         return this.#unhandled.delete(value);
@@ -63,7 +64,8 @@ class Trouble {
   report() {
     if (this.#unhandled.size === 0) return;
     for (const error of this.#unhandled.values()) {
-      if (error instanceof ContinueAsNew || this.#execution.replaying) continue;
+      // How the code is left, by way of a branch that nobody waits for.
+      if (error instanceof ContinueAsNew || error instanceof Cancelled) continue;
       const what = said(() => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)));
       this.#execution.note('error', `A promise was rejected and nobody has handled it: ${what}`);
     }

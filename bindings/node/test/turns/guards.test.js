@@ -67,11 +67,14 @@ test('the promised timers are, too', async () => {
   const script = new Script(async () => [
     await timersPromises.setTimeout(10, 'a'), await promisify(setTimeout)(20, 'b'),
     await timersPromises.setImmediate('c'), await promisify(setImmediate)('d'),
+    await timersPromises.scheduler.wait(30), await timersPromises.scheduler.yield(),
   ]);
-  assert.deepEqual(kinds(await script.start()), ['Timer']);
-  assert.deepEqual(kinds(await script.fire(1)), ['Timer']);
-  await script.fire(2);
-  assert.deepEqual(await script.output(), ['a', 'b', 'c', 'd']);
+  for (const [action, delay] of [[1, 10], [2, 20], [3, 30]]) {
+    const actions = await (action === 1 ? script.start() : script.fire(action - 1));
+    assert.deepEqual(actions.map((each) => [each.id, each.fireAt - script.now]), [[action, delay]]);
+  }
+  await script.fire(3);
+  assert.deepEqual(await script.output(), ['a', 'b', 'c', 'd', null, null]);
 });
 
 test('timers are cleared, refreshed and repeated', async () => {
@@ -130,6 +133,7 @@ test('the outside is refused by name', async () => {
     'crypto.randomInt': () => crypto.randomInt(8),
     'crypto.getRandomValues': () => globalThis.crypto.getRandomValues(new Uint8Array(8)),
     'setInterval of timers/promises': () => timersPromises.setInterval(1),
+    'AbortSignal.timeout': () => AbortSignal.timeout(1),
   };
   const script = new Script(async () => {
     const messages = {};
@@ -208,6 +212,17 @@ test('guards can be off', () => {
   `;
   const found = execFileSync(process.execPath, ['-e', code], { cwd: __dirname, encoding: 'utf8' });
   assert.deepEqual(JSON.parse(found), [[true, true], true, true, true]);
+});
+
+test('frozen intrinsics are left as they are', () => {
+  const code = `
+    const { Script } = require('./script.js');
+    const script = new Script(async (ctx) => [typeof Date.now(), await ctx.timer(1), ctx.nowMS]);
+    script.start().then(() => script.fire(1)).then(() => console.log(JSON.stringify(script.end.output)));
+  `;
+  const options = { cwd: __dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+  const found = execFileSync(process.execPath, ['--frozen-intrinsics', '-e', code], options);
+  assert.deepEqual(JSON.parse(found), ['number', null, START + 1]);
 });
 
 test('a module of the other kind imports what is guarded', () => {

@@ -262,6 +262,24 @@ test('calls are answered while a cancelled orchestration cleans up', async () =>
   await script.checkReplay();
 });
 
+test('a handler outlives the task that has registered it', async () => {
+  const script = new Script(async (ctx) => {
+    const task = ctx.task(async () => {
+      ctx.onCall('echo', async (value) => ctx.activity('echo', value));
+      await ctx.timer(1);
+    });
+    await ctx.waitForEvent('stop');
+    task.cancel();
+    await ctx.waitForEvent('stop');
+  });
+  await script.start();
+  await script.call('c-1', 'echo', 1);
+  assert.deepEqual(kinds(await script.raise('stop')), ['Cancel:2', 'Event:stop']);
+  assert.deepEqual(kinds(await script.complete(4, 'one')), ['Answer:c-1', 'Call:echo']);
+  await script.raise('stop');
+  assert.equal(await script.output(), null);
+});
+
 test('what is no handler is refused', async () => {
   const script = new Script(async (ctx) => {
     for (const call of [

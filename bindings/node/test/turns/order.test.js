@@ -311,6 +311,20 @@ test('a task can be cancelled: what it awaits is given up', async () => {
   assert.deepEqual(await script.output(), [false, true, true, true, false]);
 });
 
+test('a cancelled task that nobody awaits is no news', async () => {
+  const script = new Script(async (ctx) => {
+    const task = ctx.task(() => ctx.activity('a'));
+    await ctx.timer(1);
+    task.cancel();
+    await ctx.timer(1);
+  });
+  await script.start();
+  assert.deepEqual(kinds(await script.fire(2)), ['Cancel:1', 'Timer']);
+  await script.fire(4);
+  assert.equal(await script.output(), null);
+  assert.deepEqual(script.logs, []);
+});
+
 test('a task belongs to what began it, handles of others do not', async () => {
   const script = new Script(async (ctx) => {
     const shared = ctx.activity('shared');
