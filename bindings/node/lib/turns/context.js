@@ -8,6 +8,7 @@ const { ActivityFailed, InvalidArgument, SubOrchestrationFailed } = require('../
 const json = require('../json.js');
 const limits = require('../limits.js');
 const { activityOptions, known, oneOf } = require('../options.js');
+const { said } = require('../text.js');
 const { ContinueAsNew } = require('./handles.js');
 const { EXECUTION, Messaging } = require('./messaging.js');
 const tasks = require('./tasks.js');
@@ -42,7 +43,8 @@ class OrchestrationLog {
   }
 
   #write(level, message) {
-    if (this.#execution.isLive) this.#execution.log(level, format(...message));
+    // Made by code of the user's, which may throw; and only in the run that writes it.
+    if (this.#execution.isLive) this.#execution.log(level, said(() => format(...message)));
   }
 }
 
@@ -264,6 +266,11 @@ class OrchestrationContext extends Messaging {
       );
     }
     const metric = { name, kind, value };
+    if (typeof attributes !== 'object' || attributes === null) {
+      throw new InvalidArgument(
+        `The attributes of metric '${name}' must be an object, not ${json.describe(attributes)}.`,
+      );
+    }
     for (const [key, text] of Object.entries(attributes)) {
       json.text(key, 'The name of an attribute');
       json.text(text, `The attribute '${key}' of metric '${name}'`);

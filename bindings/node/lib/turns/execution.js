@@ -15,6 +15,7 @@ const { OrchestrationContext } = require('./context.js');
 const current = require('./current.js');
 const { deliver } = require('./deliveries.js');
 const { ContinueAsNew, Handle, Work } = require('./handles.js');
+const { isA } = require('./is-a.js');
 const { Patches } = require('./patches.js');
 const scopes = require('./scopes.js');
 const { KeyValue } = require('./state.js');
@@ -391,7 +392,7 @@ class Execution {
   /** The code has let an error pass. */
   threw(error) {
     if (!this.isOpen('its end')) return;
-    if (error instanceof ContinueAsNew && this.continued !== null) {
+    if (isA(error, ContinueAsNew) && this.continued !== null) {
       this.endAs('ContinuedAsNew', this.continued.end);
     } else if (this.cancelRequested && isCancellation(error)) this.endAs('Cancelled');
     else this.fail(error);
@@ -402,7 +403,7 @@ class Execution {
     try {
       failure = limits.payload(toFailure(error), this.limits, 'The failure of the orchestration');
     } catch (unfit) {
-      const { type, message, nonRetryable } = toFailure(unfit instanceof LimitExceeded ? unfit : error);
+      const { type, message, nonRetryable } = toFailure(isA(unfit, LimitExceeded) ? unfit : error);
       failure = JSON.stringify({ type, message, nonRetryable });
     }
     this.endAs('Failed', `"failure":${failure}`);
@@ -428,8 +429,8 @@ function cancellation(execution, reason) {
 
 /** `Cancelled`, also as what Promise.any makes of several. */
 function isCancellation(error) {
-  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isCancellation);
-  return error instanceof Cancelled;
+  if (!isA(error, AggregateError)) return isA(error, Cancelled);
+  return Array.isArray(error.errors) && error.errors.length > 0 && error.errors.every(isCancellation);
 }
 
 function within(time) {

@@ -208,7 +208,7 @@ test('what a handler throws is the failure of the answer', async () => {
   const failures = [];
   for (const input of [1, 2, 3, 4, 5]) failures.push((await script.call(`c-${input}`, 'x', input))[0].failure);
   assert.deepEqual(failures.map((each) => each.type), [
-    'RangeError', 'InvalidArgument', 'WrongStatus', 'Error', 'LimitExceeded',
+    'RangeError', 'InvalidArgument', 'WrongStatus', 'Error', 'perdure.LimitExceeded',
   ]);
   assert.deepEqual(failures[0].details, { why: 1 });
   assert.match(failures[2].message, /only its own code can call it/);

@@ -163,9 +163,10 @@ test('what is wrong with a measurement is told at the call', async () => {
     const calls = [
       () => ctx.metric('', 1), () => ctx.metric('a', NaN), () => ctx.metric('a', '1'),
       () => ctx.metric('a', 1, { kind: 'meter' }), () => ctx.metric('a', 1, { attributes: { b: 1 } }),
-      () => ctx.metric('a', 1, { unit: 's' }),
+      () => ctx.metric('a', 1, { unit: 's' }), () => ctx.metric('a', 1, { attributes: null }),
     ];
-    for (const call of calls) assert.throws(call, (error) => [InvalidArgument, LimitExceeded].includes(error.constructor));
+    const isOurs = (error) => [InvalidArgument, LimitExceeded].includes(error.constructor);
+    for (const call of calls) assert.throws(call, isOurs);
   });
   await script.start();
   assert.equal(await script.output(), null);
