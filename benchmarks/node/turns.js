@@ -31,7 +31,9 @@ function request(orchestration, instance, from, events) {
   };
 }
 
-const begin = (name, instance) => request(name, instance, 0, [event(1, 'OrchestrationStarted', { input: null })]);
+function begin(name, instance) {
+  return request(name, instance, 0, [event(1, 'OrchestrationStarted', { input: null })]);
+}
 
 function next(name, instance, turn) {
   const kind = name === 'timers' ? 'TimerFired' : 'ActivityCompleted';

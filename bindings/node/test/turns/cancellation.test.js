@@ -78,7 +78,9 @@ test('each branch may clean up, and a second cancellation changes nothing', asyn
     throw settled[0].reason;
   });
   await script.start();
-  assert.deepEqual(kinds(await script.cancel()), ['Cancel:1', 'Cancel:2', 'Activity:undo a', 'Activity:undo b']);
+  assert.deepEqual(kinds(await script.cancel()), [
+    'Cancel:1', 'Cancel:2', 'Activity:undo a', 'Activity:undo b',
+  ]);
   assert.deepEqual(await script.cancel('hurry'), []);
   await script.complete(5);
   assert.equal(script.end, undefined, 'it waits for both');
@@ -187,7 +189,9 @@ test('the code may begin new work and complete', async () => {
 test('a signal tells code that awaits promises of its own', async () => {
   const script = new Script(async (ctx) => {
     const { signal } = ctx;
-    const gone = new Promise((_, reject) => { signal.addEventListener('abort', () => reject(signal.reason)); });
+    const gone = new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
     ctx.waitForEvent('go').catch(() => {});
     const before = signal.aborted;
     try {
