@@ -139,7 +139,8 @@ def passes(test: Test, programs: Path) -> bool:
 
 
 TESTS = (
-    hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python, order_swift, order_node,
+    hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python, order_swift,
+    order_node,
 )  # fmt: skip
 
 
