@@ -58,9 +58,11 @@ class OrchestrationContext extends Messaging {
 
   constructor(execution) {
     super(execution);
+    /** The id of the instance. */
     this.instanceId = execution.instance;
     /** Counts up with each continueAsNew, from 1. */
     this.executionId = execution.number;
+    /** The name and the version under which the orchestration is registered. */
     this.name = execution.name;
     this.version = execution.version;
     /**
@@ -71,6 +73,7 @@ class OrchestrationContext extends Messaging {
     this.tracestate = execution.tracestate;
     /** The key-value state of the instance. */
     this.kv = execution.kv;
+    /** Lines that are written once: `debug`, `info`, `warn`, `error`. */
     this.log = new OrchestrationLog(execution);
   }
 

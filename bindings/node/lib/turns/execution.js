@@ -67,7 +67,9 @@ class Execution {
   #soon = [];
   #ran = 0;
   #last = '';
+  // For `ctx.signal`, once somebody asked for it; and why the instance is cancelled.
   #abort = null;
+  #why = '';
 
   /** `request`: a turn request from event 0. `settings`: `limits`, `guards` and `log` of the host. */
   constructor(definition, request, settings) {
@@ -220,13 +222,9 @@ class Execution {
   get signal() {
     if (this.#abort === null) {
       this.#abort = new AbortController();
-      if (this.cancelRequested) this.abort('');
+      if (this.cancelRequested) this.#abort.abort(new Cancelled(this.#why));
     }
     return this.#abort.signal;
-  }
-
-  abort(reason) {
-    this.#abort?.abort(new Cancelled(cancellation(this, reason)));
   }
 
   log(level, message) {
@@ -418,13 +416,11 @@ class Execution {
   /** The instance is asked to end: what is awaited is given up, but for what is spared. */
   cancel(reason) {
     this.cancelRequested = true;
-    this.abort(reason);
-    this.giveUpAll((work) => !work.isSpared && !scopes.isSpared(work.scope), cancellation(this, reason));
+    this.#why = reason || `Instance '${this.instance}' is cancelled.`;
+    this.giveUpAll((work) => !work.isSpared && !scopes.isSpared(work.scope), this.#why);
+    // Its listeners are code: they run when all is given up.
+    this.#abort?.abort(new Cancelled(this.#why));
   }
-}
-
-function cancellation(execution, reason) {
-  return reason ? reason : `Instance '${execution.instance}' is cancelled.`;
 }
 
 /** `Cancelled`, also as what Promise.any makes of several. */

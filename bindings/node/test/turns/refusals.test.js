@@ -101,6 +101,25 @@ test('so is code that ends there', async () => {
   assert.match(script.failure.message, /what it has awaited before its end/);
 });
 
+test('so is code that is woken by another instance', async () => {
+  let shared;
+  const first = new Script(async (ctx) => {
+    shared = ctx.waitForEvent('go');
+    return shared;
+  });
+  const second = new Script(async (ctx) => {
+    ctx.activity('a').catch(() => {});
+    await shared;
+    await ctx.activity('b');
+  });
+  await first.start();
+  await second.start();
+  await first.raise('go', 1);
+  assert.equal(first.end.output, 1);
+  assert.deepEqual(await second.complete(1), []);
+  assert.match(second.failure.message, /what it has awaited before activity 'b'/);
+});
+
 const UNFIT = [
   [NaN, 'is NaN'], [{ a: [1, new Map()] }, 'at a[1] is a Map'], ['a\0b', 'NUL'], [{ 'k\0': 1 }, 'NUL'],
   ['\ud800', 'surrogate'], [10n, 'bigint'], [() => {}, 'function'], [Symbol('s'), 'symbol'],
