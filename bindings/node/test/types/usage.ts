@@ -1,5 +1,6 @@
 // Compiled by types.test.js, never run. What must not compile stands under @ts-expect-error.
 import * as perdure from 'perdure';
+import { NEVER, TestEnvironment, replay } from 'perdure/testing';
 
 interface Order {
   number: number;
@@ -72,4 +73,18 @@ async function main(): Promise<void> {
   [receipt, seven, none];
 }
 
-main();
+async function test(): Promise<void> {
+  const env = await TestEnvironment.start([order, parent], {
+    start: new Date(), stubs: { charge: [new Error('x'), NEVER, 'paid', (input: Order) => input.price], ask: null },
+  });
+  const { receipt } = await env.run(order, { number: 1, price: 2 });
+  // @ts-expect-error the input is missing
+  await env.run(order);
+  env.calls(charge)[0].at.getTime();
+  (await replay('history.jsonl', [order])).throwIfDifferent();
+  await env.advance('30d');
+  await env.close();
+  receipt.length;
+}
+
+main().then(test);
