@@ -73,6 +73,11 @@ class Registry {
   orchestrations = new Map();
   activities = new Map();
 
+  /** One of that name (and version) is in it already. */
+  has({ name, version }) {
+    return version === undefined ? this.activities.has(name) : this.orchestrations.get(name)?.has(version) === true;
+  }
+
   add(definition) {
     if (definition instanceof Orchestration) {
       const versions = this.orchestrations.get(definition.name) ?? new Map();

@@ -96,7 +96,13 @@ class Runtime {
     const host = this;
     this.#attempts = new Attempts(
       this.#registry.activities,
-      { limits: store.limits, get client() { return host.#sharedClient(); } },
+      {
+        limits: store.limits,
+        get client() {
+          return host.#sharedClient();
+        },
+        heartbeat: (token, payload) => native.check(native.load().heartbeat(token, payload, '')),
+      },
       (text) => this.#answer(this.#activityAnswers, text),
     );
     this.#turns = new TurnHost({

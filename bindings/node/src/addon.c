@@ -280,11 +280,31 @@ static dx_error *do_clock(const dx_api *dx, void *store, dx_text unused, dx_buff
   return dx->store_clock(store, out);
 }
 
+static dx_error *do_step(const dx_api *dx, void *simulation, dx_text answers, dx_buffer *out) {
+  return dx->simulation_step(simulation, answers, out);
+}
+
 static napi_value store_metrics(napi_env env, napi_callback_info info) {
   return with_text(env, info, do_metrics);
 }
 static napi_value store_clock(napi_env env, napi_callback_info info) {
   return with_text(env, info, do_clock);
+}
+
+static napi_value simulation_step(napi_env env, napi_callback_info info) {
+  return with_text(env, info, do_step);
+}
+
+static napi_value simulation_new(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  char *config = NULL;
+  size_t size = 0;
+  environment *environment = enter(env, info, 1, &argument);
+  if (!environment || !take_text(env, argument, &config, &size)) return NULL;
+  dx_simulation *simulation = NULL;
+  dx_error *error = environment->dx->simulation_new((dx_text){config, size}, &simulation);
+  free(config);
+  return handle_value(env, environment, error, HANDLE_SIMULATION, simulation);
 }
 
 /* free(kind, handle) */
@@ -442,6 +462,8 @@ NAPI_MODULE_INIT() {
       FUNCTION("isCancelled", is_cancelled),
       FUNCTION("storeMetrics", store_metrics),
       FUNCTION("storeClock", store_clock),
+      FUNCTION("simulationNew", simulation_new),
+      FUNCTION("simulationStep", simulation_step),
       FUNCTION("free", free_handle),
       FUNCTION("poll", poll),
       FUNCTION("took", took),

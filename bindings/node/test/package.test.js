@@ -65,8 +65,10 @@ test('the declarations compile with what users write, and refuse what is wrong',
     assert.fail(error.stdout || error.message));
 });
 
-test('the declarations know every export, and no others', () => {
-  const text = fs.readFileSync(path.join(HERE, 'index.d.ts'), 'utf8');
-  const declared = new Set([...text.matchAll(/^export (?:class|function|const) (\w+)/gm)].map(([, name]) => name));
-  assert.deepEqual([...declared].sort(), Object.keys(perdure).sort());
-});
+for (const [file, exports] of [['index.d.ts', perdure], ['testing.d.ts', require('../lib/testing')]]) {
+  test(`${file} knows every export, and no others`, () => {
+    const text = fs.readFileSync(path.join(HERE, file), 'utf8');
+    const declared = new Set([...text.matchAll(/^export (?:class|function|const) (\w+)/gm)].map(([, name]) => name));
+    assert.deepEqual([...declared].sort(), Object.keys(exports).sort());
+  });
+}

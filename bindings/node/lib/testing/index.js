@@ -3,6 +3,20 @@
 
 const { TestEnvironment } = require('./environment.js');
 const { preflight, replay } = require('./replay.js');
+const { simulate, SimulationFailed, SimulationFailure, SimulationReport } = require('./simulate.js');
+const { Simulation, World } = require('./simulation.js');
 const { NEVER, NotRegistered } = require('./stubs.js');
 
-module.exports = { NEVER, NotRegistered, TestEnvironment, preflight, replay };
+module.exports = {
+  NEVER,
+  NotRegistered,
+  Simulation,
+  SimulationFailed,
+  SimulationFailure,
+  SimulationReport,
+  TestEnvironment,
+  World,
+  preflight,
+  replay,
+  simulate,
+};

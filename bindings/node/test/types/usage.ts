@@ -1,6 +1,6 @@
 // Compiled by types.test.js, never run. What must not compile stands under @ts-expect-error.
 import * as perdure from 'perdure';
-import { NEVER, TestEnvironment, replay } from 'perdure/testing';
+import { NEVER, TestEnvironment, replay, simulate } from 'perdure/testing';
 
 interface Order {
   number: number;
@@ -85,6 +85,12 @@ async function test(): Promise<void> {
   await env.advance('30d');
   await env.close();
   receipt.length;
+  const report = await simulate((run) => {
+    run.activity(charge, (input: Order) => `paid ${input.price}`);
+    run.start(order, { number: 1, price: 2 }, { instance: 'o', after: '1s' });
+    run.check('it ends', (world) => world.instance('o').isEnded);
+  }, { seeds: 10 });
+  report.throwIfFailed();
 }
 
 main().then(test);
