@@ -125,7 +125,7 @@ class Execution {
     if (!this.isOpen(what)) return 0;
     const most = this.limits.historyEvents;
     if (this.#next > most) {
-      throw limits.exceeded(`The execution has listed ${most} actions; a history has at most ${most} events.`);
+      throw limits.exceeded(`The execution has listed ${most} actions; the limit is ${most} events.`);
     }
     return this.#list(members);
   }
