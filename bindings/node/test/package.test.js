@@ -16,7 +16,8 @@ test('the package installs offline, and the first page runs with it', { timeout:
   const cwd = folder(t);
   const built = path.join(cwd, 'built');
   fs.mkdirSync(built);
-  fs.copyFileSync(process.env.PERDURE_ADDON ?? path.join(ROOT, '.build/node/perdure.node'), path.join(built, 'perdure.node'));
+  fs.copyFileSync(process.env.PERDURE_ADDON ?? path.join(ROOT, '.build/node/perdure.node'), path.join(built,
+    'perdure.node'));
   const library = process.env.PERDURE_LIBRARY ?? path.join(ROOT, '.build/release/libdx.so');
   const { stdout: packed } = await run(path.join(HERE, 'pack.sh'), [built, library]);
   const tarball = packed.trim().split('\n').at(-1);
@@ -48,9 +49,11 @@ test('a library that cannot be loaded says how to help', async (t) => {
     try { perdure.libraryVersion(); } catch (error) { console.log(error.name + ': ' + error.message); }
   `], { env: { ...process.env, ...env } });
   const cases = [
-    [{ PERDURE_LIBRARY: '/nowhere/libdx.so' }, /^LibraryNotLoaded: Cannot load \/nowhere\/libdx\.so: .*Set PERDURE_LIBRARY/],
+    [{ PERDURE_LIBRARY: '/nowhere/libdx.so' },
+      /^LibraryNotLoaded: Cannot load \/nowhere\/libdx\.so: .*Set PERDURE_LIBRARY/],
     [{ PERDURE_LIBRARY: 'libm.so.6' }, /^LibraryNotLoaded: /],
-    [{ PERDURE_ADDON: '/nowhere/perdure.node' }, /^LibraryNotLoaded: Cannot load the addon \/nowhere\/perdure\.node.*make node/s],
+    [{ PERDURE_ADDON: '/nowhere/perdure.node' },
+      /^LibraryNotLoaded: Cannot load the addon \/nowhere\/perdure\.node.*make node/s],
   ];
   for (const [env, message] of cases) {
     await t.test(JSON.stringify(env), async () => assert.match((await load(env)).stdout, message));
@@ -58,7 +61,8 @@ test('a library that cannot be loaded says how to help', async (t) => {
 });
 
 test('the declarations compile with what users write, and refuse what is wrong', { timeout: 2 * LONG }, async () => {
-  await run('tsc', ['-p', path.join(__dirname, 'types')]).catch((error) => assert.fail(error.stdout || error.message));
+  await run('tsc', ['-p', path.join(__dirname, 'types')]).catch((error) =>
+    assert.fail(error.stdout || error.message));
 });
 
 test('the declarations know every export, and no others', () => {
