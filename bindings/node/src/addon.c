@@ -98,6 +98,8 @@ static napi_value handle_value(napi_env env, environment *environment, dx_error 
 
 /* ---- Loading ------------------------------------------------------------------------------------------- */
 
+static void clean_up(void *data);
+
 /* load(path, deliver): undefined, or a sentence that says why not. */
 static napi_value load(napi_env env, napi_callback_info info) {
   size_t count = 2;
@@ -114,7 +116,10 @@ static napi_value load(napi_env env, napi_callback_info info) {
   const dx_api *dx = library_load(path, message, sizeof message);
   free(path);
   if (!dx) return text_of(env, message, strlen(message));
-  if (mailbox_open(environment, arguments[1]) != napi_ok) {
+  /* The hook that was added last runs first: the mailbox is closed before Node takes its way to the loop
+   * away. */
+  if (mailbox_open(environment, arguments[1]) != napi_ok ||
+      napi_add_env_cleanup_hook(env, clean_up, environment) != napi_ok) {
     return text_of(env, "Node gave no way back to its event loop.", 40);
   }
   environment->dx = dx;
@@ -474,7 +479,6 @@ NAPI_MODULE_INIT() {
 #undef FUNCTION
   };
   if (napi_set_instance_data(env, environment, finalize, NULL) != napi_ok ||
-      napi_add_env_cleanup_hook(env, clean_up, environment) != napi_ok ||
       napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok) {
     napi_throw_error(env, "PERDURE_ADDON", "perdure.node cannot be set up");
     return NULL;
