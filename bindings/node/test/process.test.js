@@ -61,6 +61,18 @@ test('a runtime that runs keeps the process alive, and SIGTERM ends it', async (
   assert.deepEqual([signal, stdout], ['SIGTERM', 'running\nstill\n']);
 });
 
+test('a runtime that nobody starts is told of, while somebody waits for what it should do', async () => {
+  const source = `${OPENING} open().then(async (store) => {
+    new perdure.Runtime(store, [work, echo]);
+    const client = new perdure.Client(store);
+    client.result(await client.start(work, 7)).catch(() => {});
+    process.once('warning', () => process.exit(0));
+  });`;
+  const { code, stderr } = await program(source);
+  assert.equal(code, 0);
+  assert.match(stderr, /PerdureWarning: A runtime was made and not started.*await runtime\.start\(\)/);
+});
+
 test('an error that nobody catches ends the process as it always does', async () => {
   const source = `${OPENING} open().then(async (store) => {
     await new perdure.Runtime(store, [work, echo]).start();
