@@ -16,7 +16,7 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management chaos soak sim faults fuzz \
+.PHONY: help demo test build install wheel node node-package bench bench-prune bench-management chaos soak sim faults fuzz \
   sanitize coverage sim-mutations sim-sweep format check-format clean prepare \
 
 help:
@@ -25,7 +25,9 @@ help:
 	@echo "make build          .build/release/libdx.so"
 	@echo "make install        header, library and dx.pc below PREFIX=$(PREFIX)"
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
-	@echo "make bench          C, Swift and Python side by side"
+	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
+	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
+	@echo "make bench          C, Swift, Python and Node side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
@@ -52,7 +54,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift busy c python simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c python simulation node examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -75,7 +77,16 @@ wheel: build
 	  --config-settings=--build-option=--plat-name=manylinux_2_34_$$(uname -m) -w .build/wheel/dist .build/wheel
 	@ls .build/wheel/dist/*.whl
 
-bench: build
+node: .build/node/perdure.node
+
+.build/node/perdure.node: $(wildcard bindings/node/src/*.[ch]) include/dx.h bindings/node/build.sh
+	@bindings/node/build.sh $@
+
+# An npm package with the library inside: who installs it needs neither a compiler nor a registry.
+node-package: $(LIBRARY) node
+	@bindings/node/pack.sh .build/node $(LIBRARY)
+
+bench: build node
 	$(SWIFT) build -c release --product bench-swift
 	@$(WITH_PYTHON) benchmarks/run.py
 
