@@ -1,7 +1,7 @@
 /// Perdure for C++20: durable execution as a library.
 ///
-/// Header only, over include/dx.h: link with libdx. docs/cpp.md is the guide. Orchestrations are coroutines that
-/// return `perdure::Task<R>`, activities are ordinary functions; what is sent between them is JSON.
+/// Header only, over include/dx.h: link with libdx. docs/cpp.md is the guide. Orchestrations are coroutines
+/// that return `perdure::Task<R>`, activities are ordinary functions; what is sent between them is JSON.
 ///
 ///     perdure/json.hpp, convert.hpp    values of JSON, C++ values to JSON and back
 ///     perdure/errors.hpp, failure.hpp  what is thrown, `Failure`, `Outcome`, `attempt`
