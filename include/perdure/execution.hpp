@@ -135,6 +135,8 @@ struct Fiber {
 
   Waiter *waiting = nullptr;
   bool has_begun = false, is_done = false, cancel_pending = false;
+  /// It hears of a cancellation once: its clean-up is not interrupted by the next.
+  bool was_cancelled = false;
   /// A cancellation of the orchestration does not reach it.
   bool is_spared = false;
 };

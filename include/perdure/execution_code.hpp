@@ -153,7 +153,7 @@ inline void Execution::give_up(StateBase &state) {
 /// Raises the cancellation where the fiber waits; what it waits for is given up. One that waits for other
 /// fibers hears of it when they have ended: they may still use what is on its frame.
 inline void Execution::cancel_fiber(Fiber &cancelled) {
-  if (cancelled.is_done) return;
+  if (cancelled.is_done || std::exchange(cancelled.was_cancelled, true)) return;
   Waiter *waiter = cancelled.waiting;
   if (waiter == nullptr) {
     cancelled.cancel_pending = true;
