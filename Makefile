@@ -25,7 +25,7 @@ help:
 	@echo "make build          .build/release/libdx.so"
 	@echo "make install        headers, library, dx.pc and the CMake package below PREFIX=$(PREFIX)"
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
-	@echo "make bench          C, Swift and Python side by side"
+	@echo "make bench          C, C++, Swift and Python side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"

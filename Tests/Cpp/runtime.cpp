@@ -470,7 +470,7 @@ void refusals() {
     thrown<perdure::InvalidArgument>([&] { client.manage(Json::object("operation", "dance")); });
     same(client.start("x", nullptr, {.instance = "unserved"}), "unserved");
     thrown<perdure::TimedOut>([&] { client.wait("unserved", 5ms); });
-    thrown<perdure::Unsupported>([&] { client.query("unserved", "q", nullptr, 1s); });
+    thrown<perdure::WrongStatus>([&] { client.query("unserved", "q", nullptr, 1s); });
   });
   test("registering twice, too late, or on what is closed is refused", [] {
     Store store("memory:");
