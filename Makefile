@@ -23,11 +23,12 @@ help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
 	@echo "make test           all tests of all languages"
 	@echo "make build          .build/release/libdx.so"
-	@echo "make install        header, library and dx.pc below PREFIX=$(PREFIX)"
+	@echo "make install        headers, library, dx.pc and the CMake package below PREFIX=$(PREFIX)"
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
 	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
 	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
 	@echo "make bench          C, Swift, Python and Node side by side"
+	@echo "make bench          C, C++, Swift and Python side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
@@ -55,14 +56,22 @@ demo: build
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
 	@python3 .ci/suites.py build swift busy c python simulation node examples chaos demo
+	@python3 .ci/suites.py build swift busy c python cpp simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
+	install -D -m 644 include/dx.hpp $(DESTDIR)$(PREFIX)/include/dx.hpp
+	install -d $(DESTDIR)$(PREFIX)/include/perdure
+	install -m 644 include/perdure/*.hpp $(DESTDIR)$(PREFIX)/include/perdure
 	install -D -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libdx.so
 	strip --strip-unneeded $(DESTDIR)$(PREFIX)/lib/libdx.so
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' .ci/dx.pc.in \
 	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/dx.pc
+	install -d $(DESTDIR)$(PREFIX)/lib/cmake/Perdure
+	install -m 644 .ci/PerdureConfig.cmake $(DESTDIR)$(PREFIX)/lib/cmake/Perdure/PerdureConfig.cmake
+	sed -e 's|@VERSION@|$(VERSION)|' .ci/PerdureConfigVersion.cmake.in \
+	  > $(DESTDIR)$(PREFIX)/lib/cmake/Perdure/PerdureConfigVersion.cmake
 
 $(LIBRARY):
 	$(MAKE) build

@@ -1,6 +1,7 @@
 """Runs the benchmarks of all languages, each on a fresh SQLite store, and prints them side by side.
 
     benchmarks/run.py [--quick] [--only c,swift,python,node]
+    benchmarks/run.py [--quick] [--only c,cpp,swift,python]
 
 Each program prints lines of `WORKLOAD NAME LANGUAGE VALUE UNIT`; everything else that it says is passed on.
 """
@@ -19,6 +20,8 @@ OUT = ROOT / ".build" / "bench"
 LIBRARY = Path(os.environ.get("PERDURE_LIBRARY", ROOT / ".build" / "release" / "libdx.so"))
 LANGUAGES = ("c", "swift", "python", "node")
 LINE = re.compile(r"(W\d+) (\S+) (c|swift|python|node) ([\d.]+) (\S+)")
+LANGUAGES = ("c", "cpp", "swift", "python")
+LINE = re.compile(r"(W\d+) (\S+) (c|cpp|swift|python) ([\d.]+) (\S+)")
 
 Table = dict[tuple[str, str, str], dict[str, float]]
 
@@ -34,9 +37,18 @@ def build_c() -> None:
     subprocess.run(["gcc", "-std=c11", *warnings, *shared], check=True)
 
 
+def build_cpp() -> None:
+    """The host in C++."""
+    warnings = ["-O2", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}"]
+    source = str(ROOT / "benchmarks" / "cpp" / "bench.cpp")
+    link = [str(LIBRARY), f"-Wl,-rpath,{LIBRARY.parent}", "-lpthread", "-ldl"]
+    subprocess.run(["g++", "-std=c++20", *warnings, source, *link, "-o", str(OUT / "bench-cpp")], check=True)
+
+
 def command(language: str, url: str, quick: bool) -> list[str]:
     programs = {
         "c": [str(OUT / "bench")],
+        "cpp": [str(OUT / "bench-cpp")],
         "swift": [str(LIBRARY.parent / "bench-swift")],
         "python": [sys.executable, str(ROOT / "benchmarks" / "bench.py")],
         "node": ["node", str(ROOT / "benchmarks" / "node" / "bench.js")],
@@ -76,6 +88,8 @@ def main() -> int:
     languages = [language for language in options.only.split(",") if language in LANGUAGES]
     OUT.mkdir(parents=True, exist_ok=True)
     build_c()
+    if "cpp" in languages:
+        build_cpp()
     table: Table = {}
     ended = [measure(language, options.quick, table) for language in languages]
     show(table, languages)

@@ -1,0 +1,4 @@
+/// The other half of headers.cpp.
+#include "dx.hpp"
+
+perdure::Task<int> other(perdure::OrchestrationContext &ctx) { co_return co_await ctx.activity<int>("a"); }
