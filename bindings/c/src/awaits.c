@@ -194,7 +194,7 @@ static const char *failure_text(dx_orch *o, const dx_failure *failure) {
       return NULL;
     }
   }
-  text json = {0};
+  growing_text json = {0};
   write_failure(&json, failure->type, failure->message, failure->details, failure->non_retryable);
   const char *copy = json.failed ? NULL : arena_copy(&o->run_memory, json.data, json.size);
   text_free(&json);

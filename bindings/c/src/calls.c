@@ -33,7 +33,7 @@ static bool put_range(dx_orch *o, entry *entry, const char *member, int64_t valu
 }
 
 /* A member of the options was added behind `begin`, or nothing: drops the comma in front. */
-static void open_object(text *text, size_t begin) {
+static void open_object(growing_text *text, size_t begin) {
   if (text->failed) return;
   if (text->size == begin) {
     text_add(text, "{");

@@ -72,7 +72,7 @@ const char *dx_orch_format(dx_orch *o, const char *format, ...) {
 }
 
 const char *dx_orch_quote(dx_orch *o, const char *string) {
-  text quoted = {0};
+  growing_text quoted = {0};
   if (string == NULL) return "null";
   bool utf8 = text_quote(&quoted, string);
   const char *copy = utf8 && !quoted.failed ? arena_copy(&o->run_memory, quoted.data, quoted.size) : NULL;
@@ -140,7 +140,7 @@ static bool are_strings(const char *json) {
 void dx_orch_metric(dx_orch *o, const char *name, const char *kind, double value, const char *attributes) {
   static const char *const kinds[] = {"counter", "gauge", "histogram", NULL};
   if (o->leaving != STAYS || o->in_query) return;
-  text quoted = {0};
+  growing_text quoted = {0};
   if (name == NULL || *name == '\0' || strlen(name) > NAME_BYTES || !text_quote(&quoted, name)) {
     raise_format(o, INVALID, "The name of a metric is UTF-8 of 1 to %d bytes.", NAME_BYTES);
   } else if (!is_one_of(kind, kinds)) {
@@ -151,13 +151,9 @@ void dx_orch_metric(dx_orch *o, const char *name, const char *kind, double value
   } else if (attributes != NULL && !are_strings(attributes)) {
     raise_format(o, INVALID, "The attributes of metric '%s' are not a JSON object of strings.", name);
   } else if (is_new(o)) {
-    char number[40];
-    int size = snprintf(number, sizeof number, "%.17g", value);
-    for (int i = 0; i < size; i++) {
-      if (number[i] == ',') number[i] = '.'; /* of the locale */
-    }
-    text_format(&o->metrics, "%s{\"name\":%s,\"kind\":\"%s\",\"value\":%s", o->metrics.size == 0 ? "" : ",",
-                quoted.data, kind, number);
+    text_format(&o->metrics, "%s{\"name\":%s,\"kind\":\"%s\",\"value\":", o->metrics.size == 0 ? "" : ",",
+                quoted.data, kind);
+    text_number(&o->metrics, value, false);
     if (attributes != NULL) text_format(&o->metrics, ",\"attributes\":%s", attributes);
     text_add(&o->metrics, "}");
   }

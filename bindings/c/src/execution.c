@@ -354,8 +354,8 @@ void dx_orch_on_query(dx_orch *o, const char *name, dx_query_fn answer, void *st
   handler->state = state;
 }
 
-static void no_handler(dx_orch *o, const char *query, text *out) {
-  text message = {0};
+static void no_handler(dx_orch *o, const char *query, growing_text *out) {
+  growing_text message = {0};
   text_format(&message, "the instance '%s' has no handler for the query '%s'; it has %s", o->instance, query,
               o->queries == NULL ? "none at all" : "");
   for (const query_handler *each = o->queries; each != NULL; each = each->next) {
@@ -367,7 +367,7 @@ static void no_handler(dx_orch *o, const char *query, text *out) {
   text_free(&message);
 }
 
-void execution_query(dx_orch *o, dx_text query, text *out) {
+void execution_query(dx_orch *o, dx_text query, growing_text *out) {
   const char *name = keep_string(o, query, "name"), *input = keep_payload(o, query, "input");
   const query_handler *handler = o->queries;
   if (name == NULL || input == NULL) {

@@ -154,7 +154,7 @@ struct dx_orch {
   moment interrupted_at;
 
   /* Of the turn. */
-  text actions, logs, metrics, end, scratch;
+  growing_text actions, logs, metrics, end, scratch;
 
   /* Of the table of live executions. */
   struct dx_orch *bucket_next, *newer, *older;
@@ -176,7 +176,7 @@ void execution_free(dx_orch *o);
 /* Delivers events, running the code after each. false: the turn must be given back, see `complaint`. */
 bool execution_deliver(dx_orch *o, dx_text events, int64_t replayed);
 /* Asks the query handler; adds the member of the answer to `out`. */
-void execution_query(dx_orch *o, dx_text query, text *out);
+void execution_query(dx_orch *o, dx_text query, growing_text *out);
 
 /* ---- journal.c ------------------------------------------------------------------------------------------
  */
@@ -206,7 +206,8 @@ void raise_format(dx_orch *o, const char *type, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void raise_cancellation(dx_orch *o);
 /* The failure as JSON, into `out`. */
-void write_failure(text *out, const char *type, const char *message, const char *details, bool non_retryable);
+void write_failure(growing_text *out, const char *type, const char *message, const char *details,
+                   bool non_retryable);
 /* The code breaks the rules. */
 void complain(dx_orch *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Whether a call of this name may do something now; complains if the code was told to return. */

@@ -123,7 +123,7 @@ static bool read_request(dx_text whole, request *request) {
   return request->instance != NULL;
 }
 
-static void write_answer(dx_orch *o, bool retained, bool replay, text *out) {
+static void write_answer(dx_orch *o, bool retained, bool replay, growing_text *out) {
   text_add(out, "{\"v\":1,\"actions\":[");
   text_add_bytes(out, o->actions.data, o->actions.size);
   text_add(out, "]");
@@ -146,7 +146,8 @@ static void write_answer(dx_orch *o, bool retained, bool replay, text *out) {
 }
 
 /* Code that is run beside the live one, and dropped: a query, or a replay. */
-static void answer_beside(const host *host, const request *request, text *out, text *failure) {
+static void answer_beside(const host *host, const request *request, growing_text *out,
+                          growing_text *failure) {
   dx_orch *o = execution_new(&host->registration, request->whole);
   bool queries = request->query.data != NULL;
   bool ran = o != NULL && execution_deliver(o, request->events, queries ? INT64_MAX : request->replayed);
@@ -162,7 +163,7 @@ static void answer_beside(const host *host, const request *request, text *out, t
   execution_free(o);
 }
 
-static void answer_turn(host *host, const request *request, text *out, text *failure) {
+static void answer_turn(host *host, const request *request, growing_text *out, growing_text *failure) {
   pthread_mutex_lock(&host->lock);
   dx_orch *o = take_out(host, request->instance);
   pthread_mutex_unlock(&host->lock);
@@ -188,7 +189,7 @@ static void answer_turn(host *host, const request *request, text *out, text *fai
   if (!may_stay || !retain(host, o)) execution_free(o);
 }
 
-void host_answer(host *host, dx_text input, text *out, text *failure) {
+void host_answer(host *host, dx_text input, growing_text *out, growing_text *failure) {
   request request;
   bool readable = read_request(input, &request);
   if (!readable) {
@@ -205,7 +206,7 @@ void host_answer(host *host, dx_text input, text *out, text *failure) {
 static void run_turn(dx_turn *turn, void *user_data) {
   static const char last_resort[] = "{\"type\":\"" VIOLATION "\",\"message\":\"" NO_MEMORY "\"}";
   dx_text input;
-  text out = {0}, failure = {0};
+  growing_text out = {0}, failure = {0};
   dx_error *error = dx_turn_input(turn, &input);
   if (error != NULL) { /* the token is not ours any more */
     dx_error_free(error);

@@ -48,7 +48,7 @@ void complain(dx_orch *o, const char *format, ...) {
   o->complaint = complaint;
 }
 
-void write_failure(text *out, const char *type, const char *message, const char *details,
+void write_failure(growing_text *out, const char *type, const char *message, const char *details,
                    bool non_retryable) {
   text_add(out, "{\"type\":");
   text_quote_any(out, type == NULL || *type == '\0' ? "Error" : type);
@@ -71,7 +71,7 @@ void raise_cancellation(dx_orch *o) { raise_json(o, NULL); }
 static const char *failure_json(dx_orch *o, arena *memory, const char *type, const char *format,
                                 va_list arguments) {
   const char *message = arena_print(&o->run_memory, format, arguments);
-  text json = {0};
+  growing_text json = {0};
   if (message != NULL) write_failure(&json, type, message, NULL, false);
   const char *copy = message == NULL || json.failed ? NULL : arena_copy(memory, json.data, json.size);
   text_free(&json);

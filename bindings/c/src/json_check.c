@@ -80,7 +80,8 @@ static bool check_escape(checker *json) {
 }
 
 static bool check_string(checker *json) {
-  if (json->at >= json->end || *json->at != '"') return wrong(json, "a string is missing");
+  if (json->at >= json->end) return wrong(json, "it ends in the middle");
+  if (*json->at != '"') return wrong(json, "a string is missing");
   json->at++;
   while (json->at < json->end && *json->at != '"') {
     unsigned char byte = *json->at;

@@ -77,7 +77,7 @@ void arena_free(arena *arena) {
 
 /* ---- Text ---------------------------------------------------------------------------------------------- */
 
-static bool text_reserve(text *text, size_t more) {
+static bool text_reserve(growing_text *text, size_t more) {
   if (text->failed || more > SIZE_MAX / 4 || text->size > SIZE_MAX / 4) return !(text->failed = true);
   if (text->size + more + 1 <= text->capacity) return true;
   size_t capacity = text->capacity * 2 + 256;
@@ -89,16 +89,16 @@ static bool text_reserve(text *text, size_t more) {
   return true;
 }
 
-void text_add_bytes(text *text, const char *data, size_t size) {
+void text_add_bytes(growing_text *text, const char *data, size_t size) {
   if (!text_reserve(text, size)) return;
   if (size > 0) memcpy(text->data + text->size, data, size);
   text->size += size;
   text->data[text->size] = '\0';
 }
 
-void text_add(text *text, const char *string) { text_add_bytes(text, string, strlen(string)); }
+void text_add(growing_text *text, const char *string) { text_add_bytes(text, string, strlen(string)); }
 
-void text_format_list(text *text, const char *format, va_list arguments) {
+void text_format_list(growing_text *text, const char *format, va_list arguments) {
   va_list again;
   va_copy(again, arguments);
   int size = vsnprintf(NULL, 0, format, again);
@@ -109,14 +109,14 @@ void text_format_list(text *text, const char *format, va_list arguments) {
   text->size += (size_t)size;
 }
 
-void text_format(text *text, const char *format, ...) {
+void text_format(growing_text *text, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   text_format_list(text, format, arguments);
   va_end(arguments);
 }
 
-static void quote(text *text, const char *string) {
+static void quote(growing_text *text, const char *string) {
   const unsigned char *at = (const unsigned char *)string, *end = at + strlen(string);
   text_add_bytes(text, "\"", 1);
   while (at < end) {
@@ -139,9 +139,9 @@ static void quote(text *text, const char *string) {
   text_add_bytes(text, "\"", 1);
 }
 
-void text_quote_any(text *text, const char *string) { quote(text, string); }
+void text_quote_any(growing_text *text, const char *string) { quote(text, string); }
 
-bool text_quote(text *text, const char *string) {
+bool text_quote(growing_text *text, const char *string) {
   const unsigned char *at = (const unsigned char *)string, *end = at + strlen(string);
   while (at < end) {
     size_t length = json_utf8_length(at, end);
@@ -152,13 +152,30 @@ bool text_quote(text *text, const char *string) {
   return true;
 }
 
-void text_clear(text *text) {
+void text_number(growing_text *text, double number, bool is_float) {
+  char digits[64] = "";
+  int least = is_float ? 6 : 15, most = is_float ? 9 : 17;
+  for (int precision = least; precision <= most; precision++) {
+    (void)snprintf(digits, sizeof digits, "%.*g", precision, number);
+    if (is_float ? strtof(digits, NULL) == (float)number : strtod(digits, NULL) == number) break;
+  }
+  for (const char *at = digits; *at != '\0'; at++) {
+    /* What is none of these is the decimal point of the locale, of however many bytes. */
+    if (strchr("0123456789+-e", *at) != NULL) {
+      text_add_bytes(text, at, 1);
+    } else if (at[1] == '\0' || strchr("0123456789", at[1]) != NULL) {
+      text_add_bytes(text, ".", 1);
+    }
+  }
+}
+
+void text_clear(growing_text *text) {
   text->size = 0;
   text->failed = false;
   if (text->data != NULL) text->data[0] = '\0';
 }
 
-void text_free(text *text) {
+void text_free(growing_text *text) {
   free(text->data);
   memset(text, 0, sizeof *text);
 }

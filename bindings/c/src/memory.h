@@ -21,22 +21,24 @@ char *arena_print(arena *arena, const char *format, va_list arguments);
 void arena_reset(arena *arena);
 void arena_free(arena *arena);
 
-typedef struct text {
+typedef struct growing_text {
   char *data; /* NUL-terminated once something was added */
   size_t size, capacity;
   bool failed;
-} text;
+} growing_text;
 
-void text_add(text *text, const char *string);
-void text_add_bytes(text *text, const char *data, size_t size);
-void text_format(text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void text_format_list(text *text, const char *format, va_list arguments);
+void text_add(growing_text *text, const char *string);
+void text_add_bytes(growing_text *text, const char *data, size_t size);
+void text_format(growing_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_format_list(growing_text *text, const char *format, va_list arguments);
 /* As a JSON string. false, and nothing added, when it is not UTF-8. */
-bool text_quote(text *text, const char *string);
+bool text_quote(growing_text *text, const char *string);
 /* The same for whatever bytes: what is not UTF-8 becomes '?'. For messages that we did not write. */
-void text_quote_any(text *text, const char *string);
-void text_clear(text *text);
-void text_free(text *text);
+void text_quote_any(growing_text *text, const char *string);
+/* The shortest number that reads as this one, which is finite; as a float if it was one. */
+void text_number(growing_text *text, double number, bool is_float);
+void text_clear(growing_text *text);
+void text_free(growing_text *text);
 
 /* Makes room in an array of elements of `size` bytes for one more than `count`. */
 bool grow(void **array, size_t count, size_t *capacity, size_t size);

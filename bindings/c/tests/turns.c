@@ -34,7 +34,7 @@ int main(int count, char **arguments) {
     if (current == NULL) return 1;
     if (host == NULL) host = host_new(current->run, &(dx_orch_options){.cached = 10});
     if (host == NULL) return 1;
-    text out = {0}, failure = {0};
+    growing_text out = {0}, failure = {0};
     /* A copy that ends where the request ends: a sanitizer sees what reads beyond it. */
     char *exact = malloc((size_t)size - 1);
     if (exact == NULL) return 1;
