@@ -23,7 +23,7 @@ help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
 	@echo "make test           all tests of all languages"
 	@echo "make build          .build/release/libdx.so"
-	@echo "make install        header, library and dx.pc below PREFIX=$(PREFIX)"
+	@echo "make install        headers, libraries and pkg-config files below PREFIX=$(PREFIX)"
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
 	@echo "make bench          C, Swift and Python side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
@@ -52,7 +52,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift busy c python simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c c-binding python simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -61,6 +61,8 @@ install: $(LIBRARY)
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' .ci/dx.pc.in \
 	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/dx.pc
+	$(MAKE) -C bindings/c install DX=$(dir $(abspath $(LIBRARY))) OUT=$(abspath .build/c/bindings) \
+	  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) VERSION=$(VERSION)
 
 $(LIBRARY):
 	$(MAKE) build
