@@ -60,6 +60,31 @@ DX_API const char *dx_task_quote(dx_task *task, const char *text);
 DX_API const char *dx_task_unquote(dx_task *task, const char *json);
 DX_API const char *dx_task_member(dx_task *task, const char *object, const char *name);
 
+/* ---- Stores and starts -----------------------------------------------------------------------------------
+ */
+
+/* "memory:", "sqlite:PATH". */
+DX_API DX_CHECKED dx_error *dx_host_open(const char *url, dx_store **out);
+/* instance NULL: a random one. input: JSON; NULL is null. *id (may be NULL) is to be given to free(). For all
+ * that a start can say there is dx_client_start. */
+DX_API DX_CHECKED dx_error *dx_host_start(dx_client *client, const char *orchestration, const char *instance,
+                                          const char *input, char **id);
+
+/* How an instance ended. */
+typedef struct dx_host_end {
+  char *status;       /* "Completed", "Failed", "Cancelled", "Terminated" */
+  char *output;       /* JSON; NULL if there is none */
+  char *failure_type; /* NULL unless it failed */
+  char *failure_message;
+  char *description; /* all of it: the "Description" */
+} dx_host_end;
+
+/* Waits on this thread (see below) for the end. *end is to be given to dx_host_end_free. */
+DX_API DX_CHECKED dx_error *dx_host_result(dx_client *client, const char *instance, int64_t timeout_ms,
+                                           dx_host_end *end);
+/* Frees what is in it, and zeroes it. */
+DX_API void dx_host_end_free(dx_host_end *end);
+
 /* ---- Calls that wait on this thread ----------------------------------------------------------------------
  */
 

@@ -59,6 +59,11 @@ DX_API bool dx_json_equals(dx_text value, const char *string);
 DX_API bool dx_json_bool(dx_text value, bool *out);
 DX_API bool dx_json_int64(dx_text value, int64_t *out);
 DX_API bool dx_json_uint64(dx_text value, uint64_t *out);
+/* The same for what is known to be an integer, or may be missing: `otherwise` if it is none. */
+static inline int64_t dx_json_int64_or(dx_text value, int64_t otherwise) {
+  (void)dx_json_int64(value, &otherwise);
+  return otherwise;
+}
 /* The nearest double; false for a number that none is near to, such as 1e999. The decimal point is a point in
  * every locale. */
 DX_API bool dx_json_double(dx_text value, double *out);

@@ -1,5 +1,7 @@
 /* Calls of dx.h that answer later, made on this thread. */
 #include "dx_host.h"
+#include "dx_json.h"
+#include "memory.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -86,4 +88,59 @@ dx_error *dx_host_stop(dx_runtime *runtime, int64_t grace_ms) {
 dx_error *dx_host_advance_clock(dx_store *store, int64_t ms, int64_t timeout_ms) {
   waiter waiter = WAITER_INIT;
   return wait_for(&waiter, dx_store_advance_clock(store, ms, timeout_ms, answered, &waiter), NULL);
+}
+
+/* ---- Stores, starts, ends -------------------------------------------------------------------------------
+ */
+
+dx_error *dx_host_open(const char *url, dx_store **out) {
+  dx_store_options options = DX_STORE_OPTIONS_INIT;
+  options.url = dx_host_text(url);
+  return dx_store_open(&options, out);
+}
+
+dx_error *dx_host_start(dx_client *client, const char *orchestration, const char *instance, const char *input,
+                        char **id) {
+  growing_text request = {0};
+  dx_buffer answer = {NULL, 0};
+  /* What is not in order (no UTF-8, no JSON) is refused by the library, which says what it is: it gets the
+   * text as it is. */
+  text_add(&request, "{\"orchestration\":");
+  bool utf8 = text_quote(&request, orchestration == NULL ? "" : orchestration);
+  if (instance != NULL) text_add(&request, ",\"instance\":");
+  if (instance != NULL) utf8 = text_quote(&request, instance) && utf8;
+  text_add(&request, ",\"input\":");
+  text_add(&request, input == NULL ? "null" : input);
+  text_add(&request, utf8 ? "}" : "\xff}");
+  dx_text whole = {request.data, request.failed ? 0 : request.size};
+  dx_error *error = dx_client_start(client, whole, &answer);
+  if (error == NULL && id != NULL) {
+    dx_text said = {answer.data, answer.size};
+    *id = dx_json_string(dx_json_member(said, "instance"), NULL);
+  }
+  dx_buffer_free(&answer);
+  text_free(&request);
+  return error;
+}
+
+dx_error *dx_host_result(dx_client *client, const char *instance, int64_t timeout_ms, dx_host_end *end) {
+  memset(end, 0, sizeof *end);
+  dx_error *error = dx_host_wait(client, instance, timeout_ms, &end->description);
+  if (error != NULL) return error;
+  dx_text whole = dx_host_text(end->description), output = dx_json_member(whole, "output");
+  dx_text failure = dx_json_member(whole, "failure");
+  end->status = dx_json_string(dx_json_member(whole, "status"), NULL);
+  end->output = output.data == NULL ? NULL : strndup(output.data, output.size);
+  end->failure_type = dx_json_string(dx_json_member(failure, "type"), NULL);
+  end->failure_message = dx_json_string(dx_json_member(failure, "message"), NULL);
+  return NULL;
+}
+
+void dx_host_end_free(dx_host_end *end) {
+  free(end->status);
+  free(end->output);
+  free(end->failure_type);
+  free(end->failure_message);
+  free(end->description);
+  memset(end, 0, sizeof *end);
 }
