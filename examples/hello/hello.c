@@ -3,7 +3,6 @@
  *     cc hello.c $(pkg-config --cflags --libs dx-orchestration) -o hello && ./hello sqlite:hello.sqlite Ada
  */
 #include "dx_host.h"
-#include "dx_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +40,7 @@ int main(int count, char **arguments) {
   check(dx_runtime_start(runtime));
   check(dx_client_new(store, &client));
 
-  char *input = dx_json_quote(name), *instance;
+  char *input = dx_host_quote(name), *instance;
   dx_host_end end;
   check(dx_host_start(client, "hello", NULL, input, &instance));
   check(dx_host_result(client, instance, 30000, &end));

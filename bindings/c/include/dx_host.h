@@ -20,6 +20,11 @@ static inline dx_text dx_host_text(const char *string) {
   return text;
 }
 
+/* Text as a JSON string, and what a JSON string says; to be given to free(). NULL when it is not UTF-8, no
+ * string, or memory is short. */
+DX_API char *dx_host_quote(const char *text);
+DX_API char *dx_host_unquote(const char *json);
+
 /* ---- Activities as plain functions ----------------------------------------------------------------------
  */
 

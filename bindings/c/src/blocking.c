@@ -93,6 +93,12 @@ dx_error *dx_host_advance_clock(dx_store *store, int64_t ms, int64_t timeout_ms)
 /* ---- Stores, starts, ends -------------------------------------------------------------------------------
  */
 
+char *dx_host_quote(const char *text) { return text == NULL ? NULL : dx_json_quote(text); }
+
+char *dx_host_unquote(const char *json) {
+  return json == NULL ? NULL : dx_json_string(dx_host_text(json), NULL);
+}
+
 dx_error *dx_host_open(const char *url, dx_store **out) {
   dx_store_options options = DX_STORE_OPTIONS_INIT;
   options.url = dx_host_text(url);

@@ -99,7 +99,7 @@ static bool read_integer(const argument *argument, dx_text value, native_value *
     }
     return true;
   }
-  if (!dx_json_uint64(value, &magnitude)) return refuse_range(argument, value, false);
+  if (!dx_json_uint64(value, &magnitude)) return refuse_range(argument, value, dx_json_int64(value, &number));
   if (magnitude > native_greatest(false, type->bits)) return refuse_range(argument, value, true);
   switch (type->bits) {
     case 8:
