@@ -99,9 +99,10 @@ def in_c(name: str, *libraries: str) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     folders = (binding, library.parent)
     command = [
-        "gcc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-Iinclude",
-        "-Ibindings/c/include", f"examples/{name}/{name}.c", "-o", str(out / name), *(f"-L{each}" for each in folders),
-        *(f"-Wl,-rpath,{each}" for each in folders), *(f"-l{each}" for each in libraries), "-ldx",
+        "gcc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror",
+        "-Iinclude", "-Ibindings/c/include", f"examples/{name}/{name}.c", "-o", str(out / name),
+        *(f"-L{each}" for each in folders), *(f"-Wl,-rpath,{each}" for each in folders),
+        *(f"-l{each}" for each in libraries), "-ldx",
     ]  # fmt: skip
     said(command)
     return out

@@ -116,7 +116,7 @@ static void breaks_rules(void) {
        "called complete while a failure passes"},
       {"work after the end", goes_on_after_the_end, false, "called set_custom_status after the end"},
       {"another call than before", takes_another_way, true,
-       "call 1 was activity 'first' and is activity 'second' now"},
+       "call 1 was activity 'first', and is activity 'second' now"},
       {"fewer calls than before", gets_shorter, true, "it returned after 0 calls, and had made 1"},
       {"cancels other work than before", cancels_other_work, true, "it cancels other work"},
   };
