@@ -115,7 +115,7 @@ static entry *known_call(dx_orch *o, call_kind kind, const char *name) {
   if (known->kind != kind || strcmp(known->name, name) != 0) {
     complain(
         o,
-        "Orchestration '%s' took another way through its code than before: call %zu was %s '%s' and is %s "
+        "Orchestration '%s' took another way through its code than before: call %zu was %s '%s', and is %s "
         "'%s' now. It must decide by what comes from the dx_orch only.",
         o->name, o->place + 1, call_names[known->kind], known->name, call_names[kind], name);
     return NULL;
