@@ -49,7 +49,8 @@ typedef struct dx_native_error {
 } dx_native_error;
 
 /* symbol: "LIBRARY!FUNCTION" (as dlopen and dlsym take them; the library stays loaded), or "FUNCTION" of what
- * the process has loaded. false: *error (may be NULL) says why. Before dx_runtime_start. */
+ * the process has loaded (one of the program itself needs -rdynamic, or dx_native_register_function). false:
+ * *error (may be NULL) says why. Before dx_runtime_start. */
 DX_API DX_CHECKED bool dx_native_register(dx_runtime *runtime, const char *name, const char *symbol,
                                           const char *signature, dx_native_error *error);
 /* The same for a function by its address, which must stay good as long as the runtime. */

@@ -203,6 +203,8 @@ static const char *failure_text(dx_orch *o, const dx_failure *failure) {
 }
 
 void dx_orch_raise(dx_orch *o, const dx_failure *failure) {
+  static const dx_failure none = {"Error", "", NULL, false, false, NULL};
+  if (failure == NULL) failure = &none;
   if (!o->in_query && !may_call(o, "raise")) return;
   const char *json = failure->is_cancellation ? NULL : failure_text(o, failure);
   if (o->leaving != STAYS) return;
@@ -253,7 +255,8 @@ void dx_orch_answer(dx_orch *o, dx_handle call, const char *result) {
 }
 
 void dx_orch_reject_with(dx_orch *o, dx_handle call, const dx_failure *failure) {
-  dx_failure given = *failure;
+  dx_failure given = {"Error", "", NULL, false, false, NULL};
+  if (failure != NULL) given = *failure;
   if (given.is_cancellation) given.json = NULL;
   entry *answer = begin_answer(o, call);
   const char *json = answer == NULL ? NULL : failure_text(o, &given);

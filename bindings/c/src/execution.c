@@ -121,7 +121,7 @@ static bool put_end(dx_orch *o, const char *member, const char *json, const char
     text_clear(&o->end);
     return false;
   }
-  text_add(&o->end, o->scratch.data);
+  text_add_bytes(&o->end, o->scratch.data, o->scratch.size);
   text_add(&o->end, "}");
   if (o->scratch.failed || o->end.failed) no_memory(o);
   o->leaving = o->leaving == STAYS ? ENDED : o->leaving;

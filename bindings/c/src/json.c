@@ -104,7 +104,7 @@ bool dx_json_next(dx_text *rest, dx_text *name, dx_text *value) {
 
 dx_text dx_json_member(dx_text object, const char *name) {
   dx_text key, value, none = {NULL, 0};
-  while (dx_json_next(&object, &key, &value)) {
+  while (name != NULL && dx_json_next(&object, &key, &value)) {
     if (dx_json_equals(key, name)) return value;
   }
   return none;

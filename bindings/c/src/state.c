@@ -78,7 +78,7 @@ static kv_table *kv_now(dx_orch *o) {
 const char *dx_orch_kv_get(dx_orch *o, const char *key) {
   bool found;
   kv_table *kv = kv_now(o);
-  size_t place = kv_place(kv, key, &found);
+  size_t place = kv_place(kv, key == NULL ? "" : key, &found);
   return found ? kv->entries[place].value : NULL;
 }
 

@@ -228,6 +228,19 @@ static void charged(world *world, const char *instance) {
   free(description);
 }
 
+static void reported(dx_error *error, dx_text report, void *user_data) {
+  check_that(error == NULL && dx_json_int64_or(dx_json_member(report, "checked"), 0) == 1 &&
+                 dx_json_int64_or(dx_json_member(report, "same"), 0) == 1,
+             "a preflight replays open instances", error == NULL ? report.data : dx_error_message(error));
+  tally_waited(error, report, user_data);
+}
+
+static void preflight(world *world) {
+  tally report = TALLY_INIT;
+  need(dx_runtime_preflight(world->runtime, text(""), 30000, reported, &report), "preflight");
+  check_that(tally_wait(&report, 1) == 1, "a preflight reports", "it does not");
+}
+
 static void orders(world *world) {
   char *answer = NULL;
   begin(world, "order", "order-1", "{\"amount\":12}");
@@ -258,6 +271,7 @@ static void orders(world *world) {
 
   begin(world, "order", "order-3", "null");
   charged(world, "order-3");
+  preflight(world);
   check_code(dx_client_cancel(world->client, text("order-3"), text("changed my mind")), DX_OK, "cancel");
   ends(world, "order-3", "\"status\":\"Cancelled\"");
   check_that(tally_count(&world->refunds) == 1, "a cancelled order is refunded", "it is not");
@@ -303,6 +317,63 @@ static void others(world *world) {
   dx_buffer_free(&out);
 }
 
+/* ---- Many at once, of which few are kept, on several threads
+ * ------------------------------------------------ */
+
+static void steps(dx_orch *o) {
+  long sum = 0;
+  const char *result;
+  for (int i = 0; i < 5; i++) {
+    if (!dx_orch_run_activity(o, "add", dx_orch_format(o, "[%s,%d]", dx_orch_input(o), i), NULL, &result))
+      return;
+    sum += atol(result);
+  }
+  if (!dx_orch_await(o, dx_orch_wait_for_event(o, "go"), NULL)) return;
+  dx_orch_complete(o, dx_orch_format(o, "%ld", sum));
+}
+
+static void many(int32_t cached) {
+  enum { MANY = 200 };
+  dx_store *store;
+  dx_client *client;
+  dx_runtime *runtime;
+  dx_store_options memory = DX_STORE_OPTIONS_INIT;
+  dx_runtime_options threads = DX_RUNTIME_OPTIONS_INIT;
+  dx_orch_options few = {.cached = cached};
+  int right = 0;
+  char name[80];
+  memory.url = text("memory:");
+  threads.config = text("{\"turnThreads\":8}");
+  need(dx_store_open(&memory, &store), "open");
+  need(dx_runtime_new(store, &threads, &runtime), "runtime");
+  need(dx_client_new(store, &client), "client");
+  need(dx_orch_register(runtime, "steps", steps, &few), "register steps");
+  if (!dx_native_register_function(runtime, "add", (void (*)(void))add, "int(int, int)", NULL)) abort();
+  need(dx_runtime_start(runtime), "start");
+  for (int i = 0; i < MANY; i++) {
+    char id[20], input[20];
+    snprintf(id, sizeof id, "m-%d", i);
+    snprintf(input, sizeof input, "%d", i);
+    need(dx_host_start(client, "steps", id, input, NULL), id);
+    need(dx_client_raise_event(client, text(id), text("go"), text("null")), id);
+  }
+  for (int i = 0; i < MANY; i++) {
+    char id[20], sum[20];
+    dx_host_end end;
+    snprintf(id, sizeof id, "m-%d", i);
+    snprintf(sum, sizeof sum, "%d", 5 * i + 10);
+    need(dx_host_result(client, id, 60000, &end), id);
+    right += end.output != NULL && strcmp(end.output, sum) == 0;
+    dx_host_end_free(&end);
+  }
+  snprintf(name, sizeof name, "%d at once on 8 threads, cached %d", MANY, (int)cached);
+  check_that(right == MANY, name, "some came to another end");
+  check_code(dx_host_stop(runtime, 1000), DX_OK, "stop");
+  dx_runtime_free(runtime);
+  dx_client_free(client);
+  dx_store_close(store);
+}
+
 int main(void) {
   static const char *const configs[] = {"", "{\"cache\":\"off\"}"};
   for (size_t i = 0; i < 2; i++) {
@@ -313,5 +384,8 @@ int main(void) {
     others(&world);
     close_world(&world);
   }
+  many(0);
+  many(3);
+  many(-1);
   return checks_done();
 }
