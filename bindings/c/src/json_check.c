@@ -40,7 +40,7 @@ size_t json_utf8_length(const unsigned char *at, const unsigned char *end) {
   return length;
 }
 
-/* The four digits of \uXXXX, -1 if they are none. */
+/* The four digits of a \u escape, -1 if they are none. */
 long json_hex4(const char *at, const char *end) {
   long value = 0;
   if (end - at < 4) return -1;

@@ -9,7 +9,7 @@ static inline bool json_is_space(char c) { return c == ' ' || c == '\n' || c == 
 
 /* The bytes of the UTF-8 sequence at `at` (before `end`), 0 if there is none. */
 size_t json_utf8_length(const unsigned char *at, const unsigned char *end);
-/* The four digits of \uXXXX, -1 if they are none. */
+/* The four digits of a \u escape, -1 if they are none. */
 long json_hex4(const char *at, const char *end);
 
 #endif /* JSON_SCAN_H */
