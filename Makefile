@@ -24,6 +24,7 @@ help:
 	@echo "make test           all tests of all languages"
 	@echo "make build          .build/release/libdx.so"
 	@echo "make install        headers, library, dx.pc and the CMake package below PREFIX=$(PREFIX)"
+	@echo "make install        headers, libraries and pkg-config files below PREFIX=$(PREFIX)"
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
 	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
 	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
@@ -57,6 +58,7 @@ demo: build
 test: prepare
 	@python3 .ci/suites.py build swift busy c python simulation node examples chaos demo
 	@python3 .ci/suites.py build swift busy c python cpp simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c c-binding python simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -72,6 +74,8 @@ install: $(LIBRARY)
 	install -m 644 .ci/PerdureConfig.cmake $(DESTDIR)$(PREFIX)/lib/cmake/Perdure/PerdureConfig.cmake
 	sed -e 's|@VERSION@|$(VERSION)|' .ci/PerdureConfigVersion.cmake.in \
 	  > $(DESTDIR)$(PREFIX)/lib/cmake/Perdure/PerdureConfigVersion.cmake
+	$(MAKE) -C bindings/c install DX=$(dir $(abspath $(LIBRARY))) OUT=$(abspath .build/c/bindings) \
+	  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) VERSION=$(VERSION)
 
 $(LIBRARY):
 	$(MAKE) build

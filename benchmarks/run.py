@@ -29,7 +29,10 @@ Table = dict[tuple[str, str, str], dict[str, float]]
 def build_c() -> None:
     """The host in C, and the library that counts syncs."""
     warnings = ["-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", f"-I{ROOT / 'include'}"]
+    binding = ROOT / "bindings" / "c"
+    warnings += [f"-I{binding / 'include'}"]
     sources = [str(ROOT / "benchmarks" / "c" / name) for name in ("bench.c", "host.c")]
+    sources += [str(binding / "src" / name) for name in ("json.c", "json_check.c")]
     link = [str(LIBRARY), f"-Wl,-rpath,{LIBRARY.parent}", "-lpthread", "-ldl"]
     subprocess.run(["gcc", "-std=c11", *warnings, *sources, *link, "-o", str(OUT / "bench")], check=True)
     counter = str(ROOT / "benchmarks" / "c" / "sync_counter.c")

@@ -4,7 +4,7 @@
  *     processes                       the test; it starts itself again as
  *     processes worker STORE LOG      a worker, which appends a line to LOG for each activity it runs
  */
-#include "../../examples/hello/json.h"
+#include "dx_json.h"
 #include "check.h"
 
 #include <fcntl.h>
@@ -23,19 +23,19 @@ static void wait_turn(dx_turn *turn, void *user_data) {
   char actions[256] = "", end[256] = "", answer[1024];
   (void)user_data;
   need(dx_turn_input(turn, &request), "a turn's input");
-  dx_text events = json_member(request, "\"events\"");
-  while (json_next(&events, &event)) {
-    dx_text kind = json_member(event, "\"kind\"");
-    int id = (int)json_integer(json_member(event, "\"id\""));
-    if (json_is(kind, "\"OrchestrationStarted\"")) {
+  dx_text events = dx_json_member(request, "events");
+  while (dx_json_next(&events, NULL, &event)) {
+    dx_text kind = dx_json_member(event, "kind");
+    int id = (int)dx_json_int64_or(dx_json_member(event, "id"), 0);
+    if (dx_json_equals(kind, "OrchestrationStarted")) {
       snprintf(actions, sizeof actions, "{\"id\":1,\"after\":%d,\"kind\":\"WaitForEvent\",\"name\":\"go\"}",
                id);
-    } else if (json_is(kind, "\"EventRaised\"")) {
+    } else if (dx_json_equals(kind, "EventRaised")) {
       size_t used = strlen(actions);
       snprintf(actions + used, sizeof actions - used,
                ",{\"id\":2,\"after\":%d,\"kind\":\"ScheduleActivity\",\"name\":\"note\",\"input\":null}", id);
-    } else if (json_is(kind, "\"ActivityCompleted\"")) {
-      dx_text result = json_member(event, "\"result\"");
+    } else if (dx_json_equals(kind, "ActivityCompleted")) {
+      dx_text result = dx_json_member(event, "result");
       snprintf(end, sizeof end, ",\"end\":{\"after\":%d,\"kind\":\"Completed\",\"output\":%.*s}", id,
                (int)result.size, result.data);
     }
@@ -48,7 +48,7 @@ static void note(dx_activity *activity, void *user_data) {
   dx_text task;
   char line[256];
   need(dx_activity_input(activity, &task), "an activity's input");
-  dx_text key = json_member(task, "\"key\"");
+  dx_text key = dx_json_member(task, "key");
   int size = snprintf(line, sizeof line, "%.*s\n", (int)key.size, key.data);
   int log = open(user_data, O_WRONLY | O_APPEND | O_CREAT, 0600);
   if (log < 0 || write(log, line, (size_t)size) != size) abort();

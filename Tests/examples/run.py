@@ -3,7 +3,8 @@
     Tests/examples/run.py FOLDER-OF-SWIFT-PROGRAMS
 
 All of examples/scenarios are among them, in Swift and in Python. examples/hello/hello.c is built and run by
-Tests/C/run, the Python order by the suite `demo`.
+Tests/C/run, the Python order by the suite `demo`. The examples in C are built here, against the installed
+form of the binding.
 """
 
 from __future__ import annotations
@@ -117,6 +118,56 @@ def order_swift(programs: Path) -> None:
         assert end in lines[0], f"order {number} should have {end}: {lines[0]}"
 
 
+def in_c(name: str, *libraries: str) -> Path:
+    """Builds examples/NAME/NAME.c on the library that the Python examples use. The folder of the program."""
+    library = Path(os.environ.get("PERDURE_LIBRARY", ROOT / ".build" / "release" / "libdx.so")).resolve()
+    binding, out = ROOT / ".build" / "c" / "bindings", ROOT / ".build" / "c" / "examples"
+    said(["make", "-s", "-C", "bindings/c", f"DX={library.parent}", f"OUT={binding}"])
+    out.mkdir(parents=True, exist_ok=True)
+    folders = (binding, library.parent)
+    command = [
+        "gcc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror",
+        "-Iinclude", "-Ibindings/c/include", f"examples/{name}/{name}.c", "-o", str(out / name),
+        *(f"-L{each}" for each in folders), *(f"-Wl,-rpath,{each}" for each in folders),
+        *(f"-l{each}" for each in libraries), "-ldx",
+    ]  # fmt: skip
+    said(command)
+    return out
+
+
+def order_c(_programs: Path) -> None:
+    """Killed at five moments, then started again: every order has one end, always the same."""
+    program = in_c("order", "dx_orchestration") / "order"
+    ends = [
+        'order-1 Completed: "parcel for order-1"', "order-2 Failed: there are no unicorns",
+        "order-3 Failed: the card was declined", "order-4 Failed: nobody approved it in time",
+        'order-5 Completed: "parcel for order-5"',
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(program), f"sqlite:{folder}/orders.sqlite"]
+        for seconds in (0.05, 0.15, 0.3, 0.45, 0.6):
+            try:
+                subprocess.run(command, capture_output=True, timeout=seconds)  # ends it with SIGKILL
+            except subprocess.TimeoutExpired:
+                continue
+        lines = said(command).splitlines()
+    assert lines[-5:] == ends, lines
+    assert "order-5 was placed before" in lines, f"nothing was there after the kills: {lines}"
+
+
+def native_c(_programs: Path) -> None:
+    folder = in_c("native", "dx_orchestration", "dx_native")
+    said(["gcc", "-shared", "-fPIC", "examples/native/shapes.c", "-o", str(folder / "libshapes.so")])
+    manifest = ROOT / "examples" / "native" / "activities.json"
+    done = subprocess.run(
+        [folder / "native", manifest], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and len(lines) == 9, done.stdout + done.stderr
+    assert lines[0] == "circle area 2 -> 12.566370614359172", lines[0]
+    assert "ENODEV" in lines[5] and "'count'" in lines[6] and "infinite" in lines[8], lines
+
+
 def scenario(language: str, name: str) -> Test:
     def play(programs: Path) -> None:
         python = [sys.executable, str(SCENARIOS / name / f"{name}.py")]
@@ -148,6 +199,15 @@ TESTS = (
     hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python,
     simulate_node, order_swift, order_node,
 )  # fmt: skip
+    hello_swift,
+    hello_python,
+    wheel_python,
+    simulate_swift,
+    simulate_python,
+    order_swift,
+    order_c,
+    native_c,
+)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@
  * at last the store is closed under calls that go on. */
 #include "hammer.h"
 
-#include "../../examples/hello/json.h"
+#include "dx_json.h"
 
 #include <unistd.h>
 
@@ -66,10 +66,10 @@ typedef struct final_wait {
 static void judge_end(dx_error *error, dx_text description, void *user_data) {
   final_wait *wait = user_data;
   callback_began("the end of a wait");
-  dx_text status = json_member(description, "\"status\"");
-  long long output = json_integer(json_member(description, "\"output\""));
-  bool is_completed = json_is(status, "\"Completed\"") && output == wait->start.value;
-  bool is_cancelled = json_is(status, "\"Cancelled\"") && wait->start.cancelled;
+  dx_text status = dx_json_member(description, "status");
+  long long output = dx_json_int64_or(dx_json_member(description, "output"), 0);
+  bool is_completed = dx_json_equals(status, "Completed") && output == wait->start.value;
+  bool is_cancelled = dx_json_equals(status, "Cancelled") && wait->start.cancelled;
   bool is_right = error == NULL && (is_completed || is_cancelled);
   pthread_mutex_lock(&wait->verdict->lock);
   if (!is_right && wait->verdict->wrong++ < 5) {
@@ -124,11 +124,11 @@ static bool ends_once(const char *instance) {
   snprintf(query, sizeof query, "{\"instance\":\"%s\"}", instance);
   if (TAKEN(dx_client_history(main_client, text(query), &out), "history", DX_OK) != DX_OK) return false;
   dx_text page = {out.data, out.size}, event;
-  dx_text events = json_member(page, "\"events\"");
-  while (json_next(&events, &event)) {
-    dx_text kind = json_member(event, "\"kind\"");
-    is_last = json_is(kind, "\"OrchestrationCompleted\"") || json_is(kind, "\"OrchestrationCancelled\"") ||
-              json_is(kind, "\"OrchestrationFailed\"");
+  dx_text events = dx_json_member(page, "events");
+  while (dx_json_next(&events, NULL, &event)) {
+    dx_text kind = dx_json_member(event, "kind");
+    is_last = dx_json_equals(kind, "OrchestrationCompleted") ||
+              dx_json_equals(kind, "OrchestrationCancelled") || dx_json_equals(kind, "OrchestrationFailed");
     ends += is_last;
   }
   dx_buffer_free(&out);

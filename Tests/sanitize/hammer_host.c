@@ -3,7 +3,7 @@
  * another thread, by token, or as a failure at first: whatever a host may do. */
 #include "hammer.h"
 
-#include "../../examples/hello/json.h"
+#include "dx_json.h"
 
 #define FAILURE "{\"type\":\"Test\",\"message\":\"on purpose\"}"
 #define SCHEDULE                                                                               \
@@ -15,21 +15,21 @@
 
 static void write_answer(dx_text request, char *answer, size_t capacity) {
   char actions[512] = "", end[512] = "";
-  dx_text event, events = json_member(request, "\"events\"");
+  dx_text event, events = dx_json_member(request, "events");
   dx_text output = {"null", 4};
   bool is_done = false, is_released = false;
-  while (end[0] == '\0' && json_next(&events, &event)) {
-    dx_text kind = json_member(event, "\"kind\"");
-    long long id = json_integer(json_member(event, "\"id\""));
-    if (json_is(kind, "\"OrchestrationStarted\"")) {
-      dx_text input = json_member(event, "\"input\"");
+  while (end[0] == '\0' && dx_json_next(&events, NULL, &event)) {
+    dx_text kind = dx_json_member(event, "kind");
+    long long id = dx_json_int64_or(dx_json_member(event, "id"), 0);
+    if (dx_json_equals(kind, "OrchestrationStarted")) {
+      dx_text input = dx_json_member(event, "input");
       snprintf(actions, sizeof actions, SCHEDULE, id, (int)input.size, input.data, id);
-    } else if (json_is(kind, "\"ActivityCompleted\"")) {
-      output = json_member(event, "\"result\"");
+    } else if (dx_json_equals(kind, "ActivityCompleted")) {
+      output = dx_json_member(event, "result");
       is_done = true;
-    } else if (json_is(kind, "\"EventRaised\"")) {
+    } else if (dx_json_equals(kind, "EventRaised")) {
       is_released = true;
-    } else if (json_is(kind, "\"CancellationRequested\"")) {
+    } else if (dx_json_equals(kind, "CancellationRequested")) {
       snprintf(end, sizeof end, ",\"end\":{\"after\":%lld,\"kind\":\"Cancelled\"}", id);
     }
     if (is_done && is_released && end[0] == '\0') {
@@ -37,7 +37,7 @@ static void write_answer(dx_text request, char *answer, size_t capacity) {
                (int)output.size, output.data);
     }
   }
-  if (json_member(request, "\"query\"").data != NULL) {
+  if (dx_json_member(request, "query").data != NULL) {
     snprintf(answer, capacity, "{\"v\":1,\"query\":{\"result\":%s}}", is_done ? "true" : "false");
   } else {
     snprintf(answer, capacity, "{\"v\":1,\"actions\":[%s]%s,\"retained\":false}", actions, end);
@@ -169,8 +169,8 @@ static void run_activity(dx_activity *activity, void *user_data) {
   if (TAKEN(dx_activity_input(activity, &input), "activity_input", DX_STALE, DX_INVALID_HANDLE) != DX_OK) {
     return;
   }
-  char *result = copy(json_member(input, "\"input\""));
-  dx_text quoted = json_member(input, "\"token\"");
+  char *result = copy(dx_json_member(input, "input"));
+  dx_text quoted = dx_json_member(input, "token");
   dx_text token = {quoted.data + 1, quoted.size - 2};
   (void)dx_activity_is_cancelled(activity);
   if (choice % 4 == 0) {
@@ -211,21 +211,21 @@ struct server {
 
 /* Appends to `answers`, which has room for all that one poll hands out. */
 static size_t answer_work(dx_text work, char *answers, size_t capacity) {
-  dx_text each, turns = json_member(work, "\"turns\""), activities = json_member(work, "\"activities\"");
+  dx_text each, turns = dx_json_member(work, "turns"), activities = dx_json_member(work, "activities");
   size_t size = (size_t)snprintf(answers, capacity, "{\"v\":1,\"turns\":[");
   const char *comma = "";
-  for (; json_next(&turns, &each); comma = ",") {
+  for (; dx_json_next(&turns, NULL, &each); comma = ",") {
     char answer[2048];
     atomic_fetch_add(&seen.turns, 1);
-    write_answer(json_member(each, "\"request\""), answer, sizeof answer);
-    long long token = json_integer(json_member(each, "\"token\""));
+    write_answer(dx_json_member(each, "request"), answer, sizeof answer);
+    long long token = dx_json_int64_or(dx_json_member(each, "token"), 0);
     size += (size_t)snprintf(answers + size, capacity - size, "%s{\"token\":%lld,\"answer\":%s}", comma,
                              token, answer);
   }
   size += (size_t)snprintf(answers + size, capacity - size, "],\"activities\":[");
-  for (comma = ""; json_next(&activities, &each); comma = ",") {
-    dx_text input = json_member(json_member(each, "\"task\""), "\"input\"");
-    long long token = json_integer(json_member(each, "\"token\""));
+  for (comma = ""; dx_json_next(&activities, NULL, &each); comma = ",") {
+    dx_text input = dx_json_member(dx_json_member(each, "task"), "input");
+    long long token = dx_json_int64_or(dx_json_member(each, "token"), 0);
     atomic_fetch_add(&seen.activities, 1);
     size += (size_t)snprintf(answers + size, capacity - size, "%s{\"token\":%lld,\"result\":%.*s}", comma,
                              token, (int)input.size, input.data);
@@ -246,7 +246,7 @@ static void *poll_all(void *given) {
     handed_in.size = 0;
     if (code != DX_OK) break;
     dx_text work = {out.data, out.size};
-    stopped = json_is(json_member(work, "\"stopped\""), "true");
+    (void)dx_json_bool(dx_json_member(work, "stopped"), &stopped);
     handed_in.data = answers;
     handed_in.size = answer_work(work, answers, capacity);
     dx_buffer_free(&out);

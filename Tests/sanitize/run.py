@@ -23,6 +23,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+BINDING = ROOT / "bindings" / "c"
+JSON = [BINDING / "src" / "json.c", BINDING / "src" / "json_check.c"]
 OUT = ROOT / ".build" / "sanitize"
 SWIFT = os.environ.get("SWIFT", "swift")
 sys.path.insert(0, str(HERE.parent / "chaos"))
@@ -144,7 +146,13 @@ class Bench:
         flags = ["-std=c11", "-D_GNU_SOURCE", "-g", "-O1", "-fno-omit-frame-pointer", *WARNINGS]
         if sanitizer.flag:
             flags += [f"-fsanitize={sanitizer.flag}", "-fno-sanitize-recover=all"]
-        command = [str(toolchain("bin", "clang")), *flags, f"-I{ROOT / 'include'}", *map(str, sources)]
+        command = [
+            str(toolchain("bin", "clang")),
+            *flags,
+            f"-I{ROOT / 'include'}",
+            f"-I{BINDING / 'include'}",
+        ]
+        command += map(str, [*sources, *JSON])
         command += ["-o", str(program), str(library), f"-Wl,-rpath,{library.parent}", "-lpthread"]
         # The sanitizers' runtimes know the libraries of the toolchain and its linker.
         swift_libraries = toolchain("lib", "swift", "linux")
@@ -233,7 +241,8 @@ def c_tests(bench: Bench, sanitizer: Sanitizer) -> None:
 
 
 def hello(bench: Bench) -> None:
-    sources = [ROOT / "examples" / "hello" / "hello.c", *(ROOT / "Sources" / "CDX").glob("*.c")]
+    binding = [path for path in (BINDING / "src").glob("*.c") if not path.stem.startswith(("native", "json"))]
+    sources = [ROOT / "examples" / "hello" / "hello.c", *binding, *(ROOT / "Sources" / "CDX").glob("*.c")]
     ended = bench.run("hello_ubsan", bench.c_program("hello", sources, UNDEFINED), UNDEFINED)
     wrong = ended.wrong if '"Hello, World!"' in ended.output else [*ended.wrong, "it does not say hello"]
     bench.verdicts.check("ubsan: the C of the library and the example", wrong)

@@ -1,6 +1,6 @@
 #include "host.h"
 
-#include "../../examples/hello/json.h"
+#include "dx_json.h"
 #include "table.h"
 
 #include <stdarg.h>
@@ -69,13 +69,13 @@ static void add_action(turn_state *turn, long long after, const char *rest) {
 static void deliver(turn_state *turn, dx_text event) {
   static const char *schedule = "\"kind\":\"ScheduleActivity\",\"name\":\"echo\",\"input\":1";
   live *live = turn->live;
-  dx_text kind = json_member(event, "\"kind\"");
-  live->last = json_integer(json_member(event, "\"id\""));
-  if (json_is(kind, "\"OrchestrationStarted\"")) {
-    live->total = (int)json_integer(json_member(event, "\"input\""));
-    live->width = json_is(json_member(event, "\"name\""), "\"fan\"") ? live->total : 1;
+  dx_text kind = dx_json_member(event, "kind");
+  live->last = dx_json_int64_or(dx_json_member(event, "id"), 0);
+  if (dx_json_equals(kind, "OrchestrationStarted")) {
+    live->total = (int)dx_json_int64_or(dx_json_member(event, "input"), 0);
+    live->width = dx_json_equals(dx_json_member(event, "name"), "fan") ? live->total : 1;
     if (live->total == 0) add_action(turn, live->last, "\"kind\":\"WaitForEvent\",\"name\":\"never\"");
-  } else if (json_is(kind, "\"ActivityCompleted\"")) {
+  } else if (dx_json_equals(kind, "ActivityCompleted")) {
     live->answered++;
   }
   while (live->scheduled < live->total && live->scheduled - live->answered < live->width) {
@@ -89,8 +89,8 @@ static void run_turn(dx_turn *token, void *user_data) {
   dx_text request, event;
   turn_state turn = {NULL, {NULL, 0, 0}, false};
   host_check(dx_turn_input(token, &request));
-  dx_text instance = json_member(request, "\"instance\"");
-  long long from = json_integer(json_member(request, "\"from\""));
+  dx_text instance = dx_json_member(request, "instance");
+  long long from = dx_json_int64_or(dx_json_member(request, "from"), 0);
   /* The lock is held for the whole turn: a slot must not move while it is used, and turns are short. */
   pthread_mutex_lock(&instances_lock);
   if (from == 0) table_remove(&instances, instance);
@@ -101,8 +101,8 @@ static void run_turn(dx_turn *token, void *user_data) {
     return;
   }
   add(&turn.answer, "{\"v\":1,\"actions\":[");
-  dx_text events = json_member(request, "\"events\"");
-  while (!turn.ended && json_next(&events, &event)) deliver(&turn, event);
+  dx_text events = dx_json_member(request, "events");
+  while (!turn.ended && dx_json_next(&events, NULL, &event)) deliver(&turn, event);
   add(&turn.answer, "]");
   if (turn.ended) {
     add(&turn.answer, ",\"end\":{\"after\":%lld,\"kind\":\"Completed\",\"output\":1}", turn.live->last);
@@ -171,7 +171,7 @@ void host_start_many(host *host, const char *orchestration, const char *prefix, 
 static void one_ended(dx_error *error, dx_text description, void *user_data) {
   host *host = user_data;
   host_check(error);
-  if (!json_is(json_member(description, "\"status\""), "\"Completed\"")) {
+  if (!dx_json_equals(dx_json_member(description, "status"), "Completed")) {
     fprintf(stderr, "bench: an instance did not complete: %.*s\n", (int)description.size, description.data);
     exit(1);
   }
