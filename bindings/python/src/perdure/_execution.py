@@ -15,7 +15,7 @@ from collections import deque
 from contextvars import Context
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple, Union
 
-from . import _cancellation, _failures, _json, _limits
+from . import _cancellation, _failures, _json, _limits, _types
 from ._chance import Chance
 from ._limits import Limits
 from ._loop import FAR, DurableTask, DurableTimer, Host, OrchestrationLoop, describe_wait
@@ -36,7 +36,7 @@ from .state import KeyValue
 #: The largest number that the wire takes: timers beyond it stay there, a quarter of a million years ahead.
 _NEVER = 2**53 - 1
 
-Work = Tuple[Union[Handle[Any], DurableTimer], str, Optional[_json.Decoder]]
+Work = Tuple[Union[Handle[Any], DurableTimer], str, Optional[_types.Decoder]]
 
 
 class Execution(Host):
@@ -96,7 +96,7 @@ class Execution(Host):
         """The id that the engine makes for a child without one; of the next action by default."""
         return f"{self.instance}.{self.number}.{action or self._next_action}"
 
-    def schedule(self, members: str, name: str, decode: Optional[_json.Decoder], what: str) -> Handle[Any]:
+    def schedule(self, members: str, name: str, decode: Optional[_types.Decoder], what: str) -> Handle[Any]:
         """Emits an action that is answered with a result or a failure."""
         self._check_pending()
         action = self.emit(members)
@@ -278,7 +278,7 @@ class Execution(Host):
         work = self._open.pop(event["action"], None)
         if work is None:
             return False
-        handle, name, decode = work
+        handle, _, decode = work
         result = event.get("result")
         if isinstance(handle, DurableTimer):
             handle.run_soon(self.loop)
@@ -288,9 +288,7 @@ class Execution(Host):
             try:
                 handle.set_result(decode(result))
             except Exception as error:
-                wrong = InvalidArgument(f"The result of '{name}' does not fit its type hint: {error}")
-                wrong.__cause__ = error
-                _raise_in(handle, wrong)
+                _raise_in(handle, error)
         return True
 
     def _failed(self, event: Dict[str, Any]) -> bool:

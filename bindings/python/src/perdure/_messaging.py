@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from . import _failures, _json, _limits
+from . import _failures, _json, _limits, _types
 from .errors import Failure, InvalidArgument, WorkFailed
 from .handles import REJECTED, Call, Handle
 
@@ -76,7 +76,7 @@ class Messaging:
         what = f"Reading key '{key}' of instance '{instance}'"
         return self._request(members, what, lambda result: (result or {}).get("value"))
 
-    def _request(self, members: str, what: str, decode: Optional[_json.Decoder] = None) -> Handle[Any]:
+    def _request(self, members: str, what: str, decode: Optional[_types.Decoder] = None) -> Handle[Any]:
         return self._execution.schedule(members, what, decode or _nothing, what)
 
     def publish(self, topic: str, data: Any = None) -> None:
@@ -114,7 +114,7 @@ class Messaging:
         _limits.name(name, "The name of the query")
         if not callable(handler) or inspect.iscoroutinefunction(handler):
             raise InvalidArgument(f"The handler for query '{name}' must be a plain function.")
-        decode = _json.parameter_decoder(handler)
+        decode = _types.parameter_decoder(handler, f"The input of query '{name}'")
         self._execution.queries[name] = handler if decode is None else lambda value: handler(decode(value))
 
 
@@ -132,7 +132,7 @@ class _Server:
         self._name = name
         self._handler = handler
         self._validator = validator
-        self._decode = _json.parameter_decoder(handler)
+        self._decode = _types.parameter_decoder(handler, f"The input of call '{name}'")
 
     async def serve(self, waiting: Handle[Call]) -> None:
         while True:

@@ -13,7 +13,6 @@ arguments. The types are for the checker and for decoding: a parameter that is a
 from __future__ import annotations
 
 import inspect
-import typing
 from typing import (
     Any,
     Awaitable,
@@ -21,6 +20,7 @@ from typing import (
     Coroutine,
     Dict,
     Generic,
+    List,
     Optional,
     Protocol,
     Tuple,
@@ -29,7 +29,7 @@ from typing import (
     overload,
 )  # fmt: skip
 
-from . import _json
+from . import _json, _types
 from .activity_context import ActivityContext
 from .context import OrchestrationContext
 from .errors import InvalidArgument
@@ -54,10 +54,13 @@ class Definition(Generic[In, Out]):
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__module__ = function.__module__
-        self._takes_input = self._count_parameters() == 2
-        self._decoders: Optional[Tuple[Optional[_json.Decoder], Optional[_json.Decoder]]] = None
+        positional = self._positional()
+        self._takes_input = len(positional) == 2
+        #: Without an input, the function takes that of its signature.
+        self._has_default = self._takes_input and positional[1].default is not inspect.Parameter.empty
+        self._decoders: Optional[Tuple[Optional[_types.Decoder], Optional[_types.Decoder]]] = None
 
-    def _count_parameters(self) -> int:
+    def _positional(self) -> List[inspect.Parameter]:
         parameters = list(inspect.signature(self.function).parameters.values())
         positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         required = [
@@ -68,24 +71,28 @@ class Definition(Generic[In, Out]):
                 f"{self._what} {self.function.__qualname__} must take a context and at most one input, such "
                 f"as (ctx, input). Several values go into a dataclass or a dict."
             )
-        return len(positional)
+        return positional
 
-    def decoders(self) -> Tuple[Optional[_json.Decoder], Optional[_json.Decoder]]:
+    def decoders(self) -> Tuple[Optional[_types.Decoder], Optional[_types.Decoder]]:
         """For the input and for the result; made at first use, when forward references can be resolved."""
         if self._decoders is None:
-            try:
-                hints = typing.get_type_hints(self.function)
-            except Exception:
-                # Names that exist for the type checker only: the values stay as JSON has them.
-                hints = {}
-            names = list(inspect.signature(self.function).parameters)
-            given = hints.get(names[1]) if self._takes_input else None
-            self._decoders = (_json.decoder(given), _json.decoder(hints.get("return")))
+            hints = _types.hints_of(self.function)
+            given = result = None
+            if self._takes_input:
+                name = list(inspect.signature(self.function).parameters)[1]
+                given = _types.checked(
+                    _types.decoder(hints.get(name)), name, f"The input of {self._what} '{self.name}'"
+                )
+            if hints.get("return") is not type(None):
+                result = _types.checked(
+                    _types.decoder(hints.get("return")), "result", f"The result of {self._what} '{self.name}'"
+                )
+            self._decoders = (given, result)
         return self._decoders
 
     def invoke(self, context: Any, value: Any) -> Any:
         """Calls the function with the decoded input."""
-        if not self._takes_input:
+        if not self._takes_input or (value is None and self._has_default):
             return self.function(context)
         decode = self.decoders()[0]
         return self.function(context, value if decode is None else decode(value))

@@ -33,6 +33,18 @@ class InvalidArgument(PerdureError, ValueError):
     code = 1
 
 
+class ConversionError(InvalidArgument):
+    """A value from JSON does not fit the type hint that it is for. `path` leads to the part at fault:
+    `order.items[3].price`."""
+
+    #: Trying again cannot help.
+    non_retryable = True
+
+    def __init__(self, message: str, *, path: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.path = path
+
+
 class InvalidHandle(PerdureError):
     """A store, client or runtime that was closed, or work that was already answered."""
 
