@@ -22,6 +22,7 @@ from ._inspection import (
 from ._limits import Limits
 from ._resets import ResetReport
 from ._retention import RetentionRule, SweepReport
+from ._sandbox import unsandboxed
 from ._statistics import (
     ActivityQueue,
     Counts,
@@ -45,6 +46,7 @@ from .errors import (
     Closed,
     ConversionError,
     Failure,
+    ForbiddenCall,
     Forked,
     InvalidArgument,
     InvalidHandle,
@@ -117,6 +119,7 @@ __all__ = [
     "Durations",
     "ExecutionSummary",
     "Failure",
+    "ForbiddenCall",
     "Forked",
     "Handle",
     "Inspection",
@@ -190,6 +193,7 @@ __all__ = [
     "library_version",
     "log_to",
     "orchestration",
+    "unsandboxed",
 ]
 
 

@@ -19,6 +19,7 @@ from . import _cancellation, _failures, _json, _limits, _types
 from ._chance import Chance
 from ._limits import Limits
 from ._loop import FAR, DurableTask, DurableTimer, Host, OrchestrationLoop, describe_wait
+from ._sandbox import run_watched
 from .context import OrchestrationContext
 from .definitions import Orchestration
 from .errors import (
@@ -43,9 +44,11 @@ class Execution(Host):
     """The coroutine of one execution, its loop, and the actions that it has emitted."""
 
     def __init__(
-        self, definition: Orchestration[Any, Any], request: Mapping[str, Any], limits: Limits
-    ) -> None:
-        """`request`: a turn request from event 0."""
+        self, definition: Orchestration[Any, Any], request: Mapping[str, Any], limits: Limits,
+        is_watched: bool = False,
+    ) -> None:  # fmt: skip
+        """`request`: a turn request from event 0. `is_watched`: forbidden calls are looked for."""
+        self._is_watched = is_watched
         self.definition = definition
         self.instance: str = request["instance"]
         self.number: int = request["execution"]
@@ -200,7 +203,10 @@ class Execution(Host):
         if main is None:
             return
         try:
-            self.loop.run_until_blocked(main)
+            if self._is_watched:
+                run_watched(lambda: self.loop.run_until_blocked(main))
+            else:
+                self.loop.run_until_blocked(main)
             if not main.done() and not self._open:
                 raise NonDurableAwait(
                     f"Nothing durable is open, so nothing can wake the orchestration: "
@@ -354,10 +360,7 @@ class Execution(Host):
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        try:
-            failure = self.limits.payload(_failures.of_exception(error), "The failure of the orchestration")
-        except LimitExceeded as too_large:
-            failure = _json.encode(_failures.of_exception(too_large))
+        failure = _failures.payload(error, self.limits, "The failure of the orchestration")
         self.end = f'{{"after":{self.after},"kind":"Failed","failure":{failure}}}'
 
 

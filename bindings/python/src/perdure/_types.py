@@ -15,6 +15,7 @@ import typing
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import _scalars
+from ._generics import bound, variables_of
 from ._scalars import Mismatch, named
 from .errors import ConversionError
 
@@ -122,7 +123,7 @@ def _special(hint: Any, kind: Any, args: Tuple[Any, ...]) -> Optional[Decoder]:
         return decoder(hint.__bound__) if hint.__bound__ is not None else None
     for name in ("__supertype__", "__value__"):  # NewType; `type Name = ...`
         if hasattr(kind, name):
-            return decoder(_bound(getattr(kind, name), _variables(kind, args)))
+            return decoder(bound(getattr(kind, name), variables_of(kind, args)))
     if getattr(kind, "_name", "") in ("Required", "NotRequired", "ReadOnly", "Final") and args:
         return decoder(args[0])
     return None
@@ -137,45 +138,18 @@ def _class(kind: Any, args: Tuple[Any, ...]) -> Optional[Decoder]:
     if hasattr(kind, "__pydantic_validator__"):
         return _validated(kind)
     if dataclasses.is_dataclass(kind):
-        return _dataclass(kind, _variables(kind, args))
+        return _dataclass(kind, variables_of(kind, args))
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        return _named_tuple(kind, _variables(kind, args))
+        return _named_tuple(kind, variables_of(kind, args))
     if issubclass(kind, dict) and hasattr(kind, "__required_keys__"):
-        return _typed_dict(kind, _variables(kind, args))
+        return _typed_dict(kind, variables_of(kind, args))
     return None
-
-
-# ---- Generics ------------------------------------------------------------------------------------
-
-
-def _variables(kind: Any, args: Tuple[Any, ...]) -> Dict[Any, Any]:
-    """What the type variables of a generic class stand for, those of its bases as well."""
-    parameters: Tuple[Any, ...] = getattr(kind, "__parameters__", ()) or getattr(kind, "__type_params__", ())
-    found: Dict[Any, Any] = dict(zip(parameters, args))
-    for base in getattr(kind, "__orig_bases__", ()):
-        origin = typing.get_origin(base)
-        if origin is not None and origin not in (typing.Generic, typing.Protocol):
-            given = tuple(_bound(arg, found) for arg in typing.get_args(base))
-            found = {**_variables(origin, given), **found}
-    return found
-
-
-def _bound(hint: Any, variables: Mapping[Any, Any]) -> Any:
-    """The hint with its type variables replaced."""
-    if not variables:
-        return hint
-    if isinstance(hint, typing.TypeVar):
-        return variables.get(hint, hint)
-    parameters = getattr(hint, "__parameters__", ())
-    if not parameters or isinstance(hint, type):
-        return hint
-    return hint[tuple(variables.get(each, each) for each in parameters)]
 
 
 def _fields(kind: Any, variables: Mapping[Any, Any]) -> Dict[str, Optional[Decoder]]:
     """Decoders for what a class annotates."""
     hints = typing.get_type_hints(kind)
-    return {name: decoder(_bound(hint, variables)) for name, hint in hints.items()}
+    return {name: decoder(bound(hint, variables)) for name, hint in hints.items()}
 
 
 # ---- Containers ----------------------------------------------------------------------------------

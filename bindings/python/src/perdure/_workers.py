@@ -11,11 +11,10 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Callable, Coroutine, Deque, Dict, Iterable, List, Mapping, Optional, Protocol, Set
 
-from . import _failures, _json
+from . import _failures
 from ._limits import Limits
 from .activity_context import DEFERRED, ActivityContext, AttemptHost
 from .definitions import Activity
-from .errors import LimitExceeded
 
 logger = logging.getLogger("perdure")
 
@@ -81,10 +80,7 @@ class Attempts:
         return f'{{"token":{token},"result":{payload}}}'
 
     def failed(self, token: int, error: BaseException) -> str:
-        try:
-            failure = self.limits.payload(_failures.of_exception(error), "The failure of the activity")
-        except LimitExceeded as too_large:
-            failure = _json.encode(_failures.of_exception(too_large))
+        failure = _failures.payload(error, self.limits, "The failure of the activity")
         return f'{{"token":{token},"failure":{failure}}}'
 
 

@@ -130,9 +130,14 @@ class Orchestration(Definition[In, Out]):
 
     _what = "orchestration"
 
-    def __init__(self, function: Callable[..., Any], name: Optional[str], version: str) -> None:
+    def __init__(
+        self, function: Callable[..., Any], name: Optional[str], version: str, sandbox: bool = True
+    ) -> None:
         super().__init__(function, name)
         self.version = _json.text(version, "The version")
+        self.sandbox = sandbox
+        #: Whether its code names something that is forbidden; None until it is looked at.
+        self.is_suspect: Optional[bool] = None
         if not inspect.iscoroutinefunction(function):
             raise InvalidArgument(f"orchestration {function.__qualname__} must be an async def.")
 
@@ -216,17 +221,20 @@ def orchestration(
 def orchestration(function: Callable[[OrchestrationContext], Awaitable[Out]]) -> Orchestration[None, Out]: ...
 @overload
 def orchestration(
-    *, name: Optional[str] = None, version: str = DEFAULT_VERSION
+    *, name: Optional[str] = None, version: str = DEFAULT_VERSION, sandbox: bool = True
 ) -> _OrchestrationDecorator: ...
-def orchestration(function: Any = None, *, name: Optional[str] = None, version: str = DEFAULT_VERSION) -> Any:
+def orchestration(
+    function: Any = None, *, name: Optional[str] = None, version: str = DEFAULT_VERSION, sandbox: bool = True
+) -> Any:
     """Makes an orchestration of an `async def`: one that survives the process, and must be deterministic.
 
     `name` defaults to that of the function. Instances are pinned to the version that they began with;
-    register the old function beside the new one until its instances have ended.
+    register the old function beside the new one until its instances have ended. `sandbox=False`: calls that
+    no replay could repeat are not looked for in this one.
     """
     if function is not None:
-        return Orchestration(function, name, version)
-    return lambda function: Orchestration(function, name, version)
+        return Orchestration(function, name, version, sandbox)
+    return lambda function: Orchestration(function, name, version, sandbox)
 
 
 class Registry:

@@ -280,3 +280,9 @@ class OrchestrationCancelled(PerdureError):
 
 class NonDurableAwait(PerdureError, RuntimeError):
     """Orchestration code awaits something that is not recorded, so that no replay could answer it."""
+
+
+class ForbiddenCall(PerdureError, RuntimeError):
+    """Orchestration code called something that no replay could repeat: the clock, chance, files, threads."""
+
+    non_retryable = True

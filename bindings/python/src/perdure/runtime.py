@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Literal, Optional, Sequence, Type, Union
 from . import _abi, _failures, _json, _library, _replay
 from ._library import Handle, library, text
 from ._replay import PreflightReport, ReplayReport
+from ._sandbox import Sandbox, checked
 from ._turn import TurnHost
 from ._workers import ActivityWorkers, Attempts, WorkSource, report_refusals
 from .client import Client
@@ -43,7 +44,7 @@ class Runtime:
         activity_tags: Union[Sequence[str], Literal["any"]] = (), untagged_activities: bool = True,
         sessions: int = 10, session_idle: Seconds = 300, activity_grace: Seconds = 10,
         nondeterminism: Literal["quarantine", "fail"] = "quarantine", replay_only: bool = False,
-        schedules: bool = True,
+        schedules: bool = True, sandbox: Sandbox = True,
     ) -> None:  # fmt: skip
         """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
         `cache=False` replays at every turn, to find code that is not deterministic.
@@ -52,9 +53,12 @@ class Runtime:
         those without. `sessions` are held at one time, and given up when unused for `session_idle`. An
         activity that was told to end keeps its slot for `activity_grace`. `nondeterminism`: what becomes of
         an instance whose code and history differ. `replay_only`: it takes no work and writes nothing, for
-        `replay` and `preflight`. `schedules`: they go on here, too.
+        `replay` and `preflight`. `schedules`: they go on here, too. `sandbox`: orchestration code that names
+        what no replay could repeat (the clock, chance, files, threads) is watched, and calls of it raise
+        ForbiddenCall; "strict" watches all code, which costs some 50 microseconds for each turn.
         """
         lib = self._lib = library()
+        watch = checked(sandbox)
         self.store = opened(store)
         if isinstance(activity_tags, str) and activity_tags != "any":
             raise InvalidArgument(f"activity_tags are a list of tags or 'any', not {activity_tags!r}.")
@@ -77,7 +81,7 @@ class Runtime:
         self._handle = Handle(lib.dx.dx_runtime_free, out.value or 0, "runtime")
         self._registry = Registry()
         limits = self.store.limits
-        self._turns = TurnHost(self._registry.orchestrations, cached_instances if cache else 0, limits)
+        self._turns = TurnHost(self._registry.orchestrations, cached_instances if cache else 0, limits, watch)
         self._attempts = Attempts(_Source(self), self._registry.activities, limits)
         self._workers = ActivityWorkers(self._attempts, activity_slots)
         self._client: Optional[Client] = None

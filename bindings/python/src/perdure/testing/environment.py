@@ -50,7 +50,7 @@ class TestEnvironment:
         self.store = Store(store, {"clock": clock})
         self.client = Client(self.store)
         self._definitions = list(definitions)
-        self._options = {"activity_tags": "any", **options}
+        self._options = {"activity_tags": "any", "sandbox": "strict", **options}
         self._stubs = Stubs(stubs or {}, self.store.now)
         try:
             self.runtime = self._begin()
