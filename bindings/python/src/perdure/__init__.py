@@ -34,6 +34,7 @@ from ._statistics import (
 )
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
+from .async_management import AsyncManagement
 from .client import Client
 from .context import OrchestrationContext
 from .definitions import Activity, Orchestration, activity, orchestration
@@ -59,6 +60,7 @@ from .errors import (
     OrchestrationCancelled,
     OrchestrationFailed,
     PerdureError,
+    ProcessDied,
     ProtocolViolation,
     QueryFailed,
     Stale,
@@ -104,6 +106,7 @@ __all__ = [
     "ActivityQueue",
     "AlreadyExists",
     "AsyncClient",
+    "AsyncManagement",
     "AuditRecord",
     "Call",
     "CallFailed",
@@ -150,6 +153,7 @@ __all__ = [
     "PendingTimer",
     "PendingWait",
     "PerdureError",
+    "ProcessDied",
     "ProtocolViolation",
     "QueryFailed",
     "Queues",

@@ -24,7 +24,8 @@ def _default(value: Any) -> Any:
     elif isinstance(value, deque):
         return list(value)
     if hasattr(type(value), "__pydantic_serializer__"):
-        return type(value).__pydantic_serializer__.to_python(
+        serializer: Any = type(value).__pydantic_serializer__  # pyright: ignore[reportAttributeAccessIssue]
+        return serializer.to_python(
             value, mode="json", by_alias=True, round_trip=True
         )
     return _scalars.encodable(value)

@@ -87,6 +87,7 @@ class Host(Protocol):
 
     def create_timer(self, fire_at: int, timer: DurableTimer) -> int:
         """Emits CreateTimer and returns the number of the action."""
+        ...
 
     def cancel_action(self, action: int) -> None:
         """Emits Cancel if the action is still open."""
@@ -324,7 +325,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         asyncio._set_running_loop(self)
         try:
             for task in reversed(self._tasks):
-                task._log_destroy_pending = False
+                task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
                 if not task.done():
                     try:
                         task.get_coro().close()

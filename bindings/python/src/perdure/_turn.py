@@ -26,7 +26,7 @@ class TurnHost:
         sandbox: Sandbox = False,
     ) -> None:
         """`cached`: live coroutines kept at most, those used last; 0 keeps none. `limits`: of the store."""
-        self._sandbox = sandbox
+        self._sandbox: Sandbox = sandbox
         self._orchestrations = orchestrations
         self._cached = cached
         self._limits = limits or Limits()

@@ -306,7 +306,7 @@ def _validated(kind: Any) -> Decoder:
 
 
 def _of_pydantic(error: ValueError) -> Mismatch:
-    errors = error.errors() if hasattr(error, "errors") else []
+    errors: List[Any] = getattr(error, "errors", list)()
     if not errors:
         return Mismatch(str(error))
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

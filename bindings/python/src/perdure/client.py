@@ -19,7 +19,7 @@ from typing import (
     TypeVar,
     Union,
     overload,
-)
+)  # fmt: skip
 
 from . import _abi, _failures, _json, _library, options
 from ._feed import Feed
@@ -35,6 +35,7 @@ from .options import Seconds
 from .store import Store, opened
 
 In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 class Client:
@@ -280,10 +281,17 @@ class Client:
     def _wait(self, waiting: Waiting) -> Any:
         return waiting.block(self._handle.value)
 
-    def result(self, instance: str, timeout: Optional[float] = None) -> Any:
-        """The output of the instance, once it has completed. Raises OrchestrationFailed with its failure,
-        OrchestrationCancelled, or TimedOut."""
-        return self.wait(instance, timeout).result()
+    @overload
+    def result(self, instance: str, timeout: Optional[float] = None) -> Any: ...
+    @overload
+    def result(
+        self, instance: str, timeout: Optional[float] = None, *, of: Union[Orchestration[Any, Out], Type[Out]]
+    ) -> Out: ...
+    def result(self, instance: str, timeout: Optional[float] = None, *, of: Any = None) -> Any:
+        """The output of the instance, once it has completed: as JSON has it, or as a value of the type that
+        `of` is, or returns if it is an orchestration. Raises OrchestrationFailed with its failure,
+        OrchestrationCancelled, TimedOut, or ConversionError."""
+        return self.wait(instance, timeout).result(of)
 
     def kv(self, instance: str) -> Dict[str, Any]:
         """The key-value state of an instance, in the order of its keys; also of one that has ended."""

@@ -112,10 +112,15 @@ class Activity(Definition[In, Out]):
         name: Optional[str],
         options: ActivityOptions = ActivityOptions(),  # noqa: B008 (frozen)
         limits: Optional[str] = None,
+        process: bool = False,
     ) -> None:
         """`limits`: the JSON of "Activity limits"."""
         super().__init__(function, name)
         self.is_async = inspect.iscoroutinefunction(function)
+        #: It runs in a process of its own.
+        self.process = process
+        if process and self.is_async:
+            raise InvalidArgument(f"activity {function.__qualname__} runs in a process: make it a plain def.")
         #: Used where the activity is scheduled by its function.
         self.options = options
         self.options_json = options.to_json()
@@ -188,29 +193,30 @@ def activity(
     schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
     schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
     tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
-    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None,
+    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None, process: bool = False,
 ) -> _ActivityDecorator: ...  # fmt: skip
 def activity(
     function: Any = None, *, name: Optional[str] = None, retry: Optional[RetryPolicy] = None,
     schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
     schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
     tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
-    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None,
+    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None, process: bool = False,
 ) -> Any:  # fmt: skip
     """Makes an activity of a function: one that may do anything, and runs at least once.
 
     `name` defaults to that of the function. A plain function runs on a worker thread, an `async def` on one
     shared event loop. The options are those of `ActivityOptions`, used where the activity is scheduled by
     this function; `ctx.activity` may say otherwise. `concurrency` (attempts at once) and `rate` (attempts
-    begun, in that many seconds) bound what one runtime does of it.
+    begun, in that many seconds) bound what one runtime does of it. `process`: it runs in a process of its
+    own, for what computes; it must stand at the top level of its module.
     """
     options = ActivityOptions(
         retry, schedule_to_start, start_to_close, schedule_to_close, heartbeat, tag, session, priority
     )
     limits = activity_limits(concurrency, rate)
     if function is not None:
-        return Activity(function, name, options, limits)
-    return lambda function: Activity(function, name, options, limits)
+        return Activity(function, name, options, limits, process)
+    return lambda function: Activity(function, name, options, limits, process)
 
 
 @overload

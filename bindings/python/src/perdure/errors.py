@@ -286,3 +286,10 @@ class ForbiddenCall(PerdureError, RuntimeError):
     """Orchestration code called something that no replay could repeat: the clock, chance, files, threads."""
 
     non_retryable = True
+
+
+class ProcessDied(PerdureError):
+    """The process that ran an activity (`@activity(process=True)`) ended before it answered: it was killed,
+    ran out of memory, or crashed. The failure is retried like any other."""
+
+    failure_type = "perdure.ProcessDied"
