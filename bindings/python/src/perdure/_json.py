@@ -25,9 +25,7 @@ def _default(value: Any) -> Any:
         return list(value)
     if hasattr(type(value), "__pydantic_serializer__"):
         serializer: Any = type(value).__pydantic_serializer__  # pyright: ignore[reportAttributeAccessIssue]
-        return serializer.to_python(
-            value, mode="json", by_alias=True, round_trip=True
-        )
+        return serializer.to_python(value, mode="json", by_alias=True, round_trip=True)
     return _scalars.encodable(value)
 
 
