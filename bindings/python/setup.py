@@ -1,0 +1,84 @@
+"""Puts libdx.so into the package: the one that PERDURE_LIBRARY names, the one beside the sources, the one that
+the clone around them has built; else the clone builds it now, which takes Swift and some minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Distribution, setup
+from setuptools.command.build_py import build_py
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # setuptools before 70.1
+    from wheel.bdist_wheel import bdist_wheel
+
+HERE = Path(__file__).resolve().parent
+CLONE = HERE.parent.parent
+NAME = "libdx.so"
+
+
+def find() -> Path:
+    """The library to put into the package. Ends with a message if there is none."""
+    given = os.environ.get("PERDURE_LIBRARY")
+    if given:
+        if not Path(given).is_file():
+            sys.exit(f"perdure: PERDURE_LIBRARY is {given}, and there is no such file.")
+        return Path(given)
+    built = CLONE / ".build" / "release" / NAME
+    for path in (HERE / "src" / "perdure" / NAME, built):
+        if path.is_file():
+            return path
+    if not (CLONE / "Package.swift").is_file():
+        sys.exit(
+            f"perdure: {NAME} is not here, and neither is its source: set PERDURE_LIBRARY to the library, "
+            "install from a clone of the repository (pip install ./bindings/python), or install a wheel."
+        )
+    swift = os.environ.get("SWIFT", "swift")
+    if shutil.which(swift) is None:
+        sys.exit(
+            f"perdure: {NAME} is yet to be built, and there is no swift on the PATH: install Swift 6.2 or later "
+            "from https://swift.org/install, or set PERDURE_LIBRARY to a library that was built elsewhere."
+        )
+    print(f"perdure: building {NAME}, which takes some minutes", file=sys.stderr)
+    done = subprocess.run([swift, "build", "-c", "release", "--product", "dx"], cwd=CLONE, check=False)
+    if done.returncode != 0 or not built.is_file():
+        sys.exit(f"perdure: {NAME} could not be built; `make build` in {CLONE} says what is wrong.")
+    return built
+
+
+class Build(build_py):
+    def run(self) -> None:
+        # What an earlier build has left must not come along.
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+        if getattr(self, "editable_mode", False):
+            return  # The package looks for it in the clone that it stays in.
+        target = Path(self.build_lib) / "perdure" / NAME
+        shutil.copyfile(find(), target)
+        if shutil.which("strip"):
+            subprocess.run(["strip", "--strip-unneeded", str(target)], check=False)
+
+
+class Wheel(bdist_wheel):
+    """One wheel for all versions of Python, and for this machine."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return ("py3", "none", super().get_tag()[2])
+
+
+class Package(Distribution):
+    def has_ext_modules(self) -> bool:
+        return True
+
+
+# In a clone everything that is built is in one folder.
+build = (
+    {"build": {"build_base": str(CLONE / ".build" / "python")}} if (CLONE / "Package.swift").is_file() else {}
+)
+setup(distclass=Package, cmdclass={"build_py": Build, "bdist_wheel": Wheel}, options=build)
