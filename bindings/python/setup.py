@@ -1,5 +1,5 @@
-"""Puts libdx.so into the package: the one that PERDURE_LIBRARY names, the one beside the sources, the one that
-the clone around them has built; else the clone builds it now, which takes Swift and some minutes.
+"""Puts libdx.so into the package: the one that PERDURE_LIBRARY names, the one beside the sources, the one
+that the clone around them has built; else the clone builds it now, which takes Swift and some minutes.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def find() -> Path:
     swift = os.environ.get("SWIFT", "swift")
     if shutil.which(swift) is None:
         sys.exit(
-            f"perdure: {NAME} is yet to be built, and there is no swift on the PATH: install Swift 6.2 or later "
-            "from https://swift.org/install, or set PERDURE_LIBRARY to a library that was built elsewhere."
+            f"perdure: {NAME} is yet to be built, and there is no swift on the PATH: install Swift 6.2 or "
+            "later from https://swift.org/install, or set PERDURE_LIBRARY to a library that was built elsewhere."
         )
     print(f"perdure: building {NAME}, which takes some minutes", file=sys.stderr)
     done = subprocess.run([swift, "build", "-c", "release", "--product", "dx"], cwd=CLONE, check=False)
@@ -78,7 +78,9 @@ class Package(Distribution):
 
 
 # In a clone everything that is built is in one folder.
-build = (
-    {"build": {"build_base": str(CLONE / ".build" / "python")}} if (CLONE / "Package.swift").is_file() else {}
+base = CLONE / ".build" / "python" if (CLONE / "Package.swift").is_file() else HERE / "build"
+setup(
+    distclass=Package,
+    cmdclass={"build_py": Build, "bdist_wheel": Wheel},
+    options={"build": {"build_base": str(base)}},
 )
-setup(distclass=Package, cmdclass={"build_py": Build, "bdist_wheel": Wheel}, options=build)

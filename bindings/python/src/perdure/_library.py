@@ -29,8 +29,8 @@ class Library:
             self.dx: Any = ctypes.CDLL(path)
         except OSError as error:
             raise LibraryNotLoaded(
-                f"Cannot load {path}: {error}. Install the package so that it contains the library (a wheel, "
-                f"or `pip install ./bindings/python` in a clone), or set PERDURE_LIBRARY to the path of {NAME}."
+                f"Cannot load {path}: {error}. Install the package with the library inside (a wheel, or "
+                f"`pip install ./bindings/python` in a clone), or set PERDURE_LIBRARY to the path of {NAME}."
             ) from None
         self.path = path
         self._check_abi()
