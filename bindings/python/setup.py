@@ -43,7 +43,7 @@ def find() -> Path:
     if shutil.which(swift) is None:
         sys.exit(
             f"perdure: {NAME} is yet to be built, and there is no swift on the PATH: install Swift 6.2 or "
-            "later from https://swift.org/install, or set PERDURE_LIBRARY to a library that was built elsewhere."
+            "later from https://swift.org/install, or set PERDURE_LIBRARY to a library built elsewhere."
         )
     print(f"perdure: building {NAME}, which takes some minutes", file=sys.stderr)
     done = subprocess.run([swift, "build", "-c", "release", "--product", "dx"], cwd=CLONE, check=False)
