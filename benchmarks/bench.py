@@ -149,7 +149,7 @@ POLL = 32
 
 
 def turn_cost(count: int) -> None:
-    """What a turn costs here, without the engine: reading the request, running the code, writing the answer."""
+    """The cost of a turn without the engine: reading the request, running code, writing the answer."""
     best: dict[str, float] = {}
     for _ in range(5):
         host = TurnHost({("hello", "1.0.0"): hello}, count, sandbox=True)

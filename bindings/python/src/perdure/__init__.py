@@ -80,7 +80,7 @@ from .errors import (
     WrongStatus,
 )
 from .handles import Call, Handle, Parent
-from .logs import log_to
+from .logs import LogFilter, log_to
 from .management import Management
 from .metrics import Metrics
 from .options import ActivityOptions, RetryPolicy
@@ -134,6 +134,7 @@ __all__ = [
     "LibraryNotLoaded",
     "LimitExceeded",
     "Limits",
+    "LogFilter",
     "Management",
     "MessageRefused",
     "Metrics",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
+import signal
 import threading
 import time
 import weakref
@@ -181,6 +182,9 @@ waits: Dict[int, Callable[[Optional[PerdureError], bytes], None]] = {}
 
 @atexit.register
 def _close_all() -> None:
+    # It is short; half of it would leave engine threads behind that call into an interpreter that is gone.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     for each in [*runtimes, *clients]:
         if not each._handle.is_inherited:
             each.close()

@@ -20,9 +20,12 @@ import weakref
 import zlib
 from collections import deque
 from contextvars import Context
-from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Protocol, TypeVar
 
 from .errors import NonDurableAwait, WrongStatus
+
+if TYPE_CHECKING:
+    from .context import OrchestrationContext
 
 T = TypeVar("T")
 
@@ -84,6 +87,7 @@ class Host(Protocol):
     """What the loop asks of the one who records the orchestration."""
 
     instance: str
+    context: OrchestrationContext
 
     def create_timer(self, fire_at: int, timer: DurableTimer) -> int:
         """Emits CreateTimer and returns the number of the action."""
@@ -118,6 +122,11 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         self.now_ms = 0
 
     # ---- What asyncio needs ----------------------------------------------------------------------
+
+    @property
+    def context(self) -> OrchestrationContext:
+        """Of the orchestration that runs here."""
+        return self._host.context
 
     def next_order(self) -> int:
         self._order += 1

@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import _failures, _json
-from .activity_context import DEFERRED, ActivityContext, AttemptHost
+from .activity_context import DEFERRED, ActivityContext, AttemptHost, current_attempt
 from .client import Client
 from .definitions import Activity
 from .errors import InvalidArgument, ProcessDied, Stale, Unsupported, WrongStatus
@@ -239,6 +239,7 @@ class _Child(AttemptHost):
     def run(self, message: Dict[str, Any]) -> None:
         token = message["run"]
         context = self._contexts[token]
+        current_attempt.set(context)
         try:
             found = _find(message["module"], message["name"])
             activity = found if isinstance(found, Activity) else Activity[Any, Any](found, context.name)

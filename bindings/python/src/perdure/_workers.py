@@ -15,7 +15,7 @@ from . import _failures, _limits
 from ._async_worker import AsyncWorker
 from ._limits import Limits
 from ._processes import Processes, reference
-from .activity_context import DEFERRED, ActivityContext, AttemptHost
+from .activity_context import DEFERRED, ActivityContext, AttemptHost, current_attempt
 from .definitions import Activity
 
 logger = logging.getLogger("perdure")
@@ -58,11 +58,13 @@ class Attempts:
     def run(self, token: int, context: ActivityContext) -> None:
         """From now on it hears of its cancellation, and at once if that came before."""
         self._running[token] = context
+        current_attempt.set(context)
         if self.source.is_cancelled(token):
             context._cancel()
 
     def end(self, token: int) -> None:
         self._running.pop(token, None)
+        current_attempt.set(None)
 
     def cancel(self, tokens: Iterable[int]) -> None:
         for token in tokens:

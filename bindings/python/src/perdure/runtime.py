@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import signal
 import threading
 from types import TracebackType
 from typing import Any, Dict, List, Literal, Optional, Sequence, Type, Union
@@ -100,6 +101,7 @@ class Runtime:
         self._client_lock = threading.Lock()
         self._turn_thread: Optional[threading.Thread] = None
         self._started = False
+        self._told = threading.Event()
         self._replay_only = replay_only
         _library.runtimes.add(self)
         self.register(*definitions)
@@ -147,6 +149,7 @@ class Runtime:
         """
         if not self._handle.is_open or self._handle.is_inherited:
             return
+        self._told.set()
         if self._started:
             stopped = self._lib.dx.dx_runtime_stop(
                 self._handle.value, int(max(grace, 0) * 1000), _abi.StopFn(), None
@@ -160,6 +163,25 @@ class Runtime:
             if self._client is not None:
                 self._client.close()
         self._handle.close()
+
+    def run(self, grace: float = 5.0) -> None:
+        """Starts, and serves until the process is told to end (Ctrl-C, SIGTERM) or another thread stops the
+        runtime; then stops with that `grace`. For programs that do nothing else; a second signal does not
+        wait. On the main thread."""
+        told = self._told
+        previous = signal.signal(signal.SIGTERM, lambda *_: told.set())
+        try:
+            with self:
+                try:
+                    # With a time limit, because a wait without one does not see signals everywhere.
+                    while not told.wait(0.5):
+                        pass
+                except KeyboardInterrupt:
+                    pass
+                signal.signal(signal.SIGTERM, previous)
+                self.stop(grace)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
 
     def close(self) -> None:
         """Stops without grace."""
