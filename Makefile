@@ -52,7 +52,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift busy c python simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c python pythons simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
