@@ -33,7 +33,7 @@ def pip_wheel(source: Path, target: Path, environment: Dict[str, str]) -> subpro
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources of the package, without those of the library around them."""
-    pytest.importorskip("setuptools")
+    pytest.importorskip("setuptools.command.bdist_wheel")
     copy = tmp_path_factory.mktemp("source") / "python"
     shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("tests", "*.egg-info", "__pycache__", "*.so"))
     return copy

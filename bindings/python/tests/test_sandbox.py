@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import logging
 import logging.handlers
 import os
@@ -190,6 +191,77 @@ def test_code_that_names_nothing_forbidden_is_not_watched() -> None:
     assert not watched(False, suspect)
     with pytest.raises(perdure.InvalidArgument, match="sandbox is True, False"):
         perdure.Runtime.__init__(object.__new__(perdure.Runtime), None, sandbox="yes")  # type: ignore[arg-type]
+
+
+class Proxy:
+    """What works only in a context that is not there."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"working outside of a context: {name}")
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("working outside of a context")
+
+
+proxy = Proxy()
+
+
+def test_to_search_code_does_no_harm() -> None:
+    async def code(ctx: Context, value: int = 1) -> Any:
+        return value or proxy.something or time.time()
+
+    script = Script(code, sandbox=True)
+    script.start()
+    assert script.output == 1
+    assert script.definition.is_suspect, "the search went on"
+
+
+@functools.lru_cache
+def cached() -> float:
+    return time.time()
+
+
+def passed_on(function: Any) -> Any:
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    return call
+
+
+@passed_on
+def wrapped() -> float:
+    return time.time()
+
+
+@pytest.mark.parametrize("function", [cached, wrapped])
+def test_functions_are_found_under_their_wrappers(function: Any) -> None:
+    async def code(ctx: Context) -> Any:
+        return function()
+
+    script = Script(code, sandbox=True)
+    script.start()
+    assert script.failure["type"] == "ForbiddenCall"
+
+
+def test_modules_may_be_imported_and_time_zones_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "with_a_clock.py").write_text("import time, os\nBEGUN = time.time()\nos.listdir('.')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    async def code(ctx: Context) -> Any:
+        import zoneinfo
+
+        import with_a_clock  # type: ignore[import-not-found]
+
+        assert with_a_clock.BEGUN > 0
+        return str(ctx.now().astimezone(zoneinfo.ZoneInfo("Europe/Berlin")).tzinfo)
+
+    script = Script(code, sandbox="strict")
+    script.start()
+    assert script.output == "Europe/Berlin"
 
 
 def test_a_profiler_of_the_user_is_left_alone() -> None:

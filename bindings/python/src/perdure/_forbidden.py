@@ -77,7 +77,10 @@ MODULES: Set[str] = {
 CLASSES = {"random", "pathlib"}
 
 #: Who may do all of it, on whosever behalf.
-TRUSTED = {"logging", "importlib", "_frozen_importlib", "_frozen_importlib_external", "warnings", "linecache"}
+TRUSTED = {
+    "logging", "importlib", "_frozen_importlib", "_frozen_importlib_external", "warnings", "linecache",
+    "zoneinfo", "gettext", "bdb", "pdb", "cmd", "code", "IPython", "debugpy", "pydevd",
+}  # fmt: skip
 
 NAMES = {name for _, name in RULES}
 _DATES = {"now", "utcnow", "today"}

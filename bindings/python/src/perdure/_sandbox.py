@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import builtins
 import dis
+import functools
 import inspect
+import logging
 import random
 import sys
 import types
@@ -23,6 +25,8 @@ from . import _forbidden
 from ._forbidden import Rule
 from .definitions import Orchestration
 from .errors import ForbiddenCall, InvalidArgument
+
+logger = logging.getLogger("perdure")
 
 Sandbox = Union[bool, Literal["strict"]]
 
@@ -56,7 +60,12 @@ def watched(sandbox: Sandbox, definition: Orchestration[Any, Any]) -> bool:
         return False
     if definition.is_suspect is None:
         _forbidden.note_package(definition.function.__module__ or "")
-        definition.is_suspect = _Search().finds(definition.function)
+        try:
+            definition.is_suspect = _Search().finds(definition.function)
+        except Exception:
+            # Whatever the names of a program stand for, to look at them must not do harm.
+            logger.debug("The code of %r cannot be searched.", definition, exc_info=True)
+            definition.is_suspect = False
     return sandbox == "strict" or definition.is_suspect
 
 
@@ -98,6 +107,9 @@ def _is_allowed(rule: Rule, caller: types.FrameType) -> bool:
     if _free.get():
         return True
     if rule.own_code_only:
+        # The code of a module runs when it is imported, wherever that is.
+        if caller.f_code.co_name == "<module>":
+            return True
         return not _forbidden.is_own_code(caller.f_code.co_filename, caller.f_globals.get("__name__") or "")
     frame: Optional[types.FrameType] = caller
     for _ in range(200):
@@ -130,6 +142,11 @@ def _refusal(found: Tuple[str, Rule], caller: types.FrameType) -> ForbiddenCall:
 # ---- Searching -----------------------------------------------------------------------------------
 
 
+_CACHED: Any = type(functools.lru_cache(len))
+_WRAPPERS = (types.MethodType, staticmethod, classmethod, _CACHED)
+_CALLABLE = (types.FunctionType, types.BuiltinFunctionType, *_WRAPPERS)
+
+
 class _Search:
     """Follows the names in code, as far as they are those of functions, classes and modules."""
 
@@ -145,18 +162,26 @@ class _Search:
         return False
 
     def _add(self, value: Any) -> None:
-        function = inspect.unwrap(value) if callable(value) else value
-        function = getattr(function, "__func__", function)
-        if isinstance(function, types.FunctionType) and function.__code__ not in self._seen:
-            if _forbidden.is_own_code(function.__code__.co_filename, function.__module__ or ""):
-                self._seen.add(function.__code__)
-                self._functions.append(function)
-        elif isinstance(function, type) and function not in self._seen:
-            self._seen.add(function)
-            for each in list(vars(function).values()):
-                inner = getattr(each, "fget", None) or getattr(each, "__func__", each)
-                if isinstance(inner, types.FunctionType):
+        # By exact types: things that only look like functions, such as proxies, may run code when asked.
+        while type(value) in _WRAPPERS:
+            value = value.__wrapped__ if type(value) is _CACHED else value.__func__
+        while type(value) is types.FunctionType and "__wrapped__" in vars(value):
+            self._add_function(value)
+            value = vars(value)["__wrapped__"]
+        if type(value) is types.FunctionType:
+            self._add_function(value)
+        elif issubclass(type(value), type) and value not in self._seen:
+            self._seen.add(value)
+            for each in list(vars(value).values()):
+                inner = each.fget if type(each) is property else each
+                if type(inner) is types.FunctionType or type(inner) in _WRAPPERS:
                     self._add(inner)
+
+    def _add_function(self, function: types.FunctionType) -> None:
+        code = function.__code__
+        if code not in self._seen and _forbidden.is_own_code(code.co_filename, function.__module__ or ""):
+            self._seen.add(code)
+            self._functions.append(function)
 
     def _is_suspect(self, function: types.FunctionType) -> bool:
         names: Dict[str, Any] = {**vars(builtins), **function.__globals__}
@@ -192,23 +217,22 @@ class _Search:
         return False
 
     def _value_is_suspect(self, value: Any) -> bool:
-        if isinstance(value, types.ModuleType):
+        kind = type(value)
+        if issubclass(kind, types.ModuleType):
             return False
-        if (callable(value) and not isinstance(value, type)) or isinstance(value, type):
-            self._add(value)
-        else:
-            self._add(type(value))
-            value = type(value)
+        if kind not in _CALLABLE and not issubclass(kind, type):
+            value = kind
+        self._add(value)
         if _forbidden.of_object(value) is not None:
             return True
-        return isinstance(value, type) and value.__module__.partition(".")[0] in _forbidden.CLASSES
+        return issubclass(type(value), type) and value.__module__.partition(".")[0] in _forbidden.CLASSES
 
 
 def _attribute(value: Any, name: str) -> Any:
     """An attribute of a module or class; of other things not even that is asked, for it may run code."""
-    if isinstance(value, types.ModuleType):
+    if issubclass(type(value), types.ModuleType):
         return vars(value).get(name)
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         found = inspect.getattr_static(value, name, None)
         # Methods of C classes, such as datetime.now, have no code that asking for them could run.
         is_plain = isinstance(found, (types.ClassMethodDescriptorType, types.BuiltinFunctionType))
