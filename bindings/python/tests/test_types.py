@@ -265,6 +265,25 @@ def test_a_result_that_does_not_fit_is_raised_where_it_is_awaited() -> None:
     assert script.output == "result.items[0].price"
 
 
+def test_messages_are_converted_by_their_type() -> None:
+    async def code(ctx: perdure.OrchestrationContext) -> Any:
+        card = await ctx.wait_for_event("paid", of=Card)
+        cash = await ctx.dequeue("till", of=Cash)
+        ctx.subscribe("news")
+        try:
+            await ctx.wait_for_topic("news", of=Order)
+        except perdure.ConversionError as error:
+            return [card.number, cash.kind, str(error)]
+
+    script = Script(code)
+    script.start()
+    script.enqueue("till", {"kind": "cash"})
+    script.raise_event("paid", {"kind": "card", "number": "7"})
+    script.publish("news", {"number": 1, "items": {}})
+    said = "The topic 'news' does not fit its type: topic.items: expected list, got dict."
+    assert script.output == ["7", "cash", said]
+
+
 def test_without_an_input_the_default_of_the_function_holds() -> None:
     async def code(ctx: perdure.OrchestrationContext, count: int = 3) -> int:
         return count

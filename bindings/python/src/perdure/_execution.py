@@ -31,7 +31,7 @@ from .errors import (
     NonDurableAwait,
     SubOrchestrationFailed,
 )
-from .handles import Call, ContinueAsNew, Handle, Parent
+from .handles import Call, ContinueAsNew, Handle, Parent, raise_in, settle
 from .state import KeyValue
 
 #: The largest number that the wire takes: timers beyond it stay there, a quarter of a million years ahead.
@@ -129,15 +129,16 @@ class Execution(Host):
             f'"kind":"CreateTimer","fireAt":{min(max(fire_at, 0), _NEVER)}', "timer", None, "timer"
         )
 
-    def wait_for(self, kind: str, name: str, what: str) -> Handle[Any]:
-        """Emits a wait for messages of that name; one that was kept answers it at once."""
+    def wait_for(self, kind: str, name: str, what: str, of: Any = None) -> Handle[Any]:
+        """Emits a wait for messages of that name; one that was kept answers it at once. `of`: their type."""
         quoted = _limits.name(name, f"The name of the {what}")
-        handle = self.schedule(f'"kind":"{kind}","name":{quoted}', name, None, f"{what} '{name}'")
+        decode = None if of is None else _types.checked(_types.decoder(of), what, f"The {what} '{name}'")
+        handle = self.schedule(f'"kind":"{kind}","name":{quoted}', name, decode, f"{what} '{name}'")
         key = (kind, name)
         kept = self._kept.get(key)
         if kept:
             del self._open[handle.action]
-            handle.set_result(kept.popleft())
+            settle(handle, decode, kept.popleft())
         else:
             self._waits.setdefault(key, deque()).append(handle.action)
         return handle
@@ -288,13 +289,8 @@ class Execution(Host):
         result = event.get("result")
         if isinstance(handle, DurableTimer):
             handle.run_soon(self.loop)
-        elif decode is None:
-            handle.set_result(result)
         else:
-            try:
-                handle.set_result(decode(result))
-            except Exception as error:
-                _raise_in(handle, error)
+            settle(handle, decode, result)
         return True
 
     def _failed(self, event: Dict[str, Any]) -> bool:
@@ -302,7 +298,7 @@ class Execution(Host):
         if work is None or isinstance(work[0], DurableTimer):
             return False
         failure = _failures.from_wire(event.get("failure"))
-        _raise_in(work[0], _FAILURES[event["kind"]](work[1], failure))
+        raise_in(work[0], _FAILURES[event["kind"]](work[1], failure))
         return True
 
     def _message(self, event: Dict[str, Any]) -> bool:
@@ -314,7 +310,7 @@ class Execution(Host):
         while waits:
             work = self._open.pop(waits.popleft(), None)
             if work is not None and isinstance(work[0], Handle):
-                work[0].set_result(data)
+                settle(work[0], work[2], data)
                 return True
         self._kept.setdefault(key, deque()).append(data)
         return False
@@ -367,12 +363,6 @@ class Execution(Host):
 async def _call(definition: Orchestration[Any, Any], context: OrchestrationContext, value: Any) -> Any:
     # In the coroutine, so that an input that does not fit fails the orchestration and not the turn.
     return await definition.invoke(context, value)
-
-
-def _raise_in(handle: Handle[Any], error: Exception) -> None:
-    handle.set_exception(error)
-    # Failures are in the history; asyncio need not complain that nobody asked for this one.
-    handle._log_traceback = False
 
 
 _MESSAGES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Type, TypeVar, overload
 
 from . import _failures, _json, _limits, _types
 from .errors import Failure, InvalidArgument, WorkFailed
@@ -12,6 +12,8 @@ from .handles import REJECTED, Call, Handle
 
 if TYPE_CHECKING:
     from ._execution import Execution
+
+T = TypeVar("T")
 
 
 class Messaging:
@@ -21,13 +23,22 @@ class Messaging:
 
     # ---- Received --------------------------------------------------------------------------------
 
-    def wait_for_event(self, name: str) -> Handle[Any]:
-        """The next event of that name, which may have come before. Cancelled, it takes none."""
-        return self._execution.wait_for("WaitForEvent", name, "event")
+    @overload
+    def wait_for_event(self, name: str) -> Handle[Any]: ...
+    @overload
+    def wait_for_event(self, name: str, *, of: Type[T]) -> Handle[T]: ...
+    def wait_for_event(self, name: str, *, of: Any = None) -> Handle[Any]:
+        """The next event of that name, which may have come before, as JSON has it or as a value of the
+        type `of`. Cancelled, it takes none."""
+        return self._execution.wait_for("WaitForEvent", name, "event", of)
 
-    def dequeue(self, name: str) -> Handle[Any]:
-        """The next message of the queue, in the order of sending."""
-        return self._execution.wait_for("Dequeue", name, "queue")
+    @overload
+    def dequeue(self, name: str) -> Handle[Any]: ...
+    @overload
+    def dequeue(self, name: str, *, of: Type[T]) -> Handle[T]: ...
+    def dequeue(self, name: str, *, of: Any = None) -> Handle[Any]:
+        """The next message of the queue, in the order of sending; `of` as for `wait_for_event`."""
+        return self._execution.wait_for("Dequeue", name, "queue", of)
 
     def subscribe(self, topic: str) -> None:
         """From now on this instance receives what is published to the topic, across continue_as_new."""
@@ -37,9 +48,13 @@ class Messaging:
         """What was received before stays for `wait_for_topic`."""
         self._execution.emit(f'"kind":"UnsubscribeTopic","topic":{_topic(topic)}')
 
-    def wait_for_topic(self, topic: str) -> Handle[Any]:
-        """The next message of a topic that this instance has subscribed to."""
-        return self._execution.wait_for("WaitForTopic", topic, "topic")
+    @overload
+    def wait_for_topic(self, topic: str) -> Handle[Any]: ...
+    @overload
+    def wait_for_topic(self, topic: str, *, of: Type[T]) -> Handle[T]: ...
+    def wait_for_topic(self, topic: str, *, of: Any = None) -> Handle[Any]:
+        """The next message of a topic that this instance has subscribed to; `of` as for `wait_for_event`."""
+        return self._execution.wait_for("WaitForTopic", topic, "topic", of)
 
     # ---- Sent ------------------------------------------------------------------------------------
 

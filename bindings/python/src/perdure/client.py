@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import uuid
 from datetime import datetime
-from types import TracebackType
 from typing import (
     Any,
     Dict,
@@ -380,12 +379,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

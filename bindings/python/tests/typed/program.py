@@ -62,6 +62,8 @@ async def handle(ctx: perdure.OrchestrationContext, order: Order) -> Dict[str, i
     task = asyncio.create_task(deliver(ctx, order))
     assert_type(await task, Receipt)
     assert_type(ctx.random(), float)
+    assert_type(await ctx.wait_for_event("paid", of=Receipt), Receipt)
+    assert_type(await ctx.dequeue("notes"), Any)
 
     await ctx.activity(charge, 7)  # type: ignore
     await ctx.activity(charge)  # type: ignore
