@@ -71,8 +71,8 @@ wheel: build
 	@mkdir -p .build/wheel
 	@cp -r bindings/python/pyproject.toml bindings/python/setup.py bindings/python/src LICENSE .build/wheel
 	@rm -rf .build/wheel/src/*.egg-info
-	@PERDURE_LIBRARY=$(abspath $(LIBRARY)) $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-	  --config-settings=--build-option=--plat-name=manylinux_2_34_$$(uname -m) -w .build/wheel/dist .build/wheel
+	@PERDURE_LIBRARY=$(abspath $(LIBRARY)) $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation -w .build/wheel/dist .build/wheel
 	@ls .build/wheel/dist/*.whl
 
 bench: build

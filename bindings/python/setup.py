@@ -5,6 +5,7 @@ that the clone around them has built; else the clone builds it now, which takes 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,10 +63,16 @@ class Build(build_py):
 
 
 class Wheel(bdist_wheel):
-    """One wheel for all versions of Python, and for this machine."""
+    """One wheel for all versions of Python, and for systems with the C library that libdx needs."""
 
     def get_tag(self) -> tuple[str, str, str]:
-        return ("py3", "none", super().get_tag()[2])
+        platform = super().get_tag()[2]
+        library = Path(self.get_finalized_command("build_py").build_lib) / "perdure" / NAME
+        if library.is_file():
+            needed = re.findall(rb"\0GLIBC_2\.(\d+)(?=\0)", library.read_bytes())
+            if needed:
+                platform = f"manylinux_2_{max(map(int, needed))}_{os.uname().machine}"
+        return ("py3", "none", platform)
 
 
 class Package(Distribution):
