@@ -138,6 +138,14 @@ def test_an_activity_that_cancels_itself_has_failed() -> None:
     assert running(program) == "CancelledError"
 
 
+def test_a_runtime_is_run_by_the_main_thread() -> None:
+    async def program(store: perdure.Store) -> None:
+        with pytest.raises(perdure.WrongStatus, match="on the main thread"):
+            await asyncio.get_running_loop().run_in_executor(None, perdure.Runtime(store).run)
+
+    running(program)
+
+
 def test_a_loop_that_is_closed_fails_its_activities() -> None:
     with perdure.Store("memory:") as store:
 

@@ -169,6 +169,8 @@ class Runtime:
         runtime; then stops with that `grace`. For programs that do nothing else; a second signal does not
         wait. On the main thread."""
         told = self._told
+        if threading.current_thread() is not threading.main_thread():
+            raise WrongStatus("Runtime.run waits for signals, on the main thread; others start and stop.")
         previous = signal.signal(signal.SIGTERM, lambda *_: told.set())
         try:
             with self:
