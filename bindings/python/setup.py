@@ -82,8 +82,9 @@ class Package(Distribution):
 
 # In a clone everything that is built is in one folder.
 base = CLONE / ".build" / "python" if (CLONE / "Package.swift").is_file() else HERE / "build"
+base.mkdir(parents=True, exist_ok=True)
 setup(
     distclass=Package,
     cmdclass={"build_py": Build, "bdist_wheel": Wheel},
-    options={"build": {"build_base": str(base)}},
+    options={"build": {"build_base": str(base)}, "egg_info": {"egg_base": str(base)}},
 )

@@ -26,6 +26,8 @@ async def nap(ctx: perdure.OrchestrationContext, seconds: int) -> str:
 def source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "bindings" / "python" / "src"))
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    # It is named below; one that is installed as well would be a second one.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 def run(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
