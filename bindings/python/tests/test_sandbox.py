@@ -264,6 +264,20 @@ def test_modules_may_be_imported_and_time_zones_loaded(
     assert script.output == "Europe/Berlin"
 
 
+def test_an_activity_is_not_called_as_a_function() -> None:
+    @perdure.activity
+    async def fetch(ctx: perdure.ActivityContext, page: int) -> int:
+        return page
+
+    async def code(ctx: Context) -> Any:
+        return await fetch(ctx, 7)
+
+    script = Script(code)
+    script.start()
+    assert script.failure["type"] == "ForbiddenCall"
+    assert "Write ctx.activity(fetch, input)" in script.failure["message"]
+
+
 def test_a_profiler_of_the_user_is_left_alone() -> None:
     async def code(ctx: Context) -> float:
         return time.time()

@@ -32,7 +32,7 @@ from typing import (
 from . import _json, _types
 from .activity_context import ActivityContext
 from .context import OrchestrationContext
-from .errors import InvalidArgument
+from .errors import ForbiddenCall, InvalidArgument
 from .options import ActivityOptions, RetryPolicy, Seconds, activity_limits
 
 In = TypeVar("In")
@@ -127,6 +127,11 @@ class Activity(Definition[In, Out]):
         self.limits = limits
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if arguments and isinstance(arguments[0], OrchestrationContext):
+            raise ForbiddenCall(
+                f"An orchestration calls activity '{self.name}' as a function, which would not be recorded. "
+                f"Write ctx.activity({self.__name__}, input) in its place."
+            )
         return self.function(*arguments, **named)
 
 
