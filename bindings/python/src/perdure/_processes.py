@@ -77,12 +77,13 @@ class Processes:
 
     def run(self, activity: Activity[Any, Any], token: int, context: ActivityContext, task: Any) -> Any:
         """The answer of the process: `result` as JSON text, `deferred`, or `failure`. Raises ProcessDied."""
+        named = reference(activity)
         while not self._free.acquire(timeout=_LOOK):
             if context.is_cancelled():
                 raise Stale(f"Activity '{activity.name}' was cancelled before a process was free for it.")
         try:
             process = self._take()
-            answer = process.run(reference(activity), token, context, task, self._grace)
+            answer = process.run(named, token, context, task, self._grace)
             with self._lock:
                 self._idle.append(process)
             return answer
@@ -156,7 +157,7 @@ class _Process:
             message = self._receive()
             if message is None:
                 if told and time.monotonic() > told[0] + grace:
-                    self._process.kill()
+                    self._kill()
             elif "heartbeat" in message:
                 try:
                     context.heartbeat(message["heartbeat"])
@@ -166,6 +167,12 @@ class _Process:
                 raise self._death(context.name)
             else:
                 return message
+
+    def _kill(self) -> None:
+        try:
+            self._process.kill()
+        except ValueError:
+            pass  # Closed by a runtime that stops, in this moment.
 
     def _receive(self) -> Optional[Dict[str, Any]]:
         """The next message, None if there is none yet."""
