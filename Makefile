@@ -59,6 +59,7 @@ test: prepare
 	@python3 .ci/suites.py build swift busy c python simulation node examples chaos demo
 	@python3 .ci/suites.py build swift busy c python cpp simulation examples chaos demo
 	@python3 .ci/suites.py build swift busy c c-binding python simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c python pythons simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -84,10 +85,10 @@ $(LIBRARY):
 wheel: build
 	@rm -rf .build/wheel
 	@mkdir -p .build/wheel
-	@cp -r bindings/python/pyproject.toml bindings/python/src LICENSE .build/wheel
-	@strip --strip-unneeded -o .build/wheel/src/perdure/libdx.so $(LIBRARY)
-	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-	  --config-settings=--build-option=--plat-name=manylinux_2_34_$$(uname -m) -w .build/wheel/dist .build/wheel
+	@cp -r bindings/python/pyproject.toml bindings/python/setup.py bindings/python/src LICENSE .build/wheel
+	@rm -rf .build/wheel/src/*.egg-info
+	@PERDURE_LIBRARY=$(abspath $(LIBRARY)) $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation -w .build/wheel/dist .build/wheel
 	@ls .build/wheel/dist/*.whl
 
 node: .build/node/perdure.node

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import os
 import resource
 import sys
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import perdure
+from perdure._turn import TurnHost
 
 
 @perdure.activity
@@ -143,6 +145,42 @@ def parked(client: perdure.Client, count: int, seconds: float) -> None:
     report("W8", f"{count}-parked-rss", resident_mebibytes(), "MiB")
 
 
+POLL = 32
+
+
+def turn_cost(count: int) -> None:
+    """The cost of a turn without the engine: reading the request, running code, writing the answer."""
+    best: dict[str, float] = {}
+    for _ in range(5):
+        host = TurnHost({("hello", "1.0.0"): hello}, count, sandbox=True)
+        for name, after, events in (
+            ("first", 0, [{"id": 1, "at": 1, "kind": "OrchestrationStarted", "input": 7}]),
+            (
+                "next", 1,
+                [
+                    {"id": 2, "at": 1, "kind": "ActivityScheduled", "action": 1},
+                    {"id": 3, "at": 2, "kind": "ActivityCompleted", "action": 1, "result": 7},
+                ],
+            ),
+        ):  # fmt: skip
+            request = {
+                "v": 1, "execution": 1, "orchestration": "hello", "version": "1.0.0", "from": after,
+                "replayed": after, "events": events,
+            }  # fmt: skip
+            polls = [
+                json.dumps([{**request, "instance": f"i-{item}"} for item in range(first, first + POLL)])
+                for first in range(0, count, POLL)
+            ]
+            begin = time.thread_time()
+            for poll in polls:
+                ",".join([host.run(each) for each in json.loads(poll)])
+            spent = (time.thread_time() - begin) / (len(polls) * POLL) * 1e6
+            best[name] = min(spent, best.get(name, spent))
+        host.close()
+    for name, spent in best.items():
+        report("W9", f"{name}-turn-binding", spent, "us/turn")
+
+
 def run(url: str, quick: bool) -> None:
     definitions = [echo, hello, chain, fan, park]
     with perdure.Store(url) as store, perdure.Runtime(store, definitions), perdure.Client(store) as client:
@@ -153,6 +191,7 @@ def run(url: str, quick: bool) -> None:
         for length in (10, 100) if quick else (10, 100, 1_000, 5_000):
             chain_of(client, length)
         fan_out(client, 100 if quick else 1_000)
+        turn_cost(320 if quick else 3_200)
         parked(client, 100 if quick else 2_000, 1 if quick else 10)
 
 

@@ -9,6 +9,8 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+pytest_plugins = ["pytester"]
+
 ROOT = Path(__file__).parents[3]
 BUILT = ROOT / ".build" / "release" / "libdx.so"
 

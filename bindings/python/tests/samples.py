@@ -120,7 +120,7 @@ async def topic(ctx: Context) -> Any:
 async def calls(ctx: Context) -> Any:
     total = 0
 
-    def add(number: int) -> int:
+    def add(number: Any) -> Any:
         nonlocal total
         total += number
         return total

@@ -8,6 +8,7 @@ import json
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence
 
 import perdure
+from perdure._sandbox import Sandbox
 from perdure._turn import TurnHost
 
 START = 1_760_000_000_000
@@ -23,8 +24,10 @@ class Script:
         cached: int = 100,
         limits: Optional[perdure.Limits] = None,
         kv: Sequence[Dict[str, Any]] = (),
+        sandbox: Sandbox = False,
     ) -> None:
         """`kv`: the entries with which the execution begins."""
+        self.sandbox = sandbox
         self.definition = perdure.orchestration(name="test")(function)
         self.limits = limits
         self.kv = list(kv)
@@ -38,7 +41,7 @@ class Script:
         self._id = 0
 
     def new_host(self, cached: int = 100) -> TurnHost:
-        return TurnHost({("test", "1.0.0"): self.definition}, cached, self.limits)
+        return TurnHost({("test", "1.0.0"): self.definition}, cached, self.limits, self.sandbox)
 
     def request(self, events: List[Event], after: int, replayed: int) -> Dict[str, Any]:
         request = {

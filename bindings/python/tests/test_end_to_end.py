@@ -183,7 +183,7 @@ def test_the_async_client(store: perdure.Store) -> None:
         (lambda client: client.start("x", "\ud800"), "surrogate"),
         (lambda client: client.start("x", float("inf")), "inf"),
         (lambda client: client.start(5), "must be a str, not int"),
-        (lambda client: client.raise_event("i", "n", {1, 2}), "of type set"),
+        (lambda client: client.raise_event("i", "n", 1j), "of type complex"),
         (lambda client: client.describe("\0"), "NUL"),
         (lambda client: client.cancel("i", "\udfff"), "surrogate"),
     ],

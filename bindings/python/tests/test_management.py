@@ -44,13 +44,13 @@ def test_asyncio_programs_manage_too(rig: Make) -> None:
     async def main() -> List[str]:
         async with perdure.AsyncClient(world.store) as client:
             await client.result(await client.start(nothing, instance="a"), WAIT)
-            exported = await client.manage(lambda management: management.export_instance("a"))
+            exported = await client.management().export_instance("a")
             with pytest.raises(perdure.AlreadyExists):
-                await client.manage(lambda management: management.import_instances(exported))
-            await client.manage(lambda management: management.delete(["a"]), actor="ana")
-            await client.manage(lambda management: management.import_instances(exported, reason="back"), "bo")
-            records = await client.manage(lambda management: list(management.audit()))
-            counts = await client.manage(lambda management: management.statistics().counts)
+                await client.management().import_instances(exported)
+            await client.management("ana").delete(["a"])
+            await client.management("bo").import_instances(exported, reason="back")
+            records = await client.management().audit()
+            counts = (await client.management().statistics()).counts
             assert counts.total == 1
             return [f"{each.operation} {each.target} {each.actor} {each.reason}" for each in records]
 

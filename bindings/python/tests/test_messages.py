@@ -57,7 +57,7 @@ async def account(ctx: Context, balance: int) -> int:
         if amount <= 0:
             raise ValueError(f"{amount} is not positive")
 
-    async def slowly(amount: int) -> Any:
+    async def slowly(amount: Any) -> Any:
         return await ctx.activity(step, amount)
 
     def broken(_: Any) -> None:

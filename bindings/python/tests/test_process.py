@@ -212,7 +212,7 @@ OPEN = """
 def test_a_missing_library_is_named(tmp_path: Path, environment: Dict[str, str]) -> None:
     done = run(tmp_path, environment, OPEN, PERDURE_LIBRARY="/nowhere/libdx.so")
     assert "/nowhere/libdx.so" in done.stdout
-    assert "Set PERDURE_LIBRARY" in done.stdout
+    assert "or set PERDURE_LIBRARY" in done.stdout
 
 
 def test_another_library_is_refused(tmp_path: Path, environment: Dict[str, str]) -> None:

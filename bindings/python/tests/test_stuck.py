@@ -66,7 +66,7 @@ def running(world: World, work: Work, **retry: Any) -> Rig:
     """An instance "i" whose activity 1 is being run."""
 
     @perdure.activity(name="work")
-    def run(ctx: perdure.ActivityContext) -> str:
+    def run(ctx: perdure.ActivityContext) -> Any:
         return work.run(ctx)
 
     @perdure.orchestration

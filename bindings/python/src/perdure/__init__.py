@@ -22,6 +22,7 @@ from ._inspection import (
 from ._limits import Limits
 from ._resets import ResetReport
 from ._retention import RetentionRule, SweepReport
+from ._sandbox import unsandboxed
 from ._statistics import (
     ActivityQueue,
     Counts,
@@ -33,6 +34,7 @@ from ._statistics import (
 )
 from .activity_context import ActivityContext
 from .async_client import AsyncClient
+from .async_management import AsyncManagement
 from .client import Client
 from .context import OrchestrationContext
 from .definitions import Activity, Orchestration, activity, orchestration
@@ -43,7 +45,9 @@ from .errors import (
     CallFailed,
     CallRejected,
     Closed,
+    ConversionError,
     Failure,
+    ForbiddenCall,
     Forked,
     InvalidArgument,
     InvalidHandle,
@@ -56,6 +60,7 @@ from .errors import (
     OrchestrationCancelled,
     OrchestrationFailed,
     PerdureError,
+    ProcessDied,
     ProtocolViolation,
     QueryFailed,
     Stale,
@@ -75,7 +80,7 @@ from .errors import (
     WrongStatus,
 )
 from .handles import Call, Handle, Parent
-from .logs import log_to
+from .logs import LogFilter, log_to
 from .management import Management
 from .metrics import Metrics
 from .options import ActivityOptions, RetryPolicy
@@ -101,6 +106,7 @@ __all__ = [
     "ActivityQueue",
     "AlreadyExists",
     "AsyncClient",
+    "AsyncManagement",
     "AuditRecord",
     "Call",
     "CallFailed",
@@ -110,11 +116,13 @@ __all__ = [
     "ChangeReport",
     "Client",
     "Closed",
+    "ConversionError",
     "Counts",
     "Description",
     "Durations",
     "ExecutionSummary",
     "Failure",
+    "ForbiddenCall",
     "Forked",
     "Handle",
     "Inspection",
@@ -126,6 +134,7 @@ __all__ = [
     "LibraryNotLoaded",
     "LimitExceeded",
     "Limits",
+    "LogFilter",
     "Management",
     "MessageRefused",
     "Metrics",
@@ -145,6 +154,7 @@ __all__ = [
     "PendingTimer",
     "PendingWait",
     "PerdureError",
+    "ProcessDied",
     "ProtocolViolation",
     "QueryFailed",
     "Queues",
@@ -188,6 +198,7 @@ __all__ = [
     "library_version",
     "log_to",
     "orchestration",
+    "unsandboxed",
 ]
 
 

@@ -15,10 +15,11 @@ from collections import deque
 from contextvars import Context
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple, Union
 
-from . import _cancellation, _failures, _json, _limits
+from . import _cancellation, _failures, _json, _limits, _types
 from ._chance import Chance
 from ._limits import Limits
 from ._loop import FAR, DurableTask, DurableTimer, Host, OrchestrationLoop, describe_wait
+from ._sandbox import run_watched
 from .context import OrchestrationContext
 from .definitions import Orchestration
 from .errors import (
@@ -30,22 +31,24 @@ from .errors import (
     NonDurableAwait,
     SubOrchestrationFailed,
 )
-from .handles import Call, ContinueAsNew, Handle, Parent
+from .handles import Call, ContinueAsNew, Handle, Parent, raise_in, settle
 from .state import KeyValue
 
 #: The largest number that the wire takes: timers beyond it stay there, a quarter of a million years ahead.
 _NEVER = 2**53 - 1
 
-Work = Tuple[Union[Handle[Any], DurableTimer], str, Optional[_json.Decoder]]
+Work = Tuple[Union[Handle[Any], DurableTimer], str, Optional[_types.Decoder]]
 
 
 class Execution(Host):
     """The coroutine of one execution, its loop, and the actions that it has emitted."""
 
     def __init__(
-        self, definition: Orchestration[Any, Any], request: Mapping[str, Any], limits: Limits
-    ) -> None:
-        """`request`: a turn request from event 0."""
+        self, definition: Orchestration[Any, Any], request: Mapping[str, Any], limits: Limits,
+        is_watched: bool = False,
+    ) -> None:  # fmt: skip
+        """`request`: a turn request from event 0. `is_watched`: forbidden calls are looked for."""
+        self._is_watched = is_watched
         self.definition = definition
         self.instance: str = request["instance"]
         self.number: int = request["execution"]
@@ -96,7 +99,7 @@ class Execution(Host):
         """The id that the engine makes for a child without one; of the next action by default."""
         return f"{self.instance}.{self.number}.{action or self._next_action}"
 
-    def schedule(self, members: str, name: str, decode: Optional[_json.Decoder], what: str) -> Handle[Any]:
+    def schedule(self, members: str, name: str, decode: Optional[_types.Decoder], what: str) -> Handle[Any]:
         """Emits an action that is answered with a result or a failure."""
         self._check_pending()
         action = self.emit(members)
@@ -126,15 +129,16 @@ class Execution(Host):
             f'"kind":"CreateTimer","fireAt":{min(max(fire_at, 0), _NEVER)}', "timer", None, "timer"
         )
 
-    def wait_for(self, kind: str, name: str, what: str) -> Handle[Any]:
-        """Emits a wait for messages of that name; one that was kept answers it at once."""
+    def wait_for(self, kind: str, name: str, what: str, of: Any = None) -> Handle[Any]:
+        """Emits a wait for messages of that name; one that was kept answers it at once. `of`: their type."""
         quoted = _limits.name(name, f"The name of the {what}")
-        handle = self.schedule(f'"kind":"{kind}","name":{quoted}', name, None, f"{what} '{name}'")
+        decode = None if of is None else _types.checked(_types.decoder(of), what, f"The {what} '{name}'")
+        handle = self.schedule(f'"kind":"{kind}","name":{quoted}', name, decode, f"{what} '{name}'")
         key = (kind, name)
         kept = self._kept.get(key)
         if kept:
             del self._open[handle.action]
-            handle.set_result(kept.popleft())
+            settle(handle, decode, kept.popleft())
         else:
             self._waits.setdefault(key, deque()).append(handle.action)
         return handle
@@ -200,7 +204,10 @@ class Execution(Host):
         if main is None:
             return
         try:
-            self.loop.run_until_blocked(main)
+            if self._is_watched:
+                run_watched(lambda: self.loop.run_until_blocked(main))
+            else:
+                self.loop.run_until_blocked(main)
             if not main.done() and not self._open:
                 raise NonDurableAwait(
                     f"Nothing durable is open, so nothing can wake the orchestration: "
@@ -278,19 +285,12 @@ class Execution(Host):
         work = self._open.pop(event["action"], None)
         if work is None:
             return False
-        handle, name, decode = work
+        handle, _, decode = work
         result = event.get("result")
         if isinstance(handle, DurableTimer):
             handle.run_soon(self.loop)
-        elif decode is None:
-            handle.set_result(result)
         else:
-            try:
-                handle.set_result(decode(result))
-            except Exception as error:
-                wrong = InvalidArgument(f"The result of '{name}' does not fit its type hint: {error}")
-                wrong.__cause__ = error
-                _raise_in(handle, wrong)
+            settle(handle, decode, result)
         return True
 
     def _failed(self, event: Dict[str, Any]) -> bool:
@@ -298,7 +298,7 @@ class Execution(Host):
         if work is None or isinstance(work[0], DurableTimer):
             return False
         failure = _failures.from_wire(event.get("failure"))
-        _raise_in(work[0], _FAILURES[event["kind"]](work[1], failure))
+        raise_in(work[0], _FAILURES[event["kind"]](work[1], failure))
         return True
 
     def _message(self, event: Dict[str, Any]) -> bool:
@@ -310,7 +310,7 @@ class Execution(Host):
         while waits:
             work = self._open.pop(waits.popleft(), None)
             if work is not None and isinstance(work[0], Handle):
-                work[0].set_result(data)
+                settle(work[0], work[2], data)
                 return True
         self._kept.setdefault(key, deque()).append(data)
         return False
@@ -356,22 +356,13 @@ class Execution(Host):
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        try:
-            failure = self.limits.payload(_failures.of_exception(error), "The failure of the orchestration")
-        except LimitExceeded as too_large:
-            failure = _json.encode(_failures.of_exception(too_large))
+        failure = _failures.payload(error, self.limits, "The failure of the orchestration")
         self.end = f'{{"after":{self.after},"kind":"Failed","failure":{failure}}}'
 
 
 async def _call(definition: Orchestration[Any, Any], context: OrchestrationContext, value: Any) -> Any:
     # In the coroutine, so that an input that does not fit fails the orchestration and not the turn.
     return await definition.invoke(context, value)
-
-
-def _raise_in(handle: Handle[Any], error: Exception) -> None:
-    handle.set_exception(error)
-    # Failures are in the history; asyncio need not complain that nobody asked for this one.
-    handle._log_traceback = False
 
 
 _MESSAGES = {

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any, Callable, Dict, Optional
 
 from . import _json
-from .errors import Failure, InvalidArgument, PerdureError, WorkFailed
+from ._limits import Limits
+from .errors import Failure, InvalidArgument, LimitExceeded, PerdureError, WorkFailed
 
 #: Links of a chain of causes that are kept.
 CAUSES = 16
@@ -80,6 +81,14 @@ def _of_exception(error: BaseException, depth: int) -> Dict[str, Any]:
     if depth < CAUSES and error.__cause__ is not None:
         failure["cause"] = of_exception(error.__cause__, depth + 1)
     return failure
+
+
+def payload(error: BaseException, limits: Limits, what: str) -> str:
+    """The failure for an exception as JSON text; one that is too large is told by that."""
+    try:
+        return limits.payload(of_exception(error), what)
+    except LimitExceeded as too_large:
+        return _json.encode(of_exception(too_large))
 
 
 def _milliseconds(pause: Any) -> Optional[int]:

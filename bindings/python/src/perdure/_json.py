@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import inspect
 import json
-import typing
-from typing import Any, Callable, Dict, Optional, Tuple, Union
+from collections import deque
+from typing import Any, Optional, Tuple, Union
 
+from . import _scalars
 from .errors import InvalidArgument
-
-try:
-    from types import UnionType
-except ImportError:  # Python 3.9
-    UnionType = None  # type: ignore[assignment, misc]
 
 
 def _default(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
-    if isinstance(value, enum.Enum):
+        if not hasattr(value, "__pydantic_serializer__"):
+            return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    elif isinstance(value, enum.Enum):
         return value.value
-    raise TypeError
+    elif isinstance(value, (set, frozenset)):
+        # In the order of their text: that of the set differs from process to process.
+        return sorted(value, key=_encode)
+    elif isinstance(value, deque):
+        return list(value)
+    if hasattr(type(value), "__pydantic_serializer__"):
+        serializer: Any = type(value).__pydantic_serializer__  # pyright: ignore[reportAttributeAccessIssue]
+        return serializer.to_python(value, mode="json", by_alias=True, round_trip=True)
+    return _scalars.encodable(value)
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_default)
@@ -137,95 +141,3 @@ def _blame(value: Any, what: str) -> Optional[str]:
             except TypeError:
                 return f"{place} is of type {type(item).__name__}, which cannot be encoded as JSON."
     return None
-
-
-# ---- Decoding by type hints ----------------------------------------------------------------------
-
-Decoder = Callable[[Any], Any]
-_decoders: Dict[Any, Optional[Decoder]] = {}
-
-
-def decoder(hint: Any) -> Optional[Decoder]:
-    """A function that turns parsed JSON into `hint` (dataclasses, enums, and containers of them), or None
-    where the JSON value is already right. Hints that it does not know leave the value as it is.
-    """
-    try:
-        if hint in _decoders:
-            return _decoders[hint]
-    except TypeError:
-        return None
-    # A type that contains itself finds this entry and goes through the table again when a value comes.
-    _decoders[hint] = lambda value: _decode_later(hint, value)
-    _decoders[hint] = _make_decoder(hint)
-    return _decoders[hint]
-
-
-def parameter_decoder(function: Callable[..., Any]) -> Optional[Decoder]:
-    """For the first parameter of a function, None where the JSON value is already right."""
-    try:
-        hints = typing.get_type_hints(function)
-        names = list(inspect.signature(function).parameters)
-    except Exception:
-        # Names that exist for the type checker only, or no function that tells: the value stays as it is.
-        return None
-    return decoder(hints.get(names[0])) if names else None
-
-
-def _decode_later(hint: Any, value: Any) -> Any:
-    return (_decoders[hint] or _same)(value)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _make_decoder(hint: Any) -> Optional[Decoder]:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Union or (UnionType is not None and isinstance(hint, UnionType)):
-        parts = [part for part in args if part is not type(None)]
-        inner = decoder(parts[0]) if len(parts) == 1 else None
-        return inner and (lambda value: None if value is None else inner(value))
-    if origin in (list, tuple) or hint is tuple:
-        return _sequence(tuple if hint is tuple else origin, args)
-    if origin is dict and len(args) == 2:
-        part = decoder(args[1])
-        return part and (lambda value: {key: part(item) for key, item in value.items()})
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return hint
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return _dataclass(hint)
-    return None
-
-
-def _sequence(kind: Any, args: Tuple[Any, ...]) -> Optional[Decoder]:
-    if kind is list:
-        each = decoder(args[0]) if args else None
-        return each and (lambda value: [each(item) for item in value])
-    if args and not (len(args) == 2 and args[1] is Ellipsis):
-        parts = [decoder(arg) or _same for arg in args]
-        return lambda value: tuple(decode(item) for decode, item in zip(parts, value))
-    part = (decoder(args[0]) if args else None) or _same
-    return lambda value: tuple(part(item) for item in value)
-
-
-def _dataclass(hint: Any) -> Decoder:
-    hints = typing.get_type_hints(hint)
-    fields = {item.name: decoder(hints.get(item.name)) for item in dataclasses.fields(hint) if item.init}
-
-    def decode(value: Any) -> Any:
-        if not isinstance(value, dict):
-            raise InvalidArgument(
-                f"{hint.__name__} is an object in JSON, but this is a {type(value).__name__}."
-            )
-        given = {}
-        for name, part in fields.items():
-            if name in value:
-                given[name] = value[name] if part is None else part(value[name])
-        try:
-            return hint(**given)
-        except TypeError as error:
-            raise InvalidArgument(
-                f"Cannot make {hint.__name__} of an object with {', '.join(value) or 'nothing'}: {error}."
-            ) from error
-
-    return decode

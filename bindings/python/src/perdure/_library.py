@@ -1,7 +1,7 @@
 """Finds, loads and checks libdx; turns its errors into exceptions and its buffers into bytes.
 
 Looked for: the path in the environment variable PERDURE_LIBRARY; libdx.so beside this file (in a wheel);
-what the system's loader finds as libdx.so.
+.build/release/libdx.so of the clone that this file is in; what the system's loader finds as libdx.so.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
+import signal
 import threading
 import time
 import weakref
@@ -29,8 +30,8 @@ class Library:
             self.dx: Any = ctypes.CDLL(path)
         except OSError as error:
             raise LibraryNotLoaded(
-                f"Cannot load {path}: {error}. Set PERDURE_LIBRARY to the path of {NAME}, or install a wheel "
-                "that contains it."
+                f"Cannot load {path}: {error}. Install the package with the library inside (a wheel, or "
+                f"`pip install ./bindings/python` in a clone), or set PERDURE_LIBRARY to the path of {NAME}."
             ) from None
         self.path = path
         self._check_abi()
@@ -112,7 +113,15 @@ def _find() -> str:
     if given:
         return given
     beside = Path(__file__).with_name(NAME)
-    return str(beside) if beside.exists() else NAME
+    if beside.exists():
+        return str(beside)
+    # In a clone: bindings/python/src/perdure is this folder.
+    clone = Path(__file__).resolve().parents
+    if len(clone) > 4 and (clone[4] / "bindings" / "python" / "setup.py").exists():
+        built = clone[4] / ".build" / "release" / NAME
+        if built.exists():
+            return str(built)
+    return NAME
 
 
 # ---- Handles -------------------------------------------------------------------------------------
@@ -173,6 +182,9 @@ waits: Dict[int, Callable[[Optional[PerdureError], bytes], None]] = {}
 
 @atexit.register
 def _close_all() -> None:
+    # It is short; half of it would leave engine threads behind that call into an interpreter that is gone.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     for each in [*runtimes, *clients]:
         if not each._handle.is_inherited:
             each.close()

@@ -20,9 +20,12 @@ import weakref
 import zlib
 from collections import deque
 from contextvars import Context
-from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Protocol, TypeVar
 
 from .errors import NonDurableAwait, WrongStatus
+
+if TYPE_CHECKING:
+    from .context import OrchestrationContext
 
 T = TypeVar("T")
 
@@ -84,9 +87,11 @@ class Host(Protocol):
     """What the loop asks of the one who records the orchestration."""
 
     instance: str
+    context: OrchestrationContext
 
     def create_timer(self, fire_at: int, timer: DurableTimer) -> int:
         """Emits CreateTimer and returns the number of the action."""
+        ...
 
     def cancel_action(self, action: int) -> None:
         """Emits Cancel if the action is still open."""
@@ -117,6 +122,11 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         self.now_ms = 0
 
     # ---- What asyncio needs ----------------------------------------------------------------------
+
+    @property
+    def context(self) -> OrchestrationContext:
+        """Of the orchestration that runs here."""
+        return self._host.context
 
     def next_order(self) -> int:
         self._order += 1
@@ -324,7 +334,7 @@ class OrchestrationLoop(asyncio.AbstractEventLoop):
         asyncio._set_running_loop(self)
         try:
             for task in reversed(self._tasks):
-                task._log_destroy_pending = False
+                task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
                 if not task.done():
                     try:
                         task.get_coro().close()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Type, TypeVar, overload
 
-from . import _failures, _json, _limits
+from . import _failures, _json, _limits, _types
 from .errors import Failure, InvalidArgument, WorkFailed
 from .handles import REJECTED, Call, Handle
 
 if TYPE_CHECKING:
     from ._execution import Execution
+
+T = TypeVar("T")
 
 
 class Messaging:
@@ -21,13 +23,22 @@ class Messaging:
 
     # ---- Received --------------------------------------------------------------------------------
 
-    def wait_for_event(self, name: str) -> Handle[Any]:
-        """The next event of that name, which may have come before. Cancelled, it takes none."""
-        return self._execution.wait_for("WaitForEvent", name, "event")
+    @overload
+    def wait_for_event(self, name: str) -> Handle[Any]: ...
+    @overload
+    def wait_for_event(self, name: str, *, of: Type[T]) -> Handle[T]: ...
+    def wait_for_event(self, name: str, *, of: Any = None) -> Handle[Any]:
+        """The next event of that name, which may have come before, as JSON has it or as a value of the
+        type `of`. Cancelled, it takes none."""
+        return self._execution.wait_for("WaitForEvent", name, "event", of)
 
-    def dequeue(self, name: str) -> Handle[Any]:
-        """The next message of the queue, in the order of sending."""
-        return self._execution.wait_for("Dequeue", name, "queue")
+    @overload
+    def dequeue(self, name: str) -> Handle[Any]: ...
+    @overload
+    def dequeue(self, name: str, *, of: Type[T]) -> Handle[T]: ...
+    def dequeue(self, name: str, *, of: Any = None) -> Handle[Any]:
+        """The next message of the queue, in the order of sending; `of` as for `wait_for_event`."""
+        return self._execution.wait_for("Dequeue", name, "queue", of)
 
     def subscribe(self, topic: str) -> None:
         """From now on this instance receives what is published to the topic, across continue_as_new."""
@@ -37,9 +48,13 @@ class Messaging:
         """What was received before stays for `wait_for_topic`."""
         self._execution.emit(f'"kind":"UnsubscribeTopic","topic":{_topic(topic)}')
 
-    def wait_for_topic(self, topic: str) -> Handle[Any]:
-        """The next message of a topic that this instance has subscribed to."""
-        return self._execution.wait_for("WaitForTopic", topic, "topic")
+    @overload
+    def wait_for_topic(self, topic: str) -> Handle[Any]: ...
+    @overload
+    def wait_for_topic(self, topic: str, *, of: Type[T]) -> Handle[T]: ...
+    def wait_for_topic(self, topic: str, *, of: Any = None) -> Handle[Any]:
+        """The next message of a topic that this instance has subscribed to; `of` as for `wait_for_event`."""
+        return self._execution.wait_for("WaitForTopic", topic, "topic", of)
 
     # ---- Sent ------------------------------------------------------------------------------------
 
@@ -76,7 +91,7 @@ class Messaging:
         what = f"Reading key '{key}' of instance '{instance}'"
         return self._request(members, what, lambda result: (result or {}).get("value"))
 
-    def _request(self, members: str, what: str, decode: Optional[_json.Decoder] = None) -> Handle[Any]:
+    def _request(self, members: str, what: str, decode: Optional[_types.Decoder] = None) -> Handle[Any]:
         return self._execution.schedule(members, what, decode or _nothing, what)
 
     def publish(self, topic: str, data: Any = None) -> None:
@@ -114,7 +129,7 @@ class Messaging:
         _limits.name(name, "The name of the query")
         if not callable(handler) or inspect.iscoroutinefunction(handler):
             raise InvalidArgument(f"The handler for query '{name}' must be a plain function.")
-        decode = _json.parameter_decoder(handler)
+        decode = _types.parameter_decoder(handler, f"The input of query '{name}'")
         self._execution.queries[name] = handler if decode is None else lambda value: handler(decode(value))
 
 
@@ -132,7 +147,7 @@ class _Server:
         self._name = name
         self._handler = handler
         self._validator = validator
-        self._decode = _json.parameter_decoder(handler)
+        self._decode = _types.parameter_decoder(handler, f"The input of call '{name}'")
 
     async def serve(self, waiting: Handle[Call]) -> None:
         while True:

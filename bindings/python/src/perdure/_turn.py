@@ -8,6 +8,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from . import _json
 from ._execution import Execution
 from ._limits import Limits
+from ._sandbox import Sandbox, watched
 from .definitions import Orchestration
 from .errors import NotFound
 
@@ -22,8 +23,10 @@ class TurnHost:
         orchestrations: Mapping[Tuple[str, str], Orchestration[Any, Any]],
         cached: int,
         limits: Optional[Limits] = None,
+        sandbox: Sandbox = False,
     ) -> None:
         """`cached`: live coroutines kept at most, those used last; 0 keeps none. `limits`: of the store."""
+        self._sandbox: Sandbox = sandbox
         self._orchestrations = orchestrations
         self._cached = cached
         self._limits = limits or Limits()
@@ -56,7 +59,7 @@ class TurnHost:
         definition = self._orchestrations.get(key)
         if definition is None:
             raise NotFound(f"No orchestration '{key[0]}' version {key[1]} is registered in this process.")
-        return Execution(definition, request, self._limits)
+        return Execution(definition, request, self._limits, watched(self._sandbox, definition))
 
     def _query(self, request: Dict[str, Any], query: Dict[str, Any]) -> str:
         """Beside a live coroutine: builds the code anew, asks it, and drops everything."""

@@ -1,4 +1,4 @@
-"""Runs activities: plain functions on threads, `async def` ones on one event loop on a thread of its own."""
+"""Runs activities: plain functions on threads or in processes, `async def` ones on an event loop."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import time
 from collections import deque
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Callable, Coroutine, Deque, Dict, Iterable, List, Mapping, Optional, Protocol, Set
+from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Optional, Protocol
 
-from . import _failures, _json
+from . import _failures, _limits
+from ._async_worker import AsyncWorker
 from ._limits import Limits
-from .activity_context import DEFERRED, ActivityContext, AttemptHost
+from ._processes import Processes, reference
+from .activity_context import DEFERRED, ActivityContext, AttemptHost, current_attempt
 from .definitions import Activity
-from .errors import LimitExceeded
 
 logger = logging.getLogger("perdure")
 
@@ -31,6 +32,7 @@ class WorkSource(AttemptHost, Protocol):
 
     def poll_activities(self, answers: List[str], most: int, wait: bool) -> Dict[str, Any]:
         """Hands in answers, takes at most so many activities, and tells `Attempts` what was cancelled."""
+        ...
 
     def is_cancelled(self, token: int) -> bool: ...
 
@@ -56,11 +58,13 @@ class Attempts:
     def run(self, token: int, context: ActivityContext) -> None:
         """From now on it hears of its cancellation, and at once if that came before."""
         self._running[token] = context
+        current_attempt.set(context)
         if self.source.is_cancelled(token):
             context._cancel()
 
     def end(self, token: int) -> None:
         self._running.pop(token, None)
+        current_attempt.set(None)
 
     def cancel(self, tokens: Iterable[int]) -> None:
         for token in tokens:
@@ -80,11 +84,19 @@ class Attempts:
         payload = self.limits.payload(result, f"The result of activity '{name}'")
         return f'{{"token":{token},"result":{payload}}}'
 
+    def answered(self, token: int, name: str, answer: Mapping[str, Any]) -> str:
+        """The same for what a process has answered."""
+        if "failure" in answer:
+            what = "The failure of the activity"
+            return f'{{"token":{token},"failure":{self.limits.payload(answer["failure"], what)}}}'
+        if "deferred" in answer:
+            return self.ended(token, name, DEFERRED)
+        result: str = answer["result"]
+        _limits.check(result, self.limits.payload_bytes, f"The result of activity '{name}'")
+        return f'{{"token":{token},"result":{result}}}'
+
     def failed(self, token: int, error: BaseException) -> str:
-        try:
-            failure = self.limits.payload(_failures.of_exception(error), "The failure of the activity")
-        except LimitExceeded as too_large:
-            failure = _json.encode(_failures.of_exception(too_large))
+        failure = _failures.payload(error, self.limits, "The failure of the activity")
         return f'{{"token":{token},"failure":{failure}}}'
 
 
@@ -100,9 +112,11 @@ class ActivityWorkers:
     slots: somebody always waits, and hears of cancellations.
     """
 
-    def __init__(self, attempts: Attempts, slots: int) -> None:
+    def __init__(self, attempts: Attempts, slots: int, processes: int = 1, grace: float = 10) -> None:
+        """`processes`: at most; `grace`: seconds until one is killed whose activity does not end."""
         self._attempts = attempts
         self._slots = slots
+        self._processes = Processes(processes, grace)
         self._threads: List[threading.Thread] = []
         self._async = AsyncWorker(attempts)
         self._stopped = False
@@ -119,7 +133,14 @@ class ActivityWorkers:
         self._called = False
         self._calls: SimpleQueue[None] = SimpleQueue()
 
+    def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """For async activities, instead of one of our own."""
+        self._async.use_loop(loop)
+
     def start(self) -> None:
+        for activity in self._attempts.activities.values():
+            if activity.process:
+                reference(activity)
         if any(activity.is_async for activity in self._attempts.activities.values()):
             self._async.start()
         with self._lock:
@@ -210,6 +231,9 @@ class ActivityWorkers:
                 raise KeyError(task["name"])
             context = attempts.begin(token, task)
             attempts.run(token, context)
+            if activity.process:
+                answer = self._processes.run(activity, token, context, task)
+                return attempts.answered(token, task["name"], answer)
             return attempts.ended(token, task["name"], activity.invoke(context, task.get("input")))
         except BaseException as error:
             return attempts.failed(token, error)
@@ -227,89 +251,7 @@ class ActivityWorkers:
         for thread in self._threads:
             if thread is not own:
                 thread.join(max(0.0, deadline - time.monotonic()))
-
-
-class AsyncWorker:
-    """One event loop on one thread for all async activities."""
-
-    def __init__(self, attempts: Attempts) -> None:
-        self._attempts = attempts
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._thread: Optional[threading.Thread] = None
-        self._running: Set[asyncio.Task[None]] = set()
-        self._answers: List[str] = []
-
-    def start(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._main, name="perdure-async", daemon=True)
-        self._thread.start()
-
-    def _main(self) -> None:
-        loop = self._loop
-        if loop is None:
-            return
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-
-    def run(self, token: int, task: Dict[str, Any], activity: Activity[Any, Any]) -> None:
-        """Starts an activity. From any thread."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._begin, token, task, activity)
-
-    def _begin(self, token: int, task: Dict[str, Any], activity: Activity[Any, Any]) -> None:
-        loop = asyncio.get_running_loop()
-        context = self._attempts.begin(token, task)
-        running = loop.create_task(self._call(token, context, activity, task.get("input")))
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
-
-        def cancel() -> None:
-            try:
-                loop.call_soon_threadsafe(running.cancel)
-            except RuntimeError:
-                pass  # The loop is closed: the activity has ended.
-
-        context._hooks.append(cancel)
-
-    async def _call(
-        self, token: int, context: ActivityContext, activity: Activity[Any, Any], value: Any
-    ) -> None:
-        # In the task, so that one that was cancelled before has begun, and can tell.
-        self._attempts.run(token, context)
-        try:
-            work: Coroutine[Any, Any, Any] = activity.invoke(context, value)
-            answer = self._attempts.ended(token, context.name, await work)
-        except BaseException as error:
-            answer = self._attempts.failed(token, error)
-        self._attempts.end(token)
-        # Results of the same moment go in together.
-        self._answers.append(answer)
-        if len(self._answers) == 1:
-            asyncio.get_running_loop().call_soon(self._hand_in)
-
-    def _hand_in(self) -> None:
-        answers, self._answers = self._answers, []
-        self._attempts.source.poll_activities(answers, 0, False)
-
-    def stop(self) -> None:
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None or not thread.is_alive():
-            return
-        keep: List[Any] = []
-
-        async def finish() -> None:
-            # They were told to end; who does not within a second is left hanging.
-            running = list(self._running)
-            await asyncio.wait(running, timeout=1) if running else None
-            loop.stop()
-
-        loop.call_soon_threadsafe(lambda: keep.append(loop.create_task(finish())))
-        if thread is not threading.current_thread():
-            thread.join(2)
+        self._processes.close()
 
 
 def report_refusals(work: Dict[str, Any], stale: int) -> None:

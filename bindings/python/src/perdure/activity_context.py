@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, MutableMapping, Optional, Protocol, Tuple
 
 from .options import EPOCH
 
@@ -22,6 +23,19 @@ class Deferred:
 
 DEFERRED = Deferred()
 
+if TYPE_CHECKING:
+    _Adapter = logging.LoggerAdapter[logging.Logger]
+else:
+    _Adapter = logging.LoggerAdapter
+
+
+class _Log(_Adapter):
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> Tuple[Any, MutableMapping[str, Any]]:
+        fields = {f"perdure_{name}": value for name, value in (self.extra or {}).items()}
+        kwargs["extra"] = {**fields, **(kwargs.get("extra") or {})}
+        return msg, kwargs
+
+
 #: Between those who wait for a cancellation and those who tell of one; held for a moment.
 _LOCK = threading.Lock()
 
@@ -34,6 +48,10 @@ class AttemptHost(Protocol):
 
     @property
     def client(self) -> Client: ...
+
+
+#: The attempt that this code is part of.
+current_attempt: ContextVar[Optional[ActivityContext]] = ContextVar("perdure_attempt", default=None)
 
 
 class ActivityContext:
@@ -105,8 +123,18 @@ class ActivityContext:
         return self._host.client
 
     @property
-    def log(self) -> logging.Logger:
-        return logging.getLogger(f"perdure.activity.{self.name}")
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """The logger `perdure.activity.NAME`; its records say which attempt they are of, as those of
+        `perdure.log_to` do."""
+        return _Log(logging.getLogger(f"perdure.activity.{self.name}"), self.log_fields())
+
+    def log_fields(self) -> Dict[str, Any]:
+        """What log records say of the attempt."""
+        return {
+            "instance": self.instance_id, "execution": self.execution_id,
+            "orchestration": self.orchestration, "activity": self.name, "attempt": self.attempt,
+            "node": None, "traceparent": self.traceparent,
+        }  # fmt: skip
 
     def _cancel(self) -> None:
         # From whichever thread hears of it.

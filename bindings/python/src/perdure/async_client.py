@@ -12,24 +12,29 @@ from typing import (
     Callable,
     Dict,
     List,
+    Literal,
     Mapping,
     Optional,
     Sequence,
     Type,
     TypeVar,
     Union,
+    overload,
 )
 
 from ._feed import Feed
+from ._filters import Time
 from ._waiting import Waiting
+from .async_management import AsyncManagement
 from .client import Client
+from .definitions import Orchestration
 from .descriptions import Description, StartPolicy, StartRequest, Target
 from .errors import Failure, PerdureError
-from .management import Management
 from .options import Seconds
 from .store import Store
 
-Answer = TypeVar("Answer")
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 class AsyncClient:
@@ -73,8 +78,32 @@ class AsyncClient:
 
     # ---- Starting and messages -------------------------------------------------------------------
 
+    @overload
     async def start(
-        self, orchestration: Target, input: Any = None, *, instance: Optional[str] = None,
+        self, orchestration: Orchestration[In, Any], input: In, *, instance: Optional[str] = None,
+        version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
+        delay: Optional[Seconds] = None, priority: Optional[int] = None,
+        attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
+    ) -> str: ...  # fmt: skip
+    @overload
+    async def start(
+        self, orchestration: Orchestration[None, Any], *, instance: Optional[str] = None,
+        version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
+        delay: Optional[Seconds] = None, priority: Optional[int] = None,
+        attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
+    ) -> str: ...  # fmt: skip
+    @overload
+    async def start(
+        self, orchestration: str, input: Any = None, *, instance: Optional[str] = None,
+        version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
+        delay: Optional[Seconds] = None, priority: Optional[int] = None,
+        attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
+        traceparent: Optional[str] = None, tracestate: Optional[str] = None,
+    ) -> str: ...  # fmt: skip
+    async def start(
+        self, orchestration: Any, input: Any = None, *, instance: Optional[str] = None,
         version: Optional[str] = None, policy: StartPolicy = "fail", start_at: Optional[datetime] = None,
         delay: Optional[Seconds] = None, priority: Optional[int] = None,
         attributes: Optional[Mapping[str, str]] = None, memo: Any = None, dedup_key: Optional[str] = None,
@@ -158,8 +187,14 @@ class AsyncClient:
         description: Description = await self._wait(waiting)
         return description
 
-    async def result(self, instance: str, timeout: Optional[float] = None) -> Any:
-        return (await self.wait(instance, timeout)).result()
+    @overload
+    async def result(self, instance: str, timeout: Optional[float] = None) -> Any: ...
+    @overload
+    async def result(
+        self, instance: str, timeout: Optional[float] = None, *, of: Union[Orchestration[Any, Out], Type[Out]]
+    ) -> Out: ...
+    async def result(self, instance: str, timeout: Optional[float] = None, *, of: Any = None) -> Any:
+        return (await self.wait(instance, timeout)).result(of)
 
     async def kv(self, instance: str) -> Dict[str, Any]:
         return dict(await self._run(self.sync.kv, instance))
@@ -179,15 +214,30 @@ class AsyncClient:
             for event in feed.take(await self._wait(feed.waiting())):
                 yield event
 
-    async def list(self, **filters: Any) -> List[Description]:
-        """All instances that match; the filters of `Client.list`."""
-        return [*await self._run(lambda: [*self.sync.list(**filters)])]
+    async def list(
+        self, *, orchestration: Optional[Target] = None, version: Optional[str] = None,
+        status: Optional[Union[str, Sequence[str]]] = None,
+        created_from: Optional[Time] = None, created_to: Optional[Time] = None,
+        updated_from: Optional[Time] = None, updated_to: Optional[Time] = None,
+        ended_from: Optional[Time] = None, ended_to: Optional[Time] = None,
+        attributes: Optional[Mapping[str, str]] = None, prefix: Optional[str] = None,
+        parent: Optional[str] = None, roots_only: bool = False,
+        order: Literal["oldest", "newest"] = "oldest", page_size: int = 100,
+    ) -> List[Description]:  # fmt: skip
+        """All instances that match, together; the filters of `Client.list`."""
+        found = functools.partial(
+            self.sync.list, orchestration=orchestration, version=version, status=status,
+            created_from=created_from, created_to=created_to, updated_from=updated_from,
+            updated_to=updated_to, ended_from=ended_from, ended_to=ended_to, attributes=attributes,
+            prefix=prefix, parent=parent, roots_only=roots_only, order=order, page_size=page_size,
+        )  # fmt: skip
+        return [*await self._run(lambda: [*found()])]
 
-    async def manage(self, ask: Callable[[Management], Answer], actor: str = "") -> Answer:
-        """What operators ask, as `Client.management` has it, without holding up the loop:
-        `await client.manage(lambda management: management.export_instance("o-1"))`."""
-        answer: Answer = await self._run(lambda: ask(self.sync.management(actor)))
-        return answer
+    # ---- Management ------------------------------------------------------------------------------
+
+    def management(self, actor: str = "") -> AsyncManagement:
+        """What operators ask. `actor`: who asks; any text, recorded with each change."""
+        return AsyncManagement(self.sync.management(actor))
 
     # ---- Life ------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import uuid
 from datetime import datetime
-from types import TracebackType
 from typing import (
     Any,
     Dict,
@@ -19,7 +18,7 @@ from typing import (
     TypeVar,
     Union,
     overload,
-)
+)  # fmt: skip
 
 from . import _abi, _failures, _json, _library, options
 from ._feed import Feed
@@ -35,6 +34,7 @@ from .options import Seconds
 from .store import Store, opened
 
 In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 class Client:
@@ -280,10 +280,17 @@ class Client:
     def _wait(self, waiting: Waiting) -> Any:
         return waiting.block(self._handle.value)
 
-    def result(self, instance: str, timeout: Optional[float] = None) -> Any:
-        """The output of the instance, once it has completed. Raises OrchestrationFailed with its failure,
-        OrchestrationCancelled, or TimedOut."""
-        return self.wait(instance, timeout).result()
+    @overload
+    def result(self, instance: str, timeout: Optional[float] = None) -> Any: ...
+    @overload
+    def result(
+        self, instance: str, timeout: Optional[float] = None, *, of: Union[Orchestration[Any, Out], Type[Out]]
+    ) -> Out: ...
+    def result(self, instance: str, timeout: Optional[float] = None, *, of: Any = None) -> Any:
+        """The output of the instance, once it has completed: as JSON has it, or as a value of the type that
+        `of` is, or returns if it is an orchestration. Raises OrchestrationFailed with its failure,
+        OrchestrationCancelled, TimedOut, or ConversionError."""
+        return self.wait(instance, timeout).result(of)
 
     def kv(self, instance: str) -> Dict[str, Any]:
         """The key-value state of an instance, in the order of its keys; also of one that has ended."""
@@ -372,12 +379,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

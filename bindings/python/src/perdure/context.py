@@ -8,7 +8,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Dict, NoReturn, Optional, Tuple, TypeVar, Union, overload
 
-from . import _json, _limits
+from . import _json, _limits, _types
 from ._messaging import Messaging
 from .errors import InvalidArgument
 from .handles import ContinueAsNew, Handle, Parent
@@ -284,7 +284,7 @@ class OrchestrationContext(Messaging):
         return self._execution.chance.number()
 
 
-def _target(definition: Any) -> Tuple[str, Optional[_json.Decoder]]:
+def _target(definition: Any) -> Tuple[str, Optional[_types.Decoder]]:
     """The name, and the decoder of the result if the function is known."""
     if isinstance(definition, str):
         return definition, None

@@ -13,7 +13,6 @@ arguments. The types are for the checker and for decoding: a parameter that is a
 from __future__ import annotations
 
 import inspect
-import typing
 from typing import (
     Any,
     Awaitable,
@@ -21,6 +20,7 @@ from typing import (
     Coroutine,
     Dict,
     Generic,
+    List,
     Optional,
     Protocol,
     Tuple,
@@ -29,10 +29,10 @@ from typing import (
     overload,
 )  # fmt: skip
 
-from . import _json
+from . import _json, _types
 from .activity_context import ActivityContext
 from .context import OrchestrationContext
-from .errors import InvalidArgument
+from .errors import ForbiddenCall, InvalidArgument
 from .options import ActivityOptions, RetryPolicy, Seconds, activity_limits
 
 In = TypeVar("In")
@@ -54,10 +54,13 @@ class Definition(Generic[In, Out]):
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__module__ = function.__module__
-        self._takes_input = self._count_parameters() == 2
-        self._decoders: Optional[Tuple[Optional[_json.Decoder], Optional[_json.Decoder]]] = None
+        positional = self._positional()
+        self._takes_input = len(positional) == 2
+        #: Without an input, the function takes that of its signature.
+        self._has_default = self._takes_input and positional[1].default is not inspect.Parameter.empty
+        self._decoders: Optional[Tuple[Optional[_types.Decoder], Optional[_types.Decoder]]] = None
 
-    def _count_parameters(self) -> int:
+    def _positional(self) -> List[inspect.Parameter]:
         parameters = list(inspect.signature(self.function).parameters.values())
         positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         required = [
@@ -68,24 +71,28 @@ class Definition(Generic[In, Out]):
                 f"{self._what} {self.function.__qualname__} must take a context and at most one input, such "
                 f"as (ctx, input). Several values go into a dataclass or a dict."
             )
-        return len(positional)
+        return positional
 
-    def decoders(self) -> Tuple[Optional[_json.Decoder], Optional[_json.Decoder]]:
+    def decoders(self) -> Tuple[Optional[_types.Decoder], Optional[_types.Decoder]]:
         """For the input and for the result; made at first use, when forward references can be resolved."""
         if self._decoders is None:
-            try:
-                hints = typing.get_type_hints(self.function)
-            except Exception:
-                # Names that exist for the type checker only: the values stay as JSON has them.
-                hints = {}
-            names = list(inspect.signature(self.function).parameters)
-            given = hints.get(names[1]) if self._takes_input else None
-            self._decoders = (_json.decoder(given), _json.decoder(hints.get("return")))
+            hints = _types.hints_of(self.function)
+            given = result = None
+            if self._takes_input:
+                name = list(inspect.signature(self.function).parameters)[1]
+                given = _types.checked(
+                    _types.decoder(hints.get(name)), name, f"The input of {self._what} '{self.name}'"
+                )
+            if hints.get("return") is not type(None):
+                result = _types.checked(
+                    _types.decoder(hints.get("return")), "result", f"The result of {self._what} '{self.name}'"
+                )
+            self._decoders = (given, result)
         return self._decoders
 
     def invoke(self, context: Any, value: Any) -> Any:
         """Calls the function with the decoded input."""
-        if not self._takes_input:
+        if not self._takes_input or (value is None and self._has_default):
             return self.function(context)
         decode = self.decoders()[0]
         return self.function(context, value if decode is None else decode(value))
@@ -105,16 +112,26 @@ class Activity(Definition[In, Out]):
         name: Optional[str],
         options: ActivityOptions = ActivityOptions(),  # noqa: B008 (frozen)
         limits: Optional[str] = None,
+        process: bool = False,
     ) -> None:
         """`limits`: the JSON of "Activity limits"."""
         super().__init__(function, name)
         self.is_async = inspect.iscoroutinefunction(function)
+        #: It runs in a process of its own.
+        self.process = process
+        if process and self.is_async:
+            raise InvalidArgument(f"activity {function.__qualname__} runs in a process: make it a plain def.")
         #: Used where the activity is scheduled by its function.
         self.options = options
         self.options_json = options.to_json()
         self.limits = limits
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if arguments and isinstance(arguments[0], OrchestrationContext):
+            raise ForbiddenCall(
+                f"An orchestration calls activity '{self.name}' as a function, which would not be recorded. "
+                f"Write ctx.activity({self.__name__}, input) in its place."
+            )
         return self.function(*arguments, **named)
 
 
@@ -123,9 +140,14 @@ class Orchestration(Definition[In, Out]):
 
     _what = "orchestration"
 
-    def __init__(self, function: Callable[..., Any], name: Optional[str], version: str) -> None:
+    def __init__(
+        self, function: Callable[..., Any], name: Optional[str], version: str, sandbox: bool = True
+    ) -> None:
         super().__init__(function, name)
         self.version = _json.text(version, "The version")
+        self.sandbox = sandbox
+        #: Whether its code names something that is forbidden; None until it is looked at.
+        self.is_suspect: Optional[bool] = None
         if not inspect.iscoroutinefunction(function):
             raise InvalidArgument(f"orchestration {function.__qualname__} must be an async def.")
 
@@ -176,29 +198,30 @@ def activity(
     schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
     schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
     tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
-    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None,
+    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None, process: bool = False,
 ) -> _ActivityDecorator: ...  # fmt: skip
 def activity(
     function: Any = None, *, name: Optional[str] = None, retry: Optional[RetryPolicy] = None,
     schedule_to_start: Optional[Seconds] = None, start_to_close: Optional[Seconds] = None,
     schedule_to_close: Optional[Seconds] = None, heartbeat: Optional[Seconds] = None,
     tag: Optional[str] = None, session: Optional[str] = None, priority: Optional[int] = None,
-    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None,
+    concurrency: Optional[int] = None, rate: Optional[Tuple[int, Seconds]] = None, process: bool = False,
 ) -> Any:  # fmt: skip
     """Makes an activity of a function: one that may do anything, and runs at least once.
 
     `name` defaults to that of the function. A plain function runs on a worker thread, an `async def` on one
     shared event loop. The options are those of `ActivityOptions`, used where the activity is scheduled by
     this function; `ctx.activity` may say otherwise. `concurrency` (attempts at once) and `rate` (attempts
-    begun, in that many seconds) bound what one runtime does of it.
+    begun, in that many seconds) bound what one runtime does of it. `process`: it runs in a process of its
+    own, for what computes; it must stand at the top level of its module.
     """
     options = ActivityOptions(
         retry, schedule_to_start, start_to_close, schedule_to_close, heartbeat, tag, session, priority
     )
     limits = activity_limits(concurrency, rate)
     if function is not None:
-        return Activity(function, name, options, limits)
-    return lambda function: Activity(function, name, options, limits)
+        return Activity(function, name, options, limits, process)
+    return lambda function: Activity(function, name, options, limits, process)
 
 
 @overload
@@ -209,17 +232,20 @@ def orchestration(
 def orchestration(function: Callable[[OrchestrationContext], Awaitable[Out]]) -> Orchestration[None, Out]: ...
 @overload
 def orchestration(
-    *, name: Optional[str] = None, version: str = DEFAULT_VERSION
+    *, name: Optional[str] = None, version: str = DEFAULT_VERSION, sandbox: bool = True
 ) -> _OrchestrationDecorator: ...
-def orchestration(function: Any = None, *, name: Optional[str] = None, version: str = DEFAULT_VERSION) -> Any:
+def orchestration(
+    function: Any = None, *, name: Optional[str] = None, version: str = DEFAULT_VERSION, sandbox: bool = True
+) -> Any:
     """Makes an orchestration of an `async def`: one that survives the process, and must be deterministic.
 
     `name` defaults to that of the function. Instances are pinned to the version that they began with;
-    register the old function beside the new one until its instances have ended.
+    register the old function beside the new one until its instances have ended. `sandbox=False`: calls that
+    no replay could repeat are not looked for in this one.
     """
     if function is not None:
-        return Orchestration(function, name, version)
-    return lambda function: Orchestration(function, name, version)
+        return Orchestration(function, name, version, sandbox)
+    return lambda function: Orchestration(function, name, version, sandbox)
 
 
 class Registry:

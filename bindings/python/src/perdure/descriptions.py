@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Dict, Literal, Mapping, Optional, Union
 
-from . import _failures, _json, _limits, options
+from . import _failures, _json, _limits, _types, options
 from .definitions import Orchestration
 from .errors import Failure, InvalidArgument, OrchestrationCancelled, OrchestrationFailed
 from .options import Seconds
@@ -154,10 +154,16 @@ class Description:
             event_count=wire.get("eventCount", 0),
         )
 
-    def result(self) -> Any:
-        """The output of a completed instance. Raises OrchestrationFailed or OrchestrationCancelled."""
+    def result(self, of: Any = None) -> Any:
+        """The output of a completed instance; converted, if `of` is a type or an orchestration. Raises
+        OrchestrationFailed or OrchestrationCancelled."""
         if self.status == "Completed":
-            return self.output
+            if of is None:
+                return self.output
+            what = f"The result of instance '{self.instance}'"
+            is_definition = isinstance(of, Orchestration)
+            decode = of.decoders()[1] if is_definition else _types.checked(_types.decoder(of), "result", what)
+            return self.output if decode is None else decode(self.output)
         if self.status == "Failed":
             raise OrchestrationFailed(self.instance, self.failure or _failures.from_wire(None))
         raise OrchestrationCancelled(self.instance, self.status)

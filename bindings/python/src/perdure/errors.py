@@ -33,6 +33,18 @@ class InvalidArgument(PerdureError, ValueError):
     code = 1
 
 
+class ConversionError(InvalidArgument):
+    """A value from JSON does not fit the type hint that it is for. `path` leads to the part at fault:
+    `order.items[3].price`."""
+
+    #: Trying again cannot help.
+    non_retryable = True
+
+    def __init__(self, message: str, *, path: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.path = path
+
+
 class InvalidHandle(PerdureError):
     """A store, client or runtime that was closed, or work that was already answered."""
 
@@ -268,3 +280,16 @@ class OrchestrationCancelled(PerdureError):
 
 class NonDurableAwait(PerdureError, RuntimeError):
     """Orchestration code awaits something that is not recorded, so that no replay could answer it."""
+
+
+class ForbiddenCall(PerdureError, RuntimeError):
+    """Orchestration code called something that no replay could repeat: the clock, chance, files, threads."""
+
+    non_retryable = True
+
+
+class ProcessDied(PerdureError):
+    """The process that ran an activity (`@activity(process=True)`) ended before it answered: it was killed,
+    ran out of memory, or crashed. The failure is retried like any other."""
+
+    failure_type = "perdure.ProcessDied"

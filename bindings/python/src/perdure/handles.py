@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from . import _failures, _json
 from ._loop import DurableFuture
+from ._types import Decoder
 from .errors import Failure, InvalidArgument, WrongStatus
 
 if TYPE_CHECKING:
@@ -42,6 +43,23 @@ class Handle(DurableFuture[T]):
 
     def __repr__(self) -> str:
         return f"<{self._what} #{self.action} {'done' if self.done() else 'open'}>"
+
+
+def settle(handle: Handle[Any], decode: Optional[Decoder], value: Any) -> None:
+    """Gives work its result, converted, or what is wrong with that."""
+    if decode is None:
+        handle.set_result(value)
+        return
+    try:
+        handle.set_result(decode(value))
+    except Exception as error:
+        raise_in(handle, error)
+
+
+def raise_in(handle: Handle[Any], error: Exception) -> None:
+    handle.set_exception(error)
+    # Failures are in the history; asyncio need not complain that nobody asked for this one.
+    handle._log_traceback = False
 
 
 class ContinueAsNew(BaseException):

@@ -1,7 +1,8 @@
-"""The engine's log records, and those of `ctx.log`, into Python's logging."""
+"""The engine's log records, those of `ctx.log`, and what records of one's own say of their instance."""
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import ctypes
 import json
@@ -10,6 +11,8 @@ from typing import Any, Dict, Optional
 
 from . import _abi, _json
 from ._library import library, text
+from ._loop import OrchestrationLoop
+from .activity_context import current_attempt
 from .errors import InvalidArgument
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
@@ -47,6 +50,38 @@ def log_to(logger: Optional[logging.Logger] = None, level: str = "info") -> None
     lib = library()
     _logger = logger or logging.getLogger("perdure")
     lib.check(lib.dx.dx_log_set(text(json.dumps({"level": level})), _on_record, None, _abi.ReleaseFn()))
+
+
+class LogFilter(logging.Filter):
+    """For handlers and loggers: lets records of any logger say where they come from, and drops those that
+    orchestration code writes again in a replay.
+
+        handler.addFilter(perdure.LogFilter())
+        handler.setFormatter(logging.Formatter("%(perdure_instance)s %(message)s"))
+
+    Every record then has the attributes that those of `log_to` have; None where they do not apply.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "perdure_instance"):
+            return True
+        fields: Dict[str, Any] = {}
+        loop = asyncio._get_running_loop()
+        if isinstance(loop, OrchestrationLoop):
+            context = loop.context
+            if context.is_replaying:
+                return False
+            fields = {
+                "instance": context.instance_id, "execution": context.execution_id,
+                "orchestration": context.name, "traceparent": context.traceparent,
+            }  # fmt: skip
+        else:
+            attempt = current_attempt.get()
+            if attempt is not None:
+                fields = attempt.log_fields()
+        for name in _FIELDS:
+            setattr(record, f"perdure_{name}", fields.get(name))
+        return True
 
 
 @atexit.register

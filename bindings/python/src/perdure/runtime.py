@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import logging
+import os
+import signal
 import threading
 from types import TracebackType
 from typing import Any, Dict, List, Literal, Optional, Sequence, Type, Union
 
 from . import _abi, _failures, _json, _library, _replay
 from ._library import Handle, library, text
+from ._processes import refuse_in_child
 from ._replay import PreflightReport, ReplayReport
+from ._sandbox import Sandbox, checked
 from ._turn import TurnHost
 from ._workers import ActivityWorkers, Attempts, WorkSource, report_refusals
 from .client import Client
 from .definitions import Activity, AnyDefinition, Orchestration, Registry
 from .errors import InvalidArgument, PerdureError, Stale, WrongStatus
-from .options import Seconds, milliseconds
+from .options import Seconds, milliseconds, whole
 from .store import Store, opened
 
 logger = logging.getLogger("perdure")
@@ -34,7 +39,11 @@ class Runtime:
             ...
 
     Orchestrations share one thread; plain activities run on up to `activity_slots` threads; async
-    activities on one event loop, counted by the same slots.
+    activities on one event loop, counted by the same slots. In an asyncio program that is the loop of the
+    program:
+
+        async with Runtime("sqlite:app.db", [order, charge]):
+            ...
     """
 
     def __init__(
@@ -43,7 +52,7 @@ class Runtime:
         activity_tags: Union[Sequence[str], Literal["any"]] = (), untagged_activities: bool = True,
         sessions: int = 10, session_idle: Seconds = 300, activity_grace: Seconds = 10,
         nondeterminism: Literal["quarantine", "fail"] = "quarantine", replay_only: bool = False,
-        schedules: bool = True,
+        schedules: bool = True, sandbox: Sandbox = True, processes: Optional[int] = None,
     ) -> None:  # fmt: skip
         """`cached_instances`: coroutines kept between turns, the rest is replayed when it goes on.
         `cache=False` replays at every turn, to find code that is not deterministic.
@@ -53,11 +62,19 @@ class Runtime:
         activity that was told to end keeps its slot for `activity_grace`. `nondeterminism`: what becomes of
         an instance whose code and history differ. `replay_only`: it takes no work and writes nothing, for
         `replay` and `preflight`. `schedules`: they go on here, too.
+
+        `sandbox`: orchestration code that names what no replay could repeat (the clock, chance, files,
+        threads) is watched, and calls of it raise ForbiddenCall; "strict" watches all code, which costs some
+        50 microseconds a turn. `processes`: at most so many for activities that run in one, as many as there
+        are processors without.
         """
         lib = self._lib = library()
+        watch = checked(sandbox)
         self.store = opened(store)
         if isinstance(activity_tags, str) and activity_tags != "any":
             raise InvalidArgument(f"activity_tags are a list of tags or 'any', not {activity_tags!r}.")
+        most = whole((os.cpu_count() or 1) if processes is None else processes, "processes", 1, 10_000)
+        grace = milliseconds(activity_grace, "activity_grace", 0)
         config = {
             "activitySlots": activity_slots,
             "cache": "on" if cache else "off",
@@ -66,7 +83,7 @@ class Runtime:
             "untaggedActivities": untagged_activities,
             "sessions": sessions,
             "sessionIdleMS": milliseconds(session_idle, "session_idle"),
-            "activityGraceMS": milliseconds(activity_grace, "activity_grace", 0),
+            "activityGraceMS": grace,
             "nondeterminism": nondeterminism,
             "replayOnly": replay_only,
             "schedules": schedules,
@@ -77,13 +94,14 @@ class Runtime:
         self._handle = Handle(lib.dx.dx_runtime_free, out.value or 0, "runtime")
         self._registry = Registry()
         limits = self.store.limits
-        self._turns = TurnHost(self._registry.orchestrations, cached_instances if cache else 0, limits)
+        self._turns = TurnHost(self._registry.orchestrations, cached_instances if cache else 0, limits, watch)
         self._attempts = Attempts(_Source(self), self._registry.activities, limits)
-        self._workers = ActivityWorkers(self._attempts, activity_slots)
+        self._workers = ActivityWorkers(self._attempts, activity_slots, most, grace / 1000)
         self._client: Optional[Client] = None
         self._client_lock = threading.Lock()
         self._turn_thread: Optional[threading.Thread] = None
         self._started = False
+        self._told = threading.Event()
         self._replay_only = replay_only
         _library.runtimes.add(self)
         self.register(*definitions)
@@ -113,6 +131,7 @@ class Runtime:
         """Begins to take work. Raises a StoreError if the store cannot be used."""
         if self._started:
             raise WrongStatus("The runtime was started before; make a new one.")
+        refuse_in_child()
         self._lib.check(self._lib.dx.dx_runtime_start(self._handle.value))
         self._started = True
         if self._registry.orchestrations:
@@ -130,6 +149,7 @@ class Runtime:
         """
         if not self._handle.is_open or self._handle.is_inherited:
             return
+        self._told.set()
         if self._started:
             stopped = self._lib.dx.dx_runtime_stop(
                 self._handle.value, int(max(grace, 0) * 1000), _abi.StopFn(), None
@@ -143,6 +163,27 @@ class Runtime:
             if self._client is not None:
                 self._client.close()
         self._handle.close()
+
+    def run(self, grace: float = 5.0) -> None:
+        """Starts, and serves until the process is told to end (Ctrl-C, SIGTERM) or another thread stops the
+        runtime; then stops with that `grace`. For programs that do nothing else; a second signal does not
+        wait. On the main thread."""
+        told = self._told
+        if threading.current_thread() is not threading.main_thread():
+            raise WrongStatus("Runtime.run waits for signals, on the main thread; others start and stop.")
+        previous = signal.signal(signal.SIGTERM, lambda *_: told.set())
+        try:
+            with self:
+                try:
+                    # With a time limit, because a wait without one does not see signals everywhere.
+                    while not told.wait(0.5):
+                        pass
+                except KeyboardInterrupt:
+                    pass
+                signal.signal(signal.SIGTERM, previous)
+                self.stop(grace)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
 
     def close(self) -> None:
         """Stops without grace."""
@@ -159,6 +200,21 @@ class Runtime:
     ) -> None:
         # After an error nobody wants to wait for what still runs.
         self.stop(5.0 if kind is None else 0.0)
+
+    async def __aenter__(self) -> Runtime:
+        """As `with`, but async activities run on the loop of the caller, as its other tasks do."""
+        loop = asyncio.get_running_loop()
+        self._workers.use_loop(loop)
+        return await loop.run_in_executor(None, self.__enter__)
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        # The loop goes on, so that its activities can come to their end.
+        await asyncio.get_running_loop().run_in_executor(None, self.stop, 5.0 if kind is None else 0.0)
 
     # ---- Replay ----------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class Rehearsal:
         self._lib = library()
         limits = Limits()
         registry = run._registry
-        self._turns = TurnHost(registry.orchestrations, 10_000, limits)
+        self._turns = TurnHost(registry.orchestrations, 10_000, limits, sandbox=True)
         self._attempts = Attempts(_NoSource(), registry.activities, limits)
         self._beats: Dict[int, str] = {}
         config = dict(settings.config, seed=seed, schedule=schedule, cache=cache, observe=bool(run._always))

@@ -50,7 +50,7 @@ class TestEnvironment:
         self.store = Store(store, {"clock": clock})
         self.client = Client(self.store)
         self._definitions = list(definitions)
-        self._options = {"activity_tags": "any", **options}
+        self._options = {"activity_tags": "any", "sandbox": "strict", **options}
         self._stubs = Stubs(stubs or {}, self.store.now)
         try:
             self.runtime = self._begin()
@@ -110,15 +110,15 @@ class TestEnvironment:
 
     # ---- Instances -------------------------------------------------------------------------------
 
-    def run(self, orchestration: Any, input: Any = None, **options: Any) -> Any:
+    def run(self, orchestration: Any, input: Any = None, *, of: Any = None, **options: Any) -> Any:
         """Starts an instance and returns its result, however long that takes in virtual time. The options are
-        those of `Client.start`.
+        those of `Client.start`; `of` is that of `Client.result`.
 
         Raises what `Client.result` raises; TimedOut says what the instance waits for, if that is known.
         """
         instance = self.client.start(orchestration, input, **options)
         try:
-            return self.client.result(instance, self.timeout)
+            return self.client.result(instance, self.timeout, of=of)
         except TimedOut as error:
             reason = self.client.describe(instance).pending_reason
             if reason is None:
