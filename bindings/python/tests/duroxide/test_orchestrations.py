@@ -294,7 +294,11 @@ def test_a_cancelled_instance_has_failed_with_its_reason(world: Make) -> None:
             return "an Exception came"
 
     made = world({"Wait": wait})
-    for reason, text in (("changed my mind", "canceled: changed my mind"), (None, "canceled: "), ("", "canceled: ")):
+    for reason, text in (
+        ("changed my mind", "canceled: changed my mind"),
+        (None, "canceled: "),
+        ("", "canceled: "),
+    ):
         instance = made.start("Wait")
         made.client.cancel_instance(instance, reason)
         result = made.wait(instance)

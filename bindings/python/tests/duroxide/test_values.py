@@ -13,7 +13,19 @@ from .world import World
 
 Make = Callable[..., World]
 
-VALUES = ["text", "3", 'with "quotes"', "ü€😀", 7, 1.5, {"a": [1, {"b": None}]}, [1, "2", None], None, True, []]
+VALUES = [
+    "text",
+    "3",
+    'with "quotes"',
+    "ü€😀",
+    7,
+    1.5,
+    {"a": [1, {"b": None}]},
+    [1, "2", None],
+    None,
+    True,
+    [],
+]
 
 
 def echo(ctx: Any, value: Any) -> Any:
@@ -22,7 +34,9 @@ def echo(ctx: Any, value: Any) -> Any:
 
 def through_everything(ctx: Any, value: Any) -> Any:
     single = yield ctx.schedule_activity("Echo", value)
-    both = yield ctx.all([ctx.schedule_activity("Echo", value), ctx.schedule_sub_orchestration("Same", value)])
+    both = yield ctx.all(
+        [ctx.schedule_activity("Echo", value), ctx.schedule_sub_orchestration("Same", value)]
+    )
     race = yield ctx.race(ctx.schedule_activity("Echo", value), ctx.wait_for_event("never"))
     assert race["index"] == 0
     return [single, both[0]["ok"], both[1]["ok"], race["value"]]
@@ -70,9 +84,7 @@ def test_text_goes_raw_through_the_typed_calls_of_an_orchestration(world: Make) 
         other = yield ctx.schedule_sub_orchestration_with_id_typed("Same", f"{ctx.instance_id}-kid", value)
         return [doubled, retried, session, both, child, other]
 
-    made = world(
-        {"Typed": typed, "Same": lambda ctx, value: value}, {"Double": lambda ctx, value: value * 2}
-    )
+    made = world({"Typed": typed, "Same": lambda ctx, value: value}, {"Double": lambda ctx, value: value * 2})
     assert made.output("Typed", "21") == [42, 42, 42, 42, 21, 21]
     assert made.output("Typed", 21) == [42, 42, 42, 42, 21, 21]
     assert made.output("Typed", "plain text")[0] == "plain textplain text"

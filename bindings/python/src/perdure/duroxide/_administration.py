@@ -120,7 +120,8 @@ class Administration:
     def get_execution_info(self, instance_id: str, execution_id: int) -> ExecutionInfo:
         """Raises RuntimeError for an unknown instance or execution."""
         it = self._describe(instance_id)
-        found = self._client.management().executions(instance_id, after=execution_id - 1, limit=1)
+        after = max(execution_id - 1, 0)
+        found = self._client.management().executions(instance_id, after=after, limit=1)
         if not found or found[0].execution != execution_id:
             raise RuntimeError(f"Execution {execution_id} of instance {instance_id} not found")
         summary = found[0]

@@ -34,7 +34,7 @@ def orchestration(function: Callable[..., Any]) -> Callable[[Live, Any], Corouti
     """An async function that runs `function`, which is a generator function or returns its output at once."""
 
     async def run(live, value):  # type: ignore[no-untyped-def]
-        context = OrchestrationContext.of(live)
+        context = OrchestrationContext._of(live)
         steps = function(context, value)
         if not inspect.isgenerator(steps):
             return _at_once(steps)

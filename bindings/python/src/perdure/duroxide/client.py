@@ -146,11 +146,11 @@ class Client(Administration):
                 if not looks.again():
                     raise RuntimeError(errors.TIMED_OUT) from None
             except TimedOut:
-                # It does not go on by itself: a person must look at it.
-                stuck = self._client.describe(instance_id)
-                if stuck.status != "Quarantined":
-                    raise
-                return result_of(stuck)
+                found = self.get_status(instance_id)
+                # It has failed but not ended, if a person must look at it.
+                if found.status == "Failed":
+                    return found
+                raise
 
     # ---- Key-value state -------------------------------------------------------------------------
 

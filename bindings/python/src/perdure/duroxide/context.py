@@ -43,7 +43,7 @@ class OrchestrationContext:
             self._status = live.kv.get(CARRIED_STATUS)
 
     @classmethod
-    def of(cls, live: native.OrchestrationContext) -> OrchestrationContext:
+    def _of(cls, live: native.OrchestrationContext) -> OrchestrationContext:
         info = {
             "instanceId": live.instance_id,
             "executionId": live.execution_id,
