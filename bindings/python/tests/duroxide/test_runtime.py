@@ -125,9 +125,9 @@ def test_so_many_activities_run_at_once(world: Make) -> None:
 OPTIONS = (
     "orchestration_concurrency", "worker_concurrency", "dispatcher_poll_interval_ms",
     "worker_lock_timeout_ms", "log_format", "log_level", "service_name", "service_version",
-    "max_sessions_per_runtime", "session_idle_timeout_ms", "worker_node_id", "worker_tag_filter", "orchestrator_lock_timeout_ms",
-    "orchestrator_lock_renewal_buffer_ms", "max_attempts", "worker_lock_renewal_buffer_ms",
-    "session_lock_timeout_ms", "session_lock_renewal_buffer_ms",
+    "max_sessions_per_runtime", "session_idle_timeout_ms", "worker_node_id", "worker_tag_filter",
+    "orchestrator_lock_timeout_ms", "orchestrator_lock_renewal_buffer_ms", "max_attempts",
+    "worker_lock_renewal_buffer_ms", "session_lock_timeout_ms", "session_lock_renewal_buffer_ms",
 )  # fmt: skip
 
 
