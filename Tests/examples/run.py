@@ -47,6 +47,27 @@ def hello_python(_programs: Path) -> None:
     assert text.startswith("Hello, "), text
 
 
+def hello_node(_programs: Path) -> None:
+    said(["make", "-s", "node"])
+    with tempfile.TemporaryDirectory() as folder:
+        text = said(["node", "examples/hello/hello.js", f"{folder}/hello.sqlite"])
+    assert text == "Hello, Ada!\n", text
+
+
+def order_node(_programs: Path) -> None:
+    """Its demo kills the worker -9 and looks at the end of each order; the commands are those of a reader."""
+    said(["make", "-s", "node"])
+    with tempfile.TemporaryDirectory() as folder:
+        order = ["node", "examples/order/order.js"]
+        text = said([*order, "demo", "--store", f"sqlite:{folder}/demo.sqlite"])
+        by_hand = ["--store", f"sqlite:{folder}/order.sqlite"]
+        said([*order, "start", *by_hand, "order-1", "book", "20"])
+        said([*order, "approve", *by_hand, "order-1"])
+        status = said([*order, "status", *by_hand])
+    assert "killed with SIGKILL" in text and text.count("shipped: ") == 3, text
+    assert status.split() == ["order-1", "Pending"], status
+
+
 def wheel_python(_programs: Path) -> None:
     """The wheel brings its library: nothing of this repository is on the path."""
     wheel = said(["make", "-s", "wheel"]).splitlines()[-1]
@@ -117,7 +138,10 @@ def passes(test: Test, programs: Path) -> bool:
         return False
 
 
-TESTS = (hello_swift, hello_python, wheel_python, simulate_swift, simulate_python, order_swift)
+TESTS = (
+    hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python, order_swift,
+    order_node,
+)  # fmt: skip
 
 
 def main() -> int:

@@ -5,6 +5,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { LibraryNotLoaded, InternalError, InvalidHandle, fromCode } = require('./errors.js');
 
+// Taken before the guards of turns stand in its place.
+const { setImmediate } = globalThis;
+
 const LIBRARY = 'libdx.so';
 /** Kinds of messages and of handles, as src/addon.h numbers them. */
 const ANSWER = 0;

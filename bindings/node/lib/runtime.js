@@ -16,6 +16,11 @@ const { report } = require('./logs.js');
 const { handleOf, asyncDisposeSymbol } = require('./store.js');
 const { timeoutMS } = require('./waiting.js');
 
+// Taken before the guards of turns stand in their place: some of this runs in the microtasks of a turn, where they
+// would be durable timers of somebody's orchestration.
+const { setImmediate } = globalThis;
+const now = performance.now.bind(performance);
+
 /** Turns taken in one call: enough to spread its cost, few enough to answer the first one soon. */
 const TURNS_PER_POLL = 32;
 /** So long this begins turns and activities before the rest of the loop has its turn, in milliseconds. */
@@ -242,11 +247,11 @@ class Runtime {
 
   /** Begins what was taken, in slices: the rest of the loop must not wait for all of it. */
   #begin() {
-    const end = performance.now() + BUDGET_MS;
+    const end = now() + BUDGET_MS;
     const work = this.#work;
     let at = 0;
     do work[at++]();
-    while (at < work.length && performance.now() < end);
+    while (at < work.length && now() < end);
     // A piece of work may have ended the runtime, which drops the rest.
     if (this.#work !== work) return;
     this.#work = work.slice(at);
@@ -282,8 +287,8 @@ class Runtime {
     list.push(text);
     if (this.#flushes) return;
     this.#flushes = true;
-    // After all that the loop does at this moment: answers of one moment go in together.
-    process.nextTick(() => this.#flush());
+    // Behind the turns of this round of the loop (turns/pump.js): answers of one round go in together.
+    setImmediate(() => this.#flush());
   }
 
   #flush() {

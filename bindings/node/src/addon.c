@@ -163,8 +163,10 @@ static napi_value request(napi_env env, napi_callback_info info) {
   made->function = (int)call;
   made->handle = (uint64_t)handle;
   bool runs = pool_run(environment, made);
-  if (runs) environment_hold(environment);
-  else job_free(made);
+  if (runs)
+    environment_hold(environment);
+  else
+    job_free(made);
   napi_get_boolean(env, runs, &value);
   return value;
 }
@@ -281,7 +283,9 @@ static dx_error *do_clock(const dx_api *dx, void *store, dx_text unused, dx_buff
 static napi_value store_metrics(napi_env env, napi_callback_info info) {
   return with_text(env, info, do_metrics);
 }
-static napi_value store_clock(napi_env env, napi_callback_info info) { return with_text(env, info, do_clock); }
+static napi_value store_clock(napi_env env, napi_callback_info info) {
+  return with_text(env, info, do_clock);
+}
 
 /* free(kind, handle) */
 static napi_value free_handle(napi_env env, napi_callback_info info) {
@@ -305,7 +309,7 @@ static napi_value poll(napi_env env, napi_callback_info info) {
     return NULL;
   }
   poller *made =
-    poller_new(environment, (uint32_t)id, (uint64_t)runtime, (int32_t)turns, (int32_t)activities);
+      poller_new(environment, (uint32_t)id, (uint64_t)runtime, (int32_t)turns, (int32_t)activities);
   if (made) environment_hold(environment);
   napi_get_boolean(env, made != NULL, &value);
   return value;
@@ -371,8 +375,10 @@ static napi_value more(napi_env env, napi_callback_info info) {
 
 static void on_log(dx_text record, void *user_data) {
   message *message = message_new(MESSAGE_LOG, 0);
-  if (message && message_set_text(message, record.data, record.size)) mailbox_post(user_data, message);
-  else message_free(message);
+  if (message && message_set_text(message, record.data, record.size))
+    mailbox_post(user_data, message);
+  else
+    message_free(message);
 }
 
 static void log_released(void *user_data) { environment_release(user_data); }
@@ -385,9 +391,9 @@ static napi_value log_set(napi_env env, napi_callback_info info) {
   environment *environment = enter(env, info, 1, &argument);
   if (!environment || !take_text(env, argument, &config, &size)) return NULL;
   bool on = size > 0;
-  dx_error *error = environment->dx->log_set((dx_text){config, size}, on ? on_log : NULL,
-                                             on ? environment_retain(environment) : NULL,
-                                             on ? log_released : NULL);
+  dx_error *error =
+      environment->dx->log_set((dx_text){config, size}, on ? on_log : NULL,
+                               on ? environment_retain(environment) : NULL, on ? log_released : NULL);
   free(config);
   return error ? error_value(env, environment->dx, error) : undefined(env);
 }
@@ -423,26 +429,26 @@ NAPI_MODULE_INIT() {
   pthread_cond_init(&environment->pool_wakes, NULL);
   napi_property_descriptor functions[] = {
 #define FUNCTION(name, function) {name, NULL, function, NULL, NULL, NULL, napi_enumerable, NULL}
-    FUNCTION("load", load),
-    FUNCTION("version", version),
-    FUNCTION("find", find),
-    FUNCTION("request", request),
-    FUNCTION("clientNew", client_new),
-    FUNCTION("runtimeNew", runtime_new),
-    FUNCTION("registerOrchestration", register_orchestration),
-    FUNCTION("registerActivity", register_activity),
-    FUNCTION("limitActivity", limit_activity),
-    FUNCTION("heartbeat", heartbeat),
-    FUNCTION("isCancelled", is_cancelled),
-    FUNCTION("storeMetrics", store_metrics),
-    FUNCTION("storeClock", store_clock),
-    FUNCTION("free", free_handle),
-    FUNCTION("poll", poll),
-    FUNCTION("took", took),
-    FUNCTION("answer", answer),
-    FUNCTION("endPoll", end_poll),
-    FUNCTION("more", more),
-    FUNCTION("log", log_set),
+      FUNCTION("load", load),
+      FUNCTION("version", version),
+      FUNCTION("find", find),
+      FUNCTION("request", request),
+      FUNCTION("clientNew", client_new),
+      FUNCTION("runtimeNew", runtime_new),
+      FUNCTION("registerOrchestration", register_orchestration),
+      FUNCTION("registerActivity", register_activity),
+      FUNCTION("limitActivity", limit_activity),
+      FUNCTION("heartbeat", heartbeat),
+      FUNCTION("isCancelled", is_cancelled),
+      FUNCTION("storeMetrics", store_metrics),
+      FUNCTION("storeClock", store_clock),
+      FUNCTION("free", free_handle),
+      FUNCTION("poll", poll),
+      FUNCTION("took", took),
+      FUNCTION("answer", answer),
+      FUNCTION("endPoll", end_poll),
+      FUNCTION("more", more),
+      FUNCTION("log", log_set),
 #undef FUNCTION
   };
   if (napi_set_instance_data(env, environment, finalize, NULL) != napi_ok ||

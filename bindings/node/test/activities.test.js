@@ -59,10 +59,12 @@ const failures = [
   ['a rejection', async () => { throw new Declined('no'); }, 'Declined', 'no'],
   ['a thrown text', () => { throw 'just text'; }, 'Error', 'just text'],
   ['a thrown nothing', () => Promise.reject(), 'Error', /thrown, which is no Error/],
-  ['a result that JSON cannot hold', () => ({ a: new Map() }), 'InvalidArgument', /result of activity 'bad' at a is a Map/],
+  ['a result that JSON cannot hold', () => ({ a: new Map() }), 'InvalidArgument',
+    /result of activity 'bad' at a is a Map/],
   ['a result with a NUL', () => 'a\0', 'InvalidArgument', /NUL/],
   ['a result that is too large', () => 'x'.repeat(3 << 20), 'perdure.LimitExceeded', /limit is 2097152/],
-  ['a failure that is too large', () => { throw Object.assign(new Error('x'), { details: 'y'.repeat(3 << 20) }); }, 'perdure.LimitExceeded', /limit is/],
+  ['a failure that is too large', () => { throw Object.assign(new Error('x'), { details: 'y'.repeat(3 << 20) }); },
+    'perdure.LimitExceeded', /limit is/],
 ];
 for (const [name, fn, type, message] of failures) {
   test(`${name} is the failure of the activity`, async (t) => {
@@ -175,7 +177,8 @@ test('log records say where they come from', async (t) => {
   const found = (text) => records.filter((record) => record.message === text);
   while (found('from the orchestration').length === 0) await sleep(1);
   assert.equal(found('from the orchestration').length, 1);
-  assert.deepEqual([found('from the orchestration')[0].instance, found('from the orchestration')[0].level], [id, 'warn']);
+  assert.deepEqual([found('from the orchestration')[0].instance, found('from the orchestration')[0].level], [id,
+    'warn']);
   const [record] = found('from the activity');
   assert.deepEqual([record.instance, record.activity, record.attempt, record.level], [id, 'talks', 1, 'info']);
   assert.throws(() => perdure.logTo('x'), perdure.InvalidArgument);

@@ -61,7 +61,8 @@ test('failures: causes that contain themselves end, and text that cannot be stor
 });
 
 test('failures: there and back', () => {
-  const wire = { type: 'T', message: 'm', details: [1], stack: 's', nonRetryable: true, retryAfterMS: 7, cause: { type: 'C', message: '' } };
+  const wire = { type: 'T', message: 'm', details: [1], stack: 's', nonRetryable: true, retryAfterMS: 7,
+    cause: { type: 'C', message: '' } };
   assert.deepEqual(errors.toFailure(errors.fromFailure(wire)), wire);
 });
 
@@ -95,17 +96,20 @@ const unfit = [
 ];
 for (const [name, value, message] of unfit) {
   test(`JSON: ${name} is refused`, () => {
-    assert.throws(() => json.encode(value), (error) => error instanceof errors.InvalidArgument && message.test(error.message));
+    assert.throws(() => json.encode(value),
+      (error) => error instanceof errors.InvalidArgument && message.test(error.message));
   });
 }
 
 test('JSON: what can be lost without harm is taken', () => {
   assert.equal(json.encode(undefined), 'null');
-  assert.equal(json.encode({ a: undefined, b: [undefined], c: new Date(0) }), '{"b":[null],"c":"1970-01-01T00:00:00.000Z"}');
+  assert.equal(json.encode({ a: undefined, b: [undefined], c: new Date(0) }),
+    '{"b":[null],"c":"1970-01-01T00:00:00.000Z"}');
   assert.equal(json.encode('\\u0000 \\ud800 🙂'), JSON.stringify('\\u0000 \\ud800 🙂'));
 });
 
-const durations = [[1, 1], [0.2, 1], ['500ms', 500], ['1.5s', 1500], ['5m', 300_000], ['24h', 86_400_000], ['7d', 604_800_000]];
+const durations = [[1, 1], [0.2, 1], ['500ms', 500], ['1.5s', 1500], ['5m', 300_000], ['24h', 86_400_000], ['7d',
+  604_800_000]];
 for (const [given, ms] of durations) {
   test(`durations: ${given}`, () => assert.equal(milliseconds(given, 'x'), ms));
 }

@@ -19,8 +19,10 @@ const OPENING = `
 
 const ends = [
   ['nothing but the package', '', ''],
-  ['a store and a client that nobody closed', 'open().then((store) => { globalThis.client = new perdure.Client(store); });', ''],
-  ['a runtime that was made and not started', 'open().then((store) => new perdure.Runtime(store, [work, echo]));', ''],
+  ['a store and a client that nobody closed',
+    'open().then((store) => { globalThis.client = new perdure.Client(store); });', ''],
+  ['a runtime that was made and not started', 'open().then((store) => new perdure.Runtime(store, [work, echo]));',
+    ''],
   ['a runtime that was stopped', `open().then(async (store) => {
       const runtime = await new perdure.Runtime(store, [work, echo]).start();
       const client = new perdure.Client(store);
@@ -147,7 +149,8 @@ test('a Worker has stores and runtimes of its own, and may be terminated', async
     perdure.Store.open(workerData.url).then(async (store) => {
       const runtime = await new perdure.Runtime(store, [ask, say]).start();
       const client = new perdure.Client(store);
-      const ids = await client.startMany(Array.from({ length: 20 }, (_, n) => ({ orchestration: ask, input: String(n) })));
+      const ids = await client.startMany(Array.from({ length: 20 }, (_, n) => ({ orchestration: ask,
+        input: String(n) })));
       const results = await Promise.all(ids.map((id) => client.result(id)));
       parentPort.postMessage(results.length);
       if (workerData.stops) { await runtime.stop(); client.close(); store.close(); }
@@ -195,7 +198,9 @@ test('memory does not grow with the number of activities', { timeout: 120_000 },
       console.log(JSON.stringify({ before, after, activities: store.metrics().value('perdure_activity_results') }));
       await runtime.stop();
     });`;
-  const child = await program(`require('node:v8').setFlagsFromString('--expose-gc'); global.gc = require('node:vm').runInNewContext('gc');${source}`);
+  const collector = `require('node:v8').setFlagsFromString('--expose-gc');
+    global.gc = require('node:vm').runInNewContext('gc');`;
+  const child = await program(collector + source);
   const { before, after } = JSON.parse(child.stdout);
   // 20,000 activities with 2 KB each way would be 40 MB and more.
   assert.ok(after - before < 8, `from ${before} to ${after} MB`);

@@ -45,8 +45,10 @@ const definitions = [
   ['a name that is too long', () => activity('a'.repeat(257), () => 1), /limit is 256/],
   ['an unknown option', () => activity('a', () => 1, { retries: 3 }), /do not know 'retries'/],
   ['a retry that is unknown', () => activity('a', () => 1, { retry: { attempts: 3 } }), /do not know 'attempts'/],
-  ['a back-off that is unknown', () => activity('a', () => 1, { retry: { backoff: 'quadratic' } }), /backoff is one of/],
-  ['a coefficient out of range', () => activity('a', () => 1, { retry: { coefficient: 0.5 } }), /coefficient is from 1/],
+  ['a back-off that is unknown', () => activity('a', () => 1, { retry: { backoff: 'quadratic' } }),
+    /backoff is one of/],
+  ['a coefficient out of range', () => activity('a', () => 1, { retry: { coefficient: 0.5 } }),
+    /coefficient is from 1/],
   ['a rate that is a number', () => activity('a', () => 1, { rate: 3 }), /must be an object/],
   ['a version that is a number', () => orchestration('o', async () => 1, { version: 2 }), /version must be a string/],
 ];
@@ -59,7 +61,8 @@ for (const [name, make, message] of definitions) {
 test('a version that the engine cannot read is refused when it is registered', async () => {
   const store = await perdure.Store.open('memory:');
   assert.throws(
-    () => new perdure.Runtime(store, [orchestration('o', async () => 1, { version: 'newest' })]), perdure.InvalidArgument,
+    () => new perdure.Runtime(store, [orchestration('o', async () => 1, { version: 'newest' })]),
+      perdure.InvalidArgument,
   );
   store.close();
 });
@@ -212,6 +215,7 @@ test('two runtimes and two stores in one process do not mix', async (t) => {
   const say = (word) => activity('say', () => word);
   const ask = orchestration('ask', async (ctx) => ctx.activity('say'));
   const [a, b] = await Promise.all([started(t, [ask, say('a')]), started(t, [ask, say('b')])]);
-  const answers = await Promise.all([a, b].map(async ({ client }) => client.result(await client.start(ask), { timeout })));
+  const answers = await Promise.all([a, b].map(async ({ client }) => client.result(await client.start(ask),
+    { timeout })));
   assert.deepEqual(answers, ['a', 'b']);
 });

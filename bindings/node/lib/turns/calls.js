@@ -2,9 +2,9 @@
 // A handler with its validator, at work on one call after the other.
 
 const { CallRejected, Failure, InvalidArgument, fromFailure, toFailure } = require('../errors.js');
-const { clean } = require('../text.js');
 const { isThenable, outcome } = require('./generators.js');
 const { Handle, REJECTED } = require('./handles.js');
+const { isA } = require('./is-a.js');
 const scopes = require('./scopes.js');
 
 class CallServer {
@@ -78,10 +78,11 @@ class CallServer {
 
   #reject(call, error) {
     try {
-      call.reject(error instanceof Error ? error : fromFailure(toFailure(error)));
+      call.reject(isA(error, Error) ? error : fromFailure(toFailure(error)));
     } catch (unfit) {
       // A failure that is too large to be sent is told by what was wrong with it.
-      call.reject(new Failure({ type: unfit.name, message: clean(unfit.message) }));
+      const { type, message } = toFailure(unfit);
+      call.reject(new Failure({ type, message }));
     }
     this.next();
   }

@@ -8,6 +8,7 @@ const { ActivityFailed, InvalidArgument, SubOrchestrationFailed } = require('../
 const json = require('../json.js');
 const limits = require('../limits.js');
 const { activityOptions, known, oneOf } = require('../options.js');
+const { said } = require('../text.js');
 const { ContinueAsNew } = require('./handles.js');
 const { EXECUTION, Messaging } = require('./messaging.js');
 const tasks = require('./tasks.js');
@@ -42,7 +43,8 @@ class OrchestrationLog {
   }
 
   #write(level, message) {
-    if (this.#execution.isLive) this.#execution.log(level, format(...message));
+    // Made by code of the user's, which may throw; and only in the run that writes it.
+    if (this.#execution.isLive) this.#execution.log(level, said(() => format(...message)));
   }
 }
 
@@ -56,9 +58,11 @@ class OrchestrationContext extends Messaging {
 
   constructor(execution) {
     super(execution);
+    /** The id of the instance. */
     this.instanceId = execution.instance;
     /** Counts up with each continueAsNew, from 1. */
     this.executionId = execution.number;
+    /** The name and the version under which the orchestration is registered. */
     this.name = execution.name;
     this.version = execution.version;
     /**
@@ -69,6 +73,7 @@ class OrchestrationContext extends Messaging {
     this.tracestate = execution.tracestate;
     /** The key-value state of the instance. */
     this.kv = execution.kv;
+    /** Lines that are written once: `debug`, `info`, `warn`, `error`. */
     this.log = new OrchestrationLog(execution);
   }
 
@@ -264,6 +269,11 @@ class OrchestrationContext extends Messaging {
       );
     }
     const metric = { name, kind, value };
+    if (typeof attributes !== 'object' || attributes === null) {
+      throw new InvalidArgument(
+        `The attributes of metric '${name}' must be an object, not ${json.describe(attributes)}.`,
+      );
+    }
     for (const [key, text] of Object.entries(attributes)) {
       json.text(key, 'The name of an attribute');
       json.text(text, `The attribute '${key}' of metric '${name}'`);

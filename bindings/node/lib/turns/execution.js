@@ -15,6 +15,7 @@ const { OrchestrationContext } = require('./context.js');
 const current = require('./current.js');
 const { deliver } = require('./deliveries.js');
 const { ContinueAsNew, Handle, Work } = require('./handles.js');
+const { isA } = require('./is-a.js');
 const { Patches } = require('./patches.js');
 const scopes = require('./scopes.js');
 const { KeyValue } = require('./state.js');
@@ -66,7 +67,9 @@ class Execution {
   #soon = [];
   #ran = 0;
   #last = '';
+  // For `ctx.signal`, once somebody asked for it; and why the instance is cancelled.
   #abort = null;
+  #why = '';
 
   /** `request`: a turn request from event 0. `settings`: `limits`, `guards` and `log` of the host. */
   constructor(definition, request, settings) {
@@ -219,13 +222,9 @@ class Execution {
   get signal() {
     if (this.#abort === null) {
       this.#abort = new AbortController();
-      if (this.cancelRequested) this.abort('');
+      if (this.cancelRequested) this.#abort.abort(new Cancelled(this.#why));
     }
     return this.#abort.signal;
-  }
-
-  abort(reason) {
-    this.#abort?.abort(new Cancelled(cancellation(this, reason)));
   }
 
   log(level, message) {
@@ -391,7 +390,7 @@ class Execution {
   /** The code has let an error pass. */
   threw(error) {
     if (!this.isOpen('its end')) return;
-    if (error instanceof ContinueAsNew && this.continued !== null) {
+    if (isA(error, ContinueAsNew) && this.continued !== null) {
       this.endAs('ContinuedAsNew', this.continued.end);
     } else if (this.cancelRequested && isCancellation(error)) this.endAs('Cancelled');
     else this.fail(error);
@@ -402,7 +401,7 @@ class Execution {
     try {
       failure = limits.payload(toFailure(error), this.limits, 'The failure of the orchestration');
     } catch (unfit) {
-      const { type, message, nonRetryable } = toFailure(unfit instanceof LimitExceeded ? unfit : error);
+      const { type, message, nonRetryable } = toFailure(isA(unfit, LimitExceeded) ? unfit : error);
       failure = JSON.stringify({ type, message, nonRetryable });
     }
     this.endAs('Failed', `"failure":${failure}`);
@@ -417,19 +416,17 @@ class Execution {
   /** The instance is asked to end: what is awaited is given up, but for what is spared. */
   cancel(reason) {
     this.cancelRequested = true;
-    this.abort(reason);
-    this.giveUpAll((work) => !work.isSpared && !scopes.isSpared(work.scope), cancellation(this, reason));
+    this.#why = reason || `Instance '${this.instance}' is cancelled.`;
+    this.giveUpAll((work) => !work.isSpared && !scopes.isSpared(work.scope), this.#why);
+    // Its listeners are code: they run when all is given up.
+    this.#abort?.abort(new Cancelled(this.#why));
   }
-}
-
-function cancellation(execution, reason) {
-  return reason ? reason : `Instance '${execution.instance}' is cancelled.`;
 }
 
 /** `Cancelled`, also as what Promise.any makes of several. */
 function isCancellation(error) {
-  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isCancellation);
-  return error instanceof Cancelled;
+  if (!isA(error, AggregateError)) return isA(error, Cancelled);
+  return Array.isArray(error.errors) && error.errors.length > 0 && error.errors.every(isCancellation);
 }
 
 function within(time) {

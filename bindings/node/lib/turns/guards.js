@@ -59,13 +59,15 @@ function guardTime() {
   const realNow = RealDate.now;
   function GuardedDate(...given) {
     const execution = current.guarded;
-    if (new.target === undefined) {
-      return (execution === null ? new RealDate() : new RealDate(execution.nowMS)).toString();
+    if (new.target === GuardedDate) {
+      // What nearly everybody writes, without detours.
+      if (given.length === 0) return execution === null ? new RealDate() : new RealDate(execution.nowMS);
+      if (given.length === 1) return new RealDate(given[0]);
     }
-    const Target = new.target === GuardedDate ? RealDate : new.target;
-    if (given.length > 0) return Reflect.construct(RealDate, given, Target);
     const now = execution === null ? realNow() : execution.nowMS;
-    return Target === RealDate ? new RealDate(now) : Reflect.construct(RealDate, [now], Target);
+    if (new.target === undefined) return new RealDate(now).toString();
+    const Target = new.target === GuardedDate ? RealDate : new.target;
+    return Reflect.construct(RealDate, given.length === 0 ? [now] : given, Target);
   }
   const properties = Object.getOwnPropertyDescriptors(RealDate);
   delete properties.prototype;

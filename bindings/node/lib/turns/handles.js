@@ -5,6 +5,7 @@ const { inspect } = require('node:util');
 const { Cancelled, Failure, InvalidArgument, WrongStatus, fromFailure, toFailure } = require('../errors.js');
 const json = require('../json.js');
 const limits = require('../limits.js');
+const { isA } = require('./is-a.js');
 const scopes = require('./scopes.js');
 
 function nothing() {}
@@ -150,7 +151,7 @@ class Call {
   /** What `client.call` throws: text (of type `perdure.CallRejected`), a `Failure`, or an error. */
   reject(reason) {
     let failure;
-    if (reason instanceof Failure || reason instanceof Error) failure = toFailure(reason);
+    if (isA(reason, Failure) || isA(reason, Error)) failure = toFailure(reason);
     else if (typeof reason === 'string') {
       failure = { type: REJECTED, message: json.text(reason, 'The reason') };
     } else {

@@ -4,6 +4,7 @@
 const { Cancelled } = require('../errors.js');
 const { said } = require('../text.js');
 const { ContinueAsNew } = require('./handles.js');
+const { isA } = require('./is-a.js');
 const { refusal } = require('./refusal.js');
 
 class Trouble {
@@ -65,7 +66,7 @@ class Trouble {
     if (this.#unhandled.size === 0) return;
     for (const error of this.#unhandled.values()) {
       // How the code is left, by way of a branch that nobody waits for.
-      if (error instanceof ContinueAsNew || error instanceof Cancelled) continue;
+      if (isA(error, ContinueAsNew) || isA(error, Cancelled)) continue;
       const what = said(() => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)));
       this.#execution.note('error', `A promise was rejected and nobody has handled it: ${what}`);
     }

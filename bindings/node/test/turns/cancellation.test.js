@@ -78,7 +78,9 @@ test('each branch may clean up, and a second cancellation changes nothing', asyn
     throw settled[0].reason;
   });
   await script.start();
-  assert.deepEqual(kinds(await script.cancel()), ['Cancel:1', 'Cancel:2', 'Activity:undo a', 'Activity:undo b']);
+  assert.deepEqual(kinds(await script.cancel()), [
+    'Cancel:1', 'Cancel:2', 'Activity:undo a', 'Activity:undo b',
+  ]);
   assert.deepEqual(await script.cancel('hurry'), []);
   await script.complete(5);
   assert.equal(script.end, undefined, 'it waits for both');
@@ -187,7 +189,9 @@ test('the code may begin new work and complete', async () => {
 test('a signal tells code that awaits promises of its own', async () => {
   const script = new Script(async (ctx) => {
     const { signal } = ctx;
-    const gone = new Promise((_, reject) => { signal.addEventListener('abort', () => reject(signal.reason)); });
+    const gone = new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
     ctx.waitForEvent('go').catch(() => {});
     const before = signal.aborted;
     try {
@@ -199,10 +203,36 @@ test('a signal tells code that awaits promises of its own', async () => {
   await script.start();
   assert.deepEqual(kinds(await script.cancel('enough')), ['Cancel:1']);
   assert.deepEqual(await script.output(), [false, true, 'Cancelled', 'enough']);
-  const late = new Script(async (ctx) => ctx.timer(1).catch(() => ctx.signal.aborted));
+  const late = new Script(async (ctx) => {
+    await ctx.timer(1).catch(() => {});
+    return [ctx.signal.aborted, ctx.signal.reason.message];
+  });
   await late.start();
-  await late.cancel();
-  assert.equal(await late.output(), true);
+  await late.cancel('enough');
+  assert.deepEqual(await late.output(), [true, 'enough']);
+});
+
+test('listeners of the signal run when all is given up, and their errors are those of the code', async () => {
+  const script = new Script(async (ctx) => {
+    ctx.signal.addEventListener('abort', () => ctx.activity('undo'));
+    await ctx.timer(1).catch(() => {});
+    await ctx.timer(1);
+  });
+  await script.start();
+  assert.deepEqual(kinds(await script.cancel()), ['Cancel:1', 'Activity:undo', 'Timer']);
+  await script.fire(4);
+  assert.equal(await script.output(), null);
+
+  const failing = new Script(async (ctx) => {
+    ctx.signal.addEventListener('abort', () => {
+      throw new RangeError('in a listener');
+    });
+    await ctx.timer(1).catch(() => {});
+    await ctx.timer(1);
+  });
+  await failing.start();
+  await failing.cancel();
+  assert.equal(failing.failure.message, 'in a listener');
 });
 
 test('code that cancels its own work and lets that pass has failed', async () => {

@@ -17,7 +17,8 @@ const { Script, START, kinds } = require('./script.js');
 test('time is that of the event', async () => {
   const look = () => [
     Date.now(), new Date().getTime(), +new Date(), new Moment().twice() / 2, new Date(Date()).getTime(),
-    new Date(5).getTime(), new Date(2020, 1, 2, 3).getFullYear(), new Date('2024-05-06T07:08:09Z').toISOString(),
+    new Date(5).getTime(), new Date(2020, 1, 2, 3).getFullYear(),
+    new Date('2024-05-06T07:08:09Z').toISOString(),
     new Date() instanceof Date, new Moment() instanceof Moment, Object.prototype.toString.call(new Date()),
     performance.now(), Date.UTC(1970, 0, 2), Date.length, Date.name,
   ];
@@ -103,7 +104,8 @@ test('timers are cleared, refreshed and repeated', async () => {
   await script.fire(5);
   assert.deepEqual(kinds(await script.fire(6)), ['Timer']);
   assert.deepEqual(kinds(await script.fire(7)), ['Timer', 'Cancel:8']);
-  assert.deepEqual(await script.output(), [['later', 'tick 1 at 0', 'tick 2 at 0'], true, 5, '<timer #5 done>']);
+  const log = ['later', 'tick 1 at 0', 'tick 2 at 0'];
+  assert.deepEqual(await script.output(), [log, true, 5, '<timer #5 done>']);
 });
 
 test('setImmediate and no delay run when the code has come to rest, first in first out', async () => {
@@ -148,7 +150,8 @@ test('the outside is refused by name', async () => {
   await script.start();
   const messages = await script.output();
   for (const name of Object.keys(refused)) {
-    assert.ok(messages[name].startsWith(`Orchestration code cannot use ${name}: it is not recorded`), messages[name]);
+    const expected = `Orchestration code cannot use ${name}: it is not recorded`;
+    assert.ok(messages[name].startsWith(expected), messages[name]);
   }
   assert.match(messages['crypto.randomBytes'], /Use ctx\.random\(\)/);
 });
@@ -197,7 +200,8 @@ test('whoever waits for an answer is outside', async () => {
       await null;
     }
   };
-  await Promise.all([look(script.start()), look(other.start()), look(script.query('a')), look(script.cold())]);
+  const turns = [script.start(), other.start(), script.query('a'), script.cold()];
+  await Promise.all(turns.map(look));
   assert.deepEqual(new Set(seen), new Set([true]));
 });
 
@@ -205,9 +209,11 @@ test('guards can be off', () => {
   const code = `
     const { Script } = require('./script.js');
     const real = [Date, setTimeout, fetch];
-    const script = new Script(async () => [Date.now() > ${START} + 1e9, Math.random() !== Math.random()], { guards: false });
+    const code = async () => [Date.now() > ${START} + 1e9, Math.random() !== Math.random()];
+    const script = new Script(code, { guards: false });
     script.start().then(() => {
-      console.log(JSON.stringify([script.end.output, real[0] === Date, real[1] === setTimeout, real[2] === fetch]));
+      const isReal = [real[0] === Date, real[1] === setTimeout, real[2] === fetch];
+      console.log(JSON.stringify([script.end.output, ...isReal]));
     });
   `;
   const found = execFileSync(process.execPath, ['-e', code], { cwd: __dirname, encoding: 'utf8' });
@@ -241,6 +247,7 @@ test('a module of the other kind imports what is guarded', () => {
     await script.fire(1);
     console.log(JSON.stringify(await script.output()));
   `;
-  const found = execFileSync(process.execPath, ['--input-type=module', '-e', code], { cwd: __dirname, encoding: 'utf8' });
+  const options = { cwd: __dirname, encoding: 'utf8' };
+  const found = execFileSync(process.execPath, ['--input-type=module', '-e', code], options);
   assert.deepEqual(JSON.parse(found), ['NonDurableAwait', '73f623a9-8b8a-4866-a45d-85d3d67b2b0e']);
 });

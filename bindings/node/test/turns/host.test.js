@@ -10,8 +10,8 @@ const { Script, START, copy, registered, withoutStack } = require('./script.js')
 
 function request(instance, from, events, members = {}) {
   return {
-    v: 1, turn: 1, instance, execution: 1, orchestration: 'test', version: '1.0.0', from, replayed: from, events,
-    ...members,
+    v: 1, turn: 1, instance, execution: 1, orchestration: 'test', version: '1.0.0', from, replayed: from,
+    events, ...members,
   };
 }
 
@@ -68,7 +68,8 @@ test('a turn from 0 begins anew', async () => {
 test('an unknown orchestration or version is an error of the host', async () => {
   const host = newHost(wait);
   await assert.rejects(host.turn(request('a', 0, [started()], { orchestration: 'other' })), NotFound);
-  await assert.rejects(host.turn(request('a', 0, [started()], { version: '2.0.0' })), /'test' version 2\.0\.0/);
+  const newer = request('a', 0, [started()], { version: '2.0.0' });
+  await assert.rejects(host.turn(newer), /'test' version 2\.0\.0/);
   assert.deepEqual((await host.turn(request('a', 0, [started()]))).retained, true);
 });
 
@@ -192,7 +193,7 @@ test('a long replay lets others in between: instances, timers', async () => {
   assert.ok(ticks > 1, `${ticks} ticks`);
 });
 
-test('what the caller has set in its asynchronous context does not show, and is there afterwards', async () => {
+test('the asynchronous context of the caller does not show, and is there afterwards', async () => {
   const storage = new AsyncLocalStorage();
   const seen = [];
   const host = newHost(async (ctx) => {
@@ -244,7 +245,9 @@ function chance(seed) {
 /** A program of nested forms, as a tree. */
 function grow(next, depth) {
   const leaves = ['activity', 'timer', 'event', 'queue', 'timeout', 'status', 'patch', 'tick'];
-  const forms = ['sequence', 'all', 'settled', 'race', 'select', 'limit', 'task', 'try', 'generator', 'dropped'];
+  const forms = [
+    'sequence', 'all', 'settled', 'race', 'select', 'limit', 'task', 'try', 'generator', 'dropped',
+  ];
   if (depth === 0 || next(4) === 0) return { kind: leaves[next(leaves.length)], name: `n${next(3)}` };
   return {
     kind: forms[next(forms.length)],
@@ -267,7 +270,9 @@ const FORMS = {
     return results;
   },
   all: (ctx, { parts }) => Promise.all(parts.map((part) => run(ctx, part))),
-  settled: (ctx, { parts }) => Promise.allSettled(parts.map((part) => run(ctx, part))).then((all) => all.length),
+  settled: async (ctx, { parts }) => {
+    return (await Promise.allSettled(parts.map((part) => run(ctx, part)))).length;
+  },
   race: (ctx, { parts }) => Promise.race(parts.map((part) => run(ctx, part))),
   select: (ctx, { parts }) => ctx.select({ ...parts.map((part) => ctx.task(async () => run(ctx, part))) }),
   limit: (ctx, { parts }) => ctx.withTimeout(15, ctx.task(async () => run(ctx, parts[0]))),
@@ -296,9 +301,10 @@ const run = (ctx, tree) => FORMS[tree.kind](ctx, tree);
 
 /** What could happen next to an instance, one of all that is open. */
 function happen(script, next, answered) {
-  const cancelled = new Set(script.actions.filter((each) => each.kind === 'Cancel').map((each) => each.target));
+  const gone = new Set(answered);
+  for (const { kind, target } of script.actions) if (kind === 'Cancel') gone.add(target);
   const open = script.actions.filter((each) => {
-    return ['ScheduleActivity', 'CreateTimer'].includes(each.kind) && !answered.has(each.id) && !cancelled.has(each.id);
+    return ['ScheduleActivity', 'CreateTimer'].includes(each.kind) && !gone.has(each.id);
   });
   const choice = next(open.length + 4);
   if (choice < open.length) {
@@ -308,7 +314,9 @@ function happen(script, next, answered) {
     if (next(4) > 0) return script.event('ActivityCompleted', { action: id, result: name });
     return script.event('ActivityFailed', { action: id, failure: { type: 'Declined', message: name } });
   }
-  if (choice === open.length + 3 && next(5) === 0) return script.event('CancellationRequested', { reason: 'enough' });
+  if (choice === open.length + 3 && next(5) === 0) {
+    return script.event('CancellationRequested', { reason: 'enough' });
+  }
   const kind = choice % 2 === 0 ? 'EventRaised' : 'QueueMessageReceived';
   return script.event(kind, { name: `n${next(3)}`, data: next(100) });
 }
@@ -324,8 +332,8 @@ test('any program replays: from 0 as with what was kept, in turns of any size', 
     for (let turn = 0; turn < 30 && script.end === undefined; turn += 1) {
       const events = [];
       for (let size = 1 + next(3); size > 0; size -= 1) {
-        const event = happen(script, next, answered);
-        if (event !== undefined) events.push({ ...event, id: (events.at(-1)?.id ?? script.events.at(-1).id) + 1 });
+        const last = events.at(-1) ?? script.events.at(-1);
+        events.push({ ...happen(script, next, answered), id: last.id + 1 });
       }
       await script.deliver(...events);
     }

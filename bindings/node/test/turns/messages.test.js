@@ -89,7 +89,8 @@ test('requests to other instances, and what becomes of them', async () => {
     try {
       await ctx.enqueue('c', 'q', 1, { keep: true });
     } catch (error) {
-      return [sent ?? 'sent', value, none === undefined, error instanceof MessageRefused, error.type, error.message];
+      const isRefused = error instanceof MessageRefused;
+      return [sent ?? 'sent', value, none === undefined, isRefused, error.type, error.message];
     }
   });
   assert.deepEqual(await script.start(), [
@@ -116,7 +117,8 @@ test('a request need not be awaited, and its refusal is nobody\'s then', async (
   assert.deepEqual((await script.start())[0], {
     id: 1, after: 1, kind: 'CancelInstance', instance: 'a', reason: 'enough',
   });
-  await script.deliver(script.event('RequestFailed', { action: 1, failure: { type: 'perdure.NotFound', message: '' } }));
+  const failure = { type: 'perdure.NotFound', message: '' };
+  await script.deliver(script.event('RequestFailed', { action: 1, failure }));
   await script.fire(2);
   assert.equal(await script.output(), null);
   assert.deepEqual(script.logs, []);
@@ -206,9 +208,12 @@ test('what a handler throws is the failure of the answer', async () => {
   }, { limits: { payloadBytes: 2000 } });
   await script.start();
   const failures = [];
-  for (const input of [1, 2, 3, 4, 5]) failures.push((await script.call(`c-${input}`, 'x', input))[0].failure);
+  for (const input of [1, 2, 3, 4, 5]) {
+    const [answer] = await script.call(`c-${input}`, 'x', input);
+    failures.push(answer.failure);
+  }
   assert.deepEqual(failures.map((each) => each.type), [
-    'RangeError', 'InvalidArgument', 'WrongStatus', 'Error', 'LimitExceeded',
+    'RangeError', 'InvalidArgument', 'WrongStatus', 'Error', 'perdure.LimitExceeded',
   ]);
   assert.deepEqual(failures[0].details, { why: 1 });
   assert.match(failures[2].message, /only its own code can call it/);
@@ -333,8 +338,9 @@ test('what is wrong with a query is its failure', async () => {
   await script.start();
   for (const [name, message] of Object.entries({
     durable: 'cannot do durable work', sleeps: 'cannot do durable work', sets: 'cannot do durable work',
-    ends: 'cannot do durable work', fails: 'no such thing', map: 'is a Map', hidden: 'must be a plain function',
-    unknown: "the instance 'test-1' has no handler for the query 'unknown'; it has 'durable', 'ends', 'fails', ",
+    ends: 'cannot do durable work', fails: 'no such thing', map: 'is a Map',
+    hidden: 'must be a plain function',
+    unknown: "instance 'test-1' has no handler for the query 'unknown'; it has 'durable', 'ends', 'fails', ",
   })) {
     const { failure } = await script.query(name);
     assert.ok(failure?.message.includes(message), `${name}: ${JSON.stringify(failure)}`);

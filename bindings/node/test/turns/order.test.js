@@ -60,7 +60,7 @@ test('Promise.allSettled has results and failures', async () => {
 });
 
 test('Promise.any takes the first result', async () => {
-  const script = new Script(async (ctx) => Promise.any([ctx.activity('a'), ctx.activity('b'), ctx.activity('c')]));
+  const script = new Script(async (ctx) => Promise.any(['a', 'b', 'c'].map((name) => ctx.activity(name))));
   await script.start();
   await script.fail(1);
   await script.complete(3, 'c');
@@ -195,8 +195,8 @@ test('a handle is a promise with a number, whose derived promises are plain', as
 
 test('timers are whole milliseconds, never early, and may be text', async () => {
   for (const [delay, fireAt] of [
-    [500, START + 500], [0.1, START + 1], [99.9999999, START + 100], ['1.5s', START + 1500], ['24h', START + 86_400_000],
-    [0, START], [-5, START - 5], [1e300, Number.MAX_SAFE_INTEGER], [-1e300, 0],
+    [500, START + 500], [0.1, START + 1], [99.9999999, START + 100], ['1.5s', START + 1500],
+    ['24h', START + 86_400_000], [0, START], [-5, START - 5], [1e300, Number.MAX_SAFE_INTEGER], [-1e300, 0],
   ]) {
     const script = new Script(async (ctx) => ctx.timer(delay));
     const [action] = await script.start();
@@ -344,7 +344,9 @@ test('a task belongs to what began it, handles of others do not', async () => {
 });
 
 test('what is not a task is refused', async () => {
-  for (const code of [(ctx) => ctx.task(Promise.resolve()), (ctx) => ctx.shield(1), (ctx) => ctx.select(null)]) {
+  for (const code of [
+    (ctx) => ctx.task(Promise.resolve()), (ctx) => ctx.shield(1), (ctx) => ctx.select(null),
+  ]) {
     const script = new Script(async (ctx) => code(ctx));
     await script.start();
     assert.equal(script.failure.type, 'InvalidArgument');
@@ -390,7 +392,7 @@ test('code stops where it ends, and later events are not delivered', async () =>
   });
   await script.start();
   const go = script.event('EventRaised', { name: 'go', data: 1 });
-  await script.deliver(go, { ...script.event('ActivityCompleted', { action: 1, result: null }), id: go.id + 1 });
+  await script.deliver(go, { ...go, id: go.id + 1, kind: 'ActivityCompleted', action: 1, result: null });
   assert.deepEqual(script.end, { after: go.id, kind: 'Completed', output: 1 });
   assert.deepEqual(kinds(script.actions), ['Activity:again', 'Event:go']);
   await script.checkReplay();
@@ -423,7 +425,9 @@ test('what runs on after the end is ignored, in the same event, too', async () =
     await ctx.activity('b');
   });
   await fast.start();
-  const [a, b] = [1, 2].map((action) => ({ id: 2 + action, at: START, kind: 'ActivityCompleted', action, result: 1 }));
+  const [a, b] = [1, 2].map((action) => {
+    return { id: 2 + action, at: START, kind: 'ActivityCompleted', action, result: 1 };
+  });
   await fast.deliver(b, a);
   assert.deepEqual(kinds(fast.actions), ['Activity:a', 'Activity:b']);
   assert.equal(fast.end.after, 4);
@@ -437,12 +441,14 @@ test('orchestrations and activities are named by their definitions', async () =>
     ctx.activity(pay, 1);
     ctx.activity(pay, 2, { tag: 'cpu', retry: { maxAttempts: 5 } });
     ctx.subOrchestration(ship, 3, { version: '2.0.0', instance: 'kid', closePolicy: 'abandon' });
-    const ids = [ctx.startDetached(ship, 4), ctx.startDetached('audit', 5, { instance: 'audit-1', version: '3.0.0' })];
+    const audit = { instance: 'audit-1', version: '3.0.0' };
+    const ids = [ctx.startDetached(ship, 4), ctx.startDetached('audit', 5, audit)];
     const wrong = [];
     for (const call of [
       () => ctx.activity(ship), () => ctx.subOrchestration(pay), () => ctx.activity(() => {}),
       () => ctx.activity('a', 1, { timeout: 5 }), () => ctx.subOrchestration('a', 1, { closePolicy: 'kill' }),
-      () => ctx.activity('a', 1, { startToClose: 0 }), () => ctx.startDetached('a', 1, { closePolicy: 'cancel' }),
+      () => ctx.activity('a', 1, { startToClose: 0 }),
+      () => ctx.startDetached('a', 1, { closePolicy: 'cancel' }),
     ]) {
       assert.throws(call, (error) => wrong.push(error.message) && error instanceof InvalidArgument);
     }
@@ -458,11 +464,13 @@ test('orchestrations and activities are named by their definitions', async () =>
       options: { retry: { maxAttempts: 5 }, startToCloseMS: 30_000, tag: 'cpu' },
     },
     {
-      id: 3, after: 1, kind: 'ScheduleSubOrchestration', name: 'ship', version: '2.0.0', instance: 'kid', input: 3,
-      closePolicy: 'abandon',
+      id: 3, after: 1, kind: 'ScheduleSubOrchestration', name: 'ship', version: '2.0.0', instance: 'kid',
+      input: 3, closePolicy: 'abandon',
     },
     { id: 4, after: 1, kind: 'StartDetached', name: 'ship', input: 4 },
-    { id: 5, after: 1, kind: 'StartDetached', name: 'audit', version: '3.0.0', instance: 'audit-1', input: 5 },
+    {
+      id: 5, after: 1, kind: 'StartDetached', name: 'audit', version: '3.0.0', instance: 'audit-1', input: 5,
+    },
   ]);
   const { ids, wrong } = await script.output();
   assert.deepEqual(ids, ['test-1.1.4', 'audit-1']);

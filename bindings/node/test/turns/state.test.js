@@ -15,7 +15,8 @@ test('code reads what it has set, as a copy', async () => {
     ctx.kv.set('none', null);
     const seen = [ctx.kv.get('list'), ctx.kv.get('none', 'default'), ctx.kv.get('missing', 'default')];
     ctx.kv.clear('none');
-    return [seen, ctx.kv.all(), ctx.kv.has('list'), ctx.kv.has('none'), ctx.kv.size, ctx.kv.get('no') === undefined];
+    const { kv } = ctx;
+    return [seen, kv.all(), kv.has('list'), kv.has('none'), kv.size, kv.get('no') === undefined];
   });
   assert.deepEqual(kinds(await script.start()), ['SetKV:list', 'SetKV:none', 'ClearKV:none']);
   assert.deepEqual(await script.output(), [[[1], null, 'default'], { list: [1] }, true, false, 1, true]);
@@ -163,9 +164,10 @@ test('what is wrong with a measurement is told at the call', async () => {
     const calls = [
       () => ctx.metric('', 1), () => ctx.metric('a', NaN), () => ctx.metric('a', '1'),
       () => ctx.metric('a', 1, { kind: 'meter' }), () => ctx.metric('a', 1, { attributes: { b: 1 } }),
-      () => ctx.metric('a', 1, { unit: 's' }),
+      () => ctx.metric('a', 1, { unit: 's' }), () => ctx.metric('a', 1, { attributes: null }),
     ];
-    for (const call of calls) assert.throws(call, (error) => [InvalidArgument, LimitExceeded].includes(error.constructor));
+    const isOurs = (error) => [InvalidArgument, LimitExceeded].includes(error.constructor);
+    for (const call of calls) assert.throws(call, isOurs);
   });
   await script.start();
   assert.equal(await script.output(), null);
@@ -176,7 +178,7 @@ test('what is wrong with a measurement is told at the call', async () => {
 
 test('what is over a limit is refused at the call, can be caught, and lists nothing', async () => {
   const long = 'x'.repeat(257);
-  const large = 'x'.repeat(1001);
+  const large = 'x'.repeat(2001);
   const calls = {
     name: (ctx) => ctx.activity(long),
     empty: (ctx) => ctx.waitForEvent(''),
@@ -202,7 +204,9 @@ test('what is over a limit is refused at the call, can be caught, and lists noth
       }, name);
     }
     return found;
-  }, { limits: { payloadBytes: 1000, customStatusBytes: 1000, kvValueBytes: 1000, kvKeys: 2, pendingActions: 3 } });
+  }, {
+    limits: { payloadBytes: 2000, customStatusBytes: 1000, kvValueBytes: 1000, kvKeys: 2, pendingActions: 3 },
+  });
   assert.deepEqual(kinds(await script.start()), ['SetKV:a', 'SetKV:b', 'Timer', 'Timer', 'Timer']);
   const found = await script.output();
   assert.deepEqual(Object.keys(found), Object.keys(calls));
@@ -214,7 +218,8 @@ test('a result over the limit fails the orchestration', async () => {
   const script = new Script(async () => 'x'.repeat(1000), { limits: { payloadBytes: 1000 } });
   await script.start();
   assert.equal(script.failure.type, 'perdure.LimitExceeded');
-  assert.equal(script.failure.message, "The result of orchestration 'test' has 1002 bytes; the limit is 1000.");
+  const message = "The result of orchestration 'test' has 1002 bytes; the limit is 1000.";
+  assert.equal(script.failure.message, message);
   await script.checkReplay();
 });
 

@@ -42,7 +42,8 @@ const steps = perdure.orchestration('steps', function* (ctx, name: string): Gene
 
 async function main(): Promise<void> {
   const store = await perdure.Store.open('sqlite:app.sqlite', { busyTimeout: '2s', limits: { kvKeys: 10 } });
-  const runtime = await new perdure.Runtime(store, [charge, audit, ask, order, parent, steps], { cache: false }).start();
+  const runtime = await new perdure.Runtime(store, [charge, audit, ask, order, parent, steps],
+    { cache: false }).start();
   // @ts-expect-error there is no such option
   new perdure.Runtime(store, [], { slots: 4 });
   const client = new perdure.Client(store);
