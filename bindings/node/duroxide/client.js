@@ -217,7 +217,7 @@ async function unlessEnded(sent, what) {
     await sent;
   } catch (error) {
     if (!(error instanceof WrongStatus || error instanceof NotFound)) throw error;
-    report({ level: 'warn', message: `A ${what} was not delivered: ${error.message}` });
+    report({ level: 'warn', message: `The ${what} was not delivered: ${error.message}` });
   }
 }
 

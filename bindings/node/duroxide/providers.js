@@ -92,7 +92,8 @@ function refuse(schema = 'public') {
 /** The store of a provider. `what` needs it. */
 function storeOf(provider, what) {
   if (provider instanceof Provider) return provider.store;
-  throw new TypeError(`${what} needs a provider, such as await SqliteProvider.open(path), not ${json.describe(provider)}.`);
+  const given = json.describe(provider);
+  throw new TypeError(`${what} needs a provider, such as await SqliteProvider.open(path), not ${given}.`);
 }
 
 module.exports = { Provider, PostgresProvider, SqliteProvider, LIMITS, storeOf };

@@ -27,9 +27,8 @@ function initTracing({ logFile, logLevel, logFormat } = {}) {
   const level = LEVELS[String(logLevel ?? 'info').toLowerCase()];
   const format = FORMATS[String(logFormat ?? 'compact').toLowerCase()];
   if (level === undefined || format === undefined) {
-    throw new Error(
-      `Failed to init tracing: levels are ${Object.keys(LEVELS).join(', ')}, formats ${Object.keys(FORMATS).join(', ')}.`,
-    );
+    const [levels, formats] = [LEVELS, FORMATS].map((each) => Object.keys(each).join(', '));
+    throw new Error(`Failed to init tracing: levels are ${levels}, formats ${formats}.`);
   }
   let file;
   try {

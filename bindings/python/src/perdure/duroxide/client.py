@@ -229,4 +229,4 @@ def _check_id(instance_id: Any) -> None:
 
 
 def _ignored(what: str, error: Exception) -> None:
-    logger.warning("A %s was not delivered: %s", what, error)
+    logger.warning("The %s was not delivered: %s", what, error)
