@@ -4,6 +4,7 @@
 const assert = require('node:assert/strict');
 const test = require('node:test');
 const { MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS, Runtime, SqliteProvider } = require('../../duroxide');
+const { perdure } = require('../support.js');
 const { both } = require('./world.js');
 
 /** An activity that fails so many times, then says how often it was called. */
@@ -77,7 +78,12 @@ both('a retry goes on after a restart', async (make) => {
   const { run, calls } = flaky(1);
   const made = await make({ Retrying: retrying }, { Flaky: run });
   const instance = await made.start('Retrying', { maxAttempts: 2, backoff: 'fixed' });
-  await made.until(() => calls.length > 0);
+  const client = new perdure.Client(made.provider.store);
+  await made.until(async () => {
+    const { activities } = await client.management().inspect(instance);
+    return activities[0]?.state === 'backoff';
+  });
+  client.close();
   await made.restart();
   assert.equal((await made.wait(instance)).output, 2);
   assert.ok(calls[1] - calls[0] >= 900);
@@ -87,7 +93,7 @@ both('a retry goes on after a restart', async (make) => {
 
 const tagged = function* (ctx, tag) {
   const task = ctx.scheduleActivity('Work');
-  const limit = ctx.scheduleTimer(300);
+  const limit = ctx.scheduleTimer(600);
   const { index, value } = yield ctx.race(tag === null ? task : task.withTag(tag), limit);
   return index === 0 ? value : NOBODY;
 };

@@ -112,7 +112,8 @@ def test_a_retry_goes_on_after_a_restart(world: Make) -> None:
     flaky = Flaky(1)
     made = world({"Retrying": retrying}, {"Flaky": flaky})
     instance = made.start("Retrying", {"max_attempts": 2, "backoff": "fixed"})
-    made.until(lambda: flaky.calls)
+    management = made.client._client.management()
+    made.until(lambda: [each.state for each in management.inspect(instance).activities] == ["backoff"])
     made.restart()
     assert made.wait(instance).output == 2
     assert flaky.pauses[0] >= 0.9
@@ -147,7 +148,7 @@ def test_descriptors_are_made_without_a_runtime() -> None:
 
 
 def tagged(ctx: Any, tag: Any) -> Any:
-    task = ctx.schedule_activity_with_retry("Work", None, {"max_attempts": 1, "timeout_ms": 300})
+    task = ctx.schedule_activity_with_retry("Work", None, {"max_attempts": 1, "timeout_ms": 600})
     try:
         return (yield task.with_tag(tag) if tag else task)
     except Exception as error:
