@@ -170,7 +170,7 @@ function retryOptions(name, given) {
   const limits = [given.timeoutMs, given.totalTimeoutMs].filter((each) => each !== undefined && each !== null);
   if (limits.length === 0) return { retry };
   // An attempt that nobody takes is one that takes too long.
-  const limit = Math.min(...limits);
+  const limit = Math.max(Math.min(...limits), 1);
   return { retry, startToClose: limit, scheduleToStart: limit };
 }
 

@@ -330,6 +330,31 @@ def test_a_cancellation_reaches_children_and_running_activities(world: Make) -> 
     assert heard.wait(10)
 
 
+def test_a_cancellation_gives_up_all_of_a_group_before_the_code_cleans_up(world: Make) -> None:
+    heard, began = threading.Event(), threading.Event()
+
+    def slow(ctx: Any, _: Any) -> Any:
+        began.set()
+        while not ctx.is_cancelled():
+            heard.wait(0.01)
+        heard.set()
+
+    def order(ctx: Any, _: Any) -> Any:
+        try:
+            yield ctx.all([ctx.wait_for_event("never"), ctx.schedule_activity("Slow")])
+        finally:
+            yield ctx.wait_for_event("cleaned")
+
+    made = world({"Order": order}, {"Slow": slow})
+    instance = made.start("Order")
+    assert began.wait(10)
+    made.client.cancel_instance(instance, "stop")
+    assert heard.wait(10)
+    assert made.client.get_status(instance).status == "Running"
+    made.client.raise_event(instance, "cleaned")
+    assert made.wait(instance).error == "canceled: stop"
+
+
 def test_finally_of_a_cancelled_instance_may_do_durable_work(world: Make) -> None:
     cleaned: list[str] = []
 

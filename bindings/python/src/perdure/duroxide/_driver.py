@@ -100,6 +100,10 @@ async def _all(live: Live, task: Task) -> List[Any]:
             results.append(value if task.get("typed") else {"ok": value})
         except Exception as error:
             results.append({"err": str(error)})
+        except asyncio.CancelledError:
+            # Those that are not awaited yet would go on until the code has cleaned up.
+            _give_up(begun)
+            raise
     return results
 
 
@@ -128,11 +132,15 @@ def _begin(live: Live, tasks: List[Any]) -> List[Optional[Handle[Any]]]:
             start = _BEGIN.get(each.get("type", "")) if isinstance(each, dict) else None
             begun.append(None if start is None else start(live, each))
     except BaseException:
-        for handle in begun:
-            if handle is not None:
-                handle.cancel()
+        _give_up(begun)
         raise
     return begun
+
+
+def _give_up(begun: List[Optional[Handle[Any]]]) -> None:
+    for handle in begun:
+        if handle is not None:
+            handle.cancel()
 
 
 def _refuse_nesting(tasks: List[Any], outer: str) -> None:
@@ -190,7 +198,7 @@ def _retry(name: str, given: Dict[str, Any]) -> Dict[str, Any]:
     limits = [
         value("timeout_ms", "timeoutMs"), value("total_timeout_ms", "totalTimeoutMs"),
     ]  # fmt: skip
-    limit = min((each for each in limits if each is not None), default=None)
+    limit = min((max(each, 1) for each in limits if each is not None), default=None)
     backoff = BACKOFFS.get(given.get("backoff") or "exponential", BACKOFFS["linear"])
     retry = RetryPolicy(max_attempts=attempts, non_retryable=("perdure.Timeout",), **backoff)
     if limit is None:
