@@ -83,7 +83,7 @@ extension Client {
       let row =
         request.isDryRun
         ? try foretellPruning(candidate, keep: keep)
-        : try pruneExecutions(of: candidate.instance, keep: keep, by: requester)
+        : try pruneExecutions(of: candidate, keep: keep, by: requester)
       // Most were pruned before.
       if row.outcome != .done || row.executions > 0 { report.rows.append(row) }
     }
@@ -91,9 +91,11 @@ extension Client {
   }
 
   private func pruneExecutions(
-    of instance: InstanceID, keep: Int64, by requester: Requester
+    of candidate: Candidate, keep: Int64, by requester: Requester
   ) throws(ClientError) -> ChangeReport.Row {
-    guard try hasOldEvents(instance, execution: 1, keep: keep) else {
+    let instance = candidate.instance
+    // The oldest go first, so that the newest of them tells whether any is left.
+    guard try hasOldEvents(instance, execution: candidate.execution &- keep, keep: keep) else {
       return ChangeReport.Row(instance, .done)
     }
     var total: Int64 = 0

@@ -241,6 +241,9 @@ def test_prune_old_executions(world: World) -> None:
     assert not site.client.history("r", execution=22)
     assert site.client.history("r", execution=23)
     assert len(list(ops.audit(operation="prune"))) == 1
+    (change,) = ops.prune(executions=True, keep_last=1).changes
+    assert change.executions == 2
+    assert not site.client.history("r", execution=24)
     site.client.raise_event("r", "go")
     assert site.client.result("r", WAIT) == "done"
 

@@ -1,0 +1,99 @@
+'use strict';
+// Where instances live: providers are stores of Perdure.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const json = require('../lib/json.js');
+const { Store } = require('../lib/store.js');
+const { NotSupported } = require('./errors.js');
+const { MAX_CUSTOM_STATUS_BYTES, MAX_KV_VALUE_BYTES } = require('./tasks.js');
+
+const MIB = 1024 * 1024;
+/**
+ * Room for what fits into the limits of this API, whose values are text: a character takes up to six bytes as
+ * JSON. Payloads and histories have no limit there.
+ */
+const LIMITS = Object.freeze({
+  payloadBytes: 64 * MIB,
+  customStatusBytes: 6 * MAX_CUSTOM_STATUS_BYTES + 2,
+  kvValueBytes: 6 * MAX_KV_VALUE_BYTES + 2,
+  historyEvents: 1_000_000,
+  historyBytes: 900 * MIB,
+  pendingActions: 100_000,
+});
+
+/** An open store. Any number of clients and runtimes share it. */
+class Provider {
+  constructor(store) {
+    if (!(store instanceof Store)) throw new TypeError(`A provider is made by ${new.target.name}.open or its like.`);
+    /** For what only Perdure has: `new perdure.Client(provider.store)`. */
+    this.store = store;
+  }
+}
+
+/** A file, or a store in memory. */
+class SqliteProvider extends Provider {
+  /** `file`: its path, or a `sqlite:` URL of it. Makes the file and its folders. */
+  static async open(file) {
+    const name = fileOf(json.text(file, 'The path'));
+    if (name === ':memory:') return SqliteProvider.inMemory();
+    try {
+      fs.mkdirSync(path.dirname(name), { recursive: true });
+    } catch (error) {
+      throw new Error(`Cannot make the folder of ${name}: ${error.message}`, { cause: error });
+    }
+    return new SqliteProvider(await Store.open(`sqlite:${name}`, { limits: LIMITS }));
+  }
+
+  /** A store of its own, which lives as long as this object and its clients and runtimes. */
+  static async inMemory() {
+    return new SqliteProvider(await Store.open('memory:', { limits: LIMITS }));
+  }
+}
+
+function fileOf(text) {
+  if (!text.startsWith('sqlite:')) return text;
+  const [name] = text.slice('sqlite:'.length).split('?');
+  return name.startsWith('//') ? name.slice(2) : name;
+}
+
+/** Every way to make one rejects with NotSupported: this release of Perdure keeps its stores in SQLite. */
+class PostgresProvider extends Provider {
+  static async connect(_url) {
+    refuse();
+  }
+
+  static async connectWithSchema(_url, schema) {
+    refuse(schema);
+  }
+
+  static async connectWithEntra(_host, _port, _database, _user, _options) {
+    refuse();
+  }
+
+  static async connectWithSchemaAndEntra(_host, _port, _database, _user, schema, _options) {
+    refuse(schema);
+  }
+}
+
+function refuse(schema = 'public') {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(schema)) {
+    throw new Error(
+      `Failed to connect to PostgreSQL: Invalid schema_name '${schema}': letters, digits and underscores, and no `
+        + 'digit first.',
+    );
+  }
+  throw new NotSupported(
+    'Failed to connect to PostgreSQL: this release of Perdure has no store on PostgreSQL. Use '
+      + 'SqliteProvider.open(path) on a local disk; processes of one machine may share the file.',
+  );
+}
+
+/** The store of a provider. `what` needs it. */
+function storeOf(provider, what) {
+  if (provider instanceof Provider) return provider.store;
+  const given = json.describe(provider);
+  throw new TypeError(`${what} needs a provider, such as await SqliteProvider.open(path), not ${given}.`);
+}
+
+module.exports = { Provider, PostgresProvider, SqliteProvider, LIMITS, storeOf };

@@ -1,0 +1,115 @@
+"""Where instances live: providers are stores of Perdure."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+from .._limits import Limits
+from ..store import Store
+from .errors import NotSupported, translated
+from .tasks import MAX_CUSTOM_STATUS_BYTES, MAX_KV_VALUE_BYTES
+
+#: Room for what fits into the limits of this API, whose values are text: a character takes up to six bytes
+#: as JSON. Payloads and histories have no limit there.
+LIMITS = Limits(
+    payload_bytes=64 << 20,
+    custom_status_bytes=6 * MAX_CUSTOM_STATUS_BYTES + 2,
+    kv_value_bytes=6 * MAX_KV_VALUE_BYTES + 2,
+    history_events=1_000_000,
+    history_bytes=900 << 20,
+    pending_actions=100_000,
+)
+
+
+class Provider:
+    """An open store. Any number of clients and runtimes share it."""
+
+    def __init__(self, store: Store) -> None:
+        #: For what only Perdure has: `perdure.Client(provider.store)`.
+        self.store = store
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.store.url}>"
+
+
+class SqliteProvider(Provider):
+    """A file, or a store in memory."""
+
+    @staticmethod
+    @translated
+    def open(path: str) -> SqliteProvider:
+        """`path`: of the file, or a `sqlite:` URL of it. Makes the file and its folders."""
+        if not isinstance(path, str):
+            raise TypeError(f"The path must be a str, not {type(path).__name__}.")
+        file = _file_of(path)
+        if file == ":memory:":
+            return SqliteProvider.in_memory()
+        try:
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RuntimeError(f"Cannot make the folder of {file}: {error}.") from error
+        return SqliteProvider(Store(f"sqlite:{file}", limits=LIMITS))
+
+    @staticmethod
+    @translated
+    def in_memory() -> SqliteProvider:
+        """A store of its own, which lives as long as this object and its clients and runtimes."""
+        return SqliteProvider(Store("memory:", limits=LIMITS))
+
+
+def _file_of(path: str) -> str:
+    if not path.startswith("sqlite:"):
+        return path
+    path = path[len("sqlite:") :].partition("?")[0]
+    return path[2:] if path.startswith("//") else path
+
+
+class PostgresEntraOptions:
+    """Accepted, so that programs can make it; no call takes it yet."""
+
+    def __init__(
+        self, *, audience: Optional[str] = None, max_connections: Optional[int] = None,
+        acquire_timeout_ms: Optional[int] = None, refresh_interval_ms: Optional[int] = None,
+    ) -> None:  # fmt: skip
+        self.audience = audience
+        self.max_connections = max_connections
+        self.acquire_timeout_ms = acquire_timeout_ms
+        self.refresh_interval_ms = refresh_interval_ms
+
+
+class PostgresProvider(Provider):
+    """Every way to make one raises NotSupported: this release of Perdure keeps its stores in SQLite."""
+
+    @staticmethod
+    def connect(database_url: str) -> PostgresProvider:
+        _refuse()
+
+    @staticmethod
+    def connect_with_schema(database_url: str, schema: str) -> PostgresProvider:
+        _refuse(schema)
+
+    @staticmethod
+    def connect_with_entra(
+        host: str, port: int, database: str, user: str, options: Optional[Any] = None
+    ) -> PostgresProvider:
+        _refuse()
+
+    @staticmethod
+    def connect_with_schema_and_entra(
+        host: str, port: int, database: str, user: str, schema: str, options: Optional[Any] = None
+    ) -> PostgresProvider:
+        _refuse(schema)
+
+
+def _refuse(schema: str = "public") -> NoReturn:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", schema):
+        raise RuntimeError(
+            f"Failed to connect to PostgreSQL: Invalid schema_name '{schema}': letters, digits and "
+            "underscores, and no digit first."
+        )
+    raise NotSupported(
+        "Failed to connect to PostgreSQL: this release of Perdure has no store on PostgreSQL. Use "
+        "SqliteProvider.open(path) on a local disk; processes of one machine may share the file."
+    )
