@@ -157,6 +157,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("PerdureABITests", ["PerdureABI", "CDX", "TestSupport"]),
     tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire", "TestSupport"]),
+    tests("KitTests", ["Perdure", "PerdureABI"]),
     tests("SimulationTests", ["PerdureSimulation"]),
     tests("PerdureRehearsalTests", ["PerdureRehearsal", "PerdureModel", "PerdureWire"]),
     tests("FuzzTests", ["PerdureFuzzing", "TestSupport"]),

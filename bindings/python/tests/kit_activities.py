@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from typing import Any, Dict, List
 
-from kit_language import Block, Program, Return, Scope, thrown
+from kit_expressions import Block, Program, Return, Scope, thrown
 
 import perdure
 

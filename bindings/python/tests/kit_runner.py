@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 from kit_activities import Attempt, Board
-from kit_language import Block, Orchestration, Unknown, thrown
+from kit_expressions import Block, Unknown, thrown
+from kit_orchestrations import Orchestration
 
 import perdure
 
@@ -155,10 +156,10 @@ class Site:
 
     def run(self) -> None:
         for number, command in enumerate(self.scenario["script"], 1):
-            found = [key for key in command if hasattr(self, f"on_{key}")]
-            if not found:
-                raise Unknown(f"there is no command {command}")
             try:
+                found = [key for key in command if hasattr(self, f"on_{key}")]
+                if not found:
+                    raise Unknown("there is no such command")
                 getattr(self, f"on_{found[0]}")(command)
             except Exception as error:
                 error.args = (f"command {number}, {command}: {error}",)
@@ -238,16 +239,30 @@ class Site:
         self.call(command, self.client.delete, command["delete"], force=command.get("force", False))
 
     def on_complete(self, command: Dict[str, Any]) -> None:
-        token = self.board.tokens[command["complete"]]
-        self.call(command, self.client.complete_activity, token, command.get("with"))
+        self.deferred(command, self.client.complete_activity, command["complete"], command.get("with"))
 
     def on_failActivity(self, command: Dict[str, Any]) -> None:
-        token = self.board.tokens[command["failActivity"]]
-        self.call(command, self.client.fail_activity, token, thrown(command["failureIs"]))
+        failure = thrown(command["failureIs"])
+        self.deferred(command, self.client.fail_activity, command["failActivity"], failure)
 
     def on_heartbeatActivity(self, command: Dict[str, Any]) -> None:
-        token = self.board.tokens[command["heartbeatActivity"]]
-        self.call(command, self.client.heartbeat_activity, token, command.get("with"))
+        activity = command["heartbeatActivity"]
+        self.deferred(command, self.client.heartbeat_activity, activity, command.get("with"))
+
+    def deferred(
+        self, command: Dict[str, Any], function: Callable[..., Any], activity: str, value: Any
+    ) -> None:
+        def patiently() -> None:
+            deadline = time.monotonic() + WAIT
+            while True:
+                try:
+                    return function(self.board.tokens[activity], value)
+                except perdure.WrongStatus:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.005)
+
+        self.call(command, patiently)
 
     def on_release(self, command: Dict[str, Any]) -> None:
         self.board.release(command["release"])
