@@ -16,7 +16,7 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel bench bench-prune bench-management chaos soak sim faults fuzz \
+.PHONY: help demo test build install wheel node node-package bench bench-prune bench-management chaos soak sim faults fuzz \
   sanitize coverage sim-mutations sim-sweep format check-format clean prepare \
 
 help:
@@ -25,6 +25,8 @@ help:
 	@echo "make build          .build/release/libdx.so"
 	@echo "make install        header, library and dx.pc below PREFIX=$(PREFIX)"
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
+	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
+	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
 	@echo "make bench          C, Swift and Python side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
@@ -74,6 +76,15 @@ wheel: build
 	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	  --config-settings=--build-option=--plat-name=manylinux_2_34_$$(uname -m) -w .build/wheel/dist .build/wheel
 	@ls .build/wheel/dist/*.whl
+
+node: .build/node/perdure.node
+
+.build/node/perdure.node: $(wildcard bindings/node/src/*.[ch]) include/dx.h bindings/node/build.sh
+	@bindings/node/build.sh $@
+
+# An npm package with the library inside: who installs it needs neither a compiler nor a registry.
+node-package: $(LIBRARY) node
+	@bindings/node/pack.sh .build/node $(LIBRARY)
 
 bench: build
 	$(SWIFT) build -c release --product bench-swift

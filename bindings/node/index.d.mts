@@ -1,0 +1,4 @@
+import * as perdure from './index.js';
+
+export * from './index.js';
+export default perdure;
