@@ -182,7 +182,9 @@ module Perdure
     def continue_as_new(input = nil) = raise(ContinueAsNew.new(Limits.value(input, 'The input')))
 
     def log(message, level = 'info')
-      @execution.logs << { 'level' => level, 'message' => Failures.text(message) } unless @execution.replaying?
+      return if @execution.replaying?
+
+      @execution.logs << { 'level' => level, 'message' => Failures.text(message) }
     end
 
     private
