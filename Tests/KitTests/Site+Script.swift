@@ -19,8 +19,12 @@ extension Site {
     throw KitError("there is no such command")
   }
 
-  /// Makes a call and compares what comes of it with `gives`, `failure` or `error`.
-  private func check(_ command: Members, _ call: (Client) async throws -> JSONValue) async throws {
+  /// Makes a call and compares what comes of it with `gives`, `failure` or `error`. Returns true: the command
+  /// was one of ours.
+  @discardableResult
+  private func check(
+    _ command: Members, _ call: (Client) async throws -> JSONValue
+  ) async throws -> Bool {
     do {
       let given = try await call(client)
       if command["failure"] ?? command["error"] != nil { throw KitError("it gave \(given)") }
@@ -37,6 +41,7 @@ extension Site {
       let wrong = try differences(expected, failure, &patterns)
       if !wrong.isEmpty { throw KitError(wrong.joined(separator: "; ")) }
     }
+    return true
   }
 
   private func send(_ command: Members) async throws -> Bool {
@@ -92,7 +97,6 @@ extension Site {
     let reason = command["reason"]?.text ?? ""
     func done(_ call: (Client) async throws -> InstanceStatus) async throws -> Bool {
       try await check(command) { .string(try await call($0).rawValue) }
-      return true
     }
     if let id = command["cancel"]?.text {
       return try await done {
@@ -107,11 +111,21 @@ extension Site {
       return try await done { try await $0.terminate(id, reason: reason) }
     }
     if let id = command["retry"]?.text { return try await done { try await $0.retry(id) } }
+    if let id = command["rewind"]?.text {
+      return try await check(command) { client in
+        .integer(Int64(try await client.management(actor: "kit").rewind(id).count))
+      }
+    }
+    if let id = command["reset"]?.text {
+      let event = try command.whole("toEvent")
+      return try await check(command) { client in
+        .integer(Int64(try await client.management(actor: "kit").reset(id, toEvent: event).count))
+      }
+    }
     guard let id = command["delete"]?.text else { return false }
-    try await check(command) {
+    return try await check(command) {
       .array(try await $0.delete(id, force: command["force"]?.truth ?? false).map { .string($0) })
     }
-    return true
   }
 
   private func complete(_ command: Members) async throws -> Bool {

@@ -235,6 +235,12 @@ class Site:
     def on_retry(self, command: Dict[str, Any]) -> None:
         self.call(command, self.client.retry, command["retry"])
 
+    def on_rewind(self, command: Dict[str, Any]) -> None:
+        self.call(command, self.client.management("kit").rewind, command["rewind"])
+
+    def on_reset(self, command: Dict[str, Any]) -> None:
+        self.call(command, self.client.management("kit").reset, command["reset"], command["toEvent"])
+
     def on_delete(self, command: Dict[str, Any]) -> None:
         self.call(command, self.client.delete, command["delete"], force=command.get("force", False))
 
