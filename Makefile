@@ -27,7 +27,7 @@ help:
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
 	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
 	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
-	@echo "make bench          C, Swift and Python side by side"
+	@echo "make bench          C, Swift, Python and Node side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
@@ -54,7 +54,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift busy c python simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c python simulation node examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -86,7 +86,7 @@ node: .build/node/perdure.node
 node-package: $(LIBRARY) node
 	@bindings/node/pack.sh .build/node $(LIBRARY)
 
-bench: build
+bench: build node
 	$(SWIFT) build -c release --product bench-swift
 	@$(WITH_PYTHON) benchmarks/run.py
 

@@ -98,6 +98,7 @@ SUITES = [
         [".ci/checked", f"{SEEDS} seeds", SWIFT, "run", "-c", "release", "dx-sim", "--seeds", SEEDS],
         last_line,
     ),
+    Suite("node", ["bindings/node/test/run", str(RESULTS / "node.xml")], junit("node.xml")),
     Suite("examples", [PYTHON, "Tests/examples/run.py", str(ROOT / ".build" / "debug")], last_line),
     Suite("chaos", [PYTHON, "Tests/chaos/run.py", "--quick"], last_line),
     Suite("demo", [".ci/checked", "the demo runs to its end", "make", "-s", "demo"], last_line),

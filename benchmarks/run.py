@@ -1,6 +1,6 @@
 """Runs the benchmarks of all languages, each on a fresh SQLite store, and prints them side by side.
 
-    benchmarks/run.py [--quick] [--only c,swift,python]
+    benchmarks/run.py [--quick] [--only c,swift,python,node]
 
 Each program prints lines of `WORKLOAD NAME LANGUAGE VALUE UNIT`; everything else that it says is passed on.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / ".build" / "bench"
 LIBRARY = Path(os.environ.get("PERDURE_LIBRARY", ROOT / ".build" / "release" / "libdx.so"))
-LANGUAGES = ("c", "swift", "python")
-LINE = re.compile(r"(W\d+) (\S+) (c|swift|python) ([\d.]+) (\S+)")
+LANGUAGES = ("c", "swift", "python", "node")
+LINE = re.compile(r"(W\d+) (\S+) (c|swift|python|node) ([\d.]+) (\S+)")
 
 Table = dict[tuple[str, str, str], dict[str, float]]
 
@@ -39,6 +39,7 @@ def command(language: str, url: str, quick: bool) -> list[str]:
         "c": [str(OUT / "bench")],
         "swift": [str(LIBRARY.parent / "bench-swift")],
         "python": [sys.executable, str(ROOT / "benchmarks" / "bench.py")],
+        "node": ["node", str(ROOT / "benchmarks" / "node" / "bench.js")],
     }
     return [*programs[language], url, *(["quick"] if quick else [])]
 

@@ -51,6 +51,27 @@ def hello_python(_programs: Path) -> None:
     assert text.startswith("Hello, "), text
 
 
+def hello_node(_programs: Path) -> None:
+    said(["make", "-s", "node"])
+    with tempfile.TemporaryDirectory() as folder:
+        text = said(["node", "examples/hello/hello.js", f"{folder}/hello.sqlite"])
+    assert text == "Hello, Ada!\n", text
+
+
+def order_node(_programs: Path) -> None:
+    """Its demo kills the worker -9 and looks at the end of each order; the commands are those of a reader."""
+    said(["make", "-s", "node"])
+    with tempfile.TemporaryDirectory() as folder:
+        order = ["node", "examples/order/order.js"]
+        text = said([*order, "demo", "--store", f"sqlite:{folder}/demo.sqlite"])
+        by_hand = ["--store", f"sqlite:{folder}/order.sqlite"]
+        said([*order, "start", *by_hand, "order-1", "book", "20"])
+        said([*order, "approve", *by_hand, "order-1"])
+        status = said([*order, "status", *by_hand])
+    assert "killed with SIGKILL" in text and text.count("shipped: ") == 3, text
+    assert status.split() == ["order-1", "Pending"], status
+
+
 def wheel_python(_programs: Path) -> None:
     """The wheel brings its library: nothing of this repository is on the path."""
     wheel = said(["make", "-s", "wheel"]).splitlines()[-1]
@@ -73,6 +94,12 @@ def simulate_python(_programs: Path) -> None:
     for name in ("lost_compensation", "double_charge", "forgotten_event"):
         text = said([sys.executable, f"examples/simulate/{name}.py"])
         assert text.count("all is well") == 1, text
+
+
+def simulate_node(_programs: Path) -> None:
+    said(["make", "-s", "node"])
+    text = said(["node", "examples/simulate/double_charge.js"])
+    assert text.count("all is well") == 1, text
 
 
 def order_swift(programs: Path) -> None:
@@ -149,8 +176,8 @@ def passes(test: Test, programs: Path) -> bool:
 
 
 TESTS = (
-    hello_swift, hello_python, wheel_python, simulate_swift, simulate_python, order_swift, vectors_ruby,
-    hello_ruby, order_ruby,
+    hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python,
+    simulate_node, order_swift, order_node, vectors_ruby, hello_ruby, order_ruby,
 )  # fmt: skip
 
 

@@ -351,6 +351,8 @@ export interface RuntimeOptions {
   nondeterminism?: 'quarantine' | 'fail';
   replayOnly?: boolean;
   schedules?: boolean;
+  /** false leaves Date, Math.random, timers and fetch as they are in orchestration code. */
+  guards?: boolean;
 }
 
 export class Runtime {

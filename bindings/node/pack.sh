@@ -8,7 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 platform=$(node -p '`${process.platform}-${process.arch}`')
 rm -rf "$built/package" "$built/dist"
 mkdir -p "$built/package/prebuilt/$platform" "$built/dist"
-cp -r "$here/package.json" "$here/README.md" "$here/index.mjs" "$here/index.d.ts" "$here/index.d.mts" "$here/lib" \
+cp -r "$here/package.json" "$here/README.md" "$here/index.mjs" "$here/index.d.ts" "$here/index.d.mts" \
+  "$here/testing.d.ts" "$here/lib" \
   "$here/../../LICENSE" "$built/package"
 strip --strip-unneeded -o "$built/package/prebuilt/$platform/perdure.node" "$built/perdure.node"
 strip --strip-unneeded -o "$built/package/prebuilt/$platform/libdx.so" "$library"

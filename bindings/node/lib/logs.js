@@ -7,6 +7,10 @@ const { describe } = require('./json.js');
 const { clean, said } = require('./text.js');
 const { known, oneOf } = require('./options.js');
 
+// Taken before the guards of turns stand in their place.
+const { setImmediate } = globalThis;
+const now = Date.now.bind(Date);
+
 const LEVELS = ['debug', 'info', 'warn', 'error'];
 
 let hook = null;
@@ -33,9 +37,10 @@ function logTo(receiver, options) {
  * silent.
  */
 function report(record) {
-  const full = { at: Date.now(), ...record };
+  const full = { at: now(), ...record };
   if (hook) {
-    if (LEVELS.indexOf(full.level) >= least) hook(full);
+    // Not here: this may be in the microtasks of a turn, where the hook's own code would be taken for its code.
+    if (LEVELS.indexOf(full.level) >= least) setImmediate(() => hook?.(full));
   } else if (full.level === 'error' || full.level === 'warn') {
     const where = full.instance === undefined ? '' : `${full.instance}: `;
     process.emitWarning(`${where}${full.message}`, { type: 'PerdureWarning', detail: full.stack });

@@ -5,6 +5,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { LibraryNotLoaded, InternalError, InvalidHandle, fromCode } = require('./errors.js');
 
+// Taken before the guards of turns stand in its place.
+const { setImmediate } = globalThis;
+
 const LIBRARY = 'libdx.so';
 /** Kinds of messages and of handles, as src/addon.h numbers them. */
 const ANSWER = 0;
@@ -15,6 +18,7 @@ const MORE = 4;
 const STORE = 0;
 const CLIENT = 1;
 const RUNTIME = 2;
+const SIMULATION = 3;
 
 let addon;
 let nextId = 1;
@@ -199,4 +203,4 @@ function logTo(receiver, level) {
   check(library.log(receiver ? JSON.stringify({ level }) : ''));
 }
 
-module.exports = { load, call, check, Handle, poll, endPoll, logTo, STORE, CLIENT, RUNTIME };
+module.exports = { load, call, check, Handle, poll, endPoll, logTo, STORE, CLIENT, RUNTIME, SIMULATION };

@@ -16,13 +16,18 @@ const { report } = require('./logs.js');
 const { handleOf, asyncDisposeSymbol } = require('./store.js');
 const { timeoutMS } = require('./waiting.js');
 
+// Taken before the guards of turns stand in their place: some of this runs in the microtasks of a turn, where they
+// would be durable timers of somebody's orchestration.
+const { setImmediate } = globalThis;
+const now = performance.now.bind(performance);
+
 /** Turns taken in one call: enough to spread its cost, few enough to answer the first one soon. */
 const TURNS_PER_POLL = 32;
 /** So long this begins turns and activities before the rest of the loop has its turn, in milliseconds. */
 const BUDGET_MS = 1;
 const OPTION_NAMES = [
   'activitySlots', 'cachedInstances', 'cache', 'activityTags', 'untaggedActivities', 'sessions', 'sessionIdle',
-  'activityGrace', 'nondeterminism', 'replayOnly', 'schedules',
+  'activityGrace', 'nondeterminism', 'replayOnly', 'schedules', 'guards',
 ];
 
 /** "Runtime options" of docs/wire-format.md. */
@@ -44,6 +49,7 @@ function config(options) {
   add('nondeterminism', 'nondeterminism', (value, name) => oneOf(value, ['quarantine', 'fail'], name));
   add('replayOnly', 'replayOnly', truth);
   add('schedules', 'schedules', truth);
+  if (given.guards !== undefined) boolean(given.guards, 'guards');
   return wire;
 }
 
@@ -73,8 +79,6 @@ class Runtime {
   #state = 'new';
   #poller;
   #stopping;
-  /** By instance: the end of its last turn here, so that one is run at a time. */
-  #busy = new Map();
   #work = [];
   #begins = false;
   #turnAnswers = [];
@@ -92,15 +96,21 @@ class Runtime {
     const host = this;
     this.#attempts = new Attempts(
       this.#registry.activities,
-      { limits: store.limits, get client() { return host.#sharedClient(); } },
+      {
+        limits: store.limits,
+        get client() {
+          return host.#sharedClient();
+        },
+        heartbeat: (token, payload) => native.check(native.load().heartbeat(token, payload, '')),
+      },
       (text) => this.#answer(this.#activityAnswers, text),
     );
     this.#turns = new TurnHost({
       orchestrations: this.#registry.orchestrations,
       log: report,
-      metric: () => {},
       limits: store.limits,
-      cachedInstances: wire.cache === 'off' ? 0 : (wire.cachedInstances ?? 10_000),
+      cached: wire.cache === 'off' ? 0 : wire.cachedInstances,
+      guards: options?.guards,
     });
     if (!Array.isArray(definitions)) {
       throw new InvalidArgument(`A runtime takes a list of definitions, not ${json.describe(definitions)}.`);
@@ -203,8 +213,7 @@ class Runtime {
     this.#work = [];
     strays.unlisten();
     this.#attempts.cancelAll();
-    for (const instance of this.#busy.keys()) this.#turns.evict(instance);
-    this.#turns.close?.();
+    this.#turns.close();
   }
 
   #broken(error, polling) {
@@ -244,11 +253,11 @@ class Runtime {
 
   /** Begins what was taken, in slices: the rest of the loop must not wait for all of it. */
   #begin() {
-    const end = performance.now() + BUDGET_MS;
+    const end = now() + BUDGET_MS;
     const work = this.#work;
     let at = 0;
     do work[at++]();
-    while (at < work.length && performance.now() < end);
+    while (at < work.length && now() < end);
     // A piece of work may have ended the runtime, which drops the rest.
     if (this.#work !== work) return;
     this.#work = work.slice(at);
@@ -266,22 +275,11 @@ class Runtime {
     }
   }
 
-  #turn(token, request) {
-    const { instance } = request;
-    const before = this.#busy.get(instance);
-    const turn = before === undefined ? this.#run(token, request) : before.then(() => this.#run(token, request));
-    this.#busy.set(instance, turn);
-    turn.then(() => {
-      if (this.#busy.get(instance) === turn) this.#busy.delete(instance);
-    });
-  }
-
   /** Runs a turn and answers it; never rejects. */
-  async #run(token, request) {
+  async #turn(token, request) {
     let answer;
     try {
-      const made = await this.#turns.turn(request);
-      answer = `{"token":${token},"answer":${typeof made === 'string' ? made : JSON.stringify(made)}}`;
+      answer = `{"token":${token},"answer":${await this.#turns.turnText(request)}}`;
     } catch (error) {
       // A turn that cannot be run says nothing about the instance: the engine tries again later.
       const message = `The turn could not be run: ${error?.message ?? error}`;
@@ -295,8 +293,8 @@ class Runtime {
     list.push(text);
     if (this.#flushes) return;
     this.#flushes = true;
-    // After all that the loop does at this moment: answers of one moment go in together.
-    process.nextTick(() => this.#flush());
+    // Behind the turns of this round of the loop (turns/pump.js): answers of one round go in together.
+    setImmediate(() => this.#flush());
   }
 
   #flush() {

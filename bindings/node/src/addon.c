@@ -98,6 +98,8 @@ static napi_value handle_value(napi_env env, environment *environment, dx_error 
 
 /* ---- Loading ------------------------------------------------------------------------------------------- */
 
+static void clean_up(void *data);
+
 /* load(path, deliver): undefined, or a sentence that says why not. */
 static napi_value load(napi_env env, napi_callback_info info) {
   size_t count = 2;
@@ -114,7 +116,10 @@ static napi_value load(napi_env env, napi_callback_info info) {
   const dx_api *dx = library_load(path, message, sizeof message);
   free(path);
   if (!dx) return text_of(env, message, strlen(message));
-  if (mailbox_open(environment, arguments[1]) != napi_ok) {
+  /* The hook that was added last runs first: the mailbox is closed before Node takes its way to the loop
+   * away. */
+  if (mailbox_open(environment, arguments[1]) != napi_ok ||
+      napi_add_env_cleanup_hook(env, clean_up, environment) != napi_ok) {
     return text_of(env, "Node gave no way back to its event loop.", 40);
   }
   environment->dx = dx;
@@ -163,8 +168,10 @@ static napi_value request(napi_env env, napi_callback_info info) {
   made->function = (int)call;
   made->handle = (uint64_t)handle;
   bool runs = pool_run(environment, made);
-  if (runs) environment_hold(environment);
-  else job_free(made);
+  if (runs)
+    environment_hold(environment);
+  else
+    job_free(made);
   napi_get_boolean(env, runs, &value);
   return value;
 }
@@ -278,10 +285,32 @@ static dx_error *do_clock(const dx_api *dx, void *store, dx_text unused, dx_buff
   return dx->store_clock(store, out);
 }
 
+static dx_error *do_step(const dx_api *dx, void *simulation, dx_text answers, dx_buffer *out) {
+  return dx->simulation_step(simulation, answers, out);
+}
+
 static napi_value store_metrics(napi_env env, napi_callback_info info) {
   return with_text(env, info, do_metrics);
 }
-static napi_value store_clock(napi_env env, napi_callback_info info) { return with_text(env, info, do_clock); }
+static napi_value store_clock(napi_env env, napi_callback_info info) {
+  return with_text(env, info, do_clock);
+}
+
+static napi_value simulation_step(napi_env env, napi_callback_info info) {
+  return with_text(env, info, do_step);
+}
+
+static napi_value simulation_new(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  char *config = NULL;
+  size_t size = 0;
+  environment *environment = enter(env, info, 1, &argument);
+  if (!environment || !take_text(env, argument, &config, &size)) return NULL;
+  dx_simulation *simulation = NULL;
+  dx_error *error = environment->dx->simulation_new((dx_text){config, size}, &simulation);
+  free(config);
+  return handle_value(env, environment, error, HANDLE_SIMULATION, simulation);
+}
 
 /* free(kind, handle) */
 static napi_value free_handle(napi_env env, napi_callback_info info) {
@@ -305,7 +334,7 @@ static napi_value poll(napi_env env, napi_callback_info info) {
     return NULL;
   }
   poller *made =
-    poller_new(environment, (uint32_t)id, (uint64_t)runtime, (int32_t)turns, (int32_t)activities);
+      poller_new(environment, (uint32_t)id, (uint64_t)runtime, (int32_t)turns, (int32_t)activities);
   if (made) environment_hold(environment);
   napi_get_boolean(env, made != NULL, &value);
   return value;
@@ -371,8 +400,10 @@ static napi_value more(napi_env env, napi_callback_info info) {
 
 static void on_log(dx_text record, void *user_data) {
   message *message = message_new(MESSAGE_LOG, 0);
-  if (message && message_set_text(message, record.data, record.size)) mailbox_post(user_data, message);
-  else message_free(message);
+  if (message && message_set_text(message, record.data, record.size))
+    mailbox_post(user_data, message);
+  else
+    message_free(message);
 }
 
 static void log_released(void *user_data) { environment_release(user_data); }
@@ -385,9 +416,9 @@ static napi_value log_set(napi_env env, napi_callback_info info) {
   environment *environment = enter(env, info, 1, &argument);
   if (!environment || !take_text(env, argument, &config, &size)) return NULL;
   bool on = size > 0;
-  dx_error *error = environment->dx->log_set((dx_text){config, size}, on ? on_log : NULL,
-                                             on ? environment_retain(environment) : NULL,
-                                             on ? log_released : NULL);
+  dx_error *error =
+      environment->dx->log_set((dx_text){config, size}, on ? on_log : NULL,
+                               on ? environment_retain(environment) : NULL, on ? log_released : NULL);
   free(config);
   return error ? error_value(env, environment->dx, error) : undefined(env);
 }
@@ -423,30 +454,31 @@ NAPI_MODULE_INIT() {
   pthread_cond_init(&environment->pool_wakes, NULL);
   napi_property_descriptor functions[] = {
 #define FUNCTION(name, function) {name, NULL, function, NULL, NULL, NULL, napi_enumerable, NULL}
-    FUNCTION("load", load),
-    FUNCTION("version", version),
-    FUNCTION("find", find),
-    FUNCTION("request", request),
-    FUNCTION("clientNew", client_new),
-    FUNCTION("runtimeNew", runtime_new),
-    FUNCTION("registerOrchestration", register_orchestration),
-    FUNCTION("registerActivity", register_activity),
-    FUNCTION("limitActivity", limit_activity),
-    FUNCTION("heartbeat", heartbeat),
-    FUNCTION("isCancelled", is_cancelled),
-    FUNCTION("storeMetrics", store_metrics),
-    FUNCTION("storeClock", store_clock),
-    FUNCTION("free", free_handle),
-    FUNCTION("poll", poll),
-    FUNCTION("took", took),
-    FUNCTION("answer", answer),
-    FUNCTION("endPoll", end_poll),
-    FUNCTION("more", more),
-    FUNCTION("log", log_set),
+      FUNCTION("load", load),
+      FUNCTION("version", version),
+      FUNCTION("find", find),
+      FUNCTION("request", request),
+      FUNCTION("clientNew", client_new),
+      FUNCTION("runtimeNew", runtime_new),
+      FUNCTION("registerOrchestration", register_orchestration),
+      FUNCTION("registerActivity", register_activity),
+      FUNCTION("limitActivity", limit_activity),
+      FUNCTION("heartbeat", heartbeat),
+      FUNCTION("isCancelled", is_cancelled),
+      FUNCTION("storeMetrics", store_metrics),
+      FUNCTION("storeClock", store_clock),
+      FUNCTION("simulationNew", simulation_new),
+      FUNCTION("simulationStep", simulation_step),
+      FUNCTION("free", free_handle),
+      FUNCTION("poll", poll),
+      FUNCTION("took", took),
+      FUNCTION("answer", answer),
+      FUNCTION("endPoll", end_poll),
+      FUNCTION("more", more),
+      FUNCTION("log", log_set),
 #undef FUNCTION
   };
   if (napi_set_instance_data(env, environment, finalize, NULL) != napi_ok ||
-      napi_add_env_cleanup_hook(env, clean_up, environment) != napi_ok ||
       napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok) {
     napi_throw_error(env, "PERDURE_ADDON", "perdure.node cannot be set up");
     return NULL;

@@ -1,7 +1,8 @@
 /* The Node binding in C: what its files share.
  *
- * The addon knows nothing of JSON. It makes the calls of include/dx.h that may wait on threads of its own, and
- * brings what comes back to the event loop of the environment (the main thread, or a worker thread) that asked.
+ * The addon knows nothing of JSON. It makes the calls of include/dx.h that may wait on threads of its own,
+ * and brings what comes back to the event loop of the environment (the main thread, or a worker thread) that
+ * asked.
  *
  *   library.c   libdx, loaded at run time
  *   mailbox.c   from any thread to the event loop
@@ -42,7 +43,7 @@ typedef enum message_kind {
   MESSAGE_WORK,   /* of the poller `id` */
   MESSAGE_REPLY,  /* to answers handed in by the poller `id`, if there is something in it */
   MESSAGE_LOG,
-  MESSAGE_MORE    /* there is more: ask for it with `more` */
+  MESSAGE_MORE /* there is more: ask for it with `more` */
 } message_kind;
 
 typedef struct message {
@@ -73,7 +74,7 @@ void message_free(message *message);
 typedef struct job job;
 typedef struct poller poller;
 
-typedef enum handle_kind { HANDLE_STORE, HANDLE_CLIENT, HANDLE_RUNTIME } handle_kind;
+typedef enum handle_kind { HANDLE_STORE, HANDLE_CLIENT, HANDLE_RUNTIME, HANDLE_SIMULATION } handle_kind;
 
 typedef struct live_handle {
   handle_kind kind;
@@ -112,7 +113,8 @@ void environment_release(environment *environment);
 
 /* From any thread; takes the message over. */
 void mailbox_post(environment *environment, message *message);
-/* Opens the mailbox on the loop. deliver(kind, id, code, text, details, transient, handle) gets the messages. */
+/* Opens the mailbox on the loop. deliver(kind, id, code, text, details, transient, handle) gets the messages.
+ */
 napi_status mailbox_open(environment *environment, napi_value deliver);
 /* Delivers some of what has come; true when there is more. The loop's thread only. */
 bool mailbox_deliver(environment *environment);
@@ -155,7 +157,8 @@ void call_run(job *job);
 /* ---- Poller -------------------------------------------------------------------------------------------- */
 
 /* Begins to poll; NULL without memory or threads. The loop's thread only, like all that follow. */
-poller *poller_new(environment *environment, uint32_t id, uint64_t runtime, int32_t turns, int32_t activities);
+poller *poller_new(environment *environment, uint32_t id, uint64_t runtime, int32_t turns,
+                   int32_t activities);
 poller *poller_find(environment *environment, uint32_t id);
 /* One batch of work was taken: another may come. */
 void poller_took(poller *poller);

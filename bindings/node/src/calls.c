@@ -7,15 +7,15 @@
 #include "addon.h"
 
 typedef enum shape {
-  TEXT_BUFFER,       /* (handle, text, out) */
-  TEXT_TEXT_BUFFER,  /* (handle, text, text, out) */
-  TEXT_TEXT,         /* (handle, text, text) */
-  TEXT_MS_DONE,      /* (handle, text, int64, done) */
-  TEXT_N_MS_DONE,    /* (handle, text, int64, int64, done) */
-  MS_MS_DONE,        /* (handle, int64, int64, done) */
-  OPEN,              /* (url, config) -> a store */
-  START,             /* (runtime) */
-  STOP               /* (runtime, int64, stopped) */
+  TEXT_BUFFER,      /* (handle, text, out) */
+  TEXT_TEXT_BUFFER, /* (handle, text, text, out) */
+  TEXT_TEXT,        /* (handle, text, text) */
+  TEXT_MS_DONE,     /* (handle, text, int64, done) */
+  TEXT_N_MS_DONE,   /* (handle, text, int64, int64, done) */
+  MS_MS_DONE,       /* (handle, int64, int64, done) */
+  OPEN,             /* (url, config) -> a store */
+  START,            /* (runtime) */
+  STOP              /* (runtime, int64, stopped) */
 } shape;
 
 typedef dx_error *(*text_buffer_fn)(void *, dx_text, dx_buffer *);
@@ -31,31 +31,31 @@ static const struct {
   size_t function;
 } calls[] = {
 #define CALL(name, shape) {#name, shape, offsetof(dx_api, name)}
-  CALL(store_open, OPEN),
-  CALL(store_advance_clock, MS_MS_DONE),
-  CALL(client_start, TEXT_BUFFER),
-  CALL(client_start_many, TEXT_BUFFER),
-  CALL(client_send, TEXT_BUFFER),
-  CALL(client_publish, TEXT_TEXT_BUFFER),
-  CALL(client_control, TEXT_BUFFER),
-  CALL(client_describe, TEXT_BUFFER),
-  CALL(client_history, TEXT_BUFFER),
-  CALL(client_list, TEXT_BUFFER),
-  CALL(client_delete, TEXT_BUFFER),
-  CALL(client_kv, TEXT_BUFFER),
-  CALL(client_manage, TEXT_BUFFER),
-  CALL(client_complete_activity, TEXT_TEXT),
-  CALL(client_fail_activity, TEXT_TEXT),
-  CALL(client_heartbeat_activity, TEXT_TEXT),
-  CALL(client_wait, TEXT_MS_DONE),
-  CALL(client_wait_status, TEXT_N_MS_DONE),
-  CALL(client_wait_history, TEXT_MS_DONE),
-  CALL(client_call, TEXT_MS_DONE),
-  CALL(client_query, TEXT_MS_DONE),
-  CALL(runtime_start, START),
-  CALL(runtime_stop, STOP),
-  CALL(history_replay, TEXT_MS_DONE),
-  CALL(runtime_preflight, TEXT_MS_DONE),
+    CALL(store_open, OPEN),
+    CALL(store_advance_clock, MS_MS_DONE),
+    CALL(client_start, TEXT_BUFFER),
+    CALL(client_start_many, TEXT_BUFFER),
+    CALL(client_send, TEXT_BUFFER),
+    CALL(client_publish, TEXT_TEXT_BUFFER),
+    CALL(client_control, TEXT_BUFFER),
+    CALL(client_describe, TEXT_BUFFER),
+    CALL(client_history, TEXT_BUFFER),
+    CALL(client_list, TEXT_BUFFER),
+    CALL(client_delete, TEXT_BUFFER),
+    CALL(client_kv, TEXT_BUFFER),
+    CALL(client_manage, TEXT_BUFFER),
+    CALL(client_complete_activity, TEXT_TEXT),
+    CALL(client_fail_activity, TEXT_TEXT),
+    CALL(client_heartbeat_activity, TEXT_TEXT),
+    CALL(client_wait, TEXT_MS_DONE),
+    CALL(client_wait_status, TEXT_N_MS_DONE),
+    CALL(client_wait_history, TEXT_MS_DONE),
+    CALL(client_call, TEXT_MS_DONE),
+    CALL(client_query, TEXT_MS_DONE),
+    CALL(runtime_start, START),
+    CALL(runtime_stop, STOP),
+    CALL(history_replay, TEXT_MS_DONE),
+    CALL(runtime_preflight, TEXT_MS_DONE),
 #undef CALL
 };
 
@@ -94,8 +94,10 @@ static void no_memory(message *answer) {
 static void on_done(dx_error *error, dx_text result, void *user_data) {
   waiting *waiting = user_data;
   message *answer = waiting->answer;
-  if (error) message_set_error(answer, waiting->environment->dx, error);
-  else if (!message_set_text(answer, result.data, result.size)) no_memory(answer);
+  if (error)
+    message_set_error(answer, waiting->environment->dx, error);
+  else if (!message_set_text(answer, result.data, result.size))
+    no_memory(answer);
   mailbox_post(waiting->environment, answer);
   waiting_free(waiting);
 }
@@ -144,13 +146,18 @@ static void ask(job *job, shape shape, void *function, message *answer) {
   void *handle = (void *)(uintptr_t)job->handle;
   dx_buffer out = {NULL, 0};
   dx_error *error = NULL;
-  if (shape == TEXT_BUFFER) error = ((text_buffer_fn)function)(handle, job->texts[0], &out);
+  if (shape == TEXT_BUFFER)
+    error = ((text_buffer_fn)function)(handle, job->texts[0], &out);
   else if (shape == TEXT_TEXT_BUFFER) {
     error = ((text_text_buffer_fn)function)(handle, job->texts[0], job->texts[1], &out);
-  } else if (shape == TEXT_TEXT) error = ((text_text_fn)function)(handle, job->texts[0], job->texts[1]);
-  else error = dx->runtime_start(handle);
-  if (error) message_set_error(answer, dx, error);
-  else if (!message_set_text(answer, out.data, out.size)) no_memory(answer);
+  } else if (shape == TEXT_TEXT)
+    error = ((text_text_fn)function)(handle, job->texts[0], job->texts[1]);
+  else
+    error = dx->runtime_start(handle);
+  if (error)
+    message_set_error(answer, dx, error);
+  else if (!message_set_text(answer, out.data, out.size))
+    no_memory(answer);
   dx->buffer_free(&out);
 }
 
@@ -159,7 +166,8 @@ static void open_store(job *job, message *answer) {
   dx_store_options options = {sizeof options, job->texts[0], job->texts[1]};
   dx_store *store = NULL;
   dx_error *error = dx->store_open(&options, &store);
-  if (error) message_set_error(answer, dx, error);
+  if (error)
+    message_set_error(answer, dx, error);
   else {
     answer->handle = (uint64_t)(uintptr_t)store;
     answer->has_handle = true;
@@ -178,8 +186,12 @@ void call_run(job *job) {
     case STOP:
       if (begin(job, calls[job->function].shape, function, answer)) return;
       break;
-    case OPEN: open_store(job, answer); break;
-    default: ask(job, calls[job->function].shape, function, answer); break;
+    case OPEN:
+      open_store(job, answer);
+      break;
+    default:
+      ask(job, calls[job->function].shape, function, answer);
+      break;
   }
   mailbox_post(job->environment, answer);
 }

@@ -71,8 +71,10 @@ void mailbox_post(environment *environment, message *message) {
   if (open) {
     bool wake = environment->first == NULL;
     message->next = NULL;
-    if (environment->last) environment->last->next = message;
-    else environment->first = message;
+    if (environment->last)
+      environment->last->next = message;
+    else
+      environment->first = message;
     environment->last = message;
     /* The queue of the function has no limit, so that this does not wait. */
     if (wake) napi_call_threadsafe_function(environment->loop, NULL, napi_tsfn_nonblocking);
@@ -230,9 +232,18 @@ bool handle_add(environment *environment, handle_kind kind, uint64_t value) {
 static void free_handle(const dx_api *dx, live_handle handle) {
   void *pointer = (void *)(uintptr_t)handle.value;
   switch (handle.kind) {
-    case HANDLE_STORE: dx->store_close(pointer); break;
-    case HANDLE_CLIENT: dx->client_free(pointer); break;
-    case HANDLE_RUNTIME: dx->runtime_free(pointer); break;
+    case HANDLE_STORE:
+      dx->store_close(pointer);
+      break;
+    case HANDLE_CLIENT:
+      dx->client_free(pointer);
+      break;
+    case HANDLE_RUNTIME:
+      dx->runtime_free(pointer);
+      break;
+    case HANDLE_SIMULATION:
+      dx->simulation_free(pointer);
+      break;
   }
 }
 
@@ -249,7 +260,7 @@ void handle_free(environment *environment, handle_kind kind, uint64_t value) {
 
 void handle_free_all(environment *environment) {
   /* Runtimes before what they stand on. */
-  for (int kind = HANDLE_RUNTIME; kind >= HANDLE_STORE; kind--) {
+  for (int kind = HANDLE_SIMULATION; kind >= HANDLE_STORE; kind--) {
     for (size_t i = 0; i < environment->handle_count; i++) {
       if ((int)environment->handles[i].kind == kind) free_handle(environment->dx, environment->handles[i]);
     }

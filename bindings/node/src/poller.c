@@ -8,9 +8,9 @@
 #include "addon.h"
 
 enum {
-  BATCHES = 2,        /* on their way to the loop */
-  POLL_MS = 60000,    /* one call waits so long; a stop wakes it */
-  RETRY_MS = 20       /* after an error that may pass */
+  BATCHES = 2,     /* on their way to the loop */
+  POLL_MS = 60000, /* one call waits so long; a stop wakes it */
+  RETRY_MS = 20    /* after an error that may pass */
 };
 
 typedef struct answers {
@@ -96,7 +96,7 @@ static void *take_work(void *argument) {
 /* An answer without news, which is not brought to the loop. */
 static bool says_nothing(const dx_buffer *out) {
   static const char nothing[] =
-    "{\"v\":1,\"stopped\":false,\"turns\":[],\"activities\":[],\"cancelled\":[],\"refused\":[]}";
+      "{\"v\":1,\"stopped\":false,\"turns\":[],\"activities\":[],\"cancelled\":[],\"refused\":[]}";
   return out->size == sizeof nothing - 1 && memcmp(out->data, nothing, out->size) == 0;
 }
 
@@ -113,8 +113,10 @@ static void *hand_in(void *argument) {
     dx_buffer out = {NULL, 0};
     dx_text text = {answers->text, answers->size};
     dx_error *error = dx->runtime_poll(poller->runtime, text, 0, 0, 0, &out);
-    if (!error && says_nothing(&out)) dx->buffer_free(&out);
-    else post(poller, MESSAGE_REPLY, error, &out);
+    if (!error && says_nothing(&out))
+      dx->buffer_free(&out);
+    else
+      post(poller, MESSAGE_REPLY, error, &out);
     free(answers->text);
     free(answers);
   }
@@ -133,7 +135,8 @@ static bool start_thread(poller *poller, void *(*run)(void *)) {
   return true;
 }
 
-poller *poller_new(environment *environment, uint32_t id, uint64_t runtime, int32_t turns, int32_t activities) {
+poller *poller_new(environment *environment, uint32_t id, uint64_t runtime, int32_t turns,
+                   int32_t activities) {
   poller *made = calloc(1, sizeof *made);
   if (!made) return NULL;
   made->id = id;
@@ -162,8 +165,9 @@ poller *poller_find(environment *environment, uint32_t id) {
 
 void poller_took(poller *poller) {
   pthread_mutex_lock(&poller->lock);
+  /* Waking a thread is dear: only one that waits. */
+  if (poller->batches == BATCHES) pthread_cond_signal(&poller->taken);
   if (poller->batches > 0) poller->batches--;
-  pthread_cond_signal(&poller->taken);
   pthread_mutex_unlock(&poller->lock);
 }
 
@@ -175,10 +179,12 @@ bool poller_answer(poller *poller, char *text, size_t size) {
   }
   *made = (answers){NULL, text, size};
   pthread_mutex_lock(&poller->lock);
-  if (poller->last) poller->last->next = made;
-  else poller->first = made;
+  if (!poller->first) pthread_cond_signal(&poller->answered);
+  if (poller->last)
+    poller->last->next = made;
+  else
+    poller->first = made;
   poller->last = made;
-  pthread_cond_signal(&poller->answered);
   pthread_mutex_unlock(&poller->lock);
   return true;
 }

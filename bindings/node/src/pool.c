@@ -68,8 +68,10 @@ bool pool_run(environment *environment, job *job) {
     able = start_thread(environment) || able;
   }
   if (able) {
-    if (environment->job_last) environment->job_last->next = job;
-    else environment->job_first = job;
+    if (environment->job_last)
+      environment->job_last->next = job;
+    else
+      environment->job_first = job;
     environment->job_last = job;
   }
   pthread_mutex_unlock(&environment->pool_lock);

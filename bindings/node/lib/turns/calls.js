@@ -2,9 +2,9 @@
 // A handler with its validator, at work on one call after the other.
 
 const { CallRejected, Failure, InvalidArgument, fromFailure, toFailure } = require('../errors.js');
-const { clean } = require('../text.js');
 const { isThenable, outcome } = require('./generators.js');
 const { Handle, REJECTED } = require('./handles.js');
+const { isA } = require('./is-a.js');
 const scopes = require('./scopes.js');
 
 class CallServer {
@@ -23,13 +23,17 @@ class CallServer {
   /** Waits for the next call, in no branch of the code: handlers do not keep it from ending. */
   next() {
     const handle = this.#execution.waitFor('WaitForCall', this.#name, 'call');
-    Handle.workOf(handle).isSpared = true;
+    const work = Handle.workOf(handle);
+    work.isSpared = true;
+    work.scope = undefined;
     handle.then((call) => this.#serve(call));
   }
 
   #serve(call) {
     try {
-      const result = scopes.within(new scopes.Scope(true), () => {
+      const branch = new scopes.Scope();
+      branch.isSpared = true;
+      const result = scopes.within(branch, () => {
         this.#check(call.input);
         return outcome(this.#handler(call.input));
       });
@@ -53,7 +57,8 @@ class CallServer {
       verdict = this.#validator(input);
     } catch (error) {
       const { message, details } = toFailure(error);
-      throw new CallRejected(this.#execution.instance, this.#name, new Failure({ type: REJECTED, message, details }));
+      const failure = new Failure({ type: REJECTED, message, details });
+      throw new CallRejected(this.#execution.instance, this.#name, failure);
     }
     if (isThenable(verdict)) {
       Promise.resolve(verdict).catch(() => {});
@@ -73,10 +78,11 @@ class CallServer {
 
   #reject(call, error) {
     try {
-      call.reject(error instanceof Error ? error : fromFailure(toFailure(error)));
+      call.reject(isA(error, Error) ? error : fromFailure(toFailure(error)));
     } catch (unfit) {
       // A failure that is too large to be sent is told by what was wrong with it.
-      call.reject(new Failure({ type: unfit.name, message: clean(unfit.message) }));
+      const { type, message } = toFailure(unfit);
+      call.reject(new Failure({ type, message }));
     }
     this.next();
   }

@@ -27,7 +27,7 @@ class Chance {
     const high = (this.#next() & ~0xf000n) | 0x4000n;
     const low = (this.#next() & ~(0xc0n << 56n)) | (0x80n << 56n);
     const text = high.toString(16).padStart(16, '0') + low.toString(16).padStart(16, '0');
-    return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join('-');
+    return text.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   }
 
   /** A number in [0, 1). */

@@ -8,6 +8,7 @@ const { ActivityFailed, InvalidArgument, SubOrchestrationFailed } = require('../
 const json = require('../json.js');
 const limits = require('../limits.js');
 const { activityOptions, known, oneOf } = require('../options.js');
+const { said } = require('../text.js');
 const { ContinueAsNew } = require('./handles.js');
 const { EXECUTION, Messaging } = require('./messaging.js');
 const tasks = require('./tasks.js');
@@ -15,7 +16,9 @@ const tasks = require('./tasks.js');
 const CLOSE_POLICIES = ['cancel', 'terminate', 'abandon'];
 const METRIC_KINDS = ['counter', 'gauge', 'histogram'];
 
-/** `ctx.log`: lines that are written once, not again when the code is replayed. Arguments as of console.log. */
+/**
+ * `ctx.log`: lines that are written once, not again when the code is replayed. Arguments as of console.log.
+ */
 class OrchestrationLog {
   #execution;
 
@@ -40,13 +43,14 @@ class OrchestrationLog {
   }
 
   #write(level, message) {
-    if (this.#execution.isLive) this.#execution.log(level, format(...message));
+    // Made by code of the user's, which may throw; and only in the run that writes it.
+    if (this.#execution.isLive) this.#execution.log(level, said(() => format(...message)));
   }
 }
 
 /**
- * The durable side of an orchestration. All that is not plain computation goes through it; Promise.all, race, any
- * and allSettled work on what it returns.
+ * The durable side of an orchestration. All that is not plain computation goes through it; Promise.all, race,
+ * any and allSettled work on what it returns.
  */
 class OrchestrationContext extends Messaging {
   /** Where a child was scheduled, { instance, execution, action }; null for one that has no parent. */
@@ -54,19 +58,22 @@ class OrchestrationContext extends Messaging {
 
   constructor(execution) {
     super(execution);
+    /** The id of the instance. */
     this.instanceId = execution.instance;
     /** Counts up with each continueAsNew, from 1. */
     this.executionId = execution.number;
+    /** The name and the version under which the orchestration is registered. */
     this.name = execution.name;
     this.version = execution.version;
     /**
-     * The span of this execution, if the instance is part of a distributed trace, else null; its activities and
-     * children have spans below it.
+     * The span of this execution, if the instance is part of a distributed trace, else null; its activities
+     * and children have spans below it.
      */
     this.traceparent = execution.traceparent;
     this.tracestate = execution.tracestate;
     /** The key-value state of the instance. */
     this.kv = execution.kv;
+    /** Lines that are written once: `debug`, `info`, `warn`, `error`. */
     this.log = new OrchestrationLog(execution);
   }
 
@@ -78,17 +85,19 @@ class OrchestrationContext extends Messaging {
   // ---- Work ----------------------------------------------------------------------------------------
 
   /**
-   * Schedules an activity, given by its name or by what `activity(...)` made. It runs at least once; its failure
-   * is thrown as `ActivityFailed`.
+   * Schedules an activity, given by its name or by what `activity(...)` made. It runs at least once; its
+   * failure is thrown as `ActivityFailed`.
    *
-   * Options: `retry` ({ maxAttempts, backoff, initialInterval, coefficient, maxInterval, jitter, nonRetryable }),
-   * `scheduleToStart`, `startToClose`, `scheduleToClose`, `heartbeat` (durations), `tag`, `session`, `priority`.
-   * What is not given here is as the definition says.
+   * Options: `retry` ({ maxAttempts, backoff, initialInterval, coefficient, maxInterval, jitter, nonRetryable
+   * }), `scheduleToStart`, `startToClose`, `scheduleToClose`, `heartbeat` (durations), `tag`, `session`,
+   * `priority`. What is not given here is as the definition says.
    */
   activity(activity, input, options) {
     const execution = this[EXECUTION];
     if (activity instanceof definitions.Orchestration) {
-      throw new InvalidArgument(`'${activity.name}' is an orchestration: ctx.subOrchestration runs it as a child.`);
+      throw new InvalidArgument(
+        `'${activity.name}' is an orchestration: ctx.subOrchestration runs it as a child.`,
+      );
     }
     const name = definitions.nameOf(activity, 'The activity');
     const quoted = limits.name(name, 'The name of the activity');
@@ -105,11 +114,13 @@ class OrchestrationContext extends Messaging {
    * Runs another orchestration as a child. Its failure or end is thrown as `SubOrchestrationFailed`.
    *
    * Options: `version` (else the highest that is registered), `instance` (else an id made from the parent's),
-   * `closePolicy` ('cancel', 'terminate' or 'abandon': what becomes of it if it is still open when this one ends).
+   * `closePolicy` ('cancel', 'terminate' or 'abandon': what becomes of it if it is still open when this one
+   * ends).
    */
   subOrchestration(orchestration, input, options) {
     const execution = this[EXECUTION];
-    const given = known(options, ['version', 'instance', 'closePolicy'], 'The options of a sub-orchestration');
+    const names = ['version', 'instance', 'closePolicy'];
+    const given = known(options, names, 'The options of a sub-orchestration');
     const name = orchestrationName(orchestration);
     let members = start(execution, 'ScheduleSubOrchestration', name, input, given);
     if (given.closePolicy !== undefined) {
@@ -130,12 +141,16 @@ class OrchestrationContext extends Messaging {
     return given.instance ?? execution.childID(action === 0 ? undefined : action);
   }
 
-  /** A durable timer: milliseconds, or text such as '30s' or '24h'. Never early, and not begun anew by a restart. */
+  /**
+   * A durable timer: milliseconds, or text such as '30s' or '24h'. Never early, and not begun anew by a
+   * restart.
+   */
   timer(delay) {
     const given = typeof delay === 'string' ? milliseconds(delay, 'The delay', 0) : delay;
     if (typeof given !== 'number' || !Number.isFinite(given)) {
       throw new InvalidArgument(
-        `A timer takes milliseconds, or text such as '500ms', '30s', '5m', '24h' or '7d', not ${json.describe(delay)}.`,
+        "A timer takes milliseconds, or text such as '500ms', '30s', '5m', '24h' or '7d', not "
+          + `${json.describe(delay)}.`,
       );
     }
     return this[EXECUTION].timerAt(this[EXECUTION].nowMS + Math.ceil(given - 1e-6));
@@ -206,9 +221,9 @@ class OrchestrationContext extends Messaging {
   }
 
   /**
-   * Ends this execution and begins the next with an empty history. Does not return: it throws, and the execution
-   * ends when the code has let that pass, or caught it and returned. Options: `version` (else the highest that is
-   * registered).
+   * Ends this execution and begins the next with an empty history. Does not return: it throws, and the
+   * execution ends when the code has let that pass, or caught it and returned. Options: `version` (else the
+   * highest that is registered).
    */
   continueAsNew(input, options) {
     const execution = this[EXECUTION];
@@ -227,16 +242,16 @@ class OrchestrationContext extends Messaging {
    *       // the old way, for instances that went it
    *     }
    *
-   * Decided once for each id, and recorded. When no instance goes the old way any more, `deprecatePatch` takes its
-   * place; when none is left that has recorded it, that goes, too.
+   * Decided once for each id, and recorded. When no instance goes the old way any more, `deprecatePatch`
+   * takes its place; when none is left that has recorded it, that goes, too.
    */
   patched(patch) {
-    return this[EXECUTION].patched(patch);
+    return this[EXECUTION].patches.isTaken(patch);
   }
 
   /** Stands where `patched` stood, once the old way is gone. */
   deprecatePatch(patch) {
-    this[EXECUTION].deprecatePatch(patch);
+    this[EXECUTION].patches.deprecate(patch);
   }
 
   /**
@@ -245,12 +260,20 @@ class OrchestrationContext extends Messaging {
    */
   metric(name, value, options) {
     limits.name(name, 'The name of the metric');
-    const { kind = 'counter', attributes = {} } = known(options, ['kind', 'attributes'], 'The options of a metric');
+    const given = known(options, ['kind', 'attributes'], 'The options of a metric');
+    const { kind = 'counter', attributes = {} } = given;
     oneOf(kind, METRIC_KINDS, 'The kind of a metric');
     if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw new InvalidArgument(`The value of metric '${name}' must be a finite number, not ${json.describe(value)}.`);
+      throw new InvalidArgument(
+        `The value of metric '${name}' must be a finite number, not ${json.describe(value)}.`,
+      );
     }
     const metric = { name, kind, value };
+    if (typeof attributes !== 'object' || attributes === null) {
+      throw new InvalidArgument(
+        `The attributes of metric '${name}' must be an object, not ${json.describe(attributes)}.`,
+      );
+    }
     for (const [key, text] of Object.entries(attributes)) {
       json.text(key, 'The name of an attribute');
       json.text(text, `The attribute '${key}' of metric '${name}'`);
@@ -263,12 +286,12 @@ class OrchestrationContext extends Messaging {
 
   /** The time of the event that woke the code, as a Date: the same in every replay. */
   now() {
-    return new Date(this[EXECUTION].nowMS);
+    return new Date(this[EXECUTION].clock());
   }
 
   /** `now` in milliseconds since 1970. */
   get nowMS() {
-    return this[EXECUTION].nowMS;
+    return this[EXECUTION].clock();
   }
 
   /** A random UUID as text that is the same in every replay. */

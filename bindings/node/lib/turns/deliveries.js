@@ -1,6 +1,6 @@
 'use strict';
-// What each event does to an execution: "Matching, in the host" in docs/wire-format.md. Each returns false if it
-// changes nothing for the code.
+// What each event does to an execution: "Matching, in the host" in docs/wire-format.md. Each returns false if
+// it changes nothing for the code.
 
 const { Call } = require('./handles.js');
 const { isThenable, outcome } = require('./generators.js');

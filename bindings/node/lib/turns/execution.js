@@ -2,27 +2,34 @@
 // One live execution of an orchestration: events in, actions out (docs/wire-format.md, "How to run a turn").
 //
 //   begun --OrchestrationStarted--> waiting <--event-- ... --the code ends--> ended
-//                                      `--drop()--> dropped (evicted: nothing that its code still does counts)
+//                                      `--drop()--> dropped (evicted: nothing that its code does counts)
 //
-// The pump calls `deliver` and then, when all microtasks have run, `settle`. Actions are kept as JSON text, made
-// when the code calls: a value that it changes afterwards is sent as it was.
+// The pump calls `deliver` and then, when all microtasks have run, `settle`. Actions are kept as JSON text,
+// made when the code calls: a value that it changes afterwards is sent as it was.
 
 const { Cancelled, LimitExceeded, NonDurableAwait, WrongStatus, toFailure } = require('../errors.js');
 const limits = require('../limits.js');
-const { clean, said } = require('../text.js');
+const { clean } = require('../text.js');
 const { Chance } = require('./chance.js');
 const { OrchestrationContext } = require('./context.js');
 const current = require('./current.js');
 const { deliver } = require('./deliveries.js');
 const { ContinueAsNew, Handle, Work } = require('./handles.js');
-const { refusal } = require('./refusal.js');
+const { isA } = require('./is-a.js');
+const { Patches } = require('./patches.js');
 const scopes = require('./scopes.js');
 const { KeyValue } = require('./state.js');
+const { Trouble } = require('./trouble.js');
 
-/** The largest number that the wire takes: timers beyond it stay there, a quarter of a million years ahead. */
+/**
+ * The largest number that the wire takes: timers beyond it stay there, a quarter of a million years ahead.
+ */
 const NEVER = Number.MAX_SAFE_INTEGER;
 /** Callbacks without a delay that one event may set off before the orchestration is taken to spin. */
 const CALLBACKS_PER_EVENT = 100_000;
+
+/** Times that the code may ask for the time at one event before it is taken to wait for it to pass. */
+const LOOKS_PER_EVENT = 5_000_000;
 
 /** The code of one execution, its open work, and the actions that it has emitted. */
 class Execution {
@@ -55,8 +62,6 @@ class Execution {
   #actions = [];
   #logs = [];
   #metrics = [];
-  #recorded;
-  #patches = new Map();
   #frozen = null;
   #events = [];
   #at = 0;
@@ -64,12 +69,11 @@ class Execution {
   // Callbacks to run when the code has come to rest, and how many did at this event.
   #soon = [];
   #ran = 0;
-  #crash = null;
-  #stray = null;
+  #looks = 0;
   #last = '';
-  // Promises that were rejected and that nobody has handled so far.
-  #unhandled = new Map();
+  // For `ctx.signal`, once somebody asked for it; and why the instance is cancelled.
   #abort = null;
+  #why = '';
 
   /** `request`: a turn request from event 0. `settings`: `limits`, `guards` and `log` of the host. */
   constructor(definition, request, settings) {
@@ -84,11 +88,24 @@ class Execution {
     this.limits = settings.limits;
     this.chance = new Chance(this.instance, this.number);
     this.kv = new KeyValue(this, request.kv ?? []);
-    this.#recorded = new Set(request.patches ?? []);
+    this.patches = new Patches(this, request.patches ?? []);
+    this.trouble = new Trouble(this);
     this.context = new OrchestrationContext(this);
   }
 
   // ---- What the code does --------------------------------------------------------------------------
+
+  /** The time, as code sees it. It stands still at an event: a loop until it has passed would never end. */
+  clock() {
+    this.#looks += 1;
+    if (this.#looks > LOOKS_PER_EVENT) {
+      throw new NonDurableAwait(
+        `The orchestration asked ${LOOKS_PER_EVENT} times for the time, which stands still while code runs. `
+          + 'Wait with ctx.timer.',
+      );
+    }
+    return this.nowMS;
+  }
 
   /** Whether what the code does counts now. `what` names it, should it come at the wrong time. */
   isOpen(what) {
@@ -97,7 +114,7 @@ class Execution {
     }
     if (this.end !== null || this.isDropped) return false;
     if (current.execution !== this) {
-      this.stray(what);
+      this.trouble.stray(what);
       return false;
     }
     return true;
@@ -106,6 +123,10 @@ class Execution {
   /** Lists an action and returns its number; 0 if it does not count. `members`: its JSON after `after`. */
   emit(members, what) {
     if (!this.isOpen(what)) return 0;
+    const most = this.limits.historyEvents;
+    if (this.#next > most) {
+      throw limits.exceeded(`The execution has listed ${most} actions; the limit is ${most} events.`);
+    }
     return this.#list(members);
   }
 
@@ -121,7 +142,9 @@ class Execution {
     return `${this.instance}.${this.number}.${action}`;
   }
 
-  /** Emits an action that is answered with a result or a failure. `subject`, `failedAs`, `decode`: as of Work. */
+  /**
+   * Emits an action that is answered with a result or a failure. `subject`, `failedAs`, `decode`: as of Work.
+   */
   schedule(members, what, subject, failedAs, decode) {
     if (this.isOpen(what)) this.#checkPending();
     const work = new Work(this, what, subject, failedAs, decode);
@@ -143,7 +166,8 @@ class Execution {
 
   /** A durable timer at a time. One that has passed fires at once; the engine takes none before 1970. */
   timerAt(fireAt) {
-    return this.schedule(`"kind":"CreateTimer","fireAt":${within(fireAt)}`, 'timer', 'timer', Cancelled, nothing);
+    const members = `"kind":"CreateTimer","fireAt":${within(fireAt)}`;
+    return this.schedule(members, 'timer', 'timer', Cancelled, nothing);
   }
 
   /** The durable timer behind a DurableTimeout; 0 if the code has ended. */
@@ -189,7 +213,9 @@ class Execution {
 
   /** Gives up all that `isMeant`, in the order of the actions, and only then lets the code hear of it. */
   giveUpAll(isMeant, message) {
-    const work = [...this.open.values()].filter((each) => each.isAwaited && each.interrupt !== undefined && isMeant(each));
+    const work = [...this.open.values()].filter((each) => {
+      return each.isAwaited && each.interrupt !== undefined && isMeant(each);
+    });
     for (const each of work) this.giveUp(each);
     for (const each of work) each.interrupt(message);
     const shields = [...this.shields].filter(isMeant);
@@ -197,31 +223,12 @@ class Execution {
     return work.length + shields.length > 0;
   }
 
-  /** Whether the code takes the new path of a change: decided once, and then remembered. */
-  patched(patch) {
-    const quoted = limits.name(patch, 'The id of the patch');
-    let taken = this.#patches.get(patch);
-    if (taken === undefined) {
-      taken = this.#recorded.has(patch) || !this.replaying;
-      if (taken) this.emit(`"kind":"RecordPatch","patch":${quoted}`, 'patched');
-      this.#patches.set(patch, taken);
-    }
-    return taken;
-  }
-
-  /** Repeats what older code recorded, if it did. */
-  deprecatePatch(patch) {
-    const quoted = limits.name(patch, 'The id of the patch');
-    if (this.#patches.has(patch)) return;
-    this.#patches.set(patch, true);
-    if (this.#recorded.has(patch)) this.emit(`"kind":"RecordPatch","patch":${quoted}`, 'deprecatePatch');
-  }
-
   /** Takes note of a continueAsNew, which ends the execution when the code does. Returns what to throw. */
   continueAs(error) {
     if (scopes.here() !== undefined) {
       throw new WrongStatus(
-        'continueAsNew ends the orchestration: only its own code can call it, not a task or the handler of a call.',
+        'continueAsNew ends the orchestration: only its own code can call it, not a task or the handler of '
+          + 'a call.',
       );
     }
     if (!this.isOpen('continueAsNew')) return error;
@@ -235,17 +242,26 @@ class Execution {
   get signal() {
     if (this.#abort === null) {
       this.#abort = new AbortController();
-      if (this.cancelRequested) this.abort('');
+      if (this.cancelRequested) this.#abort.abort(new Cancelled(this.#why));
     }
     return this.#abort.signal;
   }
 
-  abort(reason) {
-    this.#abort?.abort(new Cancelled(cancellation(this, reason)));
+  log(level, message) {
+    if (this.isLive) this.note(level, message);
   }
 
-  log(level, message) {
-    if (this.isLive) this.#logs.push({ level, message: clean(message) });
+  note(level, message) {
+    this.#logs.push({ level, message: clean(message) });
+  }
+
+  /** Runs a callback of the code's; what it throws, nobody else would hear. */
+  attempt(callback) {
+    try {
+      callback();
+    } catch (error) {
+      this.trouble.crash(error);
+    }
   }
 
   metric(metric) {
@@ -255,62 +271,6 @@ class Execution {
   /** Neither replaying nor gone: lines and measurements of now count. */
   get isLive() {
     return !this.replaying && !this.isDropped && this.end === null;
-  }
-
-  // ---- What goes wrong in it -----------------------------------------------------------------------
-
-  /** Runs a callback of the code's; what it throws, nobody else would hear. */
-  attempt(callback) {
-    try {
-      callback();
-    } catch (error) {
-      this.crash(error);
-    }
-  }
-
-  /** An error that reached nobody: it fails the orchestration, where Node would end the process. */
-  crash(error) {
-    this.#crash ??= { error };
-  }
-
-  /** The code goes on outside of a turn. That reaches nobody now: it fails at its next event. */
-  stray(what) {
-    if (this.end !== null || this.isDropped || this.#stray !== null) return;
-    this.#stray = what;
-    this.settings.log?.({
-      level: 'error',
-      message: `${refusal(`what it has awaited before ${what}`).message} The instance fails at its next event.`,
-      instance: this.instance,
-      execution: this.number,
-      orchestration: this.name,
-    });
-  }
-
-  /** What Node has to say about errors while this code runs; false for what is not about errors. */
-  takeError(kind, [value, promise]) {
-    switch (kind) {
-      case 'unhandledRejection':
-        this.#unhandled.set(promise, value);
-        return true;
-      case 'rejectionHandled':
-        return this.#unhandled.delete(value);
-      case 'uncaughtException':
-        this.crash(value);
-        return true;
-      case 'uncaughtExceptionMonitor':
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  #reportUnhandled() {
-    for (const error of this.#unhandled.values()) {
-      if (error instanceof ContinueAsNew || this.replaying) continue;
-      const said_ = said(() => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)));
-      this.#logs.push({ level: 'error', message: `A promise was rejected and nobody has handled it: ${said_}` });
-    }
-    this.#unhandled.clear();
   }
 
   // ---- What happens to it --------------------------------------------------------------------------
@@ -339,6 +299,7 @@ class Execution {
       const event = this.#events[this.#at];
       this.#at += 1;
       this.#ran = 0;
+      this.#looks = 0;
       this.after = event.id;
       this.nowMS = event.at;
       this.late ||= event.late === true;
@@ -362,8 +323,8 @@ class Execution {
   /** The code has run until it waits, or has ended. */
   settle() {
     if (this.end !== null || !this.isBegun) return;
-    if (this.#crash !== null) this.fail(this.#crash.error);
-    else if (this.#stray !== null) this.fail(refusal(`what it has awaited before ${this.#stray}`));
+    const { error } = this.trouble;
+    if (error !== undefined) this.fail(error);
     else if (this.#soon.length === 0) this.#checkAwaits();
     else if (this.#ran >= CALLBACKS_PER_EVENT) {
       this.fail(new NonDurableAwait(
@@ -375,11 +336,12 @@ class Execution {
 
   #checkAwaits() {
     for (const work of this.open.values()) if (work.isAwaited) return;
-    const came = this.#last === '' ? 'It has begun no durable work' : `The last work that it began was ${this.#last}`;
+    const came = this.#last === ''
+      ? 'It has begun no durable work' : `The last work that it began was ${this.#last}`;
     this.fail(new NonDurableAwait(
-      `No durable work that is awaited is open, so nothing can wake the orchestration '${this.name}': it awaits a `
-        + `promise that nobody settles, or something outside (a file, the network, a timer of a library). ${came}. `
-        + 'Await activities, timers, events or queues, and do such work in an activity.',
+      `No durable work that is awaited is open, so nothing can wake the orchestration '${this.name}': it `
+        + 'awaits a promise that nobody settles, or something outside (a file, the network, a timer of a '
+        + `library). ${came}. Await activities, timers, events or queues, and do such work in an activity.`,
     ));
   }
 
@@ -392,7 +354,7 @@ class Execution {
 
   /** Log lines since the last call, with what nobody has handled. */
   takeLogs() {
-    if (this.#unhandled.size > 0) this.#reportUnhandled();
+    this.trouble.report();
     const logs = this.#logs;
     if (logs.length > 0) this.#logs = [];
     return logs;
@@ -415,7 +377,9 @@ class Execution {
     }
   }
 
-  /** From now on nothing that the code does counts. It is never resumed: JavaScript runs no `finally` then. */
+  /**
+   * From now on nothing that the code does counts. It is never resumed: JavaScript runs no `finally` then.
+   */
   drop() {
     this.isDropped = true;
     this.open.clear();
@@ -447,8 +411,9 @@ class Execution {
   /** The code has let an error pass. */
   threw(error) {
     if (!this.isOpen('its end')) return;
-    if (error instanceof ContinueAsNew && this.continued !== null) this.endAs('ContinuedAsNew', this.continued.end);
-    else if (this.cancelRequested && isCancellation(error)) this.endAs('Cancelled');
+    if (isA(error, ContinueAsNew) && this.continued !== null) {
+      this.endAs('ContinuedAsNew', this.continued.end);
+    } else if (this.cancelRequested && isCancellation(error)) this.endAs('Cancelled');
     else this.fail(error);
   }
 
@@ -457,7 +422,7 @@ class Execution {
     try {
       failure = limits.payload(toFailure(error), this.limits, 'The failure of the orchestration');
     } catch (unfit) {
-      const { type, message, nonRetryable } = toFailure(unfit instanceof LimitExceeded ? unfit : error);
+      const { type, message, nonRetryable } = toFailure(isA(unfit, LimitExceeded) ? unfit : error);
       failure = JSON.stringify({ type, message, nonRetryable });
     }
     this.endAs('Failed', `"failure":${failure}`);
@@ -472,19 +437,17 @@ class Execution {
   /** The instance is asked to end: what is awaited is given up, but for what is spared. */
   cancel(reason) {
     this.cancelRequested = true;
-    this.abort(reason);
-    this.giveUpAll((work) => !work.isSpared && !scopes.isSpared(work.scope), cancellation(this, reason));
+    this.#why = reason || `Instance '${this.instance}' is cancelled.`;
+    this.giveUpAll((work) => !work.isSpared && !scopes.isSpared(work.scope), this.#why);
+    // Its listeners are code: they run when all is given up.
+    this.#abort?.abort(new Cancelled(this.#why));
   }
-}
-
-function cancellation(execution, reason) {
-  return reason ? reason : `Instance '${execution.instance}' is cancelled.`;
 }
 
 /** `Cancelled`, also as what Promise.any makes of several. */
 function isCancellation(error) {
-  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isCancellation);
-  return error instanceof Cancelled;
+  if (!isA(error, AggregateError)) return isA(error, Cancelled);
+  return Array.isArray(error.errors) && error.errors.length > 0 && error.errors.every(isCancellation);
 }
 
 function within(time) {

@@ -38,7 +38,7 @@ function drive(generator) {
 /** What a function of the user's returned, as something to wait for, or a value. */
 function outcome(result) {
   if (isGenerator(result)) return drive(result);
-  if (isObject(result) && typeof result[Symbol.asyncIterator] === 'function' && typeof result.next === 'function') {
+  if (isObject(result) && typeof result.next === 'function' && Symbol.asyncIterator in result) {
     throw new InvalidArgument(
       'An async function* cannot be run: write an async function that awaits, or a function* that yields.',
     );

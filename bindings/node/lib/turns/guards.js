@@ -1,15 +1,15 @@
 'use strict';
-// Time, chance, timers and the outside, as orchestration code meets them. Outside of turns everything here does what
-// it always did, at the price of a comparison.
+// Time, chance, timers and the outside, as orchestration code meets them. Outside of turns everything here
+// does what it always did, at the price of a comparison.
 //
 // | deterministic                                    | refused, with what to use instead                    |
 // | ------------------------------------------------ | ---------------------------------------------------- |
 // | Date, Date.now, performance.now                  | fetch, fs.promises, network connections, processes,  |
 // | Math.random, crypto.randomUUID                   | DNS, setInterval of timers/promises                  |
-// | setTimeout, setInterval, setImmediate: durable   | crypto.randomBytes and its like                      |
+// | setTimeout, setInterval, setImmediate: durable   | crypto.randomBytes and its like, AbortSignal.timeout |
 //
-// What slips through (a copy of a function that was taken before, callbacks of fs, native modules) is found when
-// the code waits for it: "blocked on nothing durable" in execution.js.
+// What slips through (a copy of a function that was taken before, callbacks of fs, native modules) is found
+// when the code waits for it: "blocked on nothing durable" in execution.js.
 
 const childProcess = require('node:child_process');
 const crypto = require('node:crypto');
@@ -54,29 +54,34 @@ function replace(owner, name, make) {
 
 function guardTime() {
   const RealDate = globalThis.Date;
+  // With --frozen-intrinsics nothing of this can be replaced.
+  if (Object.isFrozen(RealDate.prototype)) return;
   const realNow = RealDate.now;
   function GuardedDate(...given) {
     const execution = current.guarded;
-    if (new.target === undefined) {
-      return (execution === null ? new RealDate() : new RealDate(execution.nowMS)).toString();
+    if (new.target === GuardedDate) {
+      // What nearly everybody writes, without detours.
+      if (given.length === 0) return execution === null ? new RealDate() : new RealDate(execution.clock());
+      if (given.length === 1) return new RealDate(given[0]);
     }
+    const now = execution === null ? realNow() : execution.clock();
+    if (new.target === undefined) return new RealDate(now).toString();
     const Target = new.target === GuardedDate ? RealDate : new.target;
-    if (given.length > 0) return Reflect.construct(RealDate, given, Target);
-    const now = execution === null ? realNow() : execution.nowMS;
-    return Target === RealDate ? new RealDate(now) : Reflect.construct(RealDate, [now], Target);
+    return Reflect.construct(RealDate, given.length === 0 ? [now] : given, Target);
   }
   const properties = Object.getOwnPropertyDescriptors(RealDate);
   delete properties.prototype;
   Object.defineProperties(GuardedDate, properties);
   GuardedDate.prototype = RealDate.prototype;
   replace(GuardedDate, 'now', () => function now() {
-    return current.guarded === null ? realNow() : current.guarded.nowMS;
+    return current.guarded === null ? realNow() : current.guarded.clock();
   });
-  Object.defineProperty(RealDate.prototype, 'constructor', { value: GuardedDate, writable: true, configurable: true });
+  const constructor = { value: GuardedDate, writable: true, configurable: true };
+  Object.defineProperty(RealDate.prototype, 'constructor', constructor);
   globalThis.Date = GuardedDate;
   replace(Object.getPrototypeOf(performance), 'now', (real) => function now() {
     const execution = current.guarded;
-    return execution === null ? Reflect.apply(real, this, []) : execution.nowMS - execution.startedMS;
+    return execution === null ? Reflect.apply(real, this, []) : execution.clock() - execution.startedMS;
   });
 }
 
@@ -143,7 +148,17 @@ function guardPromisedTimers() {
       begin(() => resolve(value), 0, [], false);
     });
   });
-  replace(timersPromises, 'setInterval', refusing('setInterval of timers/promises', 'Use ctx.timer in a loop.'));
+  const scheduler = Object.getPrototypeOf(timersPromises.scheduler);
+  replace(scheduler, 'wait', (real) => function guarded(delay, options) {
+    if (current.guarded === null) return Reflect.apply(real, this, [delay, options]);
+    return timersPromises.setTimeout(delay, undefined, options);
+  });
+  replace(scheduler, 'yield', (real) => function guarded() {
+    return current.guarded === null ? Reflect.apply(real, this, []) : timersPromises.setImmediate();
+  });
+  replace(AbortSignal, 'timeout', refusing('AbortSignal.timeout', 'Use ctx.withTimeout.'));
+  const refused = refusing('setInterval of timers/promises', 'Use ctx.timer in a loop.');
+  replace(timersPromises, 'setInterval', refused);
 }
 
 // ---- The outside ------------------------------------------------------------------------------------
@@ -151,19 +166,27 @@ function guardPromisedTimers() {
 function refusing(what, instead) {
   return (real) => function guarded(...given) {
     if (current.guarded !== null) throw refusal(what, instead);
-    return new.target === undefined ? Reflect.apply(real, this, given) : Reflect.construct(real, given, new.target);
+    return Reflect.apply(real, this, given);
+  };
+}
+
+/** The same for a function that returns a promise. */
+function rejecting(what) {
+  return (real) => function guarded(...given) {
+    return current.guarded === null ? Reflect.apply(real, this, given) : Promise.reject(refusal(what));
   };
 }
 
 function guardOutside() {
-  replace(globalThis, 'fetch', (real) => function fetch(...given) {
-    return current.guarded === null ? Reflect.apply(real, this, given) : Promise.reject(refusal('fetch'));
-  });
-  for (const name of Object.keys(fs.promises)) replace(fs.promises, name, refusing(`fs.promises.${name}`));
+  replace(globalThis, 'fetch', rejecting('fetch'));
+  for (const name of Object.keys(fs.promises)) {
+    const kind = name === 'watch' ? refusing : rejecting;
+    replace(fs.promises, name, kind(`fs.promises.${name}`));
+  }
   replace(net.Socket.prototype, 'connect', refusing('a network connection'));
   replace(childProcess.ChildProcess.prototype, 'spawn', refusing('a process'));
   replace(dns, 'lookup', refusing('dns.lookup'));
-  replace(dns.promises, 'lookup', refusing('dns.promises.lookup'));
+  replace(dns.promises, 'lookup', rejecting('dns.promises.lookup'));
 }
 
 module.exports = { install };

@@ -5,6 +5,7 @@ const { inspect } = require('node:util');
 const { Cancelled, Failure, InvalidArgument, WrongStatus, fromFailure, toFailure } = require('../errors.js');
 const json = require('../json.js');
 const limits = require('../limits.js');
+const { isA } = require('./is-a.js');
 const scopes = require('./scopes.js');
 
 function nothing() {}
@@ -21,8 +22,8 @@ class Work {
   action = 0;
 
   /**
-   * `what` names it in messages, `subject` in the error that `failedAs` makes of a failure; `decode` turns the
-   * result into what the code gets.
+   * `what` names it in messages, `subject` in the error that `failedAs` makes of a failure; `decode` turns
+   * the result into what the code gets.
    */
   constructor(execution, what, subject, failedAs, decode) {
     this.execution = execution;
@@ -58,12 +59,12 @@ class Work {
 /**
  * Durable work that has been started: await it, give it to Promise.all and its like, or `cancel()` it.
  *
- * Only `cancel()` gives it up. One that is dropped goes on, and what is still open when the orchestration ends is
- * given up then.
+ * Only `cancel()` gives it up. One that is dropped goes on, and what is still open when the orchestration
+ * ends is given up then.
  *
  * A subclass of Promise, so that `await` and the combinators come to `then` (into a plain promise they would
- * look): what has been awaited is what a cancellation of the instance gives up. Which one wins a race of promises
- * is decided by the order of events: no two handles are settled by the same one.
+ * look): what has been awaited is what a cancellation of the instance gives up. Which one wins a race of
+ * promises is decided by the order of events: no two handles are settled by the same one.
  */
 class Handle extends Promise {
   #work;
@@ -150,10 +151,13 @@ class Call {
   /** What `client.call` throws: text (of type `perdure.CallRejected`), a `Failure`, or an error. */
   reject(reason) {
     let failure;
-    if (reason instanceof Failure || reason instanceof Error) failure = toFailure(reason);
-    else if (typeof reason === 'string') failure = { type: REJECTED, message: json.text(reason, 'The reason') };
-    else {
-      throw new InvalidArgument(`A call is rejected with a text, a Failure or an error, not ${json.describe(reason)}.`);
+    if (isA(reason, Failure) || isA(reason, Error)) failure = toFailure(reason);
+    else if (typeof reason === 'string') {
+      failure = { type: REJECTED, message: json.text(reason, 'The reason') };
+    } else {
+      throw new InvalidArgument(
+        `A call is rejected with a text, a Failure or an error, not ${json.describe(reason)}.`,
+      );
     }
     this.#settle(`"failure":${limits.payload(failure, this.#execution.limits, 'The failure')}`);
   }

@@ -15,8 +15,8 @@ const MISS = '{"v":1,"miss":true}';
 /**
  * Runs the turns of many instances, one after the other, on this thread.
  *
- * A turn takes no time but that of the code: it is run event by event, each in a macrotask of its own, and others
- * than orchestrations come to run every two milliseconds.
+ * A turn takes no time but that of the code: it is run event by event, each in a macrotask of its own, and
+ * others than orchestrations come to run every two milliseconds.
  */
 class TurnHost {
   #orchestrations;
@@ -36,7 +36,9 @@ class TurnHost {
    */
   constructor({ orchestrations, log, cached = 10_000, limits: most, guards: isGuarded = true }) {
     if (!(orchestrations instanceof Map)) {
-      throw new InvalidArgument(`orchestrations must be a Map of Maps, not ${json.describe(orchestrations)}.`);
+      throw new InvalidArgument(
+        `orchestrations must be a Map of Maps, not ${json.describe(orchestrations)}.`,
+      );
     }
     this.#orchestrations = orchestrations;
     this.#cached = whole(cached, 'cached', 0, 1_000_000);
@@ -65,8 +67,8 @@ class TurnHost {
   }
 
   /**
-   * Drops the live execution of an instance, if it is there (and has that number); its next turn is answered with
-   * a miss. Returns whether it was. One that has a turn under way is dropped after it.
+   * Drops the live execution of an instance, if it is there (and has that number); its next turn is answered
+   * with a miss. Returns whether it was. One that has a turn under way is dropped after it.
    */
   evict(instance, execution) {
     const live = this.#live.get(instance) ?? this.#busy.get(instance)?.execution;
@@ -109,7 +111,9 @@ class TurnHost {
     const { orchestration, version } = request;
     const definition = this.#orchestrations.get(orchestration)?.get(version);
     if (definition === undefined) {
-      throw new NotFound(`No orchestration '${orchestration}' version ${version} is registered in this process.`);
+      throw new NotFound(
+        `No orchestration '${orchestration}' version ${version} is registered in this process.`,
+      );
     }
     return new Execution(definition, request, this.#settings);
   }
@@ -142,6 +146,7 @@ class Turn {
   #reject;
 
   constructor(host, request, resolve, reject) {
+    if (!Array.isArray(request?.events)) throw new InvalidArgument('A turn request has a list of events.');
     this.#host = host;
     this.#request = request;
     this.#resolve = resolve;
@@ -184,11 +189,17 @@ class Turn {
   }
 
   finish() {
+    const answer = this.#makeAnswer();
+    return () => this.#resolve(answer);
+  }
+
+  #makeAnswer() {
     const { execution } = this;
-    if (execution === null) this.#resolve(MISS);
-    else if (this.#request.query) this.#resolve(`{"v":1,"query":{${ask(execution, this.#request.query)}}}`);
-    else this.#resolve(this.#answer(execution));
+    const { query } = this.#request;
+    if (execution === null) return MISS;
+    const answer = query ? `{"v":1,"query":{${ask(execution, query)}}}` : this.#answer(execution);
     if (this.#isAside) execution.drop();
+    return answer;
   }
 
   #answer(execution) {
@@ -210,7 +221,7 @@ class Turn {
       if (this.#isAside) this.execution.drop();
       else this.#host.leave(this, this.execution);
     }
-    this.#reject(error);
+    return () => this.#reject(error);
   }
 }
 
@@ -234,8 +245,8 @@ function ask(execution, { name, input }) {
 
 function noHandler(execution, query) {
   const known = [...execution.queries.keys()].sort().map((name) => `'${name}'`).join(', ') || 'none at all';
-  const message = `the instance '${execution.instance}' has no handler for the query '${query}'; it has ${known}`;
-  return { type: 'perdure.NotRegistered', message, nonRetryable: true };
+  const which = `the instance '${execution.instance}' has no handler for the query '${query}'`;
+  return { type: 'perdure.NotRegistered', message: `${which}; it has ${known}`, nonRetryable: true };
 }
 
 function quietly(log) {

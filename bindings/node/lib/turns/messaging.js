@@ -46,8 +46,8 @@ class Messaging {
   // ---- Sent ----------------------------------------------------------------------------------------
 
   /**
-   * Sends an event to another instance. Awaited, it throws `MessageRefused` if that is not there. Options: `keep`
-   * (for an instance that is not there yet, wait for its start).
+   * Sends an event to another instance. Awaited, it throws `MessageRefused` if that is not there. Options:
+   * `keep` (for an instance that is not there yet, wait for its start).
    */
   raiseEvent(instance, name, data, options) {
     return send(this, 'RaiseEvent', 'event', instance, name, data, options);
@@ -70,7 +70,8 @@ class Messaging {
   readKV(instance, key) {
     const text = limits.name(key, 'The key', limits.KEY_BYTES);
     const members = `"kind":"ReadKV","instance":${limits.instance(instance)},"key":${text}`;
-    return request(this, members, `Reading key '${key}' of instance '${instance}'`, (result) => result?.value);
+    const what = `Reading key '${key}' of instance '${instance}'`;
+    return request(this, members, what, (result) => result?.value);
   }
 
   /** To all instances that are subscribed to the topic at that moment, once each. */
@@ -90,10 +91,10 @@ class Messaging {
   /**
    * Answers every call of that name with `handler(input)` while the orchestration runs.
    *
-   * One after the other, in the order of their coming. The handler may do durable work (async, or a generator);
-   * what it throws is thrown in the caller as `CallFailed`. Handlers do not keep the orchestration from ending,
-   * and answer calls also while it cleans up after a cancellation. Options: `validator(input)`, a plain function,
-   * refuses a call by throwing: the caller sees `CallRejected`.
+   * One after the other, in the order of their coming. The handler may do durable work (async, or a
+   * generator); what it throws is thrown in the caller as `CallFailed`. Handlers do not keep the
+   * orchestration from ending, and answer calls also while it cleans up after a cancellation. Options:
+   * `validator(input)`, a plain function, refuses a call by throwing: the caller sees `CallRejected`.
    */
   onCall(name, handler, options) {
     const { validator } = known(options, ['validator'], 'The options of onCall');
@@ -113,7 +114,9 @@ class Messaging {
   }
 }
 
-const UNFIT = new Set(['[object AsyncFunction]', '[object GeneratorFunction]', '[object AsyncGeneratorFunction]']);
+const UNFIT = new Set(
+  ['AsyncFunction', 'GeneratorFunction', 'AsyncGeneratorFunction'].map((kind) => `[object ${kind}]`),
+);
 
 function send(context, kind, what, instance, name, data, options) {
   const { keep } = known(options, ['keep'], 'The options of a message');

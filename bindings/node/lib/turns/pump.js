@@ -5,10 +5,10 @@
 //                                       `--nothing is left--> idle
 //
 // Node runs all ticks and microtasks dry between two immediates, and immediates that were queued together run
-// one after the other, with nothing else in between. So a block of them is a loop with a drain in it: each step
-// looks at what the last delivery came to, makes the next one and returns. The last step only looks, so that
-// nobody's code is left running when timers and sockets have their turn. What a microtask throws does not end
-// the block. All of it is documented behaviour; the decision page has what else was measured.
+// one after the other, with nothing else in between. So a block of them is a loop with a drain in it: each
+// step looks at what the last delivery came to, makes the next one and returns. The last step only looks, so
+// that nobody's code is left running when timers and sockets have their turn. What a microtask throws does
+// not end the block. All of it is documented behaviour; the decision page has what else was measured.
 
 const { AsyncResource } = require('node:async_hooks');
 const current = require('./current.js');
@@ -31,7 +31,8 @@ let job = null;
 let scheduled = 0;
 let isOpen = false;
 let until = 0;
-let emit = null;
+let putBack = () => {};
+let answers = [];
 
 /**
  * Runs a job when those before it have had their share. A job has
@@ -39,8 +40,8 @@ let emit = null;
  * - `begin()`: it comes to run, perhaps again;
  * - `deliver()`: lets the code run up to its microtasks; false when nothing is left to deliver;
  * - `settle()`: looks at what that came to;
- * - `isDone`, and then `finish()`;
- * - `fail(error)`: one of these threw;
+ * - `isDone`, and then `finish()`, which returns a function that tells whoever asked;
+ * - `fail(error)`: one of these threw; returns such a function, too;
  * - `left`: about how many deliveries are to come.
  */
 function add(next) {
@@ -67,7 +68,7 @@ function step() {
     current.guarded = null;
     const failed = job;
     job = null;
-    failed?.fail(error);
+    if (failed !== null) answers.push(failed.fail(error));
   }
   if (scheduled === 0) close();
 }
@@ -75,21 +76,37 @@ function step() {
 function open() {
   isOpen = true;
   until = now() + SLICE_MS;
-  emit = Object.getOwnPropertyDescriptor(process, 'emit');
+  watchErrors();
+}
+
+/**
+ * Node asks `process` what is to become of errors that nobody caught. Those of a turn are its own matter:
+ * they must not end the process, nor reach listeners that would. All of them come up inside of the block.
+ */
+function watchErrors() {
+  const before = Object.getOwnPropertyDescriptor(process, 'emit');
   const real = process.emit;
-  // Node asks `process` what is to become of errors that nobody caught. Those of a turn are its own matter: they
-  // must not end the process, nor reach listeners that would. All of them come up inside of the block.
   const value = function emitOutsideOfTurns(name, ...rest) {
-    const execution = current.execution;
-    return (execution !== null && execution.takeError(name, rest)) || Reflect.apply(real, this, [name, ...rest]);
+    const { execution } = current;
+    if (execution !== null && execution.trouble.take(name, rest)) return true;
+    return Reflect.apply(real, this, [name, ...rest]);
   };
   Object.defineProperty(process, 'emit', { value, writable: true, enumerable: false, configurable: true });
+  putBack = () => {
+    // Somebody has put another one in front: it goes on to this one, which goes on to the real one.
+    if (process.emit !== value) return;
+    if (before === undefined) delete process.emit;
+    else Object.defineProperty(process, 'emit', before);
+  };
 }
 
 function close() {
   isOpen = false;
-  if (emit === undefined) delete process.emit;
-  else Object.defineProperty(process, 'emit', emit);
+  putBack();
+  // Only now: what whoever asked does with the answer is not to run among the code of orchestrations.
+  const told = answers;
+  answers = [];
+  for (const tell of told) tell();
   if (job !== null || first < waiting.length) outside.runInAsyncScope(schedule);
 }
 
@@ -118,9 +135,9 @@ function end() {
   const ended = job;
   job = null;
   try {
-    ended.finish();
+    answers.push(ended.finish());
   } catch (error) {
-    ended.fail(error);
+    answers.push(ended.fail(error));
   }
 }
 

@@ -1,18 +1,21 @@
 'use strict';
-// Which branch of the code a handle belongs to. Only `ctx.task` and `ctx.onCall` need to know: a cancelled task
-// gives up what is awaited in it, and a cancellation of the instance does not reach the handlers of calls. So the
-// storage, which makes promises dearer in the whole process, is not used before the first of them.
+// Which branch of the code a handle belongs to. Only `ctx.task` and `ctx.onCall` need to know: a cancelled
+// task gives up what is awaited in it, and a cancellation of the instance does not reach the handlers of
+// calls. So the storage, which makes promises dearer in the whole process, is not used before the first of
+// them.
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 
 const storage = new AsyncLocalStorage();
 let isUsed = false;
 
-/** A branch. `isSpared`: a cancellation of the instance does not reach it. */
+/** A branch. `parent`: the one that it is part of, undefined for the code itself. */
 class Scope {
-  constructor(isSpared = false) {
-    this.parent = here();
-    this.isSpared = isSpared;
+  /** A cancellation of the instance does not reach it. */
+  isSpared = false;
+
+  constructor(parent) {
+    this.parent = parent;
   }
 }
 

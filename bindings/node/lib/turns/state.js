@@ -75,8 +75,8 @@ class KeyValue {
   }
 
   /**
-   * Removes the keys that were set before `time` (a Date, or milliseconds since 1970), by the time of the events.
-   * Returns how many.
+   * Removes the keys that were set before `time` (a Date, or milliseconds since 1970), by the time of the
+   * events. Returns how many.
    */
   pruneBefore(time) {
     const before = moment(time, 'The time of pruneBefore');

@@ -7,6 +7,8 @@ const { outcome, isThenable } = require('./generators.js');
 const { Handle } = require('./handles.js');
 const scopes = require('./scopes.js');
 
+function nothing() {}
+
 /** A branch of the code that can be cancelled: what `ctx.task` returns. Await it like any promise. */
 class Task extends Promise {
   #execution;
@@ -27,7 +29,7 @@ class Task extends Promise {
       settle = { resolve, reject };
     });
     task.#execution = execution;
-    task.#scope = new scopes.Scope();
+    task.#scope = new scopes.Scope(scopes.here());
     scopes.within(task.#scope, () => {
       try {
         const result = outcome(run());
@@ -57,6 +59,8 @@ class Task extends Promise {
   /** Throws `Cancelled` at what the branch awaits, which is given up. False if it awaits nothing durable. */
   cancel() {
     if (this.#isDone) return false;
+    // Whoever cancels it knows that it fails.
+    Promise.prototype.then.call(this, undefined, nothing);
     const isMeant = (work) => scopes.isWithin(work.scope, this.#scope);
     return this.#execution.giveUpAll(isMeant, 'The task was cancelled by the code.');
   }
@@ -142,7 +146,8 @@ function select(works) {
 async function withTimeout(timer, work, delay) {
   const [winner, value] = await first([['work', work], ['timer', timer]]);
   if (winner === 'work') return value;
-  throw new TimedOut(`The work took longer than ${typeof delay === 'number' ? `${delay} ms` : delay} and was given up.`);
+  const limit = typeof delay === 'number' ? `${delay} ms` : delay;
+  throw new TimedOut(`The work took longer than ${limit} and was given up.`);
 }
 
 module.exports = { Task, shield, race, select, withTimeout };

@@ -19,7 +19,9 @@ class DurableTimeout {
   action = 0;
 
   constructor(execution, callback, delay, repeats) {
-    if (typeof callback !== 'function') throw new TypeError('The "callback" argument must be of type function.');
+    if (typeof callback !== 'function') {
+      throw new TypeError('The "callback" argument must be of type function.');
+    }
     this.#execution = execution;
     this.#callback = callback;
     // As with Node, what is no number is no delay. Fractions of a millisecond count as whole ones.

@@ -1,7 +1,9 @@
 'use strict';
 // The sample orchestrations of docs/wire-format.md, which the turn vectors run in every language.
 
-const { LimitExceeded, ActivityFailed, Cancelled, MessageRefused, SubOrchestrationFailed } = require('../../lib/errors.js');
+const {
+  ActivityFailed, Cancelled, LimitExceeded, MessageRefused, SubOrchestrationFailed,
+} = require('../../lib/errors.js');
 
 const SAMPLES = {
   async sequence(ctx, input) {
@@ -68,8 +70,8 @@ const SAMPLES = {
   async 'retry-policy'(ctx, input) {
     return ctx.activity('flaky', input, {
       retry: {
-        maxAttempts: 5, backoff: 'linear', initialInterval: 200, coefficient: 1.5, maxInterval: '5s', jitter: 0.1,
-        nonRetryable: ['Declined'],
+        maxAttempts: 5, backoff: 'linear', initialInterval: 200, coefficient: 1.5, maxInterval: '5s',
+        jitter: 0.1, nonRetryable: ['Declined'],
       },
       scheduleToStart: '60s', startToClose: '10s', scheduleToClose: '2m', heartbeat: 2500,
       tag: 'gpu', session: 's-1', priority: 5,

@@ -13,7 +13,8 @@ const copy = (value) => JSON.parse(JSON.stringify(value));
 
 /** Orchestrations as the turn host takes them: functions by name. */
 function registered(functions) {
-  return new Map(Object.entries(functions).map(([name, fn]) => [name, new Map([['1.0.0', { fn, options: {} }]])]));
+  const versions = (fn) => new Map([['1.0.0', { fn, options: {} }]]);
+  return new Map(Object.entries(functions).map(([name, fn]) => [name, versions(fn)]));
 }
 
 /** One instance. `start` and `deliver` run warm turns; `cold` replays everything in a host of its own. */
