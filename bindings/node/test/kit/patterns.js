@@ -14,7 +14,8 @@ class Patterns {
 
   match(pattern, found) {
     if (Array.isArray(pattern)) {
-      return Array.isArray(found) && found.length === pattern.length && pattern.every((p, i) => this.match(p, found[i]));
+      if (!Array.isArray(found) || found.length !== pattern.length) return false;
+      return pattern.every((each, index) => this.match(each, found[index]));
     }
     if (!isObject(pattern)) return Object.is(pattern, found);
     const entries = Object.entries(pattern);

@@ -40,7 +40,8 @@ class Site {
   // ---- Life -----------------------------------------------------------------------------------------
 
   async open() {
-    this.store = await perdure.Store.open(this.url, this.scenario.limits ? { limits: this.scenario.limits } : undefined);
+    const { limits } = this.scenario;
+    this.store = await perdure.Store.open(this.url, limits && { limits });
     this.client = new perdure.Client(this.store);
   }
 
