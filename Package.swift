@@ -125,6 +125,10 @@ let package = Package(
       name: "example-simulate", dependencies: ["Perdure", "PerdureABI"], path: "examples/simulate",
       exclude: ["double_charge.py", "forgotten_event.py", "lost_compensation.py"],
       sources: ["simulate.swift"], swiftSettings: strict),
+    .executableTarget(
+      name: "example-mixed", dependencies: ["Perdure", "PerdureABI"], path: "examples/mixed",
+      exclude: ["README.md", "orders.py", "place.c", "prices.mjs"], sources: ["ship.swift"],
+      swiftSettings: strict),
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
     .executableTarget(
       name: "scenarios", dependencies: ["Perdure", "PerdureABI", "CYAML"], path: "examples/scenarios",
@@ -157,6 +161,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("PerdureABITests", ["PerdureABI", "CDX", "TestSupport"]),
     tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire", "TestSupport"]),
+    tests("KitTests", ["Perdure", "PerdureABI"]),
     tests("SimulationTests", ["PerdureSimulation"]),
     tests("PerdureRehearsalTests", ["PerdureRehearsal", "PerdureModel", "PerdureWire"]),
     tests("FuzzTests", ["PerdureFuzzing", "TestSupport"]),

@@ -1,11 +1,11 @@
 internal import Glibc
-internal import PerdureStore
+package import PerdureStore
 
 /// The file as the operating system sees it: looked at before SQLite touches it, and watched for being
 /// replaced.
 ///
 /// Reading the header by hand leaves a stranger's file untouched to the last byte, its log included.
-struct DatabaseFile {
+package struct DatabaseFile {
   /// As the user named it.
   let path: String
   /// Absolute, with links followed: what SQLite derives the names of its log from.
@@ -21,7 +21,24 @@ struct DatabaseFile {
   private static let logFormat: Int64 = 3_007_000
 
   /// Answers what is at the path, or throws for everything that cannot become a store.
-  static func examine(_ path: String) throws(StoreError) -> DatabaseFile {
+  ///
+  /// Others may be making, opening and closing the store at the same time.
+  package static func examine(_ path: String) throws(StoreError) -> DatabaseFile {
+    let file = try look(path)
+    guard file.isNew, try file.hasLog() else { return file }
+    // Who makes a store puts its mark into the file before there is a log: whoever saw a log finds the mark
+    // when it looks again.
+    let again = try look(path)
+    guard again.isNew else { return again }
+    // SQLite would silently delete a log whose database is gone; it may be all that is left of somebody's
+    // data.
+    throw StoreError(
+      .corrupt,
+      "The store \(path) is missing or empty, but its log \(file.logPath) holds data: put the database "
+        + "back, or remove the log to begin anew.")
+  }
+
+  private static func look(_ path: String) throws(StoreError) -> DatabaseFile {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw StoreError(.cannotOpen, "The store path is empty or contains a NUL character.")
     }
@@ -36,11 +53,7 @@ struct DatabaseFile {
     try refuseUnwritable(resolved, path: path)
     var file = DatabaseFile(path: path, resolved: resolved, isNew: status.st_size == 0)
     if !file.isNew { file.isNew = try file.wasBeingMade() }
-    if file.isNew {
-      try file.refuseOrphanedLog()
-    } else {
-      try file.examineHeader(size: Int64(status.st_size))
-    }
+    if !file.isNew { try file.examineHeader() }
     return file
   }
 
@@ -69,7 +82,6 @@ struct DatabaseFile {
     let file = DatabaseFile(
       path: path, resolved: (parent == "/" ? "" : parent) + "/" + name, isNew: true)
     try refuseLongName(file.resolved, path: path)
-    try file.refuseOrphanedLog()
     return file
   }
 
@@ -112,14 +124,8 @@ struct DatabaseFile {
     cause == EACCES || cause == EPERM || cause == EROFS || cause == ETXTBSY
   }
 
-  /// SQLite would silently delete a log whose database is gone; it may be all that is left of somebody's
-  /// data.
-  private func refuseOrphanedLog() throws(StoreError) {
-    guard let log = try Self.status(of: logPath, named: path), log.st_size > 0 else { return }
-    throw StoreError(
-      .corrupt,
-      "The store \(path) is missing or empty, but its log \(logPath) holds data: put the database back, "
-        + "or remove the log to begin anew.")
+  private func hasLog() throws(StoreError) -> Bool {
+    try Self.status(of: logPath, named: path).map { $0.st_size > 0 } ?? false
   }
 
   /// Power was lost while the first page was written: what there is of it is worth nothing, and SQLite will
@@ -127,20 +133,19 @@ struct DatabaseFile {
   private func wasBeingMade() throws(StoreError) -> Bool {
     let journal = resolved + "-journal"
     guard let status = try Self.status(of: journal, named: path), status.st_size >= 28 else { return false }
-    let header = try read(journal, 28)
+    let header = try read(journal, 28, mayBeGone: true)
     return header.count == 28 && header.starts(with: Self.journalMagic)
       && Self.number(header, at: 16, bytes: 4) == 0
   }
 
-  private func examineHeader(size: Int64) throws(StoreError) {
+  private func examineHeader() throws(StoreError) {
     let header = try read(resolved, Self.headerSize)
     guard header.count == Self.headerSize, header.starts(with: Self.magic) else {
       throw StoreError(
         .foreign, "The store \(path) is not an SQLite database (or its header is damaged): left untouched.")
     }
     let application = Self.number(header, at: 68, bytes: 4)
-    let log = try Self.status(of: logPath, named: path)
-    let hasLog = (log?.st_size ?? 0) > 0
+    let hasLog = try hasLog()
     if application == Schema.applicationID {
       let version = Int32(truncatingIfNeeded: Self.number(header, at: 60, bytes: 4))
       try Schema.refuseUnknown(Int64(version), path: path)
@@ -153,6 +158,8 @@ struct DatabaseFile {
     let pageSize = Self.number(header, at: 16, bytes: 2)
     let pages = Self.number(header, at: 28, bytes: 4)
     let expected = pages * (pageSize == 1 ? 65_536 : pageSize)
+    // The file has grown to what its header says before its log goes: look at them in this order.
+    let size = try Self.status(of: resolved, named: path).map { Int64($0.st_size) } ?? 0
     if !hasLog, size < expected {
       throw StoreError(
         .corrupt, "The store \(path) is truncated: it has \(size) bytes, its header speaks of \(expected).")
@@ -165,7 +172,9 @@ struct DatabaseFile {
     guard let log = try Self.status(of: logPath, named: path), log.st_size > Self.logHeaderSize else {
       return
     }
-    let header = try read(logPath, Self.logHeaderSize)
+    let header = try read(logPath, Self.logHeaderSize, mayBeGone: true)
+    // Folded in and gone, since it was looked at.
+    guard header.count == Self.logHeaderSize else { return }
     let magic = Self.number(header, at: 0, bytes: 4) | 1
     guard magic != Self.logMagic || Self.number(header, at: 4, bytes: 4) != Self.logFormat else { return }
     throw StoreError(
@@ -175,8 +184,11 @@ struct DatabaseFile {
   }
 
   /// The first bytes of a file, fewer if it is shorter.
-  private func read(_ target: String, _ size: Int) throws(StoreError) -> [UInt8] {
+  ///
+  /// - Parameter mayBeGone: none of a file that is not there, which others may have removed.
+  private func read(_ target: String, _ size: Int, mayBeGone: Bool = false) throws(StoreError) -> [UInt8] {
     let descriptor = open(target, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0, errno == ENOENT, mayBeGone { return [] }
     guard descriptor >= 0 else { throw Self.cannotOpen(path, errno) }
     defer { Glibc.close(descriptor) }
     var header: [UInt8] = []

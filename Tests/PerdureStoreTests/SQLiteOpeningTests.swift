@@ -2,6 +2,7 @@ import Foundation
 import PerdureModel
 import PerdureStore
 import PerdureStoreSQLite
+import Synchronization
 import Testing
 
 @Suite("SQLite: opening")
@@ -246,6 +247,35 @@ struct SQLiteOpeningTests {
       return try await group.reduce(into: []) { $0.append($1) }
     }
     #expect(Set(nodes).count == 4)
+  }
+
+  /// Four processes that began on a new file at once: one found it empty, and then the log of another.
+  @Test("who looks at a store while another one makes or closes it finds nothing wrong with it")
+  func lookWhileMade() async throws {
+    for number in 0..<20 {
+      let path = "\(fixture.path)-\(number)"
+      let isMade = Flag()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+          defer { isMade.set() }
+          for _ in 0..<3 {
+            let store = try SQLiteStore.open(path: path)
+            _ = try store.join(serving: NodeService())
+            store.close()
+          }
+        }
+        group.addTask {
+          while !isMade.isSet { _ = try DatabaseFile.examine(path) }
+        }
+        try await group.waitForAll()
+      }
+    }
+  }
+
+  private final class Flag: Sendable {
+    private let state = Mutex(false)
+    var isSet: Bool { state.withLock(\.self) }
+    func set() { state.withLock { $0 = true } }
   }
 }
 

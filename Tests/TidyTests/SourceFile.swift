@@ -58,7 +58,9 @@ enum Repository {
     "__pycache__", "build", "dist", "node_modules", "venv", "Package.resolved",
   ]
   private static let textEndings: Set<String> = [
-    "swift", "c", "h", "py", "pyi", "md", "toml", "json", "jsonl", "sh", "txt", "map", "modulemap", "in",
+    "swift", "c", "h", "py", "pyi", "js", "mjs", "ts", "mts", "rb", "cpp", "hpp", "md", "toml", "json",
+    "jsonl",
+    "sh", "txt", "map", "modulemap", "in",
   ]
   private static let textNames: Set<String> = ["Makefile", "LICENSE"]
 

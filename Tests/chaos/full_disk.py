@@ -279,10 +279,13 @@ class Run:
         begin = time.monotonic()
         before = len(self.completed)
         if not self.hear(worker, lambda said: len(self.completed) >= before + 3 * CLIENTS):
-            room = os.statvfs(self.disk.folder)
+            disk = os.statvfs(self.disk.folder)
+            room = f"{disk.f_bavail * disk.f_bsize} bytes; {self.disk.sizes()}"
             return found.stuck.append(
                 f"{self.which}: nothing goes on although there is room "
                 f"({room.f_bavail * room.f_bsize} bytes; {self.disk.sizes()}; last error: {self.last_error})"
+                f"{self.which}: nothing goes on although there is room ({room}; the last error: "
+                f"{self.last_error})"
             )
         found.slowest_return = max(found.slowest_return, time.monotonic() - begin)
         worker.tell("finish")

@@ -9,6 +9,7 @@ form of the binding.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -21,10 +22,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import mixed
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCENARIOS = ROOT / "examples" / "scenarios"
 SCENARIOS_AT_ONCE = 3
-Test = Callable[[Path], None]
+# Returns what is to be said about it, if there is something.
+Test = Callable[[Path], "str | None"]
 ORDER_ENDS = {
     1: "shipped: parcel 1", 2: "refused: unicorn", 3: "failed with TooHeavy", 4: "given up",
     5: "failed with Rejected", 6: "shipped: parcel 6",
@@ -166,14 +170,39 @@ def native_c(_programs: Path) -> None:
     assert done.returncode == 0 and len(lines) == 9, done.stdout + done.stderr
     assert lines[0] == "circle area 2 -> 12.566370614359172", lines[0]
     assert "ENODEV" in lines[5] and "'count'" in lines[6] and "infinite" in lines[8], lines
+def vectors_ruby(_programs: Path) -> str:
+    """The host in Ruby answers all turns as the engine wants them."""
+    lines = said(["ruby", "-w", "examples/ruby/vectors.rb"]).splitlines()
+    vectors = len(list((ROOT / "Tests" / "Vectors" / "turns").glob("*.json")))
+    assert lines[-1] == f"{vectors} passed, 0 failed", lines[-1]
+    return lines[-1]
+
+
+def hello_ruby(_programs: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        text = said(["ruby", "-w", "examples/ruby/hello.rb", f"sqlite:{folder}/hello.sqlite", "Ada"])
+    assert text == "Hello, Ada!\n", text
+
+
+def order_ruby(_programs: Path) -> None:
+    """Its process kills itself while it packs; the next one goes on, with a cache and without."""
+    for cache in ("cache", "replay"):
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["ruby", "-w", "examples/ruby/order.rb", f"sqlite:{folder}/order.sqlite", cache]
+            first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+            assert (first.returncode, first.stdout) == (-signal.SIGKILL, ""), first
+            end = json.loads(said(command))
+        assert end["receipt"] == "30 charged, key o/1/1", end
+        assert end["parcels"] == ["packed lamp", "packed book"], end
 
 
 def scenario(language: str, name: str) -> Test:
-    def play(programs: Path) -> None:
+    def play(programs: Path) -> str | None:
         python = [sys.executable, str(SCENARIOS / name / f"{name}.py")]
         swift = [str(programs / "scenarios"), name]
         lines = said(swift if language == "swift" else python).splitlines()
         assert lines and lines[-1] == f"ok {name}", lines[-3:]
+        return None
 
     play.__name__ = f"scenario_{language} {name}"
     return play
@@ -187,8 +216,8 @@ def scenarios() -> list[Test]:
 
 def passes(test: Test, programs: Path) -> bool:
     try:
-        test(programs)
-        print(f"ok {test.__name__}", flush=True)
+        detail = test(programs)
+        print(f"ok {test.__name__}{f': {detail}' if detail else ''}", flush=True)
         return True
     except (AssertionError, OSError, subprocess.SubprocessError) as why:
         print(f"FAIL {test.__name__}: {why}", flush=True)
@@ -197,7 +226,7 @@ def passes(test: Test, programs: Path) -> bool:
 
 TESTS = (
     hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python,
-    simulate_node, order_swift, order_node,
+    simulate_node, order_swift, order_node, vectors_ruby, hello_ruby, order_ruby,
 )  # fmt: skip
     hello_swift,
     hello_python,
@@ -212,7 +241,7 @@ TESTS = (
 
 def main() -> int:
     programs = Path(sys.argv[1])
-    passed = [passes(test, programs) for test in TESTS]
+    passed = [passes(test, programs) for test in (*TESTS, *mixed.tests())]
     # Scenarios mostly wait, and share nothing.
     with ThreadPoolExecutor(SCENARIOS_AT_ONCE) as pool:
         passed += pool.map(lambda test: passes(test, programs), scenarios())
