@@ -16,20 +16,19 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel node node-package bench bench-prune bench-management chaos soak sim faults fuzz \
-  sanitize coverage sim-mutations sim-sweep format check-format clean prepare \
+.PHONY: help demo test build install wheel node node-package bench bench-prune bench-management chaos soak \
+  sim faults fuzz \
+  sanitize coverage sim-mutations sim-sweep format check-format clean prepare
 
 help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
 	@echo "make test           all tests of all languages"
 	@echo "make build          .build/release/libdx.so"
-	@echo "make install        headers, library, dx.pc and the CMake package below PREFIX=$(PREFIX)"
-	@echo "make install        headers, libraries and pkg-config files below PREFIX=$(PREFIX)"
+	@echo "make install        headers, libraries, pkg-config files, the CMake package below PREFIX=$(PREFIX)"
 	@echo "make wheel          the Python package with the library inside, in .build/wheel/dist"
 	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
 	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
-	@echo "make bench          C, Swift, Python and Node side by side"
-	@echo "make bench          C, C++, Swift and Python side by side"
+	@echo "make bench          C, C++, Swift, Python and Node side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
@@ -56,10 +55,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift busy c python simulation node examples chaos demo
-	@python3 .ci/suites.py build swift busy c python cpp simulation examples chaos demo
-	@python3 .ci/suites.py build swift busy c c-binding python simulation examples chaos demo
-	@python3 .ci/suites.py build swift busy c python pythons simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c c-binding cpp python pythons node simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h

@@ -1,7 +1,6 @@
 """Runs the benchmarks of all languages, each on a fresh SQLite store, and prints them side by side.
 
-    benchmarks/run.py [--quick] [--only c,swift,python,node]
-    benchmarks/run.py [--quick] [--only c,cpp,swift,python]
+    benchmarks/run.py [--quick] [--only c,cpp,swift,python,node]
 
 Each program prints lines of `WORKLOAD NAME LANGUAGE VALUE UNIT`; everything else that it says is passed on.
 """
@@ -18,10 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / ".build" / "bench"
 LIBRARY = Path(os.environ.get("PERDURE_LIBRARY", ROOT / ".build" / "release" / "libdx.so"))
-LANGUAGES = ("c", "swift", "python", "node")
-LINE = re.compile(r"(W\d+) (\S+) (c|swift|python|node) ([\d.]+) (\S+)")
-LANGUAGES = ("c", "cpp", "swift", "python")
-LINE = re.compile(r"(W\d+) (\S+) (c|cpp|swift|python) ([\d.]+) (\S+)")
+LANGUAGES = ("c", "cpp", "swift", "python", "node")
+LINE = re.compile(rf"(W\d+) (\S+) ({'|'.join(LANGUAGES)}) ([\d.]+) (\S+)")
 
 Table = dict[tuple[str, str, str], dict[str, float]]
 

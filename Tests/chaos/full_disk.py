@@ -283,9 +283,7 @@ class Run:
             room = f"{disk.f_bavail * disk.f_bsize} bytes; {self.disk.sizes()}"
             return found.stuck.append(
                 f"{self.which}: nothing goes on although there is room "
-                f"({room.f_bavail * room.f_bsize} bytes; {self.disk.sizes()}; last error: {self.last_error})"
-                f"{self.which}: nothing goes on although there is room ({room}; the last error: "
-                f"{self.last_error})"
+                f"({room}; last error: {self.last_error})"
             )
         found.slowest_return = max(found.slowest_return, time.monotonic() - begin)
         worker.tell("finish")

@@ -170,6 +170,8 @@ def native_c(_programs: Path) -> None:
     assert done.returncode == 0 and len(lines) == 9, done.stdout + done.stderr
     assert lines[0] == "circle area 2 -> 12.566370614359172", lines[0]
     assert "ENODEV" in lines[5] and "'count'" in lines[6] and "infinite" in lines[8], lines
+
+
 def vectors_ruby(_programs: Path) -> str:
     """The host in Ruby answers all turns as the engine wants them."""
     lines = said(["ruby", "-w", "examples/ruby/vectors.rb"]).splitlines()
@@ -226,17 +228,8 @@ def passes(test: Test, programs: Path) -> bool:
 
 TESTS = (
     hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python,
-    simulate_node, order_swift, order_node, vectors_ruby, hello_ruby, order_ruby,
+    simulate_node, order_swift, order_node, order_c, native_c, vectors_ruby, hello_ruby, order_ruby,
 )  # fmt: skip
-    hello_swift,
-    hello_python,
-    wheel_python,
-    simulate_swift,
-    simulate_python,
-    order_swift,
-    order_c,
-    native_c,
-)
 
 
 def main() -> int:

@@ -9,9 +9,7 @@ platform=$(node -p '`${process.platform}-${process.arch}`')
 rm -rf "$built/package" "$built/dist"
 mkdir -p "$built/package/prebuilt/$platform" "$built/dist"
 cp -r "$here/package.json" "$here/README.md" "$here/index.mjs" "$here/index.d.ts" "$here/index.d.mts" \
-  "$here/testing.d.ts" "$here/lib" \
-cp -r "$here/package.json" "$here/README.md" "$here/index.mjs" "$here/index.d.ts" "$here/index.d.mts" "$here/lib" \
-  "$here/duroxide" \
+  "$here/testing.d.ts" "$here/lib" "$here/duroxide" \
   "$here/../../LICENSE" "$built/package"
 # What is inside runs on this kind of machine only: npm then says so at the install.
 node -e "
