@@ -403,6 +403,12 @@ void operations() {
       Client client(store);
       client.start("it", nullptr, {.instance = "logged"});
       client.wait("logged", soon);
+      // The line of a turn comes after its commit, which is what wait sees.
+      auto is_told = [&] {
+        std::lock_guard lock(mutex);
+        return std::count(lines.begin(), lines.end(), "two") > 0;
+      };
+      for (int waited = 0; !is_told() && waited < 3000; waited++) std::this_thread::sleep_for(10ms);
     }
     perdure::set_log("info", {});
     std::lock_guard lock(mutex);
