@@ -92,6 +92,12 @@ def simulate_python(_programs: Path) -> None:
         assert text.count("all is well") == 1, text
 
 
+def simulate_node(_programs: Path) -> None:
+    said(["make", "-s", "node"])
+    text = said(["node", "examples/simulate/double_charge.js"])
+    assert text.count("all is well") == 1, text
+
+
 def order_swift(programs: Path) -> None:
     """Killed while the cards are being charged, then started again: every order has one end."""
     with tempfile.TemporaryDirectory() as folder:
@@ -139,8 +145,8 @@ def passes(test: Test, programs: Path) -> bool:
 
 
 TESTS = (
-    hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python, order_swift,
-    order_node,
+    hello_swift, hello_python, hello_node, wheel_python, simulate_swift, simulate_python,
+    simulate_node, order_swift, order_node,
 )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class ActivityContext {
   heartbeat(details) {
     const payload = limits.payload(details, this.#host.limits, 'The details of the heartbeat');
     try {
-      native.check(native.load().heartbeat(this.#number, payload, ''));
+      this.#host.heartbeat(this.#number, payload);
     } catch (error) {
       // Of an attempt that is over, the token is gone.
       if (!(error instanceof InvalidHandle)) throw error;
@@ -111,7 +111,36 @@ class ActivityContext {
   }
 }
 
-/** The attempts that run in one runtime, by token. `host`: { limits, client }. */
+/** Runs an attempt; resolves to an element of `activities` in poll answers, and never rejects. */
+async function outcome(token, context, taken, run) {
+  try {
+    const result = await run();
+    if (result === DEFERRED) return `{"token":${token},"deferred":true}`;
+    const payload = limits.payload(result, taken, `The result of activity '${context.name}'`);
+    return `{"token":${token},"result":${payload}}`;
+  } catch (error) {
+    return failed(token, error, context, taken);
+  }
+}
+
+function failed(token, error, context, taken) {
+  if (!(error instanceof Error)) {
+    report({
+      level: 'warn', instance: context.instanceId, activity: context.name, attempt: context.attempt,
+      message: `Activity '${context.name}' threw ${json.describe(error)}, which is no Error and has no stack.`,
+    });
+  }
+  let failure;
+  try {
+    failure = limits.payload(toFailure(error), taken, 'The failure of the activity');
+  } catch (second) {
+    const said = second instanceof LimitExceeded ? second : new PerdureError('The failure cannot be told.');
+    failure = json.encode(toFailure(said));
+  }
+  return `{"token":${token},"failure":${failure}}`;
+}
+
+/** The attempts that run in one runtime, by token. `host`: { limits, client, heartbeat(token, payload) }. */
 class Attempts {
   #activities;
   #host;
@@ -134,39 +163,10 @@ class Attempts {
   }
 
   async #attempt(token, task, context) {
-    let answer;
-    try {
-      const activity = this.#activities.get(task.name) ?? this.#activities.get(ANY);
-      const result = await activity.fn(context, task.input ?? null);
-      answer = this.#ended(token, task.name, result);
-    } catch (error) {
-      answer = this.#failed(token, error, context);
-    }
+    const activity = this.#activities.get(task.name) ?? this.#activities.get(ANY);
+    const answer = await outcome(token, context, this.#host.limits, () => activity.fn(context, task.input ?? null));
     this.#running.delete(token);
     this.#answer(answer);
-  }
-
-  #ended(token, name, result) {
-    if (result === DEFERRED) return `{"token":${token},"deferred":true}`;
-    const payload = limits.payload(result, this.#host.limits, `The result of activity '${name}'`);
-    return `{"token":${token},"result":${payload}}`;
-  }
-
-  #failed(token, error, context) {
-    if (!(error instanceof Error)) {
-      report({
-        level: 'warn', instance: context.instanceId, activity: context.name, attempt: context.attempt,
-        message: `Activity '${context.name}' threw ${json.describe(error)}, which is no Error and has no stack.`,
-      });
-    }
-    let failure;
-    try {
-      failure = limits.payload(toFailure(error), this.#host.limits, 'The failure of the activity');
-    } catch (second) {
-      const said = second instanceof LimitExceeded ? second : new PerdureError('The failure cannot be told.');
-      failure = json.encode(toFailure(said));
-    }
-    return `{"token":${token},"failure":${failure}}`;
   }
 
   /** Tells those with these tokens that nobody wants their results. */
@@ -183,4 +183,4 @@ class Attempts {
   }
 }
 
-module.exports = { ActivityContext, Attempts };
+module.exports = { ActivityContext, Attempts, outcome };

@@ -5,7 +5,8 @@ const { randomUUID } = require('node:crypto');
 const native = require('./native.js');
 const json = require('./json.js');
 const {
-  CallFailed, CallRejected, Failure, InvalidArgument, PerdureError, QueryFailed, fromCode, fromFailure, toFailure,
+  CallFailed, CallRejected, Closed, Failure, InvalidArgument, InvalidHandle, PerdureError, QueryFailed, fromCode,
+  fromFailure, toFailure,
 } = require('./errors.js');
 const { Description, listQuery, startRequest, START_NAMES } = require('./descriptions.js');
 const { known, boolean } = require('./options.js');
@@ -320,8 +321,15 @@ class Client {
     return JSON.parse(await this.#call(name, request));
   }
 
-  #call(name, ...texts) {
-    return native.call(name, this, this.#handle.value, ...texts);
+  async #call(name, ...texts) {
+    const client = this.#handle.value;
+    try {
+      return await native.call(name, this, client, ...texts);
+    } catch (error) {
+      // Closed before a thread came to it.
+      if (!(error instanceof InvalidHandle) || this.#handle.isOpen) throw error;
+      throw new Closed('The client was closed while the call was under way.', { cause: error });
+    }
   }
 
   // ---- Life -----------------------------------------------------------------------------------------

@@ -37,6 +37,12 @@ class Activity extends Definition {
     this.limits = activityLimits({ concurrency, rate });
     Object.freeze(this);
   }
+
+  /** The same with another function, for tests. */
+  copy(fn) {
+    const made = Object.create(Activity.prototype);
+    return Object.freeze(Object.assign(made, this, { fn }));
+  }
 }
 
 /** A function that says what happens in which order: `fn(ctx, input)`. */
@@ -66,6 +72,11 @@ function nameOf(target, what) {
 class Registry {
   orchestrations = new Map();
   activities = new Map();
+
+  /** One of that name (and version) is in it already. */
+  has({ name, version }) {
+    return version === undefined ? this.activities.has(name) : this.orchestrations.get(name)?.has(version) === true;
+  }
 
   add(definition) {
     if (definition instanceof Orchestration) {

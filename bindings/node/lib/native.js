@@ -18,6 +18,7 @@ const MORE = 4;
 const STORE = 0;
 const CLIENT = 1;
 const RUNTIME = 2;
+const SIMULATION = 3;
 
 let addon;
 let nextId = 1;
@@ -202,4 +203,4 @@ function logTo(receiver, level) {
   check(library.log(receiver ? JSON.stringify({ level }) : ''));
 }
 
-module.exports = { load, call, check, Handle, poll, endPoll, logTo, STORE, CLIENT, RUNTIME };
+module.exports = { load, call, check, Handle, poll, endPoll, logTo, STORE, CLIENT, RUNTIME, SIMULATION };

@@ -18,13 +18,15 @@ const { timeoutMS } = require('./waiting.js');
 
 // Taken before the guards of turns stand in their place: some of this runs in the microtasks of a turn, where they
 // would be durable timers of somebody's orchestration.
-const { setImmediate } = globalThis;
+const { clearTimeout, setImmediate, setTimeout } = globalThis;
 const now = performance.now.bind(performance);
 
 /** Turns taken in one call: enough to spread its cost, few enough to answer the first one soon. */
 const TURNS_PER_POLL = 32;
 /** So long this begins turns and activities before the rest of the loop has its turn, in milliseconds. */
 const BUDGET_MS = 1;
+/** A runtime that was made and not started within so many milliseconds was probably forgotten. */
+const FORGOTTEN_MS = 3000;
 const OPTION_NAMES = [
   'activitySlots', 'cachedInstances', 'cache', 'activityTags', 'untaggedActivities', 'sessions', 'sessionIdle',
   'activityGrace', 'nondeterminism', 'replayOnly', 'schedules', 'guards',
@@ -79,6 +81,7 @@ class Runtime {
   #state = 'new';
   #poller;
   #stopping;
+  #forgotten;
   #work = [];
   #begins = false;
   #turnAnswers = [];
@@ -96,7 +99,13 @@ class Runtime {
     const host = this;
     this.#attempts = new Attempts(
       this.#registry.activities,
-      { limits: store.limits, get client() { return host.#sharedClient(); } },
+      {
+        limits: store.limits,
+        get client() {
+          return host.#sharedClient();
+        },
+        heartbeat: (token, payload) => native.check(native.load().heartbeat(token, payload, '')),
+      },
       (text) => this.#answer(this.#activityAnswers, text),
     );
     this.#turns = new TurnHost({
@@ -110,6 +119,8 @@ class Runtime {
       throw new InvalidArgument(`A runtime takes a list of definitions, not ${json.describe(definitions)}.`);
     }
     this.register(...definitions);
+    const message = 'A runtime was made and not started, so that nothing runs here: await runtime.start().';
+    this.#forgotten = setTimeout(() => report({ level: 'warn', message }), FORGOTTEN_MS).unref();
   }
 
   /** Registers what `activity` and `orchestration` made. Before `start` only. */
@@ -144,6 +155,7 @@ class Runtime {
     const handle = this.#handle.value;
     if (this.#state !== 'new') throw new WrongStatus('The runtime was started before; make a new one.');
     this.#state = 'starting';
+    clearTimeout(this.#forgotten);
     try {
       await native.call('runtime_start', this, handle);
     } catch (error) {
@@ -180,6 +192,7 @@ class Runtime {
     const ms = milliseconds(grace, 'grace', 0);
     const ran = this.#state === 'running' || this.#state === 'starting';
     this.#state = 'stopped';
+    clearTimeout(this.#forgotten);
     try {
       if (ran && this.#handle.isOpen) await native.call('runtime_stop', this, this.#handle.value, '', '', ms);
     } finally {

@@ -98,6 +98,8 @@ static napi_value handle_value(napi_env env, environment *environment, dx_error 
 
 /* ---- Loading ------------------------------------------------------------------------------------------- */
 
+static void clean_up(void *data);
+
 /* load(path, deliver): undefined, or a sentence that says why not. */
 static napi_value load(napi_env env, napi_callback_info info) {
   size_t count = 2;
@@ -114,7 +116,10 @@ static napi_value load(napi_env env, napi_callback_info info) {
   const dx_api *dx = library_load(path, message, sizeof message);
   free(path);
   if (!dx) return text_of(env, message, strlen(message));
-  if (mailbox_open(environment, arguments[1]) != napi_ok) {
+  /* The hook that was added last runs first: the mailbox is closed before Node takes its way to the loop
+   * away. */
+  if (mailbox_open(environment, arguments[1]) != napi_ok ||
+      napi_add_env_cleanup_hook(env, clean_up, environment) != napi_ok) {
     return text_of(env, "Node gave no way back to its event loop.", 40);
   }
   environment->dx = dx;
@@ -280,11 +285,31 @@ static dx_error *do_clock(const dx_api *dx, void *store, dx_text unused, dx_buff
   return dx->store_clock(store, out);
 }
 
+static dx_error *do_step(const dx_api *dx, void *simulation, dx_text answers, dx_buffer *out) {
+  return dx->simulation_step(simulation, answers, out);
+}
+
 static napi_value store_metrics(napi_env env, napi_callback_info info) {
   return with_text(env, info, do_metrics);
 }
 static napi_value store_clock(napi_env env, napi_callback_info info) {
   return with_text(env, info, do_clock);
+}
+
+static napi_value simulation_step(napi_env env, napi_callback_info info) {
+  return with_text(env, info, do_step);
+}
+
+static napi_value simulation_new(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  char *config = NULL;
+  size_t size = 0;
+  environment *environment = enter(env, info, 1, &argument);
+  if (!environment || !take_text(env, argument, &config, &size)) return NULL;
+  dx_simulation *simulation = NULL;
+  dx_error *error = environment->dx->simulation_new((dx_text){config, size}, &simulation);
+  free(config);
+  return handle_value(env, environment, error, HANDLE_SIMULATION, simulation);
 }
 
 /* free(kind, handle) */
@@ -442,6 +467,8 @@ NAPI_MODULE_INIT() {
       FUNCTION("isCancelled", is_cancelled),
       FUNCTION("storeMetrics", store_metrics),
       FUNCTION("storeClock", store_clock),
+      FUNCTION("simulationNew", simulation_new),
+      FUNCTION("simulationStep", simulation_step),
       FUNCTION("free", free_handle),
       FUNCTION("poll", poll),
       FUNCTION("took", took),
@@ -452,7 +479,6 @@ NAPI_MODULE_INIT() {
 #undef FUNCTION
   };
   if (napi_set_instance_data(env, environment, finalize, NULL) != napi_ok ||
-      napi_add_env_cleanup_hook(env, clean_up, environment) != napi_ok ||
       napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok) {
     napi_throw_error(env, "PERDURE_ADDON", "perdure.node cannot be set up");
     return NULL;

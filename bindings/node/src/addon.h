@@ -74,7 +74,7 @@ void message_free(message *message);
 typedef struct job job;
 typedef struct poller poller;
 
-typedef enum handle_kind { HANDLE_STORE, HANDLE_CLIENT, HANDLE_RUNTIME } handle_kind;
+typedef enum handle_kind { HANDLE_STORE, HANDLE_CLIENT, HANDLE_RUNTIME, HANDLE_SIMULATION } handle_kind;
 
 typedef struct live_handle {
   handle_kind kind;

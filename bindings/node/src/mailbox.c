@@ -241,6 +241,9 @@ static void free_handle(const dx_api *dx, live_handle handle) {
     case HANDLE_RUNTIME:
       dx->runtime_free(pointer);
       break;
+    case HANDLE_SIMULATION:
+      dx->simulation_free(pointer);
+      break;
   }
 }
 
@@ -257,7 +260,7 @@ void handle_free(environment *environment, handle_kind kind, uint64_t value) {
 
 void handle_free_all(environment *environment) {
   /* Runtimes before what they stand on. */
-  for (int kind = HANDLE_RUNTIME; kind >= HANDLE_STORE; kind--) {
+  for (int kind = HANDLE_SIMULATION; kind >= HANDLE_STORE; kind--) {
     for (size_t i = 0; i < environment->handle_count; i++) {
       if ((int)environment->handles[i].kind == kind) free_handle(environment->dx, environment->handles[i]);
     }

@@ -165,8 +165,9 @@ poller *poller_find(environment *environment, uint32_t id) {
 
 void poller_took(poller *poller) {
   pthread_mutex_lock(&poller->lock);
+  /* Waking a thread is dear: only one that waits. */
+  if (poller->batches == BATCHES) pthread_cond_signal(&poller->taken);
   if (poller->batches > 0) poller->batches--;
-  pthread_cond_signal(&poller->taken);
   pthread_mutex_unlock(&poller->lock);
 }
 
@@ -178,12 +179,12 @@ bool poller_answer(poller *poller, char *text, size_t size) {
   }
   *made = (answers){NULL, text, size};
   pthread_mutex_lock(&poller->lock);
+  if (!poller->first) pthread_cond_signal(&poller->answered);
   if (poller->last)
     poller->last->next = made;
   else
     poller->first = made;
   poller->last = made;
-  pthread_cond_signal(&poller->answered);
   pthread_mutex_unlock(&poller->lock);
   return true;
 }

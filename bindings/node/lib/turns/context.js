@@ -286,12 +286,12 @@ class OrchestrationContext extends Messaging {
 
   /** The time of the event that woke the code, as a Date: the same in every replay. */
   now() {
-    return new Date(this[EXECUTION].nowMS);
+    return new Date(this[EXECUTION].clock());
   }
 
   /** `now` in milliseconds since 1970. */
   get nowMS() {
-    return this[EXECUTION].nowMS;
+    return this[EXECUTION].clock();
   }
 
   /** A random UUID as text that is the same in every replay. */

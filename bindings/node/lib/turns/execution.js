@@ -28,6 +28,9 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 /** Callbacks without a delay that one event may set off before the orchestration is taken to spin. */
 const CALLBACKS_PER_EVENT = 100_000;
 
+/** Times that the code may ask for the time at one event before it is taken to wait for it to pass. */
+const LOOKS_PER_EVENT = 5_000_000;
+
 /** The code of one execution, its open work, and the actions that it has emitted. */
 class Execution {
   /** The last event delivered: the `after` of actions, and the `from` of the next turn. */
@@ -66,6 +69,7 @@ class Execution {
   // Callbacks to run when the code has come to rest, and how many did at this event.
   #soon = [];
   #ran = 0;
+  #looks = 0;
   #last = '';
   // For `ctx.signal`, once somebody asked for it; and why the instance is cancelled.
   #abort = null;
@@ -91,6 +95,18 @@ class Execution {
 
   // ---- What the code does --------------------------------------------------------------------------
 
+  /** The time, as code sees it. It stands still at an event: a loop until it has passed would never end. */
+  clock() {
+    this.#looks += 1;
+    if (this.#looks > LOOKS_PER_EVENT) {
+      throw new NonDurableAwait(
+        `The orchestration asked ${LOOKS_PER_EVENT} times for the time, which stands still while code runs. `
+          + 'Wait with ctx.timer.',
+      );
+    }
+    return this.nowMS;
+  }
+
   /** Whether what the code does counts now. `what` names it, should it come at the wrong time. */
   isOpen(what) {
     if (this.#frozen !== null && current.execution === this) {
@@ -107,6 +123,10 @@ class Execution {
   /** Lists an action and returns its number; 0 if it does not count. `members`: its JSON after `after`. */
   emit(members, what) {
     if (!this.isOpen(what)) return 0;
+    const most = this.limits.historyEvents;
+    if (this.#next > most) {
+      throw limits.exceeded(`The execution has listed ${most} actions; the limit is ${most} events.`);
+    }
     return this.#list(members);
   }
 
@@ -279,6 +299,7 @@ class Execution {
       const event = this.#events[this.#at];
       this.#at += 1;
       this.#ran = 0;
+      this.#looks = 0;
       this.after = event.id;
       this.nowMS = event.at;
       this.late ||= event.late === true;

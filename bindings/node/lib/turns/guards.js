@@ -61,10 +61,10 @@ function guardTime() {
     const execution = current.guarded;
     if (new.target === GuardedDate) {
       // What nearly everybody writes, without detours.
-      if (given.length === 0) return execution === null ? new RealDate() : new RealDate(execution.nowMS);
+      if (given.length === 0) return execution === null ? new RealDate() : new RealDate(execution.clock());
       if (given.length === 1) return new RealDate(given[0]);
     }
-    const now = execution === null ? realNow() : execution.nowMS;
+    const now = execution === null ? realNow() : execution.clock();
     if (new.target === undefined) return new RealDate(now).toString();
     const Target = new.target === GuardedDate ? RealDate : new.target;
     return Reflect.construct(RealDate, given.length === 0 ? [now] : given, Target);
@@ -74,14 +74,14 @@ function guardTime() {
   Object.defineProperties(GuardedDate, properties);
   GuardedDate.prototype = RealDate.prototype;
   replace(GuardedDate, 'now', () => function now() {
-    return current.guarded === null ? realNow() : current.guarded.nowMS;
+    return current.guarded === null ? realNow() : current.guarded.clock();
   });
   const constructor = { value: GuardedDate, writable: true, configurable: true };
   Object.defineProperty(RealDate.prototype, 'constructor', constructor);
   globalThis.Date = GuardedDate;
   replace(Object.getPrototypeOf(performance), 'now', (real) => function now() {
     const execution = current.guarded;
-    return execution === null ? Reflect.apply(real, this, []) : execution.nowMS - execution.startedMS;
+    return execution === null ? Reflect.apply(real, this, []) : execution.clock() - execution.startedMS;
   });
 }
 

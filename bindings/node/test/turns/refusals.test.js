@@ -61,6 +61,44 @@ test('code that spins is stopped', async () => {
   assert.match(script.failure.message, /ran 100000 callbacks without waiting for durable work/);
 });
 
+for (const [name, code] of Object.entries({
+  'Date.now': async (ctx) => {
+    const end = Date.now() + 5000;
+    while (Date.now() < end);
+    await ctx.timer(1);
+  },
+  'new Date': async () => {
+    const end = new Date().getTime() + 5000;
+    while (new Date().getTime() < end) await null;
+  },
+  'ctx.nowMS': async (ctx) => {
+    const end = ctx.nowMS + 5000;
+    while (ctx.nowMS < end) await null;
+  },
+  'performance.now': async () => {
+    while (performance.now() < 5000) await null;
+  },
+})) {
+  test(`a loop until time has passed is stopped: ${name}`, async () => {
+    const script = new Script(code);
+    await script.start();
+    assert.match(script.failure.message, /asked 5000000 times for the time, which stands still/);
+  });
+}
+
+test('code that lists more than a history can hold is stopped', async () => {
+  const script = new Script(async (ctx) => {
+    for (;;) {
+      ctx.setCustomStatus('again');
+      await null;
+    }
+  }, { limits: { historyEvents: 1000 } });
+  assert.equal((await script.start()).length, 1000);
+  assert.equal(script.failure.type, 'perdure.LimitExceeded');
+  assert.match(script.failure.message, /has listed 1000 actions/);
+  await script.checkReplay();
+});
+
 test('code that goes on outside of a turn is told so, and fails at its next event', async () => {
   const outside = promisify(fs.readFile);
   let wentOn;

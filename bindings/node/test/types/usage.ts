@@ -1,5 +1,6 @@
 // Compiled by types.test.js, never run. What must not compile stands under @ts-expect-error.
 import * as perdure from 'perdure';
+import { NEVER, TestEnvironment, replay, simulate } from 'perdure/testing';
 
 interface Order {
   number: number;
@@ -72,4 +73,24 @@ async function main(): Promise<void> {
   [receipt, seven, none];
 }
 
-main();
+async function test(): Promise<void> {
+  const env = await TestEnvironment.start([order, parent], {
+    start: new Date(), stubs: { charge: [new Error('x'), NEVER, 'paid', (input: Order) => input.price], ask: null },
+  });
+  const { receipt } = await env.run(order, { number: 1, price: 2 });
+  // @ts-expect-error the input is missing
+  await env.run(order);
+  env.calls(charge)[0].at.getTime();
+  (await replay('history.jsonl', [order])).throwIfDifferent();
+  await env.advance('30d');
+  await env.close();
+  receipt.length;
+  const report = await simulate((run) => {
+    run.activity(charge, (input: Order) => `paid ${input.price}`);
+    run.start(order, { number: 1, price: 2 }, { instance: 'o', after: '1s' });
+    run.check('it ends', (world) => world.instance('o').isEnded);
+  }, { seeds: 10 });
+  report.throwIfFailed();
+}
+
+main().then(test);
