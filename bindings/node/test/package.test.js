@@ -34,6 +34,8 @@ test('the package installs offline, and the first page runs with it', { timeout:
   assert.deepEqual([stdout, stderr], ['Hello, Ada!\n', '']);
   const common = await run(process.execPath, ['-e', "console.log(require('perdure').libraryVersion())"], options);
   assert.match(common.stdout, /^\d+\.\d+\.\d+\n$/);
+  const other = ['-e', "console.log(require('perdure/duroxide').MAX_KV_KEYS)"];
+  assert.equal((await run(process.execPath, other, options)).stdout, '150\n');
 });
 
 test('modules get the same names as CommonJS', async () => {
@@ -65,7 +67,9 @@ test('the declarations compile with what users write, and refuse what is wrong',
     assert.fail(error.stdout || error.message));
 });
 
-for (const [file, exports] of [['index.d.ts', perdure], ['testing.d.ts', require('../lib/testing')]]) {
+for (const [file, exports] of [
+  ['index.d.ts', perdure], ['testing.d.ts', require('../lib/testing')], ['duroxide/index.d.ts', require('../duroxide')],
+]) {
   test(`${file} knows every export, and no others`, () => {
     const text = fs.readFileSync(path.join(HERE, file), 'utf8');
     const declared = new Set([...text.matchAll(/^export (?:class|function|const) (\w+)/gm)].map(([, name]) => name));
