@@ -173,6 +173,10 @@ extension Site {
       try await begin(how)
     } else if let how = command["restart"]?.members {
       try await restart(how)
+    } else if let expected = command["metrics"]?.members {
+      guard try await eventually({ try measured(expected) == expected }) else {
+        throw KitError("they are \(try measured(expected))")
+      }
     } else if let runs = command["runs"]?.members {
       for (activity, count) in runs where .integer(board.runs(of: activity)) != count {
         throw KitError("'\(activity)' ran \(board.runs(of: activity)) times")
@@ -181,6 +185,13 @@ extension Site {
       return false
     }
     return true
+  }
+}
+
+extension Site {
+  private func measured(_ names: Members) throws -> Members {
+    let metrics = try store.metrics()
+    return names.reduce(into: [:]) { $0[$1.key] = .integer(Int64(metrics.value($1.key))) }
   }
 }
 

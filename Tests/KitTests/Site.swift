@@ -33,6 +33,13 @@ final class Site {
 
   deinit { try? FileManager.default.removeItem(at: folder) }
 
+  var store: Store {
+    get throws {
+      guard let life else { throw KitError("the store is closed") }
+      return life.store
+    }
+  }
+
   var client: Client {
     get throws {
       guard let life else { throw KitError("the store is closed") }
@@ -48,7 +55,7 @@ final class Site {
 
   func begin(_ how: Members) async throws {
     if let name = how["code"] { code = scenario["code"]?.at(name).members ?? [:] }
-    guard let store = life?.store else { throw KitError("the store is closed") }
+    let store = try store
     let settings = how["runtime"] ?? scenario["runtime"]
     let runtime = try Runtime(store, try options(settings?.members ?? [:]))
     for (name, program) in code["orchestrations"]?.members ?? [:] {

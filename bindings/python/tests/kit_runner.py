@@ -292,6 +292,16 @@ class Site:
         found = {name: self.board.runs[name] for name in command["runs"]}
         require(found == command["runs"], f"there were {found}")
 
+    def on_metrics(self, command: Dict[str, Any]) -> None:
+        deadline = time.monotonic() + WAIT
+        while True:
+            metrics = self.store.metrics()
+            found = {name: metrics.value(name) for name in command["metrics"]}
+            if found == command["metrics"]:
+                return
+            require(time.monotonic() < deadline, f"they are {found}")
+            time.sleep(0.005)
+
     # ---- Looking ---------------------------------------------------------------------------------
 
     def on_wait(self, command: Dict[str, Any]) -> None:

@@ -238,6 +238,15 @@ class Site {
     }
   }
 
+  async on_metrics(command) {
+    for (const deadline = Date.now() + WAIT; ; await pause(5)) {
+      const metrics = this.store.metrics();
+      const wrong = Object.keys(command.metrics).filter((name) => metrics.value(name) !== command.metrics[name]);
+      if (wrong.length === 0) return;
+      require_(Date.now() < deadline, wrong.map((name) => `${name} is ${metrics.value(name)}`).join('; '));
+    }
+  }
+
   // ---- Looking --------------------------------------------------------------------------------------
 
   async on_wait(command) {
