@@ -117,13 +117,15 @@ let package = Package(
 
     .executableTarget(
       name: "example-hello", dependencies: ["Perdure", "PerdureABI"], path: "examples/hello",
-      exclude: ["hello.c", "hello.py"], sources: ["hello.swift"], swiftSettings: strict),
+      exclude: ["hello.c", "hello.cpp", "hello.js", "hello.py"], sources: ["hello.swift"],
+      swiftSettings: strict),
     .executableTarget(
       name: "example-order", dependencies: ["Perdure", "PerdureABI"], path: "examples/order",
-      exclude: ["demo.py", "order.py", "timeline.py"], sources: ["order.swift"], swiftSettings: strict),
+      exclude: ["demo.py", "order.c", "order.cpp", "order.js", "order.py", "timeline.py"],
+      sources: ["order.swift"], swiftSettings: strict),
     .executableTarget(
       name: "example-simulate", dependencies: ["Perdure", "PerdureABI"], path: "examples/simulate",
-      exclude: ["double_charge.py", "forgotten_event.py", "lost_compensation.py"],
+      exclude: ["double_charge.js", "double_charge.py", "forgotten_event.py", "lost_compensation.py"],
       sources: ["simulate.swift"], swiftSettings: strict),
     .executableTarget(
       name: "example-mixed", dependencies: ["Perdure", "PerdureABI"], path: "examples/mixed",

@@ -107,8 +107,8 @@ package struct ActivityTask: Hashable, Sendable {
   /// Attempts that nobody heard of again.
   package var losses: Int64 { attempt &- 1 &- failures }
 
-  /// How long the next attempt waits after the process of the last one died; 0: it has waited, or need not, or
-  /// there will be none.
+  /// How long the next attempt waits after the process of the last one died; 0: it has waited, or need not,
+  /// or there will be none.
   ///
   /// - Parameters:
   ///   - claimedAt: when the last attempt was taken.
