@@ -379,6 +379,9 @@ void operations() {
     std::string text = client.manage_text(Json::object("operation", "export", "instance", "i"));
     same(runtime.replay(text)["verdict"], "same");
     is_true(runtime.preflight()["isClean"] == Json(true), "preflight is not clean");
+    // What code has measured is counted after the commit, which is what follow sees.
+    auto is_counted = [&] { return store.open_metrics().find("orders") != std::string::npos; };
+    for (int waited = 0; !is_counted() && waited < 3000; waited++) std::this_thread::sleep_for(10ms);
     contains(store.open_metrics(), "orders");
     is_true(store.metrics()["families"].size() > 5, "there are no metrics");
     for (int waited = 0; ended == 0 && waited < 3000; waited++) std::this_thread::sleep_for(10ms);

@@ -271,6 +271,7 @@ void OrchestrationContext::on_query(std::string_view query, Handler handler) {
   execution_->queries.insert_or_assign(named, [shared, named, most](std::string_view input) -> std::string {
     std::string what = "The input of query '" + named + "'";
     if constexpr (std::is_void_v<Result>) {
+      static_cast<void>(most);
       detail::call_handler(*shared, input, what);
       return "null";
     } else {
