@@ -31,8 +31,8 @@ extension MemoryState {
     return fallen.count
   }
 
-  /// Of what was due under it one may be the cause: due by its row, or perhaps by the result of an activity
-  /// that was lost again and again.
+  /// Of what was due under it one may be the cause: due by its row, or by the result of an activity that is
+  /// not run any more, as its processes died, and that no turn survives either.
   private mutating func countLostTurns(_ node: NodeID, _ now: TimestampMS) {
     var lost: Set<Int64> = []
     owned[node]?.walk { due in
@@ -41,8 +41,8 @@ extension MemoryState {
       return true
     }
     held[node]?.walk { due in
-      guard let task = records[due.order]?.activities[due.action]?.task else { return true }
-      if task.attempt &- task.failures > Limits.lossesUnpaused { lost.insert(due.order) }
+      let losses = records[due.order]?.activities[due.action]?.task.losses ?? 0
+      if losses >= Limits.activityLosses { lost.insert(due.order) }
       return true
     }
     for order in lost { records[order]?.lostTurns &+= 1 }

@@ -44,15 +44,15 @@ extension Writer {
     }
   }
 
-  /// Due by their rows; or perhaps by the result of an activity that was lost again and again: the process
-  /// may die under the turn that takes it. By the system's time: what it counts is a suspicion, not a fact.
+  /// Due by their rows; or by the result of an activity that is not run any more, as its processes died, and
+  /// that no turn survives either. By the system's time: what it counts is a suspicion, not a fact.
   private func countLostTurns(_ node: NodeID) throws(StoreError) {
     try rare.run(
       """
       UPDATE instances SET lost_turns = min(lost_turns, 1 << 53) + 1
       WHERE owner = ?1 AND wake_at <= CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)
-        OR pk IN (SELECT instance FROM activities WHERE node = ?1 AND attempt - failures > ?2)
-      """, node, Limits.lossesUnpaused)
+        OR pk IN (SELECT instance FROM activities WHERE node = ?1 AND attempt - 1 - failures >= ?2)
+      """, node, Limits.activityLosses)
   }
 
   /// Opens to others what nodes hold that have no row. The engine leaves none such, but nobody else would
