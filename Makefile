@@ -17,7 +17,7 @@ export SWIFT SEEDS
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
 .PHONY: help demo test build install wheel node node-package bench bench-prune bench-management chaos soak \
-  sim faults fuzz \
+  sim pythons faults fuzz \
   sanitize coverage sim-mutations sim-sweep format check-format clean prepare
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make sanitize       tests and hosts under the address, thread and undefined-behaviour sanitizers"
 	@echo "make coverage       how much of each module the Swift tests reach"
 	@echo "make sim SEEDS=n    n simulated worlds"
+	@echo "make pythons        the Python package under the other versions of Python that are here"
 	@echo "make faults         every call of a store fails once, 20,000 lost answers, long random lives of stores"
 	@echo "make sim-mutations  each deliberate bug of the simulator, and the first seed that shows it"
 	@echo "make sim-sweep      a kill, and a fault of the store, at every place of SWEEP_SEEDS=$(SWEEP_SEEDS) worlds"
@@ -55,7 +56,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift busy c c-binding cpp python pythons node simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c c-binding cpp python node simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -124,6 +125,10 @@ coverage: prepare
 
 sim: prepare
 	$(SWIFT) run -c release dx-sim --seeds $(SEEDS)
+
+# The Python package under each other version of Python that is on this machine.
+pythons: build
+	@PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src .ci/pythons
 
 faults: prepare
 	PERDURE_FAULTS=full $(SWIFT) test --filter \

@@ -101,7 +101,6 @@ SUITES = [
     Suite("node", ["bindings/node/test/run", str(RESULTS / "node.xml")], junit("node.xml")),
     Suite("cpp", ["Tests/Cpp/run"], last_line),
     Suite("c-binding", ["bindings/c/tests/run"], last_line),
-    Suite("pythons", [".ci/pythons"], last_line),
     Suite("examples", [PYTHON, "Tests/examples/run.py", str(ROOT / ".build" / "debug")], last_line),
     Suite("chaos", [PYTHON, "Tests/chaos/run.py", "--quick"], last_line),
     Suite("demo", [".ci/checked", "the demo runs to its end", "make", "-s", "demo"], last_line),
