@@ -107,16 +107,16 @@ package struct ActivityTask: Hashable, Sendable {
   /// Attempts that nobody heard of again.
   package var losses: Int64 { attempt &- 1 &- failures }
 
-  /// How long the next attempt waits after the process of the last one died; 0: it has waited, or need not,
-  /// or there will be none.
-  ///
-  /// - Parameters:
-  ///   - claimedAt: when the last attempt was taken.
-  ///   - place: among those that wait.
-  package func pauseMS(claimedAt: TimestampMS, place: Int = 0) -> Int64 {
+  /// Its processes died again and again: its next attempts are made one by one with others of this kind.
+  /// (What nobody held since its last attempt.)
+  package var isSuspect: Bool {
     let losses = attempt &- failures
-    guard visibleAt <= claimedAt, losses < Limits.activityLosses else { return 0 }
-    return Limits.pauseMS(afterLosses: losses, place: place)
+    return losses > Limits.lossesUnpaused && losses < Limits.activityLosses
+  }
+
+  /// How long the next attempt waits; 0: it has waited since the last, which was taken at `claimedAt`.
+  package func pauseMS(claimedAt: TimestampMS) -> Int64 {
+    visibleAt <= claimedAt ? Limits.pauseMS(afterLosses: attempt &- failures) : 0
   }
 }
 

@@ -135,10 +135,15 @@ package struct LimitSettings: Hashable, Sendable {
 
 extension Limits {
   /// How long something waits after process after process died under it: 0 the first times, then one second,
-  /// doubled with each time, at most 5 seconds. Those behind it in a list (`place`) come 100 ms apart, at
-  /// most 10 seconds later.
-  package static func pauseMS(afterLosses losses: Int64, place: Int = 0) -> Int64 {
+  /// doubled with each time, at most 5 seconds.
+  package static func pauseMS(afterLosses losses: Int64) -> Int64 {
     guard losses > lossesUnpaused else { return 0 }
-    return min(1_000 << min(losses - lossesUnpaused - 1, 3), 5_000) + Int64(min(place, 100)) * 100
+    return min(1_000 << min(losses - lossesUnpaused - 1, 3), 5_000)
+  }
+
+  /// Those that have waited go on one by one, so that the one that is to blame takes no other one with it:
+  /// how long each of a list waits (beyond its pause), at least 50 ms, at most 10 seconds.
+  package static func pauseMS(_ pauseMS: Int64, place: Int) -> Int64 {
+    max(pauseMS + Int64(min(place, 200)) * 50, 50)
   }
 }

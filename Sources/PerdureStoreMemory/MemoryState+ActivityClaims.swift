@@ -12,12 +12,17 @@ extension MemoryState {
     }
     var desk = SessionDesk(node: node, filter: filter, now: now)
     var taken: [(order: Int64, row: ActivityRow)] = []
-    var suspects: [(order: Int64, row: ActivityRow)] = []
+    var suspects: [(order: Int64, row: ActivityRow, pauseMS: Int64)] = []
+    var hasSuspect = false
     while taken.count < limit, let (order, row) = nextActivity(of: routes, &desk) {
       withdraw(row, of: order)
-      if !row.isUnrun, row.task.pauseMS(claimedAt: row.claimedAt) > 0 {
-        suspects.append((order, row))
-        continue
+      if !row.isUnrun, row.task.isSuspect {
+        let pauseMS = row.task.pauseMS(claimedAt: row.claimedAt)
+        if pauseMS > 0 || hasSuspect {
+          suspects.append((order, row, pauseMS))
+          continue
+        }
+        hasSuspect = true
       }
       if let session = row.task.options.session { desk.give(ExactText(session)) }
       var claimed = row
@@ -27,9 +32,9 @@ extension MemoryState {
       taken.append((order, claimed))
     }
     var pausedUntil: TimestampMS?
-    for (place, (order, row)) in suspects.enumerated() {
+    for (place, (order, row, pauseMS)) in suspects.enumerated() {
       var paused = row
-      let visibleAt = now &+ row.task.pauseMS(claimedAt: row.claimedAt, place: place)
+      let visibleAt = now &+ Limits.pauseMS(pauseMS, place: place)
       paused.task.visibleAt = visibleAt
       pausedUntil = min(pausedUntil ?? visibleAt, visibleAt)
       records[order]?.activities[row.task.key.action] = paused

@@ -6,7 +6,8 @@ extension MemoryState {
     node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS
   ) -> StoreOutcome {
     var claimed: [Int64] = []
-    var suspects: [Int64] = []
+    var suspects: [(order: Int64, pauseMS: Int64)] = []
+    var hasSuspect = false
     while claimed.count < limit {
       var best: (priority: Int64, due: Due, name: ExactText)?
       for served in orchestrations {
@@ -19,13 +20,15 @@ extension MemoryState {
       }
       guard let (priority, due, name) = best else { break }
       removeOpen(due, name, priority: priority)
-      if let record = records[due.order], record.lostTurns > record.pausedAt,
-        Limits.pauseMS(afterLosses: record.lostTurns) > 0
-      {
-        suspects.append(due.order)
-      } else {
-        claimed.append(due.order)
+      let record = records[due.order]
+      let pauseMS = Limits.pauseMS(afterLosses: record?.lostTurns ?? 0)
+      let hasWaited = record.map { $0.lostTurns <= $0.pausedAt } ?? true
+      if pauseMS > 0, !hasWaited || hasSuspect {
+        suspects.append((due.order, hasWaited ? 0 : pauseMS))
+        continue
       }
+      hasSuspect = hasSuspect || pauseMS > 0
+      claimed.append(due.order)
     }
     pause(suspects, now: now)
     var instances: [InstanceID] = []
@@ -38,12 +41,11 @@ extension MemoryState {
     return .success(.instances(instances))
   }
 
-  /// Each comes back at a time of its own, so that the one that is to blame takes no other one with it.
-  private mutating func pause(_ suspects: [Int64], now: TimestampMS) {
-    for (place, order) in suspects.enumerated() {
+  private mutating func pause(_ suspects: [(order: Int64, pauseMS: Int64)], now: TimestampMS) {
+    for (place, (order, pauseMS)) in suspects.enumerated() {
       guard var record = records[order] else { continue }
       record.pausedAt = record.lostTurns
-      record.wakeAt = now &+ Limits.pauseMS(afterLosses: record.lostTurns, place: place)
+      record.wakeAt = now &+ Limits.pauseMS(pauseMS, place: place)
       records[order] = record
       if let placement = record.placement { enter(placement) }
     }

@@ -21,18 +21,22 @@ extension Writer {
     let texts = orchestrations.flatMap { [$0.name] + ($0.versions ?? []) }
     for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 4), text) }
     var found: [(pk: Int64, id: InstanceID)] = []
-    var suspects: [(pk: Int64, losses: Int64)] = []
+    var suspects: [(pk: Int64, pauseMS: Int64)] = []
+    var hasSuspect = false
     // Level by level: one index then serves, however many sleep or wait behind.
     var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: nil)
     while let priority = level, found.count < limit {
       due.bind(1, priority)
       while found.count < limit, try due.step() {
         let losses = due.integer(2)
-        if losses > due.integer(3), Limits.pauseMS(afterLosses: losses) > 0 {
-          suspects.append((due.integer(0), losses))
-        } else {
-          found.append((due.integer(0), due.text(1)))
+        let pauseMS = Limits.pauseMS(afterLosses: losses)
+        let hasWaited = losses <= due.integer(3)
+        if pauseMS > 0, !hasWaited || hasSuspect {
+          suspects.append((due.integer(0), hasWaited ? 0 : pauseMS))
+          continue
         }
+        hasSuspect = hasSuspect || pauseMS > 0
+        found.append((due.integer(0), due.text(1)))
       }
       due.reset()
       if found.count < limit {
@@ -44,10 +48,9 @@ extension Writer {
     return .success(.instances(found.map(\.id)))
   }
 
-  /// Each comes back at a time of its own, so that the one that is to blame takes no other one with it.
-  private func pause(_ suspects: [(pk: Int64, losses: Int64)], now: TimestampMS) throws(StoreError) {
+  private func pause(_ suspects: [(pk: Int64, pauseMS: Int64)], now: TimestampMS) throws(StoreError) {
     for (place, suspect) in suspects.enumerated() {
-      let wakeAt = now &+ Limits.pauseMS(afterLosses: suspect.losses, place: place)
+      let wakeAt = now &+ Limits.pauseMS(suspect.pauseMS, place: place)
       try rare.run(
         "UPDATE instances SET wake_at = ?2, paused_at = lost_turns WHERE pk = ?1", suspect.pk, wakeAt)
     }
@@ -111,7 +114,8 @@ extension Writer {
     for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
-    var suspects: [ActivityRow] = []
+    var suspects: [(row: ActivityRow, pauseMS: Int64)] = []
+    var hasSuspect = false
     var unreadable: [UnreadableActivity] = []
     var level = try rare.nextPriorityOfActivities(below: nil)
     while let priority = level, found.count < limit {
@@ -127,18 +131,22 @@ extension Writer {
           continue
         }
         if let session = row.task.options.session, try !takes(session, &sessions) { continue }
-        if row.phase == .run, row.task.pauseMS(claimedAt: row.claimedAt) > 0 {
-          suspects.append(row)
-        } else {
-          found.append(row)
+        if row.phase == .run, row.task.isSuspect {
+          let pauseMS = row.task.pauseMS(claimedAt: row.claimedAt)
+          if pauseMS > 0 || hasSuspect {
+            suspects.append((row, pauseMS))
+            continue
+          }
+          hasSuspect = true
         }
+        found.append(row)
       }
       open.reset()
       if found.count < limit { level = try rare.nextPriorityOfActivities(below: priority) }
     }
     var pausedUntil: TimestampMS?
-    for (place, row) in suspects.enumerated() {
-      let visibleAt = now &+ row.task.pauseMS(claimedAt: row.claimedAt, place: place)
+    for (place, (row, pauseMS)) in suspects.enumerated() {
+      let visibleAt = now &+ Limits.pauseMS(pauseMS, place: place)
       pausedUntil = min(pausedUntil ?? visibleAt, visibleAt)
       try rare.run("UPDATE activities SET visible_at = ?2 WHERE pk = ?1", row.pk, visibleAt)
     }

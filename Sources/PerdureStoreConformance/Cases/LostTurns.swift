@@ -45,13 +45,23 @@ extension StoreConformance {
       try expect(try trial.claim(node, now: 10_000), [], "at once")
       try expect(try trial.store.nextDue(after: 10_000), 11_000, "the first")
       try expect(try trial.claim(node, now: 11_000), ["a"], "a second later")
-      try expect(try trial.claim(node, now: 11_099), [], "before the other's time")
-      try expect(try trial.claim(node, now: 11_100), ["b"], "the other")
+      try expect(try trial.claim(node, now: 11_049), [], "before the other's time")
+      try expect(try trial.claim(node, now: 11_050), ["b"], "the other")
       try trial.turn("b")
       try trial.kill(node)
       let next = try trial.store.join()
       try expect(try trial.claim(next, now: 20_000), [], "the one that was lost again")
       try expect(try trial.store.nextDue(after: 20_000), 22_000, "twice as long")
+    },
+    ConformanceCase("lost turns: those that have waited are taken one by one") { trial in
+      for instance in ["a", "b", "c"] { try trial.start(instance) }
+      for _ in 1...3 { try trial.lose(["a", "b", "c"]) }
+      let node = try trial.store.join()
+      try expect(try trial.claim(node, now: 10_000), [], "at once")
+      try expect(try trial.claim(node, now: 60_000), ["a"], "long after")
+      try expect(try trial.claim(node, now: 60_049), [], "right behind it")
+      try expect(try trial.claim(node, now: 60_050), ["b"], "a little later")
+      try expect(try trial.claim(node, now: 60_100), ["c"], "and later")
     },
     ConformanceCase("lost turns: those that wait take no place in a claim") { trial in
       try trial.start("a")
@@ -88,7 +98,7 @@ extension StoreConformance {
       try expect(try trial.claimTasks(node, now: 10_000), [], "at once")
       try expect(try trial.store.nextDue(after: 10_000), 11_000, "the first")
       try expect(try trial.claimTasks(node, now: 11_000).map(\.key.instance), ["a"], "a second later")
-      try expect(try trial.claimTasks(node, now: 11_100).map(\.key.instance), ["b"], "the other")
+      try expect(try trial.claimTasks(node, now: 11_050).map(\.key.instance), ["b"], "the other")
       try trial.kill(node)
       let next = try trial.store.join()
       try expect(try trial.claimTasks(next, now: 20_000), [], "after the fourth")
