@@ -309,13 +309,6 @@ extension Dispatcher {
       awaitDue(at: start.options.startAt)
       return handBack(held)
     }
-    held.revision = row.revision
-    if snapshot.lostTurns >= Limits.turnLosses {
-      let message =
-        "the process of instance '\(held.instance)' died \(snapshot.lostTurns) times in a row while a turn "
-        + "of it was due"
-      return giveUp(held, Failure(type: FailureType.poison, message: message), now)
-    }
     merge(snapshot, into: held)
     held.state = nil
     if snapshot.start == nil {
@@ -329,6 +322,16 @@ extension Dispatcher {
     }
     held.failures = 0
     restoreTimers(held, now)
+    if snapshot.lostTurns > 0, !held.hasWork {
+      // Due by its row, such as after it was resumed, but for nothing: handed back it is under no suspicion.
+      return handBack(held)
+    }
+    if snapshot.lostTurns >= Limits.turnLosses {
+      let message =
+        "the process of instance '\(held.instance)' died \(snapshot.lostTurns) times in a row while a turn "
+        + "of it was due"
+      return giveUp(held, Failure(type: FailureType.poison, message: message), now)
+    }
     let needsHistory = held.hasWork && held.state.map { $0.lastDelivered > 0 } ?? false
     settle(held)
     if needsHistory { held.history = snapshot.history }

@@ -85,7 +85,10 @@ package struct MemoryState: Sendable {
     case .claimInstance(let node, let instance): return claimInstance(node: node, instance: instance)
     case .releaseInstances(let node, let instances):
       for case let order? in instances.map({ locate($0) }) where records[order]?.owner == node {
-        update(order) { $0.owner = nil }
+        update(order) {
+          $0.owner = nil
+          ($0.lostTurns, $0.pausedAt) = (0, 0)
+        }
       }
       return .success(.done)
     default: return applyToActivity(entry)

@@ -67,7 +67,8 @@ extension Writer {
   func releaseInstances(node: NodeID, instances: [InstanceID]) throws(StoreError) -> StoreOutcome {
     for instance in instances {
       guard let row = try find(instance), row.owner == node else { continue }
-      try setOwner(of: row.pk, nil)
+      try rare.run(
+        "UPDATE instances SET owner = NULL, lost_turns = 0, paused_at = 0 WHERE pk = ?1", row.pk)
     }
     return .success(.done)
   }

@@ -34,6 +34,22 @@ import Testing
     #expect(node.dispatcher.figures().turnsAtHosts == 1)
   }
 
+  /// After it was resumed, its row says that it is due, and stays so.
+  @Test func oneThatIsDueForNothingIsHandedBack() throws {
+    let node = Node.started()
+    node.starts("a")
+    try node.turn("a", [.waiting])
+    let next = Node()
+    next.rows["a"] = node.rows["a"]
+    next.rows["a"]?.lostTurns = Limits.turnLosses
+    next.dispatcher.start(now: next.now)
+    for case .claimInstances(let names, let limit) in next.takeWrites() {
+      next.wrote(.claimInstances(orchestrations: names, limit: limit), .instances(["a"]))
+    }
+    try next.loads("a")
+    #expect(next.takeWrites() == [.releaseInstances(["a"])])
+  }
+
   @Test func whatAClaimOfActivitiesPutOffIsAskedForThen() throws {
     let node = Node.started()
     node.dispatcher.storeChanged(now: node.now, byOthers: false)

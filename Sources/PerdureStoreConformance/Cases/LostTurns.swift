@@ -77,6 +77,15 @@ extension StoreConformance {
       try trial.post("m", to: "a")
       try expect(try trial.claim(node), ["a"], "after")
     },
+    ConformanceCase("lost turns: a runtime that hands an instance back has survived it") { trial in
+      try trial.start("a")
+      for _ in 1...3 { try trial.lose(["a"]) }
+      let node = try trial.store.join()
+      try trial.land(.claimInstance(node: node, instance: "a"))
+      try trial.land(.releaseInstances(node: node, instances: ["a"]))
+      try expect(try trial.snapshot("a").lostTurns, 0, "losses")
+      try expect(try trial.claim(node), ["a"], "claimed")
+    },
     ConformanceCase("lost turns: who puts an instance back to work forgets them") { trial in
       try trial.start("a")
       for _ in 1...3 { try trial.lose(["a"]) }

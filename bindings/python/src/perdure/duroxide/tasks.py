@@ -26,10 +26,20 @@ class ScheduledTask(Dict[str, Any]):
         return self
 
 
+def json_only(value: Any, what: str = "The input") -> Any:
+    """The value. Raises TypeError for what JSON cannot hold: our own clients write more than that, such as sets
+    and bytes, which would come back as something else."""
+    try:
+        json.dumps(value)
+    except (ValueError, RecursionError) as error:
+        raise TypeError(f"{what} is not JSON: {error}") from None
+    return value
+
+
 def encoded(value: Any, what: str = "The input") -> str:
     """The JSON text of a value as it is now. Raises TypeError for what JSON cannot hold."""
     try:
-        return _json.encode(value, what)
+        return _json.encode(json_only(value, what), what)
     except InvalidArgument as error:
         raise TypeError(error.message) from None
 
