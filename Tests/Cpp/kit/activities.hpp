@@ -93,7 +93,10 @@ class Attempt : public Program {
  private:
   Json block(const Json &steps, const ScopePtr &scope) {
     Json last;
-    for (auto &step : steps) {
+    for (std::size_t index = 0; index < steps.size(); index++) {
+      auto &step = steps[index];
+      // The script may ask for the token as soon as it sees the mark before.
+      if (steps[index + 1].contains("defer")) board_.set_token(context_.name(), context_.token());
       last = perform(step, scope);
       if (step.contains("as")) scope->set(step["as"].text(), last);
     }

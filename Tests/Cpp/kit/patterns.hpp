@@ -34,11 +34,13 @@ class Patterns {
   bool special(const std::string &name, const Json &argument, const Json &found) {
     if (name == "$any") return !found.is_null();
     if (name == "$has") return found.is_object() && has(argument, found);
-    if (name == "$contains") return found.is_string() && found.text().find(argument.text()) != std::string::npos;
+    if (name == "$contains")
+      return found.is_string() && found.text().find(argument.text()) != std::string::npos;
     if (name == "$oneOf") {
       return std::ranges::any_of(argument.elements(), [&](auto &each) { return match(each, found); });
     }
-    if (name == "$same") return !found.is_null() && known_.try_emplace(argument.text(), found).first->second == found;
+    if (name == "$same")
+      return !found.is_null() && known_.try_emplace(argument.text(), found).first->second == found;
     if (name == "$other") {
       auto known = known_.find(argument.text());
       return !found.is_null() && (known == known_.end() || !(known->second == found));

@@ -8,11 +8,14 @@ namespace kit {
 
 /// The name of a code of dx.h in the scripts.
 inline std::string code_name(int code) {
-  static const std::map<int, std::string> names = {
-      {DX_INVALID_ARGUMENT, "invalidArgument"}, {DX_UNSUPPORTED, "unsupported"},
-      {DX_NOT_FOUND, "notFound"},               {DX_ALREADY_EXISTS, "alreadyExists"},
-      {DX_WRONG_STATUS, "wrongStatus"},         {DX_LIMIT_EXCEEDED, "limitExceeded"},
-      {DX_TIMED_OUT, "timedOut"},               {DX_STALE, "stale"}};
+  static const std::map<int, std::string> names = {{DX_INVALID_ARGUMENT, "invalidArgument"},
+                                                   {DX_UNSUPPORTED, "unsupported"},
+                                                   {DX_NOT_FOUND, "notFound"},
+                                                   {DX_ALREADY_EXISTS, "alreadyExists"},
+                                                   {DX_WRONG_STATUS, "wrongStatus"},
+                                                   {DX_LIMIT_EXCEEDED, "limitExceeded"},
+                                                   {DX_TIMED_OUT, "timedOut"},
+                                                   {DX_STALE, "stale"}};
   auto found = names.find(code);
   return found == names.end() ? std::to_string(code) : found->second;
 }
@@ -42,7 +45,8 @@ class Script {
 
  private:
   void perform(const Json &command) {
-    if (sent(command) || asked(command) || controlled(command) || completed(command) || lived(command)) return;
+    if (sent(command) || asked(command) || controlled(command) || completed(command) || lived(command))
+      return;
     if (command.contains("wait")) return site_.wait(command["wait"].text(), command);
     if (command.contains("expect")) return site_.expect(command["expect"].text(), command);
     throw Unknown("there is no such command");
@@ -63,7 +67,8 @@ class Script {
       auto wrong = Site::differences(command["failure"], error.failure(), patterns);
       require_that(wrong.empty(), joined(wrong));
     } catch (const perdure::Error &error) {
-      require_that(command["error"] == Json(code_name(error.code())), std::string("it was refused: ") + error.what());
+      require_that(command["error"] == Json(code_name(error.code())),
+                   std::string("it was refused: ") + error.what());
     }
     site_.patterns = patterns;
     return true;
@@ -81,10 +86,12 @@ class Script {
       });
     }
     if (command.contains("raise")) {
-      return check(command, [&](auto &client) { return client.raise_event(to, command["raise"].text(), data, keep); });
+      return check(command,
+                   [&](auto &client) { return client.raise_event(to, command["raise"].text(), data, keep); });
     }
     if (command.contains("enqueue")) {
-      return check(command, [&](auto &client) { return client.enqueue(to, command["enqueue"].text(), data, keep); });
+      return check(command,
+                   [&](auto &client) { return client.enqueue(to, command["enqueue"].text(), data, keep); });
     }
     if (!command.contains("publish")) return false;
     return check(command, [&](auto &client) { return client.publish(command["publish"].text(), data); });
@@ -112,10 +119,12 @@ class Script {
       perdure::CallOptions options;
       options.timeout = command.contains("timeoutMS") ? milliseconds(command["timeoutMS"]) : longest;
       options.call_id = command["id"].text();
-      return check(command, [&](auto &client) { return client.call(of, command["call"].text(), input, options); });
+      return check(command,
+                   [&](auto &client) { return client.call(of, command["call"].text(), input, options); });
     }
     if (!command.contains("query")) return false;
-    return check(command, [&](auto &client) { return client.query(of, command["query"].text(), input, longest); });
+    return check(command,
+                 [&](auto &client) { return client.query(of, command["query"].text(), input, longest); });
   }
 
   // ---- Control ----
@@ -149,9 +158,8 @@ class Script {
   bool completed(const Json &command) {
     auto &data = command["with"];
     if (command.contains("complete")) {
-      return deferred(command, command["complete"], [&](auto &client, auto &token) {
-        client.complete_activity(token, data);
-      });
+      return deferred(command, command["complete"],
+                      [&](auto &client, auto &token) { client.complete_activity(token, data); });
     }
     if (command.contains("failActivity")) {
       return deferred(command, command["failActivity"], [&](auto &client, auto &token) {
@@ -160,9 +168,8 @@ class Script {
       });
     }
     if (!command.contains("heartbeatActivity")) return false;
-    return deferred(command, command["heartbeatActivity"], [&](auto &client, auto &token) {
-      client.heartbeat_activity(token, data);
-    });
+    return deferred(command, command["heartbeatActivity"],
+                    [&](auto &client, auto &token) { client.heartbeat_activity(token, data); });
   }
 
   /// Tries again while the deferral is on its way to the disk.

@@ -104,11 +104,13 @@ class Site {
     for (auto &[key, pattern] : expected.members()) {
       if (key == "cause") continue;
       if (!found.contains(key)) throw Unknown("failures have no '" + key + "'");
-      if (!patterns.match(pattern, found[key])) wrong.push_back("failure." + key + " is " + found[key].dump());
+      if (!patterns.match(pattern, found[key]))
+        wrong.push_back("failure." + key + " is " + found[key].dump());
     }
     if (!expected.contains("cause")) return wrong;
     if (failure.cause == nullptr) return {"there is no cause"};
-    for (auto &each : differences(expected["cause"], *failure.cause, patterns)) wrong.push_back("cause: " + each);
+    for (auto &each : differences(expected["cause"], *failure.cause, patterns))
+      wrong.push_back("cause: " + each);
     return wrong;
   }
 
@@ -157,7 +159,8 @@ class Site {
   std::vector<std::string> differences(const std::string &instance, const Json &state) {
     bool is_there = state["exists"] != Json(false);
     auto row = find(instance);
-    if (!row) return is_there ? std::vector<std::string>{"there is no such instance"} : std::vector<std::string>();
+    if (!row)
+      return is_there ? std::vector<std::string>{"there is no such instance"} : std::vector<std::string>();
     if (!is_there) return {"it exists"};
     auto known = patterns;
     std::vector<std::string> wrong;
@@ -197,7 +200,8 @@ class Site {
     }
     if (key == "history") return Json::of(kinds);
     Json counts = Json::object();
-    for (auto &each : state["counts"].members()) counts.set(each.first, std::ranges::count(kinds, each.first));
+    for (auto &each : state["counts"].members())
+      counts.set(each.first, std::ranges::count(kinds, each.first));
     return counts;
   }
 
