@@ -131,17 +131,14 @@ extension Dispatcher {
   mutating func activitiesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isClaimingActivities = false
     switch outcome {
-    case .activities(let tasks, let damaged):
+    case .activities(let tasks, let damaged, let pausedUntil):
       backlog.isCautious = tasks.contains { $0.losses > 0 }
       for task in tasks { take(task, now) }
       for found in damaged { quarantined(found, now) }
       awaitIdleSessions(now)
-      // Behind rows that cannot be read there may be others; and some may have to wait.
-      if tasks.count >= limit || !damaged.isEmpty {
-        backlog.mayHaveActivities = true
-      } else {
-        findNextDue()
-      }
+      if let pausedUntil { awaitDue(at: pausedUntil) }
+      // Behind rows that cannot be read there may be others.
+      if tasks.count >= limit || !damaged.isEmpty { backlog.mayHaveActivities = true }
       if !isRunning {
         let unrun = desk.takeQueue()
         if !unrun.isEmpty { write(.releaseActivities(unrun)) }

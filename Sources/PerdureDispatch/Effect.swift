@@ -55,7 +55,7 @@ package enum WriteOutcome: Hashable, Sendable {
   case turned(hasWaitingMessages: Bool)
   case instances([InstanceID])
   /// And instances that the store quarantined in passing.
-  case activities([ActivityTask], damaged: [DamagedInstance] = [])
+  case activities([ActivityTask], damaged: [DamagedInstance] = [], pausedUntil: TimestampMS? = nil)
   /// How many activities were looked after.
   case expired(Int)
   /// When to sweep again; nil: there is nothing to wait for.

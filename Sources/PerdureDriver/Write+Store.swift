@@ -45,7 +45,8 @@ extension WriteOutcome {
       // The children of a turn are told of with everybody else's.
       case .turned(let turn): self = .turned(hasWaitingMessages: turn.hasWaitingMessages)
       case .instances(let instances): self = .instances(instances)
-      case .activities(let tasks, let damaged): self = .activities(tasks, damaged: damaged)
+      case .activities(let tasks, let damaged, let pausedUntil):
+        self = .activities(tasks, damaged: damaged, pausedUntil: pausedUntil)
       case .delivered(let deliveries): self = .expired(deliveries.count)
       case .swept(_, let next): self = .swept(next: next)
       case .done, .posted, .deleted, .existing, .restarted, .reset, .kept, .known, .controlled, .pruned,

@@ -69,7 +69,7 @@ struct Tally {
     case .quarantine: quarantined &+= 1
     case .claimActivities:
       switch receipt {
-      case .activities(_, let damaged): quarantined &+= Int64(damaged.count)
+      case .activities(_, let damaged, _): quarantined &+= Int64(damaged.count)
       default: break
       }
     case .reset(let resets):

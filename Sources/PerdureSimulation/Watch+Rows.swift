@@ -52,7 +52,7 @@ extension Watch {
       checkTimeout(key, outcome, clock)
       takeRow(key, claim)
       deliver(delivery, in: store)
-    case (.claimActivities(let node, _, _, let now), .activities(let tasks, _)):
+    case (.claimActivities(let node, _, _, let now), .activities(let tasks, _, _)):
       for task in tasks { claimed(task, node, now) }
     case (.releaseActivities(let released), _): for item in released { release(item.key, item.claim) }
     case (.releaseUnheldActivities(let node, let held), _): released(by: node, except: held)

@@ -192,7 +192,7 @@ extension StoreOutcome {
     switch self {
     case .failure: false
     case .success(.instances(let instances)): !instances.isEmpty
-    case .success(.activities(let tasks, _)): !tasks.isEmpty
+    case .success(.activities(let tasks, _, _)): !tasks.isEmpty
     case .success(.delivered(let deliveries)): !deliveries.isEmpty
     case .success(.existing), .success(.known): false
     case .success(.swept(let deleted, _)): !deleted.isEmpty

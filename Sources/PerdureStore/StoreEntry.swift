@@ -133,7 +133,8 @@ package enum StoreReceipt: Hashable, Sendable {
   /// claimInstances, claimInstance, importInstances
   case instances([InstanceID])
   /// claimActivities; instances that were quarantined because an activity of theirs cannot be read.
-  case activities([ActivityTask], damaged: [DamagedInstance] = [])
+  /// `pausedUntil`: when the first of those comes back that the claim put off (`ActivityTask.pauseMS`).
+  case activities([ActivityTask], damaged: [DamagedInstance] = [], pausedUntil: TimestampMS? = nil)
   /// delete: the ids that are gone, the named one first.
   case deleted([InstanceID])
   /// pruneExecutions: how many lost their history.

@@ -146,7 +146,7 @@ struct Trial: Sendable {
     var filter = ActivityFilter(names: names)
     change(&filter)
     let receipt = try land(.claimActivities(node: node, filter: filter, limit: limit, now: now))
-    guard case .activities(let tasks, _) = receipt else {
+    guard case .activities(let tasks, _, _) = receipt else {
       throw ConformanceFailure("the receipt of a claim", expected: "activities", found: "\(receipt)")
     }
     return tasks

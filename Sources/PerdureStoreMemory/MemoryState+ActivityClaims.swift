@@ -26,15 +26,18 @@ extension MemoryState {
       use(row.task.options.session, by: node, now: now)
       taken.append((order, claimed))
     }
+    var pausedUntil: TimestampMS?
     for (place, (order, row)) in suspects.enumerated() {
       var paused = row
-      paused.task.visibleAt = now &+ row.task.pauseMS(claimedAt: row.claimedAt, place: place)
+      let visibleAt = now &+ row.task.pauseMS(claimedAt: row.claimedAt, place: place)
+      paused.task.visibleAt = visibleAt
+      pausedUntil = min(pausedUntil ?? visibleAt, visibleAt)
       records[order]?.activities[row.task.key.action] = paused
       enter(paused, of: order)
     }
     // Entered only now, so that a claim for a node that is not alive does not meet its own rows again.
     for (order, row) in taken { enter(row, of: order) }
-    return .success(.activities(taken.map(\.row.task)))
+    return .success(.activities(taken.map(\.row.task), pausedUntil: pausedUntil))
   }
 
   private func nextActivity(

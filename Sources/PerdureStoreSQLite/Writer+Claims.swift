@@ -136,13 +136,16 @@ extension Writer {
       open.reset()
       if found.count < limit { level = try rare.nextPriorityOfActivities(below: priority) }
     }
+    var pausedUntil: TimestampMS?
     for (place, row) in suspects.enumerated() {
       let visibleAt = now &+ row.task.pauseMS(claimedAt: row.claimedAt, place: place)
+      pausedUntil = min(pausedUntil ?? visibleAt, visibleAt)
       try rare.run("UPDATE activities SET visible_at = ?2 WHERE pk = ?1", row.pk, visibleAt)
     }
     var tasks: [ActivityTask] = []
     for row in found { tasks.append(try claim(row, node: node, now: now)) }
-    return .success(.activities(tasks, damaged: try putOff(unreadable, now: now)))
+    let damaged = try putOff(unreadable, now: now)
+    return .success(.activities(tasks, damaged: damaged, pausedUntil: pausedUntil))
   }
 
   private func claim(_ row: ActivityRow, node: NodeID, now: TimestampMS) throws(StoreError) -> ActivityTask {

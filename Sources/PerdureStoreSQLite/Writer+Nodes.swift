@@ -44,8 +44,8 @@ extension Writer {
     }
   }
 
-  /// Due by their rows; or perhaps by the result of an activity that was lost again and again: the process may
-  /// die under the turn that takes it. By the system's time: what it counts is a suspicion, not a fact.
+  /// Due by their rows; or perhaps by the result of an activity that was lost again and again: the process
+  /// may die under the turn that takes it. By the system's time: what it counts is a suspicion, not a fact.
   private func countLostTurns(_ node: NodeID) throws(StoreError) {
     try rare.run(
       """

@@ -288,6 +288,20 @@ void cancellation() {
     same(actions(answer), "ScheduleActivity a, Cancel 1");
     contains(failure(answer), "Cancelled: The code gave up its own work");
   });
+  test("a task that cancels itself gives up what it awaits next", [] {
+    Story story([](Context &ctx) -> Task<bool> {
+      std::optional<perdure::Handle<void>> own;
+      own = ctx.spawn([&ctx, &own]() -> Task<void> {
+        own->cancel();
+        co_await ctx.activity("a");
+      });
+      auto done = co_await perdure::attempt(*own);
+      co_return done.is_cancelled();
+    });
+    Json answer = story.start();
+    same(actions(answer), "ScheduleActivity a, Cancel 1");
+    same(output(answer), true);
+  });
   test("a spawned task that is cancelled before it began never runs", [] {
     Story story([](Context &ctx) -> Task<std::string> {
       bool ran = false;

@@ -34,6 +34,18 @@ import Testing
     #expect(node.dispatcher.figures().turnsAtHosts == 1)
   }
 
+  @Test func whatAClaimOfActivitiesPutOffIsAskedForThen() throws {
+    let node = Node.started()
+    node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    for write in node.takeWrites() {
+      guard case .claimActivities = write else { continue }
+      node.wrote(write, .activities([], pausedUntil: 4_000))
+    }
+    #expect(node.dispatcher.nextDeadline == 4_000)
+    node.wait(3_000)
+    #expect(node.takeWrites().contains { if case .claimActivities = $0 { true } else { false } })
+  }
+
   @Test(arguments: [(0, 0), (2, 0), (3, 1_000), (4, 2_000), (5, 4_000), (6, 5_000), (.max, 5_000)])
   func eachFurtherTryWaitsLonger(_ losses: Int64, _ pauseMS: Int64) {
     #expect(Limits.pauseMS(afterLosses: losses) == pauseMS)

@@ -50,7 +50,7 @@ struct SQLiteNodeTests {
     #expect(try store.load("new")?.owner == nil)
     let outcomes = try store.commit(claims(ours))
     #expect(outcomes.first == .success(.instances(["new"])))
-    guard case .success(.activities(let tasks, _)) = outcomes.last else {
+    guard case .success(.activities(let tasks, _, _)) = outcomes.last else {
       return #expect(Bool(false), "\(outcomes)")
     }
     #expect(tasks.map(\.claim) == [ActivityClaim(node: ours, token: 2)])

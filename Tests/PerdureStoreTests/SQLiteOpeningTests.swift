@@ -15,7 +15,7 @@ struct SQLiteOpeningTests {
     "every connection has the settings that durability rests on",
     arguments: [
       ("journal_mode", "wal"), ("synchronous", "2"), ("cell_size_check", "1"), ("trusted_schema", "0"),
-      ("application_id", "1146646628"), ("user_version", "1"),
+      ("application_id", "1146646628"), ("user_version", "2"),
     ])
   func settings(pragma: String, expected: String) throws {
     let store = try fixture.open()

@@ -53,7 +53,7 @@ struct SQLiteRowTests {
       "UPDATE activities SET options = '{\"retry\":7}' WHERE instance = 1", on: fixture.path)
     let filter = ActivityFilter(names: ["Charge"])
     let claimed = try store.commit([.claimActivities(node: node, filter: filter, limit: 5, now: fixture.now)])
-    guard case .success(.activities(let tasks, let damaged)) = claimed.first else {
+    guard case .success(.activities(let tasks, let damaged, _)) = claimed.first else {
       return #expect(Bool(false), "\(claimed)")
     }
     #expect(tasks.map(\.key.instance) == ["b"])

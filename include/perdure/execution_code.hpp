@@ -19,8 +19,9 @@ inline void Waiter::wait(std::coroutine_handle<> coroutine, std::vector<StateBas
   fiber->waiting = this;
   for (auto *state : states) state->waiters.push_back(this);
   if (std::exchange(fiber->cancel_pending, false)) {
-    is_cancelled = true;
-    execution.make_ready(*this);
+    // It was cancelled while it ran: here is the await that hears of it.
+    fiber->was_cancelled = false;
+    execution.cancel(*fiber->result());
   }
 }
 

@@ -3,6 +3,7 @@
 #define PERDURE_LIBRARY_HPP
 
 #include <condition_variable>
+#include <cstdio>
 #include <functional>
 #include <mutex>
 

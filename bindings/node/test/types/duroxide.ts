@@ -1,6 +1,8 @@
 // Programs of Duroxide as TypeScript has them. Checked, not run.
 
-import { Client, OrchestrationContext, Runtime, ScheduledTask, SqliteProvider, Task, initTracing } from 'perdure/duroxide';
+import {
+  Client, OrchestrationContext, Runtime, ScheduledTask, SqliteProvider, Task, initTracing,
+} from 'perdure/duroxide';
 
 function* order(ctx: OrchestrationContext, input: { amount: number }): Generator<Task, string, any> {
   const work: ScheduledTask<number> = ctx.scheduleActivity<number>('Charge', input).withTag('gpu');
