@@ -90,7 +90,9 @@ void all_at_once(const std::vector<Run> &runs) {
 
 int main(int count, char **arguments) {
   if (count < 3) return 2;
-  folder = arguments[2];
+  folder = std::filesystem::path(arguments[2]) / "stores";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
   std::vector<Run> runs;
   for (auto &entry : std::filesystem::directory_iterator(arguments[1])) {
     if (entry.path().extension() != ".json") continue;
