@@ -119,6 +119,24 @@ void together() {
     same(actions(answer), "Cancel 1");
     same(output(answer), "Broken");
   });
+  test("the failure of all is the first one, whatever the others do when they are cancelled", [] {
+    Story story([](Context &ctx) -> Task<std::string> {
+      auto untidy = [&ctx]() -> Task<int> {
+        auto done = co_await perdure::attempt(ctx.activity<int>("a"));
+        if (done.is_cancelled()) throw perdure::Fault("no clean-up", {.type = "Later"});
+        co_return *done;
+      };
+      std::vector<Task<int>> parts;
+      parts.push_back(untidy());
+      parts.push_back(twice(ctx, "b"));
+      auto done = co_await perdure::attempt(perdure::all(std::move(parts)));
+      co_return done.failure().type;
+    });
+    story.start();
+    Json answer = story.failed(2, "Broken");
+    same(actions(answer), "Cancel 1");
+    same(output(answer), "Broken");
+  });
   test("all of handles fails at once and leaves the rest open", [] {
     Story story([](Context &ctx) -> Task<Json> {
       auto slow = ctx.activity("slow");
@@ -413,6 +431,20 @@ void refusals() {
       while (true) co_await ctx.wait_until([] { return true; });
     });
     contains(failure(story.start()), "a million steps");
+  });
+  test("tasks are no open work", [] {
+    perdure::Limits limits;
+    limits.pending_actions = 2;
+    Story story(
+        [](Context &ctx) -> Task<int> {
+          auto one = [&]() -> Task<int> { co_return 1; };
+          std::vector<perdure::Handle<int>> ones;
+          for (int at = 0; at < 5; at++) ones.push_back(ctx.spawn(one()));
+          auto found = co_await perdure::all(ones);
+          co_return static_cast<int>(found.size());
+        },
+        10, limits);
+    same(output(story.start()), 5);
   });
   test("limits are met at the call", [] {
     perdure::Limits limits;

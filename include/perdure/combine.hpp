@@ -53,19 +53,30 @@ struct Group {
   std::vector<std::shared_ptr<StateBase>> states, owned;
 };
 
-/// Waits, then ends the owned tasks, then throws what the wait has thrown.
-inline Task<void> wait_group(Group group, std::size_t need, bool fail_fast, bool cancel_rest) {
+/// The one that has failed, or was given up; null if there is none.
+inline std::shared_ptr<StateBase> failed_of(const Group &group) {
+  auto is = [](auto status) { return [=](auto &state) { return state->status == status; }; };
+  auto found = std::ranges::find_if(group.states, is(StateBase::Status::error));
+  if (found == group.states.end())
+    found = std::ranges::find_if(group.states, is(StateBase::Status::cancelled));
+  return found == group.states.end() ? nullptr : *found;
+}
+
+/// Waits for all, or the first failure; then ends the owned tasks, whose failures count no longer, and throws
+/// what the wait has thrown, or that failure.
+inline Task<void> wait_all(Group group) {
   std::exception_ptr error;
   try {
-    co_await group.settled(need, fail_fast);
+    co_await group.settled(group.states.size(), true);
   } catch (...) {
     error = std::current_exception();
   }
-  if (cancel_rest && !error) group.cancel_all();
+  auto failed = failed_of(group);
   bool is_open = false;
   for (auto &state : group.owned) is_open = is_open || !state->is_settled();
   if (is_open) co_await group.end_owned();
   if (error) std::rethrow_exception(error);
+  if (failed) failed->check();
 }
 
 /// The order in which the states have settled cannot be seen afterwards: asks while it happens.
@@ -99,22 +110,11 @@ Stored<T> taken(const Handle<T> &handle) {
   }
 }
 
-/// Throws what the first of them in order has thrown.
-inline void check_failed(const Group &group) {
-  for (auto &state : group.states) {
-    if (state->status == StateBase::Status::error) state->check();
-  }
-  for (auto &state : group.states) {
-    if (state->is_settled()) state->check();
-  }
-}
-
 template <class T>
 Task<std::vector<Stored<T>>> all_of(std::vector<std::pair<Handle<T>, bool>> work) {
   Group group;
   for (auto &each : work) group.add(each);
-  co_await wait_group(group, work.size(), true, false);
-  check_failed(group);
+  co_await wait_all(group);
   std::vector<Stored<T>> results;
   results.reserve(work.size());
   for (auto &each : work) results.push_back(taken(each.first));
@@ -125,8 +125,7 @@ template <class... T>
 Task<std::tuple<Stored<T>...>> all_of_these(std::pair<Handle<T>, bool>... work) {
   Group group;
   (group.add(work), ...);
-  co_await wait_group(group, sizeof...(T), true, false);
-  check_failed(group);
+  co_await wait_all(group);
   co_return std::tuple<Stored<T>...>{taken(work.first)...};
 }
 
@@ -177,7 +176,7 @@ Task<std::pair<std::size_t, Stored<T>>> any_of(std::vector<std::pair<Handle<T>, 
   if (winner && !error) group.cancel_all();
   co_await group.end_owned();
   if (error) std::rethrow_exception(error);
-  if (!winner) check_failed(group);
+  if (!winner) failed_of(group)->check();
   co_return std::pair<std::size_t, Stored<T>>(*winner, taken(work[*winner].first));
 }
 

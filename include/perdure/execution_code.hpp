@@ -189,10 +189,6 @@ inline void Execution::make_ready(Waiter &waiter) {
 inline void Execution::spawn(std::unique_ptr<Fiber> spawned, const std::shared_ptr<StateBase> &state) {
   check_running();
   if (is_closing_) return;
-  if (fibers_.size() - done_fibers_ >= static_cast<std::uint64_t>(limits.pending_actions)) {
-    throw LimitExceeded(std::to_string(fibers_.size() - done_fibers_) + " tasks run; the limit is " +
-                        std::to_string(limits.pending_actions) + " per instance.");
-  }
   state->execution = this;
   state->fiber = spawned.get();
   if (fiber_ != nullptr && fiber_->is_spared) spawned->is_spared = true;
