@@ -70,6 +70,8 @@ struct Activity: Sendable {
     } else if step["heartbeat"] != nil {
       try context.heartbeat(try value("heartbeat"))
     } else if step["mark"] != nil {
+      // Who sees the mark may complete an attempt that is about to be deferred.
+      board.keep(context.token, of: context.activity)
       board.mark(try name("mark"))
     } else if step["hold"] != nil {
       let name = try name("hold")

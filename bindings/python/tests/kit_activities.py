@@ -79,6 +79,8 @@ class Attempt(Program):
         self.context.heartbeat(self.value(step["heartbeat"], scope))
 
     def do_mark(self, step: Dict[str, Any], scope: Scope) -> None:
+        # Who sees the mark may complete an attempt that is about to be deferred.
+        self.board.tokens[self.context.name] = self.context.token
         self.board.mark(self.value(step["mark"], scope))
 
     def do_hold(self, step: Dict[str, Any], scope: Scope) -> None:
