@@ -90,7 +90,19 @@ SUITES = [
     Suite("c", ["Tests/C/run"], last_line),
     Suite(
         "python",
-        [PYTHON, "-m", "pytest", "-q", "bindings/python", f"--junitxml={RESULTS / 'python.xml'}"],
+        # They wait for others most of the time.
+        [
+            PYTHON,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "3",
+            "--dist",
+            "loadfile",
+            "bindings/python",
+            f"--junitxml={RESULTS / 'python.xml'}",
+        ],
         junit("python.xml"),
     ),
     Suite(

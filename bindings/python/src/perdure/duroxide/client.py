@@ -16,7 +16,7 @@ from .context import CARRIED_STATUS
 from .errors import translated
 from .providers import Provider
 from .results import OrchestrationResult
-from .tasks import plain
+from .tasks import json_only, plain
 
 logger = logging.getLogger("perdure")
 
@@ -61,7 +61,9 @@ class Client(Administration):
         _check_id(instance_id)
         if instance_id.startswith("sub::") or "::sub::" in instance_id:
             raise RuntimeError(f"Invalid input: the id '{instance_id}' is like those of children.")
-        self._client.start(name, input, instance=instance_id, version=version, policy="use_existing")
+        self._client.start(
+            name, json_only(input), instance=instance_id, version=version, policy="use_existing"
+        )
 
     start_orchestration_typed = start_orchestration
     start_orchestration_versioned_typed = start_orchestration_versioned
@@ -74,7 +76,7 @@ class Client(Administration):
         yet, it waits for the start."""
         _check_id(instance_id)
         try:
-            self._client.raise_event(instance_id, event_name, data, keep=True)
+            self._client.raise_event(instance_id, event_name, json_only(data, "The data"), keep=True)
         except WrongStatus as error:
             _ignored(f"event '{event_name}'", error)
 
@@ -83,7 +85,7 @@ class Client(Administration):
         """The same for `dequeue_event`."""
         _check_id(instance_id)
         try:
-            self._client.enqueue(instance_id, queue_name, data, keep=True)
+            self._client.enqueue(instance_id, queue_name, json_only(data, "The data"), keep=True)
         except WrongStatus as error:
             _ignored(f"message to queue '{queue_name}'", error)
 

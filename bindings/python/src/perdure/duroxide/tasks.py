@@ -27,8 +27,8 @@ class ScheduledTask(Dict[str, Any]):
 
 
 def json_only(value: Any, what: str = "The input") -> Any:
-    """The value. Raises TypeError for what JSON cannot hold: our own clients write more than that, such as sets
-    and bytes, which would come back as something else."""
+    """The value. Raises TypeError for what JSON cannot hold: our own clients write more than that, such as
+    sets and bytes, which would come back as something else."""
     try:
         json.dumps(value)
     except (ValueError, RecursionError) as error:
