@@ -69,6 +69,8 @@ extension World {
   func reap() -> Int {
     let gone = store.reap(now: now)
     for node in gone.nodes {
+      let lives = nodes.contains { $0.id == node && $0.process.isAlive && !$0.process.isZombie }
+      watch.require(!lives, "Node \(node) was taken for dead, and lives.")
       watch.nodeIsGone(node)
       fallenAt[node] = nil
     }
