@@ -141,9 +141,13 @@ extension Limits {
     return min(1_000 << min(losses - lossesUnpaused - 1, 3), 5_000)
   }
 
-  /// Those that have waited go on one by one, so that the one that is to blame takes no other one with it:
-  /// how long each of a list waits (beyond its pause), at least 50 ms, at most 10 seconds.
-  package static func pauseMS(_ pauseMS: Int64, place: Int) -> Int64 {
-    max(pauseMS + Int64(min(place, 200)) * 50, 50)
+  /// Between two instances, and two activities, that go on one by one after they have waited, so that the one
+  /// that is to blame takes no other one with it. An activity takes longer to come to what ends its process.
+  package static let suspectTurnsMS: Int64 = 50
+  package static let suspectActivitiesMS: Int64 = 250
+
+  /// How long each of a list waits, beyond its pause at most 10 seconds.
+  package static func pauseMS(_ pauseMS: Int64, place: Int, spacingMS: Int64) -> Int64 {
+    max(pauseMS + min(Int64(min(place, 1_000)) * spacingMS, 10_000), spacingMS)
   }
 }

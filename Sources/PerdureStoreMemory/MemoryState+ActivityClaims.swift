@@ -34,7 +34,10 @@ extension MemoryState {
     var pausedUntil: TimestampMS?
     for (place, (order, row, pauseMS)) in suspects.enumerated() {
       var paused = row
-      let visibleAt = now &+ Limits.pauseMS(pauseMS, place: place)
+      let visibleAt =
+        now
+        &+ Limits.pauseMS(
+          pauseMS, place: place, spacingMS: Limits.suspectActivitiesMS)
       paused.task.visibleAt = visibleAt
       pausedUntil = min(pausedUntil ?? visibleAt, visibleAt)
       records[order]?.activities[row.task.key.action] = paused

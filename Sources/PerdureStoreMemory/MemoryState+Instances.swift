@@ -45,7 +45,10 @@ extension MemoryState {
     for (place, (order, pauseMS)) in suspects.enumerated() {
       guard var record = records[order] else { continue }
       record.pausedAt = record.lostTurns
-      record.wakeAt = now &+ Limits.pauseMS(pauseMS, place: place)
+      record.wakeAt =
+        now
+        &+ Limits.pauseMS(
+          pauseMS, place: place, spacingMS: Limits.suspectTurnsMS)
       records[order] = record
       if let placement = record.placement { enter(placement) }
     }

@@ -50,7 +50,10 @@ extension Writer {
 
   private func pause(_ suspects: [(pk: Int64, pauseMS: Int64)], now: TimestampMS) throws(StoreError) {
     for (place, suspect) in suspects.enumerated() {
-      let wakeAt = now &+ Limits.pauseMS(suspect.pauseMS, place: place)
+      let wakeAt =
+        now
+        &+ Limits.pauseMS(
+          suspect.pauseMS, place: place, spacingMS: Limits.suspectTurnsMS)
       try rare.run(
         "UPDATE instances SET wake_at = ?2, paused_at = lost_turns WHERE pk = ?1", suspect.pk, wakeAt)
     }
@@ -147,7 +150,10 @@ extension Writer {
     }
     var pausedUntil: TimestampMS?
     for (place, (row, pauseMS)) in suspects.enumerated() {
-      let visibleAt = now &+ Limits.pauseMS(pauseMS, place: place)
+      let visibleAt =
+        now
+        &+ Limits.pauseMS(
+          pauseMS, place: place, spacingMS: Limits.suspectActivitiesMS)
       pausedUntil = min(pausedUntil ?? visibleAt, visibleAt)
       try rare.run("UPDATE activities SET visible_at = ?2 WHERE pk = ?1", row.pk, visibleAt)
     }

@@ -3,11 +3,13 @@
  *
  *     CHAOS_TRACE=FILE host URL SLOTS
  */
-#include "json.h"
+#include "dx_json.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,22 +58,22 @@ static void order(dx_turn *turn, void *user_data) {
   dx_text none = {"", 0};
   (void)user_data;
   check(dx_turn_input(turn, &request));
-  dx_text events = json_member(request, "\"events\"");
-  while (json_next(&events, &event)) {
-    dx_text kind = json_member(event, "\"kind\"");
-    long long id = json_integer(json_member(event, "\"id\""));
-    long long answered = json_integer(json_member(event, "\"action\""));
-    if (json_is(kind, "\"OrchestrationStarted\"")) {
+  dx_text events = dx_json_member(request, "events");
+  while (dx_json_next(&events, NULL, &event)) {
+    dx_text kind = dx_json_member(event, "kind");
+    long long id = dx_json_int64_or(dx_json_member(event, "id"), 0);
+    long long answered = dx_json_int64_or(dx_json_member(event, "action"), 0);
+    if (dx_json_equals(kind, "OrchestrationStarted")) {
       snprintf(action, sizeof action, activity, "", 1LL, id, "reserve");
       add(&answer, action, 0, 0, none);
-    } else if (json_is(kind, "\"TimerFired\"")) {
+    } else if (dx_json_equals(kind, "TimerFired")) {
       snprintf(action, sizeof action, activity, ",", 3LL, id, "charge");
       add(&answer, action, 0, 0, none);
-    } else if (json_is(kind, "\"ActivityCompleted\"")) {
-      result = json_member(event, "\"result\"");
+    } else if (dx_json_equals(kind, "ActivityCompleted")) {
+      result = dx_json_member(event, "result");
       add(&output, answered == 1 ? "%.0lld%.0lld%.*s" : "%.0lld%.0lld,%.*s", 0, 0, result);
       if (answered == 1) {
-        long long at = json_integer(json_member(event, "\"at\""));
+        long long at = dx_json_int64_or(dx_json_member(event, "at"), 0);
         snprintf(action, sizeof action, ",{\"id\":2,\"after\":%lld,\"kind\":\"CreateTimer\",\"fireAt\":%lld}",
                  id, at + 30);
         add(&answer, action, 0, 0, none);
@@ -114,9 +116,9 @@ static void *run_step(void *argument) {
   char result[1024];
   struct timespec pause = {0, (long)(rand() % 40) * 1000000};
   check(dx_activity_input(step->activity, &task));
-  leave_trace(step->name, json_member(task, "\"key\""));
+  leave_trace(step->name, dx_json_member(task, "key"));
   nanosleep(&pause, NULL);
-  dx_text instance = json_member(task, "\"instance\"");
+  dx_text instance = dx_json_member(task, "instance");
   snprintf(result, sizeof result, "\"%s %.*s", step->done, (int)instance.size - 1, instance.data + 1);
   mention(dx_activity_complete(step->activity, text(result)));
   free(step);

@@ -35,9 +35,11 @@ def _built(target: Path, sources: list[Path], arguments: list[str]) -> Path:
 
 def build_host() -> Path:
     """A worker in C that runs orders."""
-    source = HERE / "host.c"
-    sources = [source, ROOT / "include" / "dx.h", ROOT / "examples" / "hello" / "json.h", library()]
-    arguments = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'examples' / 'hello'}", str(source), str(library())]
+    binding = ROOT / "bindings" / "c"
+    sources = [HERE / "host.c", *(binding / "src" / name for name in ("json.c", "json_check.c"))]
+    arguments = [f"-I{ROOT / 'include'}", f"-I{binding / 'include'}", *map(str, sources), str(library())]
+    headers = [ROOT / "include" / "dx.h", binding / "include" / "dx_json.h"]
+    sources = [*sources, *headers, library()]
     return _built(OUT / "host", sources, [*arguments, f"-Wl,-rpath,{library().parent}", "-lpthread"])
 
 

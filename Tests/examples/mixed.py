@@ -81,9 +81,9 @@ def commands(programs: Path, url: str) -> dict[str, list[str]]:
     place = OUT / "place"
     if not place.exists():
         OUT.mkdir(parents=True, exist_ok=True)
-        flags = ["-Iinclude", "-Iexamples/hello", f"-Wl,-rpath,{library.parent}", "-lpthread"]
-        source = str(HERE / "place.c")
-        subprocess.run(["gcc", source, str(library), *flags, "-o", str(place)], cwd=ROOT, check=True)
+        flags = ["-Iinclude", "-Ibindings/c/include", f"-Wl,-rpath,{library.parent}", "-lpthread"]
+        sources = [str(HERE / "place.c"), "bindings/c/src/json.c", "bindings/c/src/json_check.c"]
+        subprocess.run(["gcc", *sources, str(library), *flags, "-o", str(place)], cwd=ROOT, check=True)
     return {
         "python": [sys.executable, str(HERE / "orders.py"), url],
         "node": [shutil.which("node") or "node", str(HERE / "prices.mjs"), url],

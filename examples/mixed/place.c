@@ -1,13 +1,14 @@
 /* The customer, in C: places orders, pays for them, and prints what became of each. Whatever was placed or
  * paid before is left as it is, so that it can be killed and started again.
  *
- *     cc -Iinclude -Iexamples/hello examples/mixed/place.c -ldx -lpthread -o place
+ *     cc examples/mixed/place.c $(pkg-config --cflags --libs dx-orchestration) -lpthread -o place
  *     ./place sqlite:orders.sqlite 20
  */
-#include "json.h"
+#include "dx_json.h"
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define ORDERS 1000
 
@@ -33,15 +34,15 @@ static long long takings;
 
 static void ended(dx_error *error, dx_text description, void *user_data) {
   check(error, DX_OK);
-  dx_text instance = json_member(description, "\"instance\"");
-  dx_text status = json_member(description, "\"status\"");
-  dx_text output = json_member(description, "\"output\"");
+  dx_text instance = dx_json_member(description, "instance");
+  dx_text status = dx_json_member(description, "status");
+  dx_text output = dx_json_member(description, "output");
   (void)user_data;
   pthread_mutex_lock(&lock);
   printf("%.*s %.*s %.*s\n", (int)instance.size, instance.data, (int)status.size, status.data,
          (int)output.size, output.data);
   fflush(stdout);
-  takings += json_integer(json_member(output, "\"total\""));
+  takings += dx_json_int64_or(dx_json_member(output, "total"), 0);
   open_orders--;
   pthread_cond_signal(&changed);
   pthread_mutex_unlock(&lock);
