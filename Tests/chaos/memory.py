@@ -75,8 +75,11 @@ def c_host() -> Path:
     library = Path(os.environ.get("PERDURE_LIBRARY", ROOT / ".build" / "release" / "libdx.so")).resolve()
     OUT.mkdir(parents=True, exist_ok=True)
     program = OUT / "flood"
+    binding = ROOT / "bindings" / "c"
     sources = [ROOT / "Tests" / "sanitize" / "flood.c", ROOT / "benchmarks" / "c" / "host.c"]
+    sources += [binding / "src" / name for name in ("json.c", "json_check.c")]
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}"]
+    flags.append(f"-I{binding / 'include'}")
     subprocess.run(
         ["gcc", *flags, *map(str, sources), "-o", str(program), str(library),
          f"-Wl,-rpath,{library.parent}", "-lpthread"],
