@@ -125,7 +125,8 @@ RAISED: list[tuple[str, Callable[[], BaseException], str]] = [
 PYTHONS = {("attack", "StopIteration"): "RuntimeError"}
 
 RETURNED: list[tuple[str, Callable[[], Any]]] = [
-    ("an object", object), ("a memory view", lambda: memoryview(b"a")), ("a set of objects", lambda: {object()}), ("NaN", lambda: float("nan")),
+    ("an object", object), ("a memory view", lambda: memoryview(b"a")),
+    ("a set of objects", lambda: {object()}), ("NaN", lambda: float("nan")),
     ("half a surrogate pair", lambda: "\ud800"), ("NUL", lambda: {"a": "\0"}),
     ("a dataclass that raises", Hollow), ("a dict that raises", lambda: Liar(a=1)),
     ("a generator", lambda: (x for x in ())), ("a key that is a tuple", lambda: {(1,): 1}),
