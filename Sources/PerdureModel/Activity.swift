@@ -107,16 +107,11 @@ package struct ActivityTask: Hashable, Sendable {
   /// Attempts that nobody heard of again.
   package var losses: Int64 { attempt &- 1 &- failures }
 
-  /// Its processes died again and again: its next attempts are made one by one with others of this kind.
-  /// (What nobody held since its last attempt.)
-  package var isSuspect: Bool {
+  /// Those that another claim would find, of a row that nobody holds and that was run; 0 once it is given up,
+  /// which its instance is to hear without delay.
+  package var lossesToWaitFor: Int64 {
     let losses = attempt &- failures
-    return losses > Limits.lossesUnpaused && losses < Limits.activityLosses
-  }
-
-  /// How long the next attempt waits; 0: it has waited since the last, which was taken at `claimedAt`.
-  package func pauseMS(claimedAt: TimestampMS) -> Int64 {
-    visibleAt <= claimedAt ? Limits.pauseMS(afterLosses: attempt &- failures) : 0
+    return losses < Limits.activityLosses ? losses : 0
   }
 }
 

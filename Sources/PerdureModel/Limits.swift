@@ -35,6 +35,10 @@ package enum Limits {
   package static let turnLosses: Int64 = 10
   /// After so many losses of an instance, or of an activity, each further try waits.
   package static let lossesUnpaused: Int64 = 2
+  /// Between two instances, and two activities, that have waited for that: an activity takes longer to come
+  /// to what ends its process.
+  package static let suspectTurnsMS: Int64 = 50
+  package static let suspectActivitiesMS: Int64 = 250
   /// Activities that one write moves out of the way because their time is over.
   package static let expiriesPerWrite = 256
   /// Bytes of one JSON text: the scanner keeps places in 32 bits.
@@ -134,20 +138,10 @@ package struct LimitSettings: Hashable, Sendable {
 }
 
 extension Limits {
-  /// How long something waits after process after process died under it: 0 the first times, then one second,
-  /// doubled with each time, at most 5 seconds.
+  /// How long an instance, or an activity, waits after process after process died under it: 0 the first
+  /// times, then one second, doubled with each time, at most 5 seconds.
   package static func pauseMS(afterLosses losses: Int64) -> Int64 {
     guard losses > lossesUnpaused else { return 0 }
     return min(1_000 << min(losses - lossesUnpaused - 1, 3), 5_000)
-  }
-
-  /// Between two instances, and two activities, that go on one by one after they have waited, so that the one
-  /// that is to blame takes no other one with it. An activity takes longer to come to what ends its process.
-  package static let suspectTurnsMS: Int64 = 50
-  package static let suspectActivitiesMS: Int64 = 250
-
-  /// How long each of a list waits, beyond its pause at most 10 seconds.
-  package static func pauseMS(_ pauseMS: Int64, place: Int, spacingMS: Int64) -> Int64 {
-    max(pauseMS + min(Int64(min(place, 1_000)) * spacingMS, 10_000), spacingMS)
   }
 }

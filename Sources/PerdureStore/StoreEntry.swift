@@ -133,7 +133,7 @@ package enum StoreReceipt: Hashable, Sendable {
   /// claimInstances, claimInstance, importInstances
   case instances([InstanceID])
   /// claimActivities; instances that were quarantined because an activity of theirs cannot be read.
-  /// `pausedUntil`: when the first of those comes back that the claim put off (`ActivityTask.pauseMS`).
+  /// `pausedUntil`: when the first of those comes back that the claim put off (`SuspectLine`).
   case activities([ActivityTask], damaged: [DamagedInstance] = [], pausedUntil: TimestampMS? = nil)
   /// delete: the ids that are gone, the named one first.
   case deleted([InstanceID])

@@ -12,40 +12,30 @@ extension MemoryState {
     }
     var desk = SessionDesk(node: node, filter: filter, now: now)
     var taken: [(order: Int64, row: ActivityRow)] = []
-    var suspects: [(order: Int64, row: ActivityRow, pauseMS: Int64)] = []
-    var hasSuspect = false
+    var suspects = SuspectLine<(order: Int64, row: ActivityRow)>(
+      now: now, spacingMS: Limits.suspectActivitiesMS)
     while taken.count < limit, let (order, row) = nextActivity(of: routes, &desk) {
-      withdraw(row, of: order)
-      if !row.isUnrun, row.task.isSuspect {
-        let pauseMS = row.task.pauseMS(claimedAt: row.claimedAt)
-        if pauseMS > 0 || hasSuspect {
-          suspects.append((order, row, pauseMS))
-          continue
-        }
-        hasSuspect = true
-      }
       if let session = row.task.options.session { desk.give(ExactText(session)) }
+      withdraw(row, of: order)
+      let losses = row.isUnrun ? 0 : row.task.lossesToWaitFor
+      let hasWaited = row.task.visibleAt > row.claimedAt
+      guard suspects.takes((order, row), losses: losses, hasWaited: hasWaited) else { continue }
       var claimed = row
       claimed.take(node, now: now)
       records[order]?.activities[row.task.key.action] = claimed
       use(row.task.options.session, by: node, now: now)
       taken.append((order, claimed))
     }
-    var pausedUntil: TimestampMS?
-    for (place, (order, row, pauseMS)) in suspects.enumerated() {
-      var paused = row
-      let visibleAt =
-        now
-        &+ Limits.pauseMS(
-          pauseMS, place: place, spacingMS: Limits.suspectActivitiesMS)
-      paused.task.visibleAt = visibleAt
-      pausedUntil = min(pausedUntil ?? visibleAt, visibleAt)
-      records[order]?.activities[row.task.key.action] = paused
-      enter(paused, of: order)
+    let putOff = suspects.putOff
+    for (suspect, until) in putOff {
+      var row = suspect.row
+      row.task.visibleAt = until
+      records[suspect.order]?.activities[row.task.key.action] = row
+      enter(row, of: suspect.order)
     }
     // Entered only now, so that a claim for a node that is not alive does not meet its own rows again.
     for (order, row) in taken { enter(row, of: order) }
-    return .success(.activities(taken.map(\.row.task), pausedUntil: pausedUntil))
+    return .success(.activities(taken.map(\.row.task), pausedUntil: putOff.map(\.until).min()))
   }
 
   private func nextActivity(

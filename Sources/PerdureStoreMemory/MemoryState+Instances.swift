@@ -6,8 +6,7 @@ extension MemoryState {
     node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS
   ) -> StoreOutcome {
     var claimed: [Int64] = []
-    var suspects: [(order: Int64, pauseMS: Int64)] = []
-    var hasSuspect = false
+    var suspects = SuspectLine<Int64>(now: now, spacingMS: Limits.suspectTurnsMS)
     while claimed.count < limit {
       var best: (priority: Int64, due: Due, name: ExactText)?
       for served in orchestrations {
@@ -20,17 +19,18 @@ extension MemoryState {
       }
       guard let (priority, due, name) = best else { break }
       removeOpen(due, name, priority: priority)
-      let record = records[due.order]
-      let pauseMS = Limits.pauseMS(afterLosses: record?.lostTurns ?? 0)
-      let hasWaited = record.map { $0.lostTurns <= $0.pausedAt } ?? true
-      if pauseMS > 0, !hasWaited || hasSuspect {
-        suspects.append((due.order, hasWaited ? 0 : pauseMS))
-        continue
+      let (losses, pausedAt) = records[due.order].map { ($0.lostTurns, $0.pausedAt) } ?? (0, 0)
+      if suspects.takes(due.order, losses: losses, hasWaited: losses <= pausedAt) {
+        claimed.append(due.order)
       }
-      hasSuspect = hasSuspect || pauseMS > 0
-      claimed.append(due.order)
     }
-    pause(suspects, now: now)
+    for (order, until) in suspects.putOff {
+      guard var record = records[order] else { continue }
+      record.pausedAt = record.lostTurns
+      record.wakeAt = until
+      records[order] = record
+      if let placement = record.placement { enter(placement) }
+    }
     var instances: [InstanceID] = []
     for order in claimed {
       records[order]?.owner = node
@@ -39,19 +39,6 @@ extension MemoryState {
       instances.append(record.description.instance)
     }
     return .success(.instances(instances))
-  }
-
-  private mutating func pause(_ suspects: [(order: Int64, pauseMS: Int64)], now: TimestampMS) {
-    for (place, (order, pauseMS)) in suspects.enumerated() {
-      guard var record = records[order] else { continue }
-      record.pausedAt = record.lostTurns
-      record.wakeAt =
-        now
-        &+ Limits.pauseMS(
-          pauseMS, place: place, spacingMS: Limits.suspectTurnsMS)
-      records[order] = record
-      if let placement = record.placement { enter(placement) }
-    }
   }
 
   private func firstDue(_ served: ServedOrchestration, _ now: TimestampMS) -> (priority: Int64, element: Due)?

@@ -12,31 +12,23 @@ extension Writer {
       SELECT pk, id, lost_turns, paused_at FROM instances
       WHERE owner IS NULL AND priority = ?1 AND wake_at <= ?2
         AND (\(Self.conditions(orchestrations)))
-      ORDER BY wake_at, pk LIMIT ?3
+      ORDER BY wake_at, pk
       """, isKept: false)
     defer { due.finalize() }
     due.bind(2, now)
-    // For the planner; those that are paused do not count.
-    due.bind(3, Int64.max)
     let texts = orchestrations.flatMap { [$0.name] + ($0.versions ?? []) }
-    for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 4), text) }
+    for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 3), text) }
     var found: [(pk: Int64, id: InstanceID)] = []
-    var suspects: [(pk: Int64, pauseMS: Int64)] = []
-    var hasSuspect = false
+    var suspects = SuspectLine<Int64>(now: now, spacingMS: Limits.suspectTurnsMS)
     // Level by level: one index then serves, however many sleep or wait behind.
     var level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: nil)
     while let priority = level, found.count < limit {
       due.bind(1, priority)
       while found.count < limit, try due.step() {
-        let losses = due.integer(2)
-        let pauseMS = Limits.pauseMS(afterLosses: losses)
-        let hasWaited = losses <= due.integer(3)
-        if pauseMS > 0, !hasWaited || hasSuspect {
-          suspects.append((due.integer(0), hasWaited ? 0 : pauseMS))
-          continue
+        let (pk, losses) = (due.integer(0), due.integer(2))
+        if suspects.takes(pk, losses: losses, hasWaited: losses <= due.integer(3)) {
+          found.append((pk, due.text(1)))
         }
-        hasSuspect = hasSuspect || pauseMS > 0
-        found.append((due.integer(0), due.text(1)))
       }
       due.reset()
       if found.count < limit {
@@ -44,19 +36,10 @@ extension Writer {
       }
     }
     for instance in found { try setOwner(of: instance.pk, node) }
-    try pause(suspects, now: now)
-    return .success(.instances(found.map(\.id)))
-  }
-
-  private func pause(_ suspects: [(pk: Int64, pauseMS: Int64)], now: TimestampMS) throws(StoreError) {
-    for (place, suspect) in suspects.enumerated() {
-      let wakeAt =
-        now
-        &+ Limits.pauseMS(
-          suspect.pauseMS, place: place, spacingMS: Limits.suspectTurnsMS)
-      try rare.run(
-        "UPDATE instances SET wake_at = ?2, paused_at = lost_turns WHERE pk = ?1", suspect.pk, wakeAt)
+    for (pk, until) in suspects.putOff {
+      try rare.run("UPDATE instances SET wake_at = ?2, paused_at = lost_turns WHERE pk = ?1", pk, until)
     }
+    return .success(.instances(found.map(\.id)))
   }
 
   func claimInstance(node: NodeID, instance: InstanceID) throws(StoreError) -> StoreOutcome {
@@ -82,9 +65,9 @@ extension Writer {
     try statements.setOwner.run()
   }
 
-  /// Parameters from ?4 on: each name, followed by its versions. Without a version an instance takes any.
+  /// Parameters from ?3 on: each name, followed by its versions. Without a version an instance takes any.
   private static func conditions(_ orchestrations: [ServedOrchestration]) -> String {
-    var next = 4
+    var next = 3
     func parameter() -> String {
       defer { next += 1 }
       return "?\(next)"
@@ -118,8 +101,7 @@ extension Writer {
     for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
-    var suspects: [(row: ActivityRow, pauseMS: Int64)] = []
-    var hasSuspect = false
+    var suspects = SuspectLine<Int64>(now: now, spacingMS: Limits.suspectActivitiesMS)
     var unreadable: [UnreadableActivity] = []
     var level = try rare.nextPriorityOfActivities(below: nil)
     while let priority = level, found.count < limit {
@@ -135,32 +117,22 @@ extension Writer {
           continue
         }
         if let session = row.task.options.session, try !takes(session, &sessions) { continue }
-        if row.phase == .run, row.task.isSuspect {
-          let pauseMS = row.task.pauseMS(claimedAt: row.claimedAt)
-          if pauseMS > 0 || hasSuspect {
-            suspects.append((row, pauseMS))
-            continue
-          }
-          hasSuspect = true
-        }
+        let losses = row.phase == .run ? row.task.lossesToWaitFor : 0
+        let hasWaited = row.task.visibleAt > row.claimedAt
+        guard suspects.takes(row.pk, losses: losses, hasWaited: hasWaited) else { continue }
         found.append(row)
       }
       open.reset()
       if found.count < limit { level = try rare.nextPriorityOfActivities(below: priority) }
     }
-    var pausedUntil: TimestampMS?
-    for (place, (row, pauseMS)) in suspects.enumerated() {
-      let visibleAt =
-        now
-        &+ Limits.pauseMS(
-          pauseMS, place: place, spacingMS: Limits.suspectActivitiesMS)
-      pausedUntil = min(pausedUntil ?? visibleAt, visibleAt)
-      try rare.run("UPDATE activities SET visible_at = ?2 WHERE pk = ?1", row.pk, visibleAt)
+    let putOff = suspects.putOff
+    for (pk, until) in putOff {
+      try rare.run("UPDATE activities SET visible_at = ?2 WHERE pk = ?1", pk, until)
     }
     var tasks: [ActivityTask] = []
     for row in found { tasks.append(try claim(row, node: node, now: now)) }
-    let damaged = try putOff(unreadable, now: now)
-    return .success(.activities(tasks, damaged: damaged, pausedUntil: pausedUntil))
+    let damaged = try self.putOff(unreadable, now: now)
+    return .success(.activities(tasks, damaged: damaged, pausedUntil: putOff.map(\.until).min()))
   }
 
   private func claim(_ row: ActivityRow, node: NodeID, now: TimestampMS) throws(StoreError) -> ActivityTask {

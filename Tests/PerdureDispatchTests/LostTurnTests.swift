@@ -61,14 +61,4 @@ import Testing
     node.wait(3_000)
     #expect(node.takeWrites().contains { if case .claimActivities = $0 { true } else { false } })
   }
-
-  @Test(arguments: [(0, 0), (2, 0), (3, 1_000), (4, 2_000), (5, 4_000), (6, 5_000), (.max, 5_000)])
-  func eachFurtherTryWaitsLonger(_ losses: Int64, _ pauseMS: Int64) {
-    #expect(Limits.pauseMS(afterLosses: losses) == pauseMS)
-  }
-
-  @Test(arguments: [(0, 1_000), (1, 1_050), (200, 11_000), (.max, 11_000)])
-  func thoseBehindComeOneByOne(_ place: Int, _ pauseMS: Int64) {
-    #expect(Limits.pauseMS(1_000, place: place, spacingMS: 50) == pauseMS)
-  }
 }

@@ -218,6 +218,26 @@ struct SQLiteOpeningTests {
     }
   }
 
+  @Test("a store of the first schema is taken over, with what is in it")
+  func olderSchema() throws {
+    let store = try fixture.open()
+    _ = try store.commit([fixture.start("a")])
+    store.close()
+    try fixture.execute(
+      """
+      ALTER TABLE instances DROP COLUMN lost_turns;
+      ALTER TABLE instances DROP COLUMN paused_at;
+      PRAGMA user_version=1
+      """, on: fixture.path)
+    let again = try fixture.open()
+    defer { again.close() }
+    #expect(try again.answers(to: "PRAGMA user_version").first == "2")
+    #expect(try again.load("a")?.lostTurns == 0)
+    let node = try again.join(serving: NodeService())
+    let claim = StoreEntry.claimInstances(node: node, orchestrations: ["Order"], limit: 9, now: 1 << 40)
+    #expect(try again.commit([claim]) == [.success(.instances(["a"]))])
+  }
+
   @Test("a newer schema that is in the log only is refused as well")
   func newerInLog() throws {
     let store = try fixture.open()
