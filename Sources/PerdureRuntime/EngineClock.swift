@@ -25,8 +25,7 @@ package final class EngineClock: Sendable {
 
   /// - shared: how to agree with other processes; nil: there are none.
   package init(_ settings: ClockSettings = .system, shared: (any SharedTime)? = nil) {
-    let monotonic = monotonicNowNS()
-    let own = Self.wallNS() - monotonic
+    let (own, monotonic) = Self.look()
     if case .system = settings { self.shared = shared } else { self.shared = nil }
     let agreed = self.shared?.agree(own) ?? own
     offsetNS = Atomic(max(own, agreed))
@@ -41,9 +40,8 @@ package final class EngineClock: Sendable {
 
   package func now() -> TimestampMS {
     if let virtual { return virtual.now }
-    let monotonic = monotonicNowNS()
-    let ahead = Self.wallNS() - monotonic
-    let offset = agree(offsetNS.max(ahead, ordering: .relaxed).newValue, monotonic)
+    let (own, monotonic) = Self.look()
+    let offset = agree(offsetNS.max(own, ordering: .relaxed).newValue, monotonic)
     return (monotonic + offset) / 1_000_000
   }
 
@@ -68,6 +66,14 @@ package final class EngineClock: Sendable {
     guard time > 0 else { return 0 }
     guard time < latest / 1_000_000 else { return latest }
     return max(0, time * 1_000_000 &- offsetNS.load(ordering: .relaxed))
+  }
+
+  /// The system's time is asked for first: a thread that pauses in between takes it for less than it is, which
+  /// the next one mends. The other way round it takes it for more, and that would stay.
+  private static func look() -> (offsetNS: Int64, monotonicNS: Int64) {
+    let wall = wallNS()
+    let monotonic = monotonicNowNS()
+    return (wall - monotonic, monotonic)
   }
 
   private static func wallNS() -> Int64 {

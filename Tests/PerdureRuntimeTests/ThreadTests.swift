@@ -1,3 +1,4 @@
+import Glibc
 import PerdureModel
 import PerdureRuntime
 import PerdureStore
@@ -81,6 +82,24 @@ import Testing
       #expect(isRunning)
     }
     #expect(last.wait(for: 2) == [0, 0])
+  }
+
+  /// Threads that pause between their looks at two clocks.
+  @Test func itIsNotAheadOfTheSystem() {
+    let clock = EngineClock()
+    let ended = Collected<Int>()
+    for thread in 0..<16 {
+      let isRunning = startThread {
+        for _ in 0..<20_000 { _ = clock.now() }
+        ended.add(thread)
+      }
+      #expect(isRunning)
+    }
+    #expect(ended.wait(for: 16).count == 16)
+    let now = clock.now()
+    var wall = timespec()
+    clock_gettime(CLOCK_REALTIME, &wall)
+    #expect(now <= TimestampMS(wall.tv_sec) * 1_000 + TimestampMS(wall.tv_nsec) / 1_000_000)
   }
 
   @Test func momentsAreMonotonicTimes() {
