@@ -108,7 +108,9 @@ def forked(world: World) -> str:
 def interrupted(world: World) -> str:
     """SIGINT and SIGTERM to a process that waits in the library end it at once."""
     url = f"{world.url}.interrupted"
-    code = f"import perdure\nc = perdure.Client({url!r})\ni = c.start('nobody')\n"
+    # A parent that was started in the background passes on that interrupts are ignored.
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += f"import perdure\nc = perdure.Client({url!r})\ni = c.start('nobody')\n"
     code += "print(i, flush=True)\nc.wait(i)"
     for number in (signal.SIGINT, signal.SIGTERM):
         with subprocess.Popen(
