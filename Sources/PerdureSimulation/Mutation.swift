@@ -78,6 +78,8 @@ package enum Mutation: String, Sendable, CaseIterable {
   case leaseByWallClock
   /// As long as one instance is quarantined, no other is found.
   case poisonAtTheHead
+  /// Nobody counts how often a turn has ended its process.
+  case forgetLostTurns
   /// Timers wait for something else to happen.
   case fireLate
   /// A client is told that a message is stored, though the disk is full.

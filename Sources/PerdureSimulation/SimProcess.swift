@@ -42,7 +42,8 @@ extension NodeInput {
 final class SimNode {
   let number: Int
   let id: NodeID
-  let process: SimProcess
+  /// The world keeps all of its processes.
+  unowned let process: SimProcess
   let registry: Registry
   let settings: DispatchSettings
   var dispatcher: Dispatcher

@@ -20,7 +20,7 @@ struct SimStore {
   /// Forgets the nodes that are gone, and answers them.
   mutating func reap(now: TimestampMS) -> (count: Int, nodes: [NodeID]) {
     guard mutation != .ignoreDeadNodes else { return (0, []) }
-    for node in fallen { state.kill(node, now: now) }
+    for node in fallen { state.kill(node, now: mutation == .forgetLostTurns ? .min : now) }
     defer { fallen = [] }
     return (state.reap(), fallen)
   }
