@@ -1,4 +1,5 @@
-# find_package(Perdure) gives the target Perdure::dx: libdx with dx.h and, for C++20, dx.hpp.
+# find_package(Perdure) gives the targets Perdure::dx, which is libdx with dx.h, and Perdure::cpp, which is the
+# same with dx.hpp: what links it is compiled as C++20.
 get_filename_component(_perdure_prefix "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 if(NOT TARGET Perdure::dx)
   include(CMakeFindDependencyMacro)
@@ -9,6 +10,10 @@ if(NOT TARGET Perdure::dx)
     IMPORTED_NO_SONAME TRUE
     INTERFACE_INCLUDE_DIRECTORIES "${_perdure_prefix}/include"
     INTERFACE_LINK_LIBRARIES Threads::Threads)
+  add_library(Perdure::cpp INTERFACE IMPORTED)
+  set_target_properties(Perdure::cpp PROPERTIES
+    INTERFACE_COMPILE_FEATURES cxx_std_20
+    INTERFACE_LINK_LIBRARIES Perdure::dx)
 endif()
 set(Perdure_FOUND TRUE)
 unset(_perdure_prefix)
