@@ -42,12 +42,19 @@ package struct StatusTally: Sendable {
 
   package var isEmpty: Bool { groups.isEmpty }
 
+  private static let statuses = InstanceStatus.allCases
+
+  /// Of those kinds that there is something to say of.
   package var counts: [(kind: Kind, count: Count)] {
-    groups.flatMap { group in
-      zip(InstanceStatus.allCases, group.counts).map { status, count in
-        (Kind(group.name.orchestration.text, group.name.version?.text, status), count)
+    var all: [(kind: Kind, count: Count)] = []
+    for group in groups {
+      for place in group.counts.indices where group.counts[place] != Count() {
+        var kind = Kind(group.name.orchestration.text, nil, Self.statuses[place])
+        kind.version = group.name.version
+        all.append((kind, group.counts[place]))
       }
     }
+    return all
   }
 
   package mutating func add(_ kind: Kind) { change(kind) { $0.instances &+= 1 } }

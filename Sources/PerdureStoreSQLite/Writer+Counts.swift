@@ -19,7 +19,7 @@ extension Writer {
   /// Adds what the transaction has changed to the counts that are stored.
   func writeTally() throws(StoreError) {
     let add = statements.addToCount
-    for (kind, count) in tally.counts where count != StatusTally.Count() {
+    for (kind, count) in tally.counts {
       add.bind(1, kind.orchestration.text)
       add.bind(2, kind.version?.text ?? "")
       add.bind(3, kind.status.rawValue)
