@@ -80,6 +80,9 @@ def convert(module: str, graphs: Path) -> None:
 
 def main() -> int:
     shutil.rmtree(OUT, ignore_errors=True)
+    if not (BUILD / "Modules").exists():
+        print("There is no debug build; `make docc` makes one.\n0 passed, 1 failed")
+        return 1
     failed = 0
     for module in MODULES:
         graphs = OUT / "symbols" / module

@@ -27,10 +27,10 @@ extension Runtime {
   public func run(
     grace: Duration = .seconds(10), until signals: Set<TerminationSignal> = [.interrupt, .terminate]
   ) async throws {
-    let stopped = try SignalDesk.wait(for: signals.map(\.number))
+    let end = try SignalDesk.listen(for: signals.map(\.number))
+    defer { end.end() }
     try await start()
-    // Ends with the task, too.
-    for await _ in stopped {}
+    await end.wait()
     try await self.stop(grace: grace)
   }
 }

@@ -32,7 +32,12 @@ import PerdureABI
     try await serve(until: [.terminate]) { _ in kill(getpid(), SIGTERM) }
     // Again: the signal had its own effect back.
     try await serve(until: [.terminate, .interrupt]) { _ in kill(getpid(), SIGINT) }
-    signal(SIGTERM, SIG_DFL)
+  }
+
+  @Test func aSignalHasItsOwnEffectBack() async throws {
+    try await serve(until: [.terminate]) { $0.cancel() }
+    let now = unsafeBitCast(signal(SIGTERM, SIG_DFL), to: Int.self)
+    #expect(now == unsafeBitCast(SIG_DFL, to: Int.self))
   }
 
   @Test func aRuntimeForAWhileStopsInAnyCase() async throws {

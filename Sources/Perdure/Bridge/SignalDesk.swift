@@ -10,6 +10,8 @@ enum SignalDesk {
   private struct State {
     var waiting: [Int: AsyncStream<Void>.Continuation] = [:]
     var next = 0
+    /// What the signals did before somebody waited for them.
+    var earlier: [Int32: __sighandler_t?] = [:]
     /// Reads the pipe; it lives as long as the process.
     var source: (any DispatchSourceRead)?
   }
@@ -17,25 +19,48 @@ enum SignalDesk {
   private static let state = Mutex(State())
   private static let pipeEnd = Atomic<Int32>(-1)
 
-  /// Ends with the first of these signals that comes.
+  /// Somebody who waits.
+  struct Waiting: Sendable {
+    fileprivate let stream: AsyncStream<Void>
+    fileprivate let continuation: AsyncStream<Void>.Continuation
+
+    /// Returns with the first of the signals, or when the task is cancelled.
+    func wait() async { for await _ in stream {} }
+
+    /// Nobody waits any more.
+    func end() { continuation.finish() }
+  }
+
+  /// From here on these signals are kept for whoever waits, until its `end`.
   ///
   /// - Throws: `DXError` when the process has no more files.
-  static func wait(for signals: [Int32]) throws -> AsyncStream<Void> {
+  static func listen(for signals: [Int32]) throws -> Waiting {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
-    // It then ends with the task that reads it.
-    if signals.isEmpty { return stream }
+    let waiting = Waiting(stream: stream, continuation: continuation)
+    if signals.isEmpty { return waiting }
     try state.withLock { state in
       if state.source == nil { state.source = try openPipe() }
       let number = state.next
       state.next += 1
       state.waiting[number] = continuation
+      for each in signals {
+        let before = signal(each, handler)
+        if state.earlier[each] == nil { state.earlier[each] = .some(before) }
+      }
       continuation.onTermination = { _ in leave(number) }
     }
-    for each in signals { signal(each, handler) }
-    return stream
+    return waiting
   }
 
-  private static func leave(_ number: Int) { _ = state.withLock { $0.waiting.removeValue(forKey: number) } }
+  /// With the last one the signals have their earlier effect again.
+  private static func leave(_ number: Int) {
+    state.withLock { state in
+      state.waiting[number] = nil
+      guard state.waiting.isEmpty else { return }
+      for (each, before) in state.earlier { signal(each, before) }
+      state.earlier = [:]
+    }
+  }
 
   private static func openPipe() throws -> any DispatchSourceRead {
     var ends: [Int32] = [-1, -1]
