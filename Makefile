@@ -18,7 +18,7 @@ WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/s
 
 .PHONY: help demo test build install wheel node node-package bench bench-prune bench-management chaos soak \
   sim pythons faults fuzz \
-  sanitize coverage sim-mutations sim-sweep format check-format clean prepare
+  sanitize coverage sim-mutations sim-sweep docc swift-package format check-format clean prepare
 
 help:
 	@echo "make demo           an order that survives: examples/order/order.py on SQLite"
@@ -41,6 +41,8 @@ help:
 	@echo "make faults         every call of a store fails once, 20,000 lost answers, long random lives of stores"
 	@echo "make sim-mutations  each deliberate bug of the simulator, and the first seed that shows it"
 	@echo "make sim-sweep      a kill, and a fault of the store, at every place of SWEEP_SEEDS=$(SWEEP_SEEDS) worlds"
+	@echo "make docc           the documentation of the Swift SDK, with a page for every symbol, in .build/docc"
+	@echo "make swift-package  the first page for Swift, done as it says, in a new package"
 	@echo "make format, make check-format, make clean"
 
 prepare:
@@ -56,7 +58,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift busy c c-binding cpp python node simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy c c-binding cpp python node docc simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
@@ -142,10 +144,26 @@ sim-sweep: prepare
 	$(SWIFT) run -c release dx-sim --sweep kill --seeds $(SWEEP_SEEDS)
 	$(SWIFT) run -c release dx-sim --sweep store --seeds $(SWEEP_SEEDS)
 
+# Needs a debug build; the suite "docc" has one from the Swift tests.
+docc: prepare
+	$(SWIFT) build --target PerdureTesting
+	@$(PYTHON) .ci/docc.py
+
+swift-package:
+	@SWIFT=$(SWIFT) .ci/swift-package
+
 format: prepare
 	@.ci/format
 
-check-format: prepare
+check-# Needs a debug build; the suite "docc" has one from the Swift tests.
+docc: prepare
+	$(SWIFT) build --target PerdureTesting
+	@$(PYTHON) .ci/docc.py
+
+swift-package:
+	@SWIFT=$(SWIFT) .ci/swift-package
+
+format: prepare
 	@.ci/format --check
 
 clean:

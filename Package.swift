@@ -60,6 +60,7 @@ let package = Package(
   products: [
     .library(name: "dx", type: .dynamic, targets: ["PerdureABI", "PerdureExport"]),
     .library(name: "Perdure", targets: ["Perdure", "PerdureABI"]),
+    .library(name: "PerdureTesting", targets: ["PerdureTesting", "PerdureABI"]),
     .library(name: "PerdureStoreConformance", targets: ["PerdureStoreConformance"]),
     .executable(name: "dx-sim", targets: ["dx-sim"]),
   ],
@@ -106,6 +107,7 @@ let package = Package(
       name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map"],
       linkerSettings: exportFlags),
     library("Perdure", ["CDX", "PerdureModel", "PerdureWire"]),
+    library("PerdureTesting", ["Perdure", "PerdureModel", "PerdureWire"]),
     library(
       "PerdureSimulation",
       [
@@ -124,7 +126,8 @@ let package = Package(
       exclude: ["demo.py", "order.c", "order.cpp", "order.js", "order.py", "timeline.py"],
       sources: ["order.swift"], swiftSettings: strict),
     .executableTarget(
-      name: "example-simulate", dependencies: ["Perdure", "PerdureABI"], path: "examples/simulate",
+      name: "example-simulate", dependencies: ["Perdure", "PerdureTesting", "PerdureABI"],
+      path: "examples/simulate",
       exclude: ["double_charge.js", "double_charge.py", "forgotten_event.py", "lost_compensation.py"],
       sources: ["simulate.swift"], swiftSettings: strict),
     .executableTarget(
@@ -162,7 +165,11 @@ let package = Package(
       ]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("PerdureABITests", ["PerdureABI", "CDX", "TestSupport"]),
-    tests("PerdureTests", ["Perdure", "PerdureABI", "PerdureModel", "PerdureWire", "TestSupport"]),
+    tests(
+      "PerdureTests",
+      ["Perdure", "PerdureTesting", "PerdureABI", "PerdureModel", "PerdureWire", "TestSupport"]),
+    tests("PerdureTestingTests", ["Perdure", "PerdureTesting", "PerdureABI", "TestSupport"]),
+    tests("DocumentationTests", ["Perdure", "PerdureTesting", "PerdureABI", "TestSupport"]),
     tests("KitTests", ["Perdure", "PerdureABI"]),
     tests("SimulationTests", ["PerdureSimulation"]),
     tests("PerdureRehearsalTests", ["PerdureRehearsal", "PerdureModel", "PerdureWire"]),

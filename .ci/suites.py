@@ -87,6 +87,8 @@ SUITES = [
         [SWIFT, "test", "--filter", BUSY, "--xunit-output", str(RESULTS / "busy.xml")],
         junit("busy-swift-testing.xml"),
     ),
+    # Of what the Swift tests have built.
+    Suite("docc", [PYTHON, ".ci/docc.py"], last_line),
     Suite("c", ["Tests/C/run"], last_line),
     Suite(
         "python",

@@ -1,10 +1,11 @@
-import PerdureModel
-import PerdureWire
+package import PerdureModel
+package import PerdureWire
 
 /// What an activity knows about the call that it serves.
 public struct ActivityContext: Sendable {
   /// The instance that called, and which of its executions.
   public let instance: String
+  /// Which of its executions: 1, and one more for each `continueAsNew`.
   public let execution: Int64
   /// The name of the orchestration that called.
   public let orchestration: String
@@ -20,18 +21,31 @@ public struct ActivityContext: Sendable {
   public let deadline: Timestamp?
   /// The session that the call named, and its tag.
   public let session: String?
+  /// The tag that the call named.
   public let tag: String?
+  /// -1,000...1,000, as the call had it.
+  public let priority: Int
   /// The span of this attempt, if the instance is part of a distributed trace: what to send as the header
   /// `traceparent` (and `tracestate`) to services that it calls.
   public let traceparent: String?
+  /// What goes with `traceparent`, as it was given at the start.
   public let tracestate: String?
   /// A client of the store that the runtime works on.
   public let client: Client
 
+  /// The logger of this attempt.
+  public var logger: ContextLogger {
+    ContextLogger(
+      source: .activity(
+        ActivityLogSource(
+          instance: instance, execution: execution, orchestration: orchestration, activity: activity,
+          attempt: attempt, traceparent: traceparent, store: client.store)))
+  }
+
   let engine: any AttemptControl
   private let heartbeatDetails: Payload?
 
-  init(_ attempt: ActivityWire.Attempt, client: Client, engine: any AttemptControl) {
+  package init(_ attempt: ActivityWire.Attempt, client: Client, engine: any AttemptControl) {
     let task = attempt.task
     instance = task.key.instance
     execution = task.key.execution
@@ -43,6 +57,7 @@ public struct ActivityContext: Sendable {
     deadline = attempt.deadline.map { Timestamp(millisecondsSince1970: $0) }
     session = task.options.session
     tag = task.options.tag
+    priority = Int(clamping: task.options.priority)
     traceparent = attempt.trace?.parent
     tracestate = attempt.trace?.state
     heartbeatDetails = task.lastHeartbeat
@@ -81,7 +96,7 @@ public struct ActivityContext: Sendable {
 }
 
 /// What an attempt says to the engine while it runs.
-protocol AttemptControl: Sendable {
+package protocol AttemptControl: Sendable {
   var isCancelled: Bool { get }
   func heartbeat(_ details: Payload) throws
 }

@@ -19,6 +19,7 @@ public struct ActivityOptions: Hashable, Sendable {
   /// -1,000...1,000; higher ones go first.
   public var priority: Int
 
+  /// The parameters are the properties; time limits are 1 ms or more, nil: none.
   public init(
     retry: RetryPolicy? = nil, scheduleToStart: Duration? = nil, startToClose: Duration? = nil,
     scheduleToClose: Duration? = nil, heartbeat: Duration? = nil, tag: String? = nil, session: String? = nil,
@@ -74,6 +75,7 @@ public struct RetryPolicy: Hashable, Sendable {
 
   /// All attempts, the first included, 0...1,000,000; 0: no limit.
   public var maxAttempts: Int
+  /// How the pauses grow.
   public var backoff: Backoff
   /// 1 ms or more.
   public var initialInterval: Duration
@@ -87,6 +89,8 @@ public struct RetryPolicy: Hashable, Sendable {
   /// Failures of these types are not followed by another attempt.
   public var nonRetryable: [String]
 
+  /// The parameters are the properties. Their ranges are checked at the call: `DXError`
+  /// (`invalidArgument`).
   public init(
     maxAttempts: Int = 3, backoff: Backoff = .exponential, initialInterval: Duration = .milliseconds(100),
     coefficient: Double = 2, maxInterval: Duration = .seconds(30), jitter: Double = 0,
@@ -145,8 +149,10 @@ private func checked(
 public struct ActivityRate: Hashable, Sendable {
   /// 1...1,000,000.
   public var count: Int
+  /// The length of the time, 1 ms or more.
   public var period: Duration
 
+  /// `count` attempts, 1...1,000,000, in each `period`.
   public init(_ count: Int, per period: Duration = .seconds(1)) {
     self.count = count
     self.period = period

@@ -4,7 +4,10 @@ import PerdureModel
 extension Client {
   /// Asks an instance to end. Its code receives a `CancellationError` and may clean up.
   ///
-  /// - Parameter grace: how long it may; nil: as long as it takes. Then the instance ends all the same.
+  /// - Parameters:
+  ///   - instance: its id.
+  ///   - reason: why, for the code and the history.
+  ///   - grace: how long it may; nil: as long as it takes. Then the instance ends all the same.
   /// - Returns: the status of the instance.
   /// - Throws: `DXError`: `notFound` for an unknown instance, `wrongStatus` for one that has ended.
   @discardableResult

@@ -4,7 +4,11 @@ import PerdureModel
 extension Client {
   /// Raises an event for an instance. It is kept until the instance waits for it.
   ///
-  /// - Parameter keep: if nobody has that id, the event waits for a start of it.
+  /// - Parameters:
+  ///   - name: 1...256 bytes.
+  ///   - instance: its id.
+  ///   - data: what comes with it, of any type.
+  ///   - keep: if nobody has that id, the event waits for a start of it.
   /// - Returns: whether it waits for a start.
   /// - Throws: `DXError`: `notFound` for an unknown instance, `wrongStatus` for one that has ended,
   ///   `limitExceeded` when its inbox is full.
@@ -19,7 +23,11 @@ extension Client {
 
   /// Puts a message into a queue of an instance. Events and queues have names of their own.
   ///
-  /// - Parameter keep: if nobody has that id, the message waits for a start of it.
+  /// - Parameters:
+  ///   - queue: its name, 1...256 bytes.
+  ///   - instance: its id.
+  ///   - data: what comes with it, of any type.
+  ///   - keep: if nobody has that id, the message waits for a start of it.
   /// - Returns: whether it waits for a start.
   @discardableResult
   public func enqueue(
@@ -42,9 +50,13 @@ extension Client {
   /// Calls into a running orchestration (`OrchestrationContext.onCall`, `nextCall`) and waits for its answer.
   ///
   /// - Parameters:
+  ///   - instance: its id.
+  ///   - name: 1...256 bytes.
+  ///   - input: what comes with it, of any type.
   ///   - timeout: nil to wait as long as it takes. The call goes on: made again with the same `callID`, it
   ///     waits for the answer.
   ///   - callID: names the call; nil for a random one.
+  ///   - returning: the type of the answer.
   /// - Throws: `CallFailure` when it was rejected or failed; `DXError`: `timedOut`, `notFound`, `wrongStatus`
   ///   when the instance has ended or ends without an answer; `PayloadError` when the answer is of another
   ///   type; `CancellationError` when the waiting task is cancelled.
@@ -87,7 +99,9 @@ extension Client {
 
   /// Ends an activity's attempt that was deferred (`ActivityContext.deferred`), from whatever process.
   ///
-  /// - Parameter token: `ActivityContext.token`.
+  /// - Parameters:
+  ///   - token: `ActivityContext.token`.
+  ///   - result: the value, of any type.
   /// - Throws: `DXError` (`stale`) when the attempt is over or was cancelled.
   public func completeActivity(_ token: String, result: some Encodable = Nothing()) async throws {
     let result = try PayloadCoding.encode(result, "the result of the activity")
@@ -103,7 +117,9 @@ extension Client {
 
   /// Tells that the work on a deferred attempt goes on, which begins its heartbeat time limit anew.
   ///
-  /// - Parameter details: how far it got, for the next attempt.
+  /// - Parameters:
+  ///   - token: `ActivityContext.token`.
+  ///   - details: how far it got, for the next attempt.
   public func heartbeatActivity(_ token: String, details: some Encodable = Nothing()) async throws {
     let details = try PayloadCoding.encode(details, "the heartbeat of the activity")
     try await CallLanes.perform { [engine] in try engine.heartbeat(token, details) }

@@ -3,36 +3,52 @@ import PerdureWire
 
 /// Starts instances, sends them messages, and asks about them. Needs no runtime in its process. What a call
 /// that returned has written is on disk.
+///
+/// No call blocks the thread of its task. A task that is cancelled does not wait for the answer: its call
+/// throws `CancellationError` at once. What it was to do may have been done all the same, and is done when it
+/// was under way; calls that a cancelled task makes are not made at all.
 public struct Client: Sendable {
   let engine: EngineClient
+  let store: Store
 
-  public init(_ store: Store) throws { engine = EngineClient(handle: try EngineHandle.client(store.handle)) }
+  /// A client of a store, for any number of tasks.
+  ///
+  /// - Throws: `DXError`, such as `invalidHandle`.
+  public init(_ store: Store) throws {
+    engine = EngineClient(handle: try EngineHandle.client(store.handle))
+    self.store = store
+  }
 
   // MARK: Start
 
   /// Starts an instance.
   ///
   /// - Parameters:
+  ///   - orchestration: its definition or its signature.
+  ///   - input: what it gets.
   ///   - instance: its id, 1...512 bytes; nil for a random one.
   ///   - version: nil for the highest that is registered when it first runs.
   ///   - options: when it begins, what a taken id means, and what describes it.
   /// - Throws: `DXError`, such as `alreadyExists` when the id is taken.
   @discardableResult
-  public func start<Input, Output>(
-    _ orchestration: OrchestrationDefinition<Input, Output>, input: Input, instance: String? = nil,
-    version: String? = nil, options: StartOptions = StartOptions()
-  ) async throws -> InstanceHandle<Output> {
-    try await start(
-      orchestration.name, input: input, instance: instance, version: version, options: options,
-      returning: Output.self)
+  public func start<Started: OrchestrationReference>(
+    _ orchestration: Started, input: Started.Input, instance: String? = nil, version: String? = nil,
+    options: StartOptions = StartOptions()
+  ) async throws -> InstanceHandle<Started.Output> {
+    let signature = orchestration.signature
+    var handle = try await start(
+      signature.name, input: input, instance: instance, version: version, options: options,
+      returning: Started.Output.self)
+    handle.errors = signature.errors
+    return handle
   }
 
   /// Starts an instance that takes no input.
   @discardableResult
-  public func start<Output>(
-    _ orchestration: OrchestrationDefinition<Nothing, Output>, instance: String? = nil,
-    version: String? = nil, options: StartOptions = StartOptions()
-  ) async throws -> InstanceHandle<Output> {
+  public func start<Started: OrchestrationReference>(
+    _ orchestration: Started, instance: String? = nil, version: String? = nil,
+    options: StartOptions = StartOptions()
+  ) async throws -> InstanceHandle<Started.Output> where Started.Input == Nothing {
     try await start(
       orchestration, input: Nothing(), instance: instance, version: version, options: options)
   }
@@ -55,43 +71,74 @@ public struct Client: Sendable {
   /// Starts many instances, made durable together. Each succeeds or fails alone.
   ///
   /// - Parameters:
+  ///   - orchestration: its definition or its signature.
   ///   - inputs: at most 10,000, each with the id of its instance (nil for a random one).
   ///   - options: of all of them.
   /// - Returns: one result per input, in their order.
-  public func startMany<Input, Output>(
-    _ orchestration: OrchestrationDefinition<Input, Output>, _ inputs: [(instance: String?, input: Input)],
+  public func startMany<Started: OrchestrationReference>(
+    _ orchestration: Started, _ inputs: [(instance: String?, input: Started.Input)],
     options: StartOptions = StartOptions()
-  ) async throws -> [Result<InstanceHandle<Output>, DXError>] {
+  ) async throws -> [Result<InstanceHandle<Started.Output>, DXError>] {
+    let signature = orchestration.signature
     let model = try options.model
     let requests = try inputs.map { instance, input in
       StartRequest(
-        orchestration: orchestration.name, instance: instance,
-        input: try PayloadCoding.encode(input, "the input of the orchestration '\(orchestration.name)'"),
+        orchestration: signature.name, instance: instance,
+        input: try PayloadCoding.encode(input, "the input of the orchestration '\(signature.name)'"),
         options: model, delayMS: options.delayMS)
     }
     let engine = engine
     return try await CallLanes.perform { try engine.start(requests) }.map { result in
-      result.map { InstanceHandle(instance: $0.instance, isExisting: $0.isExisting, client: self) }
-        .mapError { DXError($0) }
+      result.map {
+        InstanceHandle(
+          instance: $0.instance, isExisting: $0.isExisting, client: self, errors: signature.errors)
+      }
+      .mapError { DXError($0) }
     }
   }
 
-  /// The handle of an instance that exists.
-  public func instance<Output: Decodable>(_ id: String, returning: Output.Type) -> InstanceHandle<Output> {
+  /// The handle of an instance that exists, by the type of its output.
+  public func instance<Output: Decodable>(
+    _ id: String, returning: Output.Type = Nothing.self
+  ) -> InstanceHandle<Output> {
     InstanceHandle(instance: id, isExisting: true, client: self)
+  }
+
+  /// The handle of an instance that exists, by what it is an instance of.
+  public func instance<Known: OrchestrationReference>(
+    _ id: String, of orchestration: Known
+  ) -> InstanceHandle<Known.Output> {
+    InstanceHandle(
+      instance: id, isExisting: true, client: self, errors: orchestration.signature.errors)
   }
 
   // MARK: Questions
 
+  /// Everything about an instance but its history and messages.
+  ///
   /// - Throws: `DXError`: `notFound` for an unknown instance.
   public func describe(_ instance: String) async throws -> InstanceDescription {
     try await CallLanes.perform { [engine] in InstanceDescription(try engine.describe(instance)) }
   }
 
+  /// Waits for the end of an instance, whatever that is; `InstanceHandle.result` throws when it is a failure.
+  ///
+  /// - Parameters:
+  ///   - instance: its id.
+  ///   - timeout: nil to wait as long as it takes.
+  /// - Throws: `DXError` (`timedOut`, `notFound`), `CancellationError` when the waiting task is cancelled.
+  public func wait(_ instance: String, timeout: Duration? = nil) async throws -> InstanceDescription {
+    InstanceDescription(
+      try await EngineWait.end(of: instance, client: engine.handle, timeout: timeout.waitMS))
+  }
+
   /// Waits until the custom status of an instance has a version above `version`
   /// (`InstanceDescription.customStatusVersion`), or the instance has ended.
   ///
-  /// - Parameter timeout: nil to wait as long as it takes.
+  /// - Parameters:
+  ///   - instance: its id.
+  ///   - version: only a status with a higher one.
+  ///   - timeout: nil to wait as long as it takes.
   /// - Throws: `DXError` (`timedOut`, `notFound`), `CancellationError` when the waiting task is cancelled.
   public func waitForStatus(
     _ instance: String, after version: Int64 = 0, timeout: Duration? = nil
@@ -142,6 +189,7 @@ public struct Client: Sendable {
   /// The events of an execution, at most `limit` at a time.
   ///
   /// - Parameters:
+  ///   - instance: its id.
   ///   - execution: nil for the current one.
   ///   - after: only events with a higher id.
   ///   - limit: 1...1,000.
@@ -154,7 +202,9 @@ public struct Client: Sendable {
 
   /// Removes an instance that nobody called, and its descendants.
   ///
-  /// - Parameter force: also one that has not ended.
+  /// - Parameters:
+  ///   - instance: its id.
+  ///   - force: also one that has not ended.
   /// - Returns: the ids of all that were removed.
   @discardableResult
   public func delete(_ instance: String, force: Bool = false) async throws -> [String] {

@@ -4,6 +4,7 @@ import PerdureModel
 public struct ActivityFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The name of the activity.
   public let activity: String
+  /// What it failed with.
   public let failure: Failure
 
   public var description: String { "the activity '\(activity)' failed: \(failure)" }
@@ -14,6 +15,7 @@ public struct ActivityFailure: Error, Hashable, Sendable, CustomStringConvertibl
 public struct OrchestrationFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The instance where it is known, else the name of the orchestration.
   public let instance: String
+  /// What it failed with.
   public let failure: Failure
 
   /// It ended because somebody asked it to.
@@ -44,6 +46,7 @@ public struct LimitExceeded: Error, Hashable, Sendable, CustomStringConvertible 
 
 /// An orchestration rejected a call, or failed in handling it.
 public struct CallFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The instance that was called.
   public let instance: String
   /// The name of the call.
   public let name: String
@@ -58,9 +61,11 @@ public struct CallFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// An orchestration has no handler for a query, or its handler failed.
 public struct QueryFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The instance that was asked.
   public let instance: String
   /// The name of the query.
   public let name: String
+  /// Of type `perdure.NotRegistered` when there is no such handler.
   public let failure: Failure
 
   public var description: String { "the query '\(name)' of '\(instance)' failed: \(failure)" }
@@ -73,6 +78,7 @@ public struct ActivityDeferred: Error, Hashable, Sendable, CustomStringConvertib
 
 /// Time ran out in `OrchestrationContext.withTimeout`.
 public struct TimedOut: Error, Hashable, Codable, Sendable, CustomStringConvertible {
+  /// What `withTimeout` throws.
   public init() {}
   public var description: String { "the time that was given ran out" }
 }
@@ -88,6 +94,7 @@ public struct ContinueAsNew: Error, Sendable, CustomStringConvertible {
 
 /// A call to the engine was refused.
 public struct DXError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What kind of refusal it is.
   public let code: Code
   /// One plain sentence: what happened, to which instance, what to do.
   public let message: String
@@ -98,7 +105,7 @@ public struct DXError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public var description: String { "\(message) (\(code))" }
 
-  init(_ code: Code, _ message: String, isTransient: Bool = false, detailsJSON: String = "{}") {
+  package init(_ code: Code, _ message: String, isTransient: Bool = false, detailsJSON: String = "{}") {
     self.code = code
     self.message = message
     self.isTransient = isTransient
@@ -110,27 +117,49 @@ public struct DXError: Error, Hashable, Sendable, CustomStringConvertible {
     public let rawValue: Int32
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
+    /// Something that was given is malformed or outside its range.
     public static let invalidArgument = Code(rawValue: 1)
+    /// The store, client or runtime is gone.
     public static let invalidHandle = Code(rawValue: 2)
+    /// This store, library or process cannot do it.
     public static let unsupported = Code(rawValue: 3)
+    /// There is no such instance.
     public static let notFound = Code(rawValue: 4)
+    /// The id or name is taken.
     public static let alreadyExists = Code(rawValue: 5)
+    /// The instance or runtime is not in a state for it.
     public static let wrongStatus = Code(rawValue: 6)
+    /// Something is larger than the store takes.
     public static let limitExceeded = Code(rawValue: 7)
+    /// The time that was given ran out.
     public static let timedOut = Code(rawValue: 8)
+    /// The store or the runtime was closed meanwhile.
     public static let closed = Code(rawValue: 9)
+    /// The store was opened before a fork of the process.
     public static let forked = Code(rawValue: 10)
+    /// The attempt is over: its result is not wanted any more.
     public static let stale = Code(rawValue: 11)
+    /// A message of the engine or the host could not be read.
     public static let protocolViolation = Code(rawValue: 20)
+    /// Code and history differ.
     public static let nondeterminism = Code(rawValue: 21)
+    /// Another process holds the write lock; trying again can help.
     public static let storeBusy = Code(rawValue: 40)
+    /// The disk is full.
     public static let storeFull = Code(rawValue: 41)
+    /// Reading or writing failed.
     public static let storeIO = Code(rawValue: 42)
+    /// The file cannot be written.
     public static let storeReadOnly = Code(rawValue: 43)
+    /// The file is damaged.
     public static let storeCorrupt = Code(rawValue: 44)
+    /// The file is no store, or one of a newer release.
     public static let storeForeign = Code(rawValue: 45)
+    /// The file cannot be opened.
     public static let storeCannotOpen = Code(rawValue: 46)
+    /// The file was deleted or replaced while it was open.
     public static let storeReplaced = Code(rawValue: 47)
+    /// A fault of the engine.
     public static let `internal` = Code(rawValue: 99)
 
     private static let names: [Int32: String] = [

@@ -1,4 +1,4 @@
-import PerdureModel
+package import PerdureModel
 
 /// Why a piece of work failed: the same structure in every language. Throw one to choose its members
 /// yourself; any other error becomes one with the name of its type, its description, and its JSON if it is
@@ -6,9 +6,11 @@ import PerdureModel
 public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The error type, such as `PaymentDeclined`. The engine's own begin with `perdure.`.
   public var type: String
+  /// One sentence.
   public var message: String
   /// JSON text that the code attached.
   public var detailsJSON: String?
+  /// Where it was thrown, if the language that threw it says so.
   public var stack: String?
   /// Retrying cannot help.
   public var isNonRetryable: Bool
@@ -19,6 +21,7 @@ public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The failure that led to this one.
   public var cause: Failure? { causes.first }
 
+  /// The parameters are the properties.
   public init(
     type: String, message: String, detailsJSON: String? = nil, stack: String? = nil,
     isNonRetryable: Bool = false, retryAfter: Duration? = nil, cause: Failure? = nil
@@ -53,7 +56,7 @@ public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Failure {
-  init(_ failure: PerdureModel.Failure) {
+  package init(_ failure: PerdureModel.Failure) {
     self.init(
       type: failure.type, message: failure.message, detailsJSON: failure.details?.text,
       stack: failure.stack, isNonRetryable: failure.isNonRetryable,
@@ -62,13 +65,19 @@ extension Failure {
 
   /// The types of failure that the engine itself makes.
   public enum EngineType: String, Hashable, Sendable, CaseIterable {
+    /// The id of a child is taken.
     case alreadyExists = "perdure.AlreadyExists"
     /// What became of a request went with an end that a reset took back.
     case answerLost = "perdure.AnswerLost"
+    /// A call was refused, by its validator or by the code.
     case callRejected = "perdure.CallRejected"
+    /// It was cancelled.
     case cancelled = "perdure.Cancelled"
+    /// Its history cannot be read.
     case corruptHistory = "perdure.CorruptHistory"
+    /// Something is larger than the store takes.
     case limitExceeded = "perdure.LimitExceeded"
+    /// Its code and its history differ.
     case nondeterminism = "perdure.Nondeterminism"
     /// A message to an instance that does not exist.
     case notFound = "perdure.NotFound"
@@ -76,8 +85,11 @@ extension Failure {
     case notRegistered = "perdure.NotRegistered"
     /// The processes that ran it died, again and again.
     case poison = "perdure.Poison"
+    /// A host gave an answer that could not be read.
     case protocolViolation = "perdure.ProtocolViolation"
+    /// It was terminated.
     case terminated = "perdure.Terminated"
+    /// A time limit of an activity is over; `Failure.timeout` says which.
     case timeout = "perdure.Timeout"
     /// A message to an instance that has ended.
     case wrongStatus = "perdure.WrongStatus"
@@ -85,7 +97,14 @@ extension Failure {
 
   /// The time limits of an activity (`ActivityOptions`).
   public enum Timeout: String, Hashable, Sendable, CaseIterable {
-    case scheduleToStart, startToClose, scheduleToClose, heartbeat
+    /// No attempt began in time.
+    case scheduleToStart
+    /// An attempt took too long.
+    case startToClose
+    /// All attempts and pauses together took too long.
+    case scheduleToClose
+    /// An attempt gave no sign of life.
+    case heartbeat
   }
 }
 
@@ -104,7 +123,7 @@ extension RetryAdvice {
 
 extension PerdureModel.Failure {
   /// What the engine records of an error that left user code.
-  init(_ error: any Error) {
+  package init(_ error: any Error) {
     switch error {
     case let failure as Failure:
       self.init(
@@ -128,7 +147,8 @@ extension PerdureModel.Failure {
       // An error that cannot be encoded still fails with its name and text.
       let details = (error as? any Encodable).flatMap { try? PayloadCoding.encode($0, "") }
       self.init(
-        type: String(describing: Swift.type(of: error)), message: Self.withoutNUL(String(describing: error)),
+        type: (error as? any DurableError).map { Swift.type(of: $0).failureType }
+          ?? String(describing: Swift.type(of: error)), message: Self.withoutNUL(String(describing: error)),
         details: details, isNonRetryable: (error as? any RetryAdvice)?.isNonRetryable ?? false,
         retryAfterMS: Self.pause((error as? any RetryAdvice)?.retryAfter))
     }

@@ -60,6 +60,7 @@ extension Client {
   /// The events of an instance as they come, over all its executions, until it ends.
   ///
   /// - Parameters:
+  ///   - instance: its id.
   ///   - execution: the one to begin with.
   ///   - after: of that one, only events with a higher id.
   ///   - timeout: how long to wait for one event; nil for as long as it takes.

@@ -1,11 +1,13 @@
-import PerdureModel
+package import PerdureModel
 import PerdureWire
 
 /// One line of history.
 public struct HistoryEvent: Hashable, Sendable {
   /// 1, 2, 3... without gaps.
   public let id: Int64
+  /// When it was recorded.
   public let at: Timestamp
+  /// The execution that it is of.
   public let execution: Int64
   /// The whole event as JSON text: docs/wire-format.md, "Events".
   public let json: String
@@ -15,7 +17,7 @@ public struct HistoryEvent: Hashable, Sendable {
     get throws { try PayloadCoding.decode(Kind.self, Payload(json), "the event \(id)").kind }
   }
 
-  init(_ event: Event, of execution: Int64) {
+  package init(_ event: Event, of execution: Int64) {
     id = event.id
     at = Timestamp(millisecondsSince1970: event.at)
     self.execution = execution
@@ -29,10 +31,13 @@ public struct HistoryEvent: Hashable, Sendable {
 
 /// Some events of one execution, in order.
 public struct HistoryPage: Sendable {
+  /// The instance that they are of.
   public let instance: String
+  /// The execution that they are of.
   public let execution: Int64
   /// The last execution of the instance.
   public let currentExecution: Int64
+  /// In the order of their ids.
   public let events: [HistoryEvent]
   /// There are events after these.
   public let hasMore: Bool

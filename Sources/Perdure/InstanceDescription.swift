@@ -1,15 +1,21 @@
 import PerdureModel
-import PerdureWire
+package import PerdureWire
 
 /// What an instance is doing or how it ended.
 public enum InstanceStatus: String, Hashable, Sendable, CaseIterable {
   /// It has not run yet.
   case pending = "Pending"
+  /// It has begun, and may be waiting for something.
   case running = "Running"
+  /// `Client.suspend` stopped it.
   case suspended = "Suspended"
+  /// Its code returned.
   case completed = "Completed"
+  /// Its code threw, or it ran over a limit.
   case failed = "Failed"
+  /// It was cancelled, and its code let that pass.
   case cancelled = "Cancelled"
+  /// It was ended from outside, without its code.
   case terminated = "Terminated"
   /// It needs a person or new code; `InstanceDescription.failure` says why.
   case quarantined = "Quarantined"
@@ -25,10 +31,13 @@ public enum InstanceStatus: String, Hashable, Sendable, CaseIterable {
 
 /// Everything about an instance but its history and messages.
 public struct InstanceDescription: Sendable {
+  /// Its id.
   public let instance: String
+  /// The name of its orchestration.
   public let orchestration: String
   /// The version it runs under, or the one asked for while it is pending.
   public let version: String?
+  /// What it is doing, or how it ended.
   public let status: InstanceStatus
   /// 1, and one more for each time it continued as new.
   public let execution: Int64
@@ -52,11 +61,15 @@ public struct InstanceDescription: Sendable {
   public let priority: Int
   /// The labels and the note that were given at the start.
   public let attributes: [String: String]
+  /// The note that was given at the start, as JSON text.
   public let memoJSON: String?
   /// Starts with this key come to this instance.
   public let dedupKey: String?
+  /// When it was started.
   public let createdAt: Timestamp
+  /// When something of it was written last.
   public let updatedAt: Timestamp
+  /// When it ended.
   public let endedAt: Timestamp?
   /// Events in the history of the current execution.
   public let eventCount: Int64
@@ -78,7 +91,7 @@ public struct InstanceDescription: Sendable {
     try memoJSON.map { try PayloadCoding.decode(type, Payload($0), "the memo of '\(instance)'") }
   }
 
-  init(_ described: ClientWire.Described) {
+  package init(_ described: ClientWire.Described) {
     let description = described.description
     instance = description.instance
     orchestration = description.orchestration

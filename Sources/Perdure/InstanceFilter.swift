@@ -2,30 +2,41 @@ import PerdureModel
 
 /// Which instances `Client.list` shows: those that match all of it. What is nil or empty does not matter.
 public struct InstanceFilter: Hashable, Sendable {
+  /// In which order they come.
   public enum Order: Hashable, Sendable {
     /// In the order of creation.
     case oldest
+    /// The other way round.
     case newest
   }
 
+  /// The name of their orchestration.
   public var orchestration: String?
+  /// The version that they run under.
   public var version: String?
   /// One of these.
   public var statuses: [InstanceStatus]
   /// From the first moment on, and before the second.
   public var createdFrom: Timestamp?
+  /// Started before this moment.
   public var createdTo: Timestamp?
+  /// Written to at this moment or later.
   public var updatedFrom: Timestamp?
+  /// Written to last before this moment.
   public var updatedTo: Timestamp?
+  /// Ended at this moment or later.
   public var endedFrom: Timestamp?
+  /// Ended before this moment.
   public var endedTo: Timestamp?
   /// All of these (`StartOptions.attributes`), at most 32.
   public var attributes: [String: String] = [:]
+  /// What their ids begin with.
   public var instancePrefix: String?
   /// Only the children of this instance.
   public var parent: String?
   /// Only instances that nobody called.
   public var rootsOnly = false
+  /// In which order they come.
   public var order = Order.oldest
   /// Rows in a page, 1...1,000.
   public var limit = 100
@@ -36,6 +47,7 @@ public struct InstanceFilter: Hashable, Sendable {
     set { statuses = newValue.map { [$0] } ?? [] }
   }
 
+  /// The parameters are the properties; without any, all instances match.
   public init(
     orchestration: String? = nil, status: InstanceStatus? = nil, instancePrefix: String? = nil,
     parent: String? = nil, attributes: [String: String] = [:]
@@ -66,7 +78,9 @@ public struct InstanceFilter: Hashable, Sendable {
   }
 }
 
+/// Some of the instances that a filter finds.
 public struct InstancePage: Sendable {
+  /// In the order that the filter asks for.
   public let instances: [InstanceDescription]
   let next: Int64?
 

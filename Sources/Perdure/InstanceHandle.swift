@@ -9,11 +9,20 @@ public struct InstanceHandle<Output: Decodable>: Sendable {
   public let isExisting: Bool
   /// Who asked for it.
   public let client: Client
+  var errors: [any DurableError.Type] = []
+
+  init(instance: String, isExisting: Bool, client: Client, errors: [any DurableError.Type] = []) {
+    self.instance = instance
+    self.isExisting = isExisting
+    self.client = client
+    self.errors = errors
+  }
 
   /// Waits for the end of the instance and returns its output.
   ///
   /// - Parameter timeout: nil to wait as long as it takes.
-  /// - Throws: `OrchestrationFailure` when it failed, was cancelled or terminated; `DXError` (`timedOut`,
+  /// - Throws: what the signature of the orchestration names in `errors`, as it was; `OrchestrationFailure`
+  ///   when it failed with something else, was cancelled or terminated; `DXError` (`timedOut`,
   ///   `notFound`); `PayloadError` when its output is of another type; `CancellationError` when the waiting
   ///   task is cancelled.
   @discardableResult
@@ -25,10 +34,17 @@ public struct InstanceHandle<Output: Decodable>: Sendable {
       let status = description.status.rawValue
       let stopped = PerdureModel.Failure(
         type: "perdure.\(status)", message: "the instance '\(instance)' ended as \(status)")
-      throw OrchestrationFailure(instance: instance, failure: Failure(description.failure ?? stopped))
+      let failure = Failure(description.failure ?? stopped)
+      try failure.throwIfOne(of: errors)
+      throw OrchestrationFailure(instance: instance, failure: failure)
     }
     return try PayloadCoding.decode(
       Output.self, description.output ?? .null, "the output of the instance '\(instance)'")
+  }
+
+  /// `Client.wait` for this instance.
+  public func wait(timeout: Duration? = nil) async throws -> InstanceDescription {
+    try await client.wait(instance, timeout: timeout)
   }
 
   /// `Client.describe` of this instance.
@@ -39,6 +55,26 @@ public struct InstanceHandle<Output: Decodable>: Sendable {
     after version: Int64 = 0, timeout: Duration? = nil
   ) async throws -> InstanceDescription {
     try await client.waitForStatus(instance, after: version, timeout: timeout)
+  }
+
+  /// `Client.history` of this instance.
+  public func history(
+    execution: Int64? = nil, after: Int64 = 0, limit: Int = 1_000
+  ) async throws -> HistoryPage {
+    try await client.history(instance, execution: execution, after: after, limit: limit)
+  }
+
+  /// `Client.followHistory` of this instance.
+  public func followHistory(
+    execution: Int64 = 1, after: Int64 = 0, timeout: Duration? = nil
+  ) -> HistoryFeed {
+    client.followHistory(instance, execution: execution, after: after, timeout: timeout)
+  }
+
+  /// `Client.delete` of this instance.
+  @discardableResult
+  public func delete(force: Bool = false) async throws -> [String] {
+    try await client.delete(instance, force: force)
   }
 
   /// `Client.raiseEvent` to this instance.

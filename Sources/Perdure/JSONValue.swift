@@ -1,11 +1,18 @@
 /// Any JSON, for what the engine hands over as the user gave it.
 public enum JSONValue: Hashable, Sendable, Codable {
+  /// `null`.
   case null
+  /// `true` or `false`.
   case bool(Bool)
+  /// A number without a fraction that fits.
   case integer(Int64)
+  /// Any other number.
   case number(Double)
+  /// Text.
   case string(String)
+  /// A list.
   case array([JSONValue])
+  /// Members by name.
   case object([String: JSONValue])
 
   public init(from decoder: any Decoder) throws {

@@ -66,6 +66,7 @@ public struct KeyValueState: Sendable {
 
 /// One key of an instance's state.
 public struct KeyValueEntry: Hashable, Sendable {
+  /// 1...256 bytes.
   public let key: String
   /// JSON text.
   public let valueJSON: String

@@ -7,8 +7,10 @@ extension Management {
   /// up.
   ///
   /// - Parameters:
+  ///   - instance: its id.
   ///   - action: the number of the activity, as descriptions and history have it.
   ///   - execution: nil for the current one.
+  ///   - reason: why, for the record.
   /// - Throws: `DXError`: `stale` when there is no such pending activity, `notFound` for an unknown instance.
   public func retryActivity(
     _ instance: String, action: Int64, execution: Int64? = nil, reason: String = ""
@@ -29,8 +31,13 @@ extension Management {
 
   /// The same with a failure.
   ///
-  /// - Parameter nonRetryable: false: it is the failure of an attempt, and the retry policy decides whether
-  ///   another one follows.
+  /// - Parameters:
+  ///   - instance: its id.
+  ///   - action: the number of the activity, as descriptions and history have it.
+  ///   - nonRetryable: false: it is the failure of an attempt, and the retry policy decides whether another
+  ///     one follows.
+  ///   - execution: nil for the current one.
+  ///   - reason: why, for the record.
   public func failActivity(
     _ instance: String, action: Int64, _ error: any Error, nonRetryable: Bool = true,
     execution: Int64? = nil, reason: String = ""

@@ -3,6 +3,7 @@ import PerdureWire
 
 /// Which instances something is done to.
 public enum InstanceSelection: Hashable, Sendable, ExpressibleByStringLiteral, ExpressibleByArrayLiteral {
+  /// Those with these ids.
   case instances([String])
   /// Those that a filter finds and the verb is for.
   case matching(InstanceFilter)
@@ -15,9 +16,15 @@ public enum InstanceSelection: Hashable, Sendable, ExpressibleByStringLiteral, E
 public enum BulkVerb: Hashable, Sendable {
   /// - grace: how long the code may clean up; nil: as long as it takes.
   case cancel(grace: Duration? = nil)
-  case suspend, resume, terminate
+  /// Stops their turns.
+  case suspend
+  /// Lets them go on.
+  case resume
+  /// Ends them at once, without their code.
+  case terminate
   /// Of quarantined ones.
   case retry
+  /// Takes them from the runtimes that hold them.
   case requeue
   /// - force: also those that have not ended.
   case delete(force: Bool = false)
@@ -25,6 +32,7 @@ public enum BulkVerb: Hashable, Sendable {
 
 /// What became of each instance.
 public struct ChangeReport: Hashable, Sendable, Decodable {
+  /// What became of one of them.
   public enum Outcome: String, Hashable, Sendable, Decodable {
     /// In a dry run: it would be.
     case done
@@ -34,8 +42,11 @@ public struct ChangeReport: Hashable, Sendable, Decodable {
     case refused
   }
 
+  /// One instance.
   public struct Change: Hashable, Sendable, Decodable {
+    /// Its id.
     public let instance: String
+    /// What became of it.
     public let outcome: Outcome
     /// Why it was skipped or refused.
     public let message: String?
@@ -56,9 +67,13 @@ public struct ChangeReport: Hashable, Sendable, Decodable {
     }
   }
 
+  /// One for each instance.
   public let changes: [Change]
+  /// To how many it was done.
   public let done: Int
+  /// How many it was not for.
   public let skipped: Int
+  /// To how many it could not be done.
   public let refused: Int
   fileprivate let next: Int64?
 
@@ -77,9 +92,12 @@ extension Management {
   /// One verb for many instances, in small groups, so that other work goes on meanwhile.
   ///
   /// - Parameters:
+  ///   - verb: what is done to each.
+  ///   - selection: which ones.
   ///   - dryRun: reports what would be done, and changes nothing.
   ///   - limit: of instances that a filter finds, 1...10,000.
   ///   - report: that of the call before, to go on after it.
+  ///   - reason: why, for the record.
   public func bulk(
     _ verb: BulkVerb, _ selection: InstanceSelection, dryRun: Bool = false, limit: Int = 1_000,
     after report: ChangeReport? = nil, reason: String = ""
@@ -94,7 +112,13 @@ extension Management {
 
   /// Removes finished instances that nobody called, and their descendants.
   ///
-  /// - Parameter force: also those that have not ended.
+  /// - Parameters:
+  ///   - selection: which ones.
+  ///   - force: also those that have not ended.
+  ///   - dryRun: reports what would be done, and changes nothing.
+  ///   - limit: of instances that a filter finds, 1...10,000.
+  ///   - report: that of the call before, to go on after it.
+  ///   - reason: why, for the record.
   public func delete(
     _ selection: InstanceSelection, force: Bool = false, dryRun: Bool = false, limit: Int = 1_000,
     after report: ChangeReport? = nil, reason: String = ""
@@ -106,9 +130,14 @@ extension Management {
   /// Removes finished instances that a filter finds, with their descendants.
   ///
   /// - Parameters:
+  ///   - filter: which ones.
   ///   - endedBefore: only those that ended before this moment.
   ///   - olderThan: only those that ended that long ago.
   ///   - keepLast: of each orchestration so many stay, those that were started last.
+  ///   - dryRun: reports what would be done, and changes nothing.
+  ///   - limit: of instances that a filter finds, 1...10,000.
+  ///   - report: that of the call before, to go on after it.
+  ///   - reason: why, for the record.
   public func prune(
     _ filter: InstanceFilter = InstanceFilter(), endedBefore: Timestamp? = nil, olderThan: Duration? = nil,
     keepLast: Int? = nil, dryRun: Bool = false, limit: Int = 1_000, after report: ChangeReport? = nil,
@@ -124,7 +153,13 @@ extension Management {
 
   /// Removes the histories of executions that continued as new; the instances stay.
   ///
-  /// - Parameter keepLast: so many executions of each instance keep theirs, the current one at least.
+  /// - Parameters:
+  ///   - filter: which ones.
+  ///   - keepLast: so many executions of each instance keep theirs, the current one at least.
+  ///   - dryRun: reports what would be done, and changes nothing.
+  ///   - limit: of instances that a filter finds, 1...10,000.
+  ///   - report: that of the call before, to go on after it.
+  ///   - reason: why, for the record.
   public func pruneExecutions(
     _ filter: InstanceFilter = InstanceFilter(), keepLast: Int = 1, dryRun: Bool = false,
     limit: Int = 1_000, after report: ChangeReport? = nil, reason: String = ""

@@ -4,7 +4,10 @@ import PerdureModel
 extension Management {
   /// Asks an instance to end. Its code receives a `CancellationError` and may clean up.
   ///
-  /// - Parameter grace: how long it may; nil: as long as it takes.
+  /// - Parameters:
+  ///   - instance: its id.
+  ///   - reason: why, for the record.
+  ///   - grace: how long it may; nil: as long as it takes.
   /// - Returns: the status of the instance.
   /// - Throws: `DXError`: `notFound` for an unknown instance, `wrongStatus` for one that has ended.
   @discardableResult

@@ -5,7 +5,9 @@ extension Management {
   /// pending activities, calls, subscriptions), as it stands now, as JSON lines: docs/wire-format.md,
   /// "Exported instances". For `importInstances`, and for `HistoryReplay`.
   ///
-  /// - Parameter children: with its descendants.
+  /// - Parameters:
+  ///   - instance: its id.
+  ///   - children: with its descendants.
   /// - Throws: `DXError`: `notFound`.
   public func exportInstance(_ instance: String, children: Bool = true) async throws -> String {
     let request = ExportRequest(instance: instance, children: children)
@@ -14,7 +16,10 @@ extension Management {
 
   /// Puts exported instances into this store: all of them, or none.
   ///
-  /// - Parameter suspended: open instances do not run before they are resumed (`Client.resume`).
+  /// - Parameters:
+  ///   - text: what `exportInstance` returned.
+  ///   - suspended: open instances do not run before they are resumed (`Client.resume`).
+  ///   - reason: why, for the record.
   /// - Returns: their ids.
   /// - Throws: `DXError`: `alreadyExists` for an id that is taken, `invalidArgument` (which line) for text
   ///   that is no export, or one of a newer release, `limitExceeded`.

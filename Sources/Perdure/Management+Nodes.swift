@@ -2,7 +2,9 @@
 public struct Node: Hashable, Sendable, Decodable {
   /// An orchestration that it runs.
   public struct Served: Hashable, Sendable, Decodable {
+    /// Of the orchestration.
     public let name: String
+    /// That are registered.
     public let versions: [String]?
   }
 
@@ -10,10 +12,13 @@ public struct Node: Hashable, Sendable, Decodable {
   public let id: Int64
   /// Its process and the name of its machine, if the store tells.
   public let pid: Int64?
+  /// The name of its machine.
   public let host: String?
   /// Instances that it keeps in memory, and activities that it runs.
   public let ownedInstances: Int
+  /// Attempts that run on it.
   public let heldActivities: Int
+  /// What it serves.
   public let orchestrations: [Served]
   /// The names of activities that it runs.
   public let activities: [String]

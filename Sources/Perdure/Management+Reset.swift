@@ -2,6 +2,7 @@
 public struct ResetReport: Hashable, Sendable, Decodable {
   /// A child of the instance, and what becomes of it.
   public struct Child: Hashable, Sendable, Decodable {
+    /// What becomes of a child.
     public enum Fate: String, Hashable, Sendable, Decodable {
       /// It has not ended and goes on.
       case goesOn
@@ -15,10 +16,13 @@ public struct ResetReport: Hashable, Sendable, Decodable {
       case ended
     }
 
+    /// Its id.
     public let instance: String
+    /// What becomes of it.
     public let fate: Fate
   }
 
+  /// The instance that is reset.
   public let instance: String
   /// The last event that the code has seen there; 0: none.
   public let event: Int64
@@ -28,6 +32,7 @@ public struct ResetReport: Hashable, Sendable, Decodable {
   public let reopened: [String]
   /// Activities that were scheduled later: the code may ask for them a second time.
   public let repeated: [String]
+  /// Those that it called after that event.
   public let children: [Child]
 }
 
@@ -35,7 +40,10 @@ extension Management {
   /// Lets a failed instance go on from its failed step: the activity that failed is tried again, a child that
   /// failed is rewound itself. What the code did after that (such as compensations) is forgotten, not undone.
   ///
-  /// - Parameter dryRun: only says what it would do.
+  /// - Parameters:
+  ///   - instance: its id.
+  ///   - reason: why, for the record.
+  ///   - dryRun: only says what it would do.
   /// - Returns: one report for each instance that is put back, the named one first.
   /// - Throws: `DXError`: `wrongStatus` for an instance that has not failed, or whose parent was told.
   @discardableResult
@@ -51,7 +59,9 @@ extension Management {
   /// not undone.
   ///
   /// - Parameters:
+  ///   - instance: its id.
   ///   - event: its id; 0: to the beginning of the execution.
+  ///   - reason: why, for the record.
   ///   - dryRun: only says what it would do.
   /// - Returns: one report for each instance that is put back, the named one first.
   @discardableResult

@@ -4,6 +4,7 @@ import PerdureModel
 public struct RetentionRule: Hashable, Sendable, Decodable {
   /// "*": of all orchestrations that have no rule of their own.
   public let orchestration: String
+  /// How long they are kept after their end.
   public let keep: Duration
   /// Which ends.
   public let statuses: [InstanceStatus]
@@ -35,7 +36,9 @@ extension Management {
   ///
   /// - Parameters:
   ///   - orchestration: "*" for all that have no rule of their own.
+  ///   - keep: how long they are kept after their end.
   ///   - statuses: only what ended so; nil: however it ended.
+  ///   - reason: why, for the record.
   public func setRetention(
     _ orchestration: String, keep: Duration, statuses: [InstanceStatus]? = nil, reason: String = ""
   ) async throws {
@@ -60,7 +63,10 @@ extension Management {
 
   /// Removes now what the rules let go, also when no runtime runs.
   ///
-  /// - Parameter limit: of instances that nobody called, 1...10,000.
+  /// - Parameters:
+  ///   - dryRun: reports what would be done, and changes nothing.
+  ///   - limit: of instances that nobody called, 1...10,000.
+  ///   - reason: why, for the record.
   public func sweep(
     dryRun: Bool = false, limit: Int = 10_000, reason: String = ""
   ) async throws -> SweepReport {

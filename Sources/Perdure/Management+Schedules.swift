@@ -11,7 +11,14 @@ extension Management {
   ///
   /// - Parameters:
   ///   - name: at most 200 bytes; the ids of the runs begin with it.
+  ///   - spec: when it is due.
+  ///   - action: what each run starts.
+  ///   - overlap: what becomes of a due time while an earlier run is open.
   ///   - catchUp: due times that are noticed later than this, because nobody ran, are not run; nil: all are.
+  ///   - paused: nothing is started before it is resumed.
+  ///   - note: for people; nil: none, or the one that is there.
+  ///   - policy: what a taken name means.
+  ///   - reason: why, for the record.
   /// - Returns: the id of its instance.
   /// - Throws: `DXError`: `alreadyExists`, or `invalidArgument` that says what is wrong with the times.
   @discardableResult
@@ -28,7 +35,15 @@ extension Management {
 
   /// Changes what is given. New times hold from now on.
   ///
-  /// - Parameter unlimitedCatchUp: takes the limit away.
+  /// - Parameters:
+  ///   - name: 1...256 bytes.
+  ///   - spec: when it is due.
+  ///   - action: what each run starts.
+  ///   - overlap: what becomes of a due time while an earlier run is open.
+  ///   - catchUp: how late a run may begin.
+  ///   - unlimitedCatchUp: takes the limit away.
+  ///   - note: for people; nil: none, or the one that is there.
+  ///   - reason: why, for the record.
   public func updateSchedule(
     _ name: String, spec: ScheduleSpec? = nil, action: ScheduleAction? = nil, overlap: Overlap? = nil,
     catchUp: Duration? = nil, unlimitedCatchUp: Bool = false, note: String? = nil, reason: String = ""
@@ -45,6 +60,7 @@ extension Management {
     _ = try await ask("pauseSchedule", request, reason: reason, returning: Named.self)
   }
 
+  /// Lets a paused schedule go on. The parameters are those of `pauseSchedule`.
   public func resumeSchedule(_ name: String, note: String? = nil, reason: String = "") async throws {
     let request = Noted(schedule: name, note: note)
     _ = try await ask("resumeSchedule", request, reason: reason, returning: Named.self)
@@ -52,7 +68,10 @@ extension Management {
 
   /// A run now, also of a paused schedule.
   ///
-  /// - Parameter overlap: in place of the schedule's own.
+  /// - Parameters:
+  ///   - name: 1...256 bytes.
+  ///   - overlap: in place of the schedule's own.
+  ///   - reason: why, for the record.
   /// - Returns: the id of its instance; if the overlap policy leaves it out, that never comes to be.
   @discardableResult
   public func triggerSchedule(

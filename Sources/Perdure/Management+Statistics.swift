@@ -1,9 +1,12 @@
 /// How many instances there are, by status.
 public struct Counts: Hashable, Sendable, Decodable {
+  /// All of them.
   public let total: Int
   /// Have not ended.
   public let open: Int
+  /// Those at their end.
   public let ended: Int
+  /// How many of each status.
   public let byStatus: [InstanceStatus: Int]
   private let lives: Lives?
 
@@ -27,10 +30,13 @@ public struct Counts: Hashable, Sendable, Decodable {
 
 /// How many instances there are, in all and by name and version.
 public struct Statistics: Sendable, Decodable {
+  /// The instances of one orchestration.
   public struct Orchestration: Sendable, Decodable {
+    /// Of the orchestration.
     public let name: String
     /// nil: not pinned to one yet.
     public let version: String?
+    /// How many there are.
     public let counts: Counts
 
     private enum Key: String, CodingKey { case name, version }
@@ -43,7 +49,9 @@ public struct Statistics: Sendable, Decodable {
     }
   }
 
+  /// Of all instances.
   public let counts: Counts
+  /// The same by orchestration.
   public let orchestrations: [Orchestration]
 
   private enum Key: String, CodingKey { case orchestrations }
@@ -57,19 +65,28 @@ public struct Statistics: Sendable, Decodable {
 
 /// What one instance has done.
 public struct InstanceStatistics: Sendable, Decodable {
+  /// Its id.
   public let instance: String
+  /// What it is doing, or how it ended.
   public let status: InstanceStatus
   private let ageMS: Int64
+  /// How many it has had.
   public let executions: Int
   /// Turns, and changes from outside.
   public let commits: Int
   /// Of the current execution, as the rest but `children`.
   public let events: Int
+  /// Calls of activities.
   public let activitiesScheduled: Int
+  /// Of these, those with a result.
   public let activitiesCompleted: Int
+  /// Of these, those that failed for good.
   public let activitiesFailed: Int
+  /// Timers that the code set.
   public let timersCreated: Int
+  /// Events, queue messages and calls that came.
   public let messagesReceived: Int
+  /// Calls of children.
   public let childrenScheduled: Int
   private let children: Children
 
@@ -87,6 +104,7 @@ public struct InstanceStatistics: Sendable, Decodable {
 public struct Queues: Sendable, Decodable {
   /// Instances that are due and that no living runtime has in memory.
   public struct Instances: Hashable, Sendable, Decodable {
+    /// With something to do now.
     public let ready: Int
     private let oldestWaitingMS: Int64?
 
@@ -96,16 +114,23 @@ public struct Queues: Sendable, Decodable {
 
   /// Of one name and tag.
   public struct Activities: Hashable, Sendable, Decodable {
+    /// Of the activity.
     public let name: String
+    /// nil: those without.
     public let tag: String?
+    /// For a runtime that takes them.
     public let waiting: Int
+    /// Attempts that run.
     public let running: Int
+    /// To be completed from elsewhere.
     public let deferred: Int
+    /// That pause before their next attempt.
     public let backoff: Int
     /// A living runtime takes them.
     public let isClaimable: Bool
     private let oldestWaitingMS: Int64?
 
+    /// How long the first of them has waited; nil: none waits.
     public var oldestWaiting: Duration? { oldestWaitingMS?.milliseconds }
 
     private enum CodingKeys: String, CodingKey {
@@ -114,6 +139,7 @@ public struct Queues: Sendable, Decodable {
     }
   }
 
+  /// Those that are due and that no living runtime has in memory.
   public let instances: Instances
   /// By name and tag.
   public let activities: [Activities]

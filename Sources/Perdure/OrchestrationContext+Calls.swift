@@ -26,8 +26,10 @@ extension OrchestrationContext {
   /// gets no answer. A cancellation of the instance does not reach them: calls are served until it has ended.
   ///
   /// - Parameters:
+  ///   - name: 1...256 bytes.
   ///   - validator: a plain function that throws to refuse a call (`perdure.CallRejected`), before any of it
   ///     is done. It may look at `kv`, and do no durable work.
+  ///   - handler: does what was asked; what it returns or throws is the answer.
   /// - Throws: `DXError` (`alreadyExists`) when the name has a handler.
   public func onCall<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ name: String, validator: (@Sendable (Input) throws -> Void)? = nil,
@@ -62,8 +64,9 @@ extension OrchestrationContext {
   /// Answers queries (`Client.query`) of a name. The code is built anew from its history for each query and
   /// then asked, so register it at the beginning.
   ///
-  /// - Parameter handler: a plain function. It may look at `kv` and at what the code has set, and do no
-  ///   durable work.
+  /// - Parameters:
+  ///   - name: 1...256 bytes.
+  ///   - handler: a plain function. It may look at `kv` and at what the code has set, and do no durable work.
   public func onQuery<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ name: String, handler: @escaping @Sendable (Input) throws -> Output
   ) throws {
@@ -86,7 +89,9 @@ extension OrchestrationContext {
 public struct IncomingCall<Input: Sendable>: Sendable {
   /// Names the call; its caller may have chosen it.
   public let id: String
+  /// Under which it came.
   public let name: String
+  /// What came with it.
   public let input: Input
   let live: LiveOrchestration
 

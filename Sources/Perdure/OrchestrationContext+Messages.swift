@@ -57,7 +57,11 @@ extension OrchestrationContext {
 
   /// Raises an event for another instance. Returns when it is in its inbox.
   ///
-  /// - Parameter keep: if nobody has that id, the event waits for a start of it.
+  /// - Parameters:
+  ///   - name: 1...256 bytes.
+  ///   - instance: its id.
+  ///   - data: what comes with it, of any type.
+  ///   - keep: if nobody has that id, the event waits for a start of it.
   /// - Throws: `MessageRefused` when the instance is unknown or has ended.
   public func raiseEvent(
     _ name: String, to instance: String, data: some Encodable = Nothing(), keep: Bool = false
@@ -69,7 +73,11 @@ extension OrchestrationContext {
 
   /// Puts a message into a queue of another instance. Returns when it is there.
   ///
-  /// - Parameter keep: if nobody has that id, the message waits for a start of it.
+  /// - Parameters:
+  ///   - queue: its name, 1...256 bytes.
+  ///   - instance: its id.
+  ///   - data: what comes with it, of any type.
+  ///   - keep: if nobody has that id, the message waits for a start of it.
   /// - Throws: `MessageRefused` when the instance is unknown or has ended.
   public func enqueue(
     _ queue: String, to instance: String, data: some Encodable = Nothing(), keep: Bool = false

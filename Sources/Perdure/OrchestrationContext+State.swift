@@ -92,8 +92,7 @@ extension OrchestrationContext {
 
   /// Writes to the log, once: not again when the code is run again.
   public func log(_ message: String, level: LogLevel = .info) {
-    let level = PerdureModel.LogLevel(rawValue: level.rawValue) ?? .info
-    live.say { $0.logs.append(LogLine(level: level, message: message)) }
+    live.say { $0.logs.append(LogLine(level: level.model, message: message)) }
   }
 
   /// Sends a measurement to the log of the engine (`EngineLog`), once: not again when the code is run again.
@@ -101,6 +100,8 @@ extension OrchestrationContext {
   /// - Parameters:
   ///   - name: 1...256 bytes.
   ///   - value: a finite number.
+  ///   - kind: how values of this name are put together.
+  ///   - attributes: what tells it apart from others of its name.
   /// - Throws: `LimitExceeded`, and `DXError` (`invalidArgument`) for a value that is no number.
   public func metric(
     _ name: String, _ value: Double, kind: MetricKind = .counter, attributes: [String: String] = [:]
@@ -122,5 +123,10 @@ extension OrchestrationContext {
 
 /// How measurements of one name are put together.
 public enum MetricKind: String, Hashable, Sendable, CaseIterable {
-  case counter, gauge, histogram
+  /// They add up.
+  case counter
+  /// The last one counts.
+  case gauge
+  /// They are sorted into buckets.
+  case histogram
 }

@@ -4,23 +4,33 @@ import PerdureModel
 extension OrchestrationContext {
   /// Runs an activity and returns its result.
   ///
-  /// - Parameter options: nil for those of the definition.
-  /// - Throws: `ActivityFailure` when it failed, `CancellationError` when the call was cancelled,
-  ///   `PayloadError` when the input or the result does not fit its type, `LimitExceeded`, and `DXError`
-  ///   (`invalidArgument`) for an option outside its range.
+  /// - Parameters:
+  ///   - activity: its definition or its signature.
+  ///   - input: what it gets.
+  ///   - options: nil for those of its definition or signature.
+  /// - Throws: what its signature names in `errors`, as it was; `ActivityFailure` when it failed with
+  ///   something else, `CancellationError` when the call was cancelled, `PayloadError` when the input or the
+  ///   result does not fit its type, `LimitExceeded`, and `DXError` (`invalidArgument`) for an option outside
+  ///   its range.
   @discardableResult
-  public func call<Input, Output>(
-    _ activity: ActivityDefinition<Input, Output>, with input: Input, options: ActivityOptions? = nil
-  ) async throws -> Output {
-    try await self.activity(
-      activity.name, with: input, options: options ?? activity.options, returning: Output.self)
+  public func call<Activity: ActivityReference>(
+    _ activity: Activity, with input: Activity.Input, options: ActivityOptions? = nil
+  ) async throws -> Activity.Output {
+    let signature = activity.signature
+    do {
+      return try await self.activity(
+        signature.name, with: input, options: options ?? signature.options, returning: Activity.Output.self)
+    } catch let error as ActivityFailure {
+      try error.failure.throwIfOne(of: signature.errors)
+      throw error
+    }
   }
 
   /// Runs an activity that takes no input.
   @discardableResult
-  public func call<Output>(
-    _ activity: ActivityDefinition<Nothing, Output>, options: ActivityOptions? = nil
-  ) async throws -> Output {
+  public func call<Activity: ActivityReference>(
+    _ activity: Activity, options: ActivityOptions? = nil
+  ) async throws -> Activity.Output where Activity.Input == Nothing {
     try await call(activity, with: Nothing(), options: options)
   }
 
@@ -43,25 +53,34 @@ extension OrchestrationContext {
   /// Runs another orchestration as a child and returns its output. Cancelling the call cancels the child.
   ///
   /// - Parameters:
+  ///   - orchestration: its definition or its signature.
+  ///   - input: what it gets.
   ///   - instance: the id of the child; nil for one derived from this instance.
   ///   - closePolicy: what becomes of the child when this instance is ended from outside before it
   ///     (terminated, out of the grace of a cancellation). Code that leaves the call cancels the child.
-  /// - Throws: `OrchestrationFailure` when it failed, was cancelled or terminated, or its id is taken.
+  /// - Throws: what its signature names in `errors`, as it was; `OrchestrationFailure` when it failed with
+  ///   something else, was cancelled or terminated, or its id is taken.
   @discardableResult
-  public func call<Input, Output>(
-    _ orchestration: OrchestrationDefinition<Input, Output>, with input: Input, instance: String? = nil,
+  public func call<Child: OrchestrationReference>(
+    _ orchestration: Child, with input: Child.Input, instance: String? = nil,
     closePolicy: ClosePolicy = .cancel
-  ) async throws -> Output {
-    try await subOrchestration(
-      orchestration.name, with: input, instance: instance, closePolicy: closePolicy, returning: Output.self)
+  ) async throws -> Child.Output {
+    let signature = orchestration.signature
+    do {
+      return try await subOrchestration(
+        signature.name, with: input, instance: instance, closePolicy: closePolicy,
+        returning: Child.Output.self)
+    } catch let error as OrchestrationFailure {
+      try error.failure.throwIfOne(of: signature.errors)
+      throw error
+    }
   }
 
   /// Runs a child that takes no input.
   @discardableResult
-  public func call<Output>(
-    _ orchestration: OrchestrationDefinition<Nothing, Output>, instance: String? = nil,
-    closePolicy: ClosePolicy = .cancel
-  ) async throws -> Output {
+  public func call<Child: OrchestrationReference>(
+    _ orchestration: Child, instance: String? = nil, closePolicy: ClosePolicy = .cancel
+  ) async throws -> Child.Output where Child.Input == Nothing {
     try await call(orchestration, with: Nothing(), instance: instance, closePolicy: closePolicy)
   }
 
@@ -85,10 +104,10 @@ extension OrchestrationContext {
 
   /// Starts another orchestration that nobody waits for, and returns its id.
   @discardableResult
-  public func startDetached<Input, Output>(
-    _ orchestration: OrchestrationDefinition<Input, Output>, with input: Input, instance: String? = nil
+  public func startDetached<Other: OrchestrationReference>(
+    _ orchestration: Other, with input: Other.Input, instance: String? = nil
   ) throws -> String {
-    try startDetached(orchestration.name, with: input, instance: instance)
+    try startDetached(orchestration.signature.name, with: input, instance: instance)
   }
 
   /// Starts another orchestration that nobody waits for, by its name.

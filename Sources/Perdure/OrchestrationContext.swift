@@ -19,12 +19,14 @@ public struct OrchestrationContext: Sendable {
   public var execution: Int64 { live.execution }
   /// The name and version this execution runs under.
   public var orchestration: String { live.orchestration }
+  /// The version this execution runs under.
   public var version: String { live.version }
   /// The instance that called this one and waits for it.
   public var parentInstance: String? { guarded("parentInstance", nil) { $0.parent?.instance } }
   /// The span of this execution, if the instance is part of a distributed trace; its activities and children
   /// have spans below it. As W3C headers have them.
   public var traceparent: String? { live.trace?.parent }
+  /// What goes with `traceparent`, as it was given at the start.
   public var tracestate: String? { live.trace?.state }
   /// The code is going through what it did before. For tests and measurements; decisions must not depend on
   /// it.
@@ -51,9 +53,4 @@ public struct OrchestrationContext: Sendable {
     do { try live.admit(what) } catch { return standIn }
     return read(live)
   }
-}
-
-/// How much a log line matters.
-public enum LogLevel: String, Hashable, Sendable, CaseIterable {
-  case debug, info, warn, error
 }

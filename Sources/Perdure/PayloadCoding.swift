@@ -1,4 +1,4 @@
-import PerdureModel
+package import PerdureModel
 import PerdureWire
 
 #if canImport(FoundationEssentials)
@@ -8,7 +8,7 @@ import PerdureWire
 #endif
 
 /// User values to JSON and back.
-enum PayloadCoding {
+package enum PayloadCoding {
   /// Keys are sorted: dictionaries and structs must give the same bytes in every process, since the engine
   /// compares what an orchestration asks for with what it asked for before. Dates travel as milliseconds,
   /// like all times here.
@@ -27,7 +27,9 @@ enum PayloadCoding {
 
   /// - Parameter what: names the value in errors ("the input of ...").
   /// - Throws: `PayloadError` when the value cannot be written as JSON, or contains a NUL character.
-  static func encode<Value: Encodable>(_ value: Value, _ what: @autoclosure () -> String) throws -> Payload {
+  package static func encode<Value: Encodable>(_ value: Value, _ what: @autoclosure () -> String) throws
+    -> Payload
+  {
     if value is Nothing { return .null }
     do {
       let data = try encoder.encode(value)
@@ -40,13 +42,13 @@ enum PayloadCoding {
   }
 
   /// Checks JSON text that a user wrote.
-  static func parse(_ json: String) throws -> Payload {
+  package static func parse(_ json: String) throws -> Payload {
     var json = json
     return try json.withUTF8 { try PayloadWire.decode(UnsafeRawBufferPointer($0)) }
   }
 
   /// - Throws: `PayloadError` when the JSON is not what the type asks for.
-  static func decode<Value: Decodable>(
+  package static func decode<Value: Decodable>(
     _ type: Value.Type, _ payload: Payload, _ what: @autoclosure () -> String
   ) throws -> Value {
     if let nothing = Nothing() as? Value { return nothing }

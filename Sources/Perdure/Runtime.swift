@@ -3,27 +3,34 @@ import PerdureWire
 
 /// Runs orchestrations and activities of this process.
 ///
-/// Register everything, then start. Several runtimes, in one process or many, may work on one store.
-public final class Runtime: Sendable {
+/// Register everything, then start. Several runtimes, in one process or many, may work on one store. One that
+/// is released while it runs is stopped without grace; `withRuntime` and `run` stop theirs in any case.
+public final class Runtime: DefinitionRegistry, Sendable {
   let handle: EngineHandle
   private let driver: TurnDriver
   private let client: Client
-  /// Of a test environment: runs in place of activities.
-  private let stubs: Stubs?
+  private let interpose: ActivityInterposer?
 
+  /// Puts something in place of an activity of this name, or around it: for test environments.
+  package typealias ActivityInterposer = @Sendable (String, @escaping ActivityBody) -> ActivityBody
+
+  /// A runtime that serves nothing yet.
+  ///
   /// - Throws: `DXError`, such as `invalidArgument` for an option outside its range.
   public convenience init(_ store: Store, _ options: RuntimeOptions = RuntimeOptions()) throws {
-    try self.init(store, options, stubs: nil)
+    try self.init(store, options, interpose: nil)
   }
 
-  init(_ store: Store, _ options: RuntimeOptions, stubs: Stubs?) throws {
-    self.stubs = stubs
+  package init(_ store: Store, _ options: RuntimeOptions, interpose: ActivityInterposer?) throws {
+    self.interpose = interpose
     handle = try EngineHandle.runtime(store.handle, config: OptionsWire.encode(options.settings))
     client = try Client(store)
     driver = TurnDriver(
       cachedInstances: options.isCaching ? options.cachedInstances : 0, limits: store.limits)
   }
 
+  /// Serves an orchestration.
+  ///
   /// - Throws: `DXError`: `alreadyExists` when this name and version are registered, `wrongStatus` after
   ///   `start`.
   public func register<Input, Output>(_ orchestration: OrchestrationDefinition<Input, Output>) throws {
@@ -31,28 +38,34 @@ public final class Runtime: Sendable {
     try entry.register(on: handle, name: orchestration.name, version: orchestration.version)
   }
 
+  /// Serves an activity.
+  ///
   /// - Throws: `DXError`: `alreadyExists` when this name is registered, `wrongStatus` after `start`,
   ///   `invalidArgument` for a `concurrency` or `rate` outside its range.
   public func register<Input, Output>(_ activity: ActivityDefinition<Input, Output>) throws {
-    let body = stubs?.body(of: activity.name, instead: activity.body) ?? activity.body
+    let body = interpose?(activity.name, activity.body) ?? activity.body
     let entry = EngineActivity(client: client, body: body)
     try entry.register(on: handle, name: activity.name, limits: activity.limits)
   }
 
-  /// Leaves all activities that are not registered to the stubs.
-  func registerStubs() throws {
-    guard let stubs else { return }
-    try EngineActivity(client: client, body: stubs.body).register(
+  /// Serves all activities that nobody registered.
+  package func register(anyActivity body: @escaping ActivityBody) throws {
+    try EngineActivity(client: client, body: body).register(
       on: handle, name: Reserved.anyActivity, limits: nil)
   }
 
-  /// Begins to take work.
+  /// Begins to take work. A cancellation of the task does not reach it.
+  ///
+  /// - Throws: `DXError`, such as `wrongStatus` when it was started before.
   public func start() async throws {
-    try await CallLanes.perform { [handle] in try EngineRuntime.start(handle) }
+    try await CallLanes.performToTheEnd { [handle] in try EngineRuntime.start(handle) }
   }
 
   /// Takes no new work, lets running activities finish for up to `grace`, hands the rest back, and returns
-  /// when nothing of this runtime runs any more.
+  /// when nothing of this runtime runs any more. A cancellation of the task does not make it shorter.
+  ///
+  /// - Parameter grace: 0 or more; nothing is waited for with zero.
+  /// - Throws: `DXError`.
   public func stop(grace: Duration = .seconds(10)) async throws {
     try await EngineRuntime.stop(handle, graceMilliseconds: max(0, grace.millisecondsRoundedUp))
     driver.evictAll()
@@ -90,12 +103,15 @@ public struct RuntimeOptions: Hashable, Sendable {
 
   /// Which tagged activities a runtime takes.
   public enum ActivityTags: Hashable, Sendable, ExpressibleByArrayLiteral {
+    /// Those of all tags.
     case any
+    /// Those of these tags; of none, if it is empty.
     case only([String])
 
     public init(arrayLiteral tags: String...) { self = .only(tags) }
   }
 
+  /// What becomes of an instance whose code differs from its history.
   public enum Nondeterminism: String, Hashable, Sendable, CaseIterable {
     /// It stops, and goes on with `Client.retry` after the code has been mended.
     case quarantine
@@ -103,6 +119,7 @@ public struct RuntimeOptions: Hashable, Sendable {
     case fail
   }
 
+  /// As usual; set what is to be different.
   public init() {}
 
   var settings: RuntimeSettings {

@@ -1,21 +1,28 @@
 /// A schedule as it stands.
 public struct Schedule: Hashable, Sendable, Decodable {
+  /// 1...256 bytes.
   public let name: String
   /// The instance that the schedule is.
   public let instance: String
   /// Of that instance: running while it is at work.
   public let status: InstanceStatus
+  /// When it is due.
   public let spec: ScheduleSpec
   /// The orchestration that it starts.
   public let orchestration: String
+  /// What becomes of a due time while an earlier run is open.
   public let overlap: Overlap
+  /// How late a run may begin when nobody was there to begin it in time; nil: no limit.
   public let catchUp: Duration?
+  /// Nothing is started before it is resumed.
   public let isPaused: Bool
+  /// What the last one who changed it said.
   public let note: String
   /// The next runs, at most ten.
   public let next: [Timestamp]
   /// Open runs, at most 20 of `runningCount`.
   public let running: [ScheduleRun]
+  /// Runs that are open.
   public let runningCount: Int
   /// Due times that wait for the end of a run.
   public let bufferedCount: Int
@@ -31,6 +38,7 @@ public struct Schedule: Hashable, Sendable, Decodable {
   public let problem: String?
   /// Why it does not go on, as far as is known.
   public let pendingReason: String?
+  /// When it was made.
   public let createdAt: Timestamp
 
   private enum Key: String, CodingKey {
@@ -74,11 +82,17 @@ public struct Schedule: Hashable, Sendable, Decodable {
 
 /// A run that a schedule started. Its result is the output of its instance.
 public struct ScheduleRun: Hashable, Sendable, Decodable {
+  /// How a run stands.
   public enum Status: String, Hashable, Sendable, Decodable {
+    /// It is open.
     case running = "Running"
+    /// Its orchestration returned.
     case completed = "Completed"
+    /// Its orchestration failed.
     case failed = "Failed"
+    /// It was cancelled.
     case cancelled = "Cancelled"
+    /// It was terminated.
     case terminated = "Terminated"
     /// The instance is gone, or was there before.
     case unknown = "Unknown"
@@ -86,9 +100,13 @@ public struct ScheduleRun: Hashable, Sendable, Decodable {
 
   /// NAME@DUE-TIME.
   public let instance: String
+  /// The time of the schedule that it is for.
   public let dueAt: Timestamp
+  /// When it began.
   public let startedAt: Timestamp
+  /// When it ended.
   public let endedAt: Timestamp?
+  /// How it stands.
   public let status: Status
   /// Why it failed: type and message.
   public let failure: String?
@@ -96,6 +114,7 @@ public struct ScheduleRun: Hashable, Sendable, Decodable {
 
 /// A page of schedules.
 public struct SchedulePage: Hashable, Sendable, Decodable {
+  /// In the order of their names.
   public let schedules: [Schedule]
   /// Where the next page begins; nil at the end.
   public let next: Int64?

@@ -2,7 +2,9 @@
 public struct ScheduleSpec: Hashable, Sendable, Codable {
   /// Lines of crontab(5), in `timeZone`.
   public var cron: [String]
+  /// Times at equal distances.
   public var intervals: [ScheduleInterval]
+  /// Times by their fields.
   public var calendars: [ScheduleCalendar]
   /// A name of the tz database, for `cron` and `calendars`.
   public var timeZone: String
@@ -13,6 +15,7 @@ public struct ScheduleSpec: Hashable, Sendable, Codable {
   /// Each run begins up to so much after its due time, always by the same amount for the same due time.
   public var jitter: Duration
 
+  /// The parameters are the properties; it is due when any line, interval or calendar says so.
   public init(
     cron: String..., intervals: [ScheduleInterval] = [], calendars: [ScheduleCalendar] = [],
     timeZone: String = "UTC", start: Timestamp? = nil, end: Timestamp? = nil, jitter: Duration = .zero
@@ -55,9 +58,12 @@ public struct ScheduleSpec: Hashable, Sendable, Codable {
 
 /// Every so long, counted from `offset` after 1970-01-01T00:00:00Z.
 public struct ScheduleInterval: Hashable, Sendable, Codable {
+  /// The distance, 1 s or more.
   public var every: Duration
+  /// From 1970-01-01T00:00:00Z to one of the times.
   public var offset: Duration
 
+  /// The parameters are the properties.
   public init(every: Duration, offset: Duration = .zero) {
     self.every = every
     self.offset = offset
@@ -81,15 +87,22 @@ public struct ScheduleInterval: Hashable, Sendable, Codable {
 /// Days and times of day, field by field; all must fit. An empty year, month, day or weekday means any, an
 /// empty hour, minute or second 0.
 public struct ScheduleCalendar: Hashable, Sendable, Codable {
+  /// Any, if it is empty.
   public var year: [ScheduleRange]
+  /// 1...12; any, if it is empty.
   public var month: [ScheduleRange]
+  /// 1...31; any, if it is empty.
   public var dayOfMonth: [ScheduleRange]
   /// 0 and 7 are Sunday.
   public var dayOfWeek: [ScheduleRange]
+  /// 0...23; 0, if it is empty.
   public var hour: [ScheduleRange]
+  /// 0...59; 0, if it is empty.
   public var minute: [ScheduleRange]
+  /// 0...59; 0, if it is empty.
   public var second: [ScheduleRange]
 
+  /// The parameters are the properties.
   public init(
     year: [ScheduleRange] = [], month: [ScheduleRange] = [], dayOfMonth: [ScheduleRange] = [],
     dayOfWeek: [ScheduleRange] = [], hour: [ScheduleRange] = [], minute: [ScheduleRange] = [],
@@ -118,10 +131,14 @@ public struct ScheduleCalendar: Hashable, Sendable, Codable {
 
 /// `start`, `start + step`, ... up to and with `end`. A literal is one number.
 public struct ScheduleRange: Hashable, Sendable, Codable, ExpressibleByIntegerLiteral {
+  /// The first number.
   public var start: Int
+  /// The last that may be.
   public var end: Int
+  /// From one to the next, 1 or more.
   public var step: Int
 
+  /// The parameters are the properties.
   public init(_ start: Int, _ end: Int, step: Int = 1) {
     self.start = start
     self.end = end
@@ -154,14 +171,20 @@ public enum Overlap: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// What each run of a schedule starts.
 public struct ScheduleAction: Sendable, Encodable {
+  /// Its name.
   public var orchestration: String
   /// nil: the highest that is registered when the run begins.
   public var version: String?
+  /// What each run gets.
   public var input: any Encodable & Sendable
+  /// -1,000...1,000; higher ones go first.
   public var priority: Int
+  /// Labels of each run.
   public var attributes: [String: String]
+  /// A note of each run.
   public var memo: (any Encodable & Sendable)?
 
+  /// An orchestration by its name; the other parameters are the properties.
   public init(
     _ orchestration: String, input: any Encodable & Sendable = Nothing(), version: String? = nil,
     priority: Int = 0, attributes: [String: String] = [:], memo: (any Encodable & Sendable)? = nil
@@ -174,12 +197,13 @@ public struct ScheduleAction: Sendable, Encodable {
     self.memo = memo
   }
 
-  public init<Input, Output>(
-    _ orchestration: OrchestrationDefinition<Input, Output>, input: Input, priority: Int = 0,
+  /// The same by a definition or a signature.
+  public init<Started: OrchestrationReference>(
+    _ orchestration: Started, input: Started.Input, priority: Int = 0,
     attributes: [String: String] = [:], memo: (any Encodable & Sendable)? = nil
   ) {
     self.init(
-      orchestration.name, input: input, priority: priority, attributes: attributes, memo: memo)
+      orchestration.signature.name, input: input, priority: priority, attributes: attributes, memo: memo)
   }
 
   private enum Key: String, CodingKey {

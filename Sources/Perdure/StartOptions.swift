@@ -1,4 +1,4 @@
-import PerdureModel
+package import PerdureModel
 
 /// What a start says beside name, version and input.
 public struct StartOptions: Sendable {
@@ -14,6 +14,7 @@ public struct StartOptions: Sendable {
     case terminateAndRestart
   }
 
+  /// What a taken id means.
   public var policy: Policy
   /// It does not begin before this moment. At most one of `startAt` and `delay`.
   public var startAt: Timestamp?
@@ -33,6 +34,7 @@ public struct StartOptions: Sendable {
   /// `tracestate` beside it, passed on as it is; at most 512 bytes.
   public var tracestate: String?
 
+  /// The parameters are the properties.
   public init(
     policy: Policy = .fail, startAt: Timestamp? = nil, delay: Duration? = nil, priority: Int = 0,
     attributes: [String: String] = [:], memo: (any Encodable & Sendable)? = nil, dedupKey: String? = nil,
@@ -50,7 +52,7 @@ public struct StartOptions: Sendable {
   }
 
   /// The engine checks the ranges.
-  var model: PerdureModel.StartOptions {
+  package var model: PerdureModel.StartOptions {
     get throws {
       var options = PerdureModel.StartOptions()
       options.policy = StartPolicy(rawValue: policy.rawValue) ?? .fail
@@ -82,5 +84,5 @@ public struct StartOptions: Sendable {
     }
   }
 
-  var delayMS: Int64? { delay.map { max(0, $0.millisecondsRoundedUp) } }
+  package var delayMS: Int64? { delay.map { max(0, $0.millisecondsRoundedUp) } }
 }

@@ -50,6 +50,7 @@ public struct StoreLimits: Hashable, Sendable {
   /// Messages that wait in an instance: 100,000.
   public var inboxMessages: Int
 
+  /// Those of a store that was opened without others.
   public init() {
     let standard = LimitSettings()
     payloadBytes = standard.payloadBytes

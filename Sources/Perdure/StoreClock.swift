@@ -4,6 +4,7 @@ import PerdureWire
 
 /// Whose time a store follows.
 public enum StoreClock: Hashable, Sendable {
+  /// That of the machine.
   case system
   /// For tests: time that stands still, and skips from one moment at which something is due to the next while
   /// somebody waits for what an instance does. `start`: nil for 2026-01-01T00:00:00Z.

@@ -1,7 +1,9 @@
 /// A moment: milliseconds since 1970-01-01 UTC, as a number in JSON.
 public struct Timestamp: Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
+  /// Less than 2^53 from 0.
   public var millisecondsSince1970: Int64
 
+  /// A moment by its number.
   public init(millisecondsSince1970: Int64) { self.millisecondsSince1970 = millisecondsSince1970 }
 
   public init(from decoder: any Decoder) throws {
@@ -34,7 +36,7 @@ public struct Timestamp: Hashable, Comparable, Codable, Sendable, CustomStringCo
 
 extension Duration {
   /// Clamped to what a `Timestamp` can hold.
-  var millisecondsRoundedUp: Int64 {
+  package var millisecondsRoundedUp: Int64 {
     let (seconds, attoseconds) = components
     let bound = Timestamp.largest
     if seconds > bound / 1_000 { return bound }

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Perdure
@@ -79,14 +80,6 @@ import PerdureABI
     try runtime.register(careless)
     try await runtime.start()
     return runtime
-  }
-
-  /// A store file that is gone when the test ends.
-  final class TemporaryFolder {
-    let url = FileManager.default.temporaryDirectory.appending(path: "perdure-\(UUID().uuidString)")
-    init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(at: url) }
-    var store: String { "sqlite:\(url.appending(path: "test.sqlite").path)" }
   }
 
   enum Kind: String, CaseIterable {

@@ -9,7 +9,7 @@ import Testing
   @Test func logsAndMeasurementsAreMadeOnce() async throws {
     let lock = await LogLock()
     defer { withExtendedLifetime(lock) {} }
-    let lines = Notes<String>()
+    let lines = Notes<Perdure.LogRecord>()
     let chatty = OrchestrationDefinition("chatty-7c1") { (context) in
       for step in 0..<5 {
         context.log("chatty-7c1 step \(step)")
@@ -19,15 +19,15 @@ import Testing
     }
     var options = RuntimeOptions()
     options.isCaching = false
-    try EngineLog.send { record in if record.contains("chatty-7c1") { lines.add(record) } }
+    try EngineLog.send { record in if record.orchestration == "chatty-7c1" { lines.add(record) } }
     try await Site.with(options, register: { try $0.register(chatty) }) { site in
       try await site.client.start(chatty).result(timeout: .seconds(20))
-      #expect(try await eventually { lines.all.count { $0.contains(#""metric""#) } >= 5 })
+      #expect(try await eventually { lines.all.count { $0.metric != nil } >= 5 })
     }
     try EngineLog.turnOff()
     for step in 0..<5 {
-      #expect(lines.all.count { $0.contains("chatty-7c1 step \(step)") } == 1)
-      #expect(lines.all.count { $0.contains(#""attributes":{"step":"\#(step)"}"#) } == 1)
+      #expect(lines.all.count { $0.message == "chatty-7c1 step \(step)" } == 1)
+      #expect(lines.all.count { $0.metric?.attributes == ["step": "\(step)"] } == 1)
     }
   }
 
@@ -35,16 +35,17 @@ import Testing
   @Test func whatIsBelowTheLevelIsNotSent() async throws {
     let lock = await LogLock()
     defer { withExtendedLifetime(lock) {} }
-    let lines = Notes<String>()
+    let lines = Notes<Perdure.LogRecord>()
     let levels = OrchestrationDefinition("levels-7c1") { (context) in
       for level in LogLevel.allCases { context.log("levels-7c1 \(level)", level: level) }
     }
-    try EngineLog.send(from: .error) { record in if record.contains("levels-7c1") { lines.add(record) } }
+    try EngineLog.send(from: .error) { record in if record.orchestration == "levels-7c1" { lines.add(record) }
+    }
     try await Site.with(register: { try $0.register(levels) }) { site in
       try await site.client.start(levels).result(timeout: .seconds(20))
-      #expect(try await eventually { lines.all.contains { $0.contains("levels-7c1 error") } })
+      #expect(try await eventually { lines.all.contains { $0.message == "levels-7c1 error" } })
     }
     try EngineLog.turnOff()
-    #expect(lines.all.count { $0.contains("levels-7c1 ") } == 1, "\(lines.all)")
+    #expect(lines.all.count == 1, "\(lines.all)")
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import PerdureModel
 import PerdureWire
+import TestSupport
 import Testing
 
 @testable import Perdure

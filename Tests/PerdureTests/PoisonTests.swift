@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Perdure
@@ -49,7 +50,7 @@ import Testing
       _ = try await slept
       return [try await result, try await context.waitForEvent("go", as: Int.self)]
     }
-    let folder = try EndToEndTests.TemporaryFolder()
+    let folder = try TemporaryFolder()
     let store = try await Store(url: folder.store, busyTimeout: .milliseconds(20))
     let runtime = try Runtime(store)
     try runtime.register([work, busy, PromiseTests.waits])

@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Perdure
@@ -214,7 +215,7 @@ import Testing
   }
 
   @Test func aProgramIsTheSameOnEveryStore() async throws {
-    let folder = try EndToEndTests.TemporaryFolder()
+    let folder = try TemporaryFolder()
     let memory = try await Self.play("memory:", isReopened: false)
     let sqlite = try await Self.play(folder.store, isReopened: true)
     #expect(memory == sqlite)

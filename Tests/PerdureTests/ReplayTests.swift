@@ -1,7 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Perdure
+import PerdureTesting
 
 /// Recorded histories against changed code, a whole store against it, and instances that move: on a file and
 /// in memory, with restarts.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Perdure
@@ -13,7 +14,7 @@ import PerdureABI
   static let restarts = 50
 
   @Test func `Not one run too many or too few`() async throws {
-    let folder = try EndToEndTests.TemporaryFolder()
+    let folder = try TemporaryFolder()
     var time = Self.begin
     for life in 0...Self.restarts {
       let store = try await Store(url: folder.store, clock: .virtual(start: time))

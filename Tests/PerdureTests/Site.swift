@@ -1,6 +1,8 @@
 import Foundation
 import Synchronization
 
+import TestSupport
+
 @testable import Perdure
 // The engine in this process.
 import PerdureABI
@@ -11,7 +13,7 @@ final class Site {
   enum Place: CaseIterable { case file, memory }
 
   let place: Place
-  private let folder: EndToEndTests.TemporaryFolder
+  private let folder: TemporaryFolder
   private let limits: StoreLimits
   private let clock: StoreClock
   private let options: RuntimeOptions
@@ -31,7 +33,7 @@ final class Site {
     register: @escaping (Runtime) throws -> Void
   ) async throws {
     self.place = place
-    folder = try EndToEndTests.TemporaryFolder()
+    folder = try TemporaryFolder()
     self.options = options
     self.limits = limits
     self.clock = clock
@@ -77,39 +79,4 @@ final class Site {
     try await body(site)
     try await site.end()
   }
-}
-
-/// What several tasks of a test put down.
-final class Notes<Value: Sendable>: Sendable {
-  private let state: Mutex<[Value]> = Mutex([])
-
-  var all: [Value] { state.withLock { $0 } }
-
-  /// Returns how many there are now.
-  @discardableResult
-  func add(_ value: Value) -> Int {
-    state.withLock { notes in
-      notes.append(value)
-      return notes.count
-    }
-  }
-}
-
-/// Opened once; whoever waits then goes on.
-final class Gate: Sendable {
-  private let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
-
-  func open() { continuation.finish() }
-
-  /// Returns at once when the task is cancelled.
-  func wait() async { for await _ in stream {} }
-}
-
-/// Waits until something is so, for at most 20 seconds.
-func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-  for _ in 0..<2_000 {
-    if try await condition() { return true }
-    try await Task.sleep(for: .milliseconds(10))
-  }
-  return false
 }

@@ -44,6 +44,10 @@ extension Rules {
       "CDX", "PerdureModel", "PerdureWire", "Dispatch", "Foundation", "FoundationEssentials", "Glibc",
       "Synchronization",
     ],
+    "PerdureTesting": [
+      "Perdure", "PerdureModel", "PerdureWire", "Foundation", "FoundationEssentials", "Glibc",
+      "Synchronization",
+    ],
     "PerdureDriver": ["PerdureModel", "PerdureDispatch", "PerdureStore"],
     "PerdureRehearsal": [
       "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureStore",
@@ -129,7 +133,8 @@ extension Rules {
       SourceFile(path: "Sources/PerdureModel/FIFO.swift", text: "public struct FIFO {}"),
     ]
   ) { file in
-    guard let target = file.sourceTarget, !["Perdure", "PerdureABI", "dx-fuzz"].contains(target),
+    guard let target = file.sourceTarget,
+      !["Perdure", "PerdureTesting", "PerdureABI", "dx-fuzz"].contains(target),
       // Generic, and hot in other modules: it says why it must be.
       file.path != "Sources/PerdureModel/FIFO.swift"
     else { return [] }

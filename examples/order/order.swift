@@ -13,13 +13,15 @@ struct Order: Codable, Sendable {
   var price: Int
 }
 
-struct OutOfStock: Error, Codable {
+/// Comes back as itself where it is caught.
+struct OutOfStock: DurableError {
   var item: String
 }
 
 // MARK: Activities: ordinary functions, run at least once. The key tells repeated attempts of one call.
 
-let reserveStock = ActivityDefinition("reserveStock") { (context, order: Order) -> String in
+let reserveStock = ActivityDefinition("reserveStock", errors: [OutOfStock.self]) {
+  (context, order: Order) -> String in
   if order.item == "unicorn" { throw OutOfStock(item: order.item) }
   return "reservation \(context.idempotencyKey)"
 }
@@ -49,8 +51,8 @@ let handleOrder = OrchestrationDefinition("handleOrder") { (context, order: Orde
   let reservation: String
   do {
     reservation = try await context.call(reserveStock, with: order)
-  } catch let error as ActivityFailure where error.failure.type == "OutOfStock" {
-    return "refused: \(try error.failure.details(as: OutOfStock.self).item) is out of stock"
+  } catch let error as OutOfStock {
+    return "refused: \(error.item) is out of stock"
   }
   do {
     try context.setCustomStatus("charging")

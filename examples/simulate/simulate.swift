@@ -1,5 +1,6 @@
 import Perdure
 import PerdureABI
+import PerdureTesting
 
 /// Three orchestrations with a bug that tests seldom meet, and their right versions: `simulate` finds the
 /// wrong ones and passes the right ones.

@@ -1,20 +1,9 @@
 import CDX
 import PerdureModel
 import PerdureWire
-import Synchronization
 
-/// One answer that takes its time: given by the engine, or given up by the task that waits.
-final class EngineWait: Sendable {
-  typealias Answer = Result<[UInt8], any Error>
-
-  private enum State {
-    case new
-    case waiting(CheckedContinuation<[UInt8], any Error>)
-    case answered(Answer)
-  }
-
-  private let state = Mutex(State.new)
-
+/// The calls of the engine that answer when something has happened.
+enum EngineWait {
   /// Waits for the end of an instance.
   ///
   /// - Parameter timeout: milliseconds; negative for no limit.
@@ -100,37 +89,32 @@ final class EngineWait: Sendable {
   private static func answer(
     onLane: Bool = false, _ call: @escaping @Sendable (dx_wait_fn, UserData) -> OpaquePointer?
   ) async throws -> [UInt8] {
-    let wait = EngineWait()
-    return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
-        if let answer = wait.begin(continuation) {
-          continuation.resume(with: answer)
-        } else if onLane {
-          CallLanes.run { wait.make(call) }
-        } else {
-          wait.make(call)
-        }
+    try await PendingAnswer<[UInt8]>().wait { answer in
+      if onLane {
+        CallLanes.run { if !answer.isAnswered { make(call, for: answer) } }
+      } else {
+        make(call, for: answer)
       }
-    } onCancel: {
-      wait.answer(.failure(CancellationError()))
     }
   }
 
-  private func make(_ call: (dx_wait_fn, UserData) -> OpaquePointer?) {
-    let retained = Unmanaged.passRetained(self)
-    if let error = call(Self.done, UserData(pointer: retained.toOpaque())) {
+  private static func make(
+    _ call: (dx_wait_fn, UserData) -> OpaquePointer?, for answer: PendingAnswer<[UInt8]>
+  ) {
+    let retained = Unmanaged.passRetained(answer)
+    if let error = call(done, UserData(pointer: retained.toOpaque())) {
       retained.release()
-      answer(.failure(DXError(taking: error)))
+      answer.give(.failure(DXError(taking: error)))
     }
   }
 
-  private static let done: dx_wait_fn = { error, result, wait in
-    guard let wait else { return }
-    let waiting = Unmanaged<EngineWait>.fromOpaque(wait).takeRetainedValue()
+  private static let done: dx_wait_fn = { error, result, answer in
+    guard let answer else { return }
+    let waiting = Unmanaged<PendingAnswer<[UInt8]>>.fromOpaque(answer).takeRetainedValue()
     if let error {
-      waiting.answer(.failure(DXError(taking: error)))
+      waiting.give(.failure(DXError(taking: error)))
     } else {
-      waiting.answer(.success(Array(result.bytes)))
+      waiting.give(.success(Array(result.bytes)))
     }
   }
 
@@ -138,25 +122,5 @@ final class EngineWait: Sendable {
     _ answer: [UInt8], _ body: (UnsafeRawBufferPointer) throws -> Value
   ) throws -> Value {
     do { return try answer.withUnsafeBytes(body) } catch { throw DXError.unreadable("An answer", error) }
-  }
-
-  /// Returns the answer if it is there already: the task was cancelled before it waited.
-  private func begin(_ continuation: CheckedContinuation<[UInt8], any Error>) -> Answer? {
-    state.withLock { state in
-      if case .answered(let answer) = state { return answer }
-      state = .waiting(continuation)
-      return nil
-    }
-  }
-
-  private func answer(_ answer: Answer) {
-    let continuation = state.withLock { state -> CheckedContinuation<[UInt8], any Error>? in
-      defer {
-        if case .answered = state {} else { state = .answered(answer) }
-      }
-      if case .waiting(let continuation) = state { return continuation }
-      return nil
-    }
-    continuation?.resume(with: answer)
   }
 }

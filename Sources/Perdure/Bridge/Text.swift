@@ -47,7 +47,7 @@ extension DXError {
   }
 
   /// The engine's JSON is not what this release of the SDK reads.
-  static func unreadable(_ what: String, _ error: any Error) -> DXError {
+  package static func unreadable(_ what: String, _ error: any Error) -> DXError {
     DXError(.protocolViolation, "\(what) from the engine could not be read: \(error)")
   }
 }

@@ -1,8 +1,8 @@
-import PerdureModel
+package import PerdureModel
 import Synchronization
 
 /// User code behind its types: what a definition registers.
-typealias OrchestrationBody = @Sendable (OrchestrationContext, Payload) async throws -> Payload
+package typealias OrchestrationBody = @Sendable (OrchestrationContext, Payload) async throws -> Payload
 
 /// The live coroutine of one execution: the tasks of its code, what they wait for, and what they have asked
 /// for.
@@ -82,6 +82,7 @@ final class LiveOrchestration: @unchecked Sendable {
   var violation: String? {
     if let noted = violationNoted.withLock({ $0 }) { return noted }
     if executor.foreignJobs > 0 { return Violation.foreignAwait }
+    if executor.isEndless { return Violation.endless }
     return end == nil && waits.isEmpty ? Violation.blocked : nil
   }
 

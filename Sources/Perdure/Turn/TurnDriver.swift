@@ -1,14 +1,14 @@
-import PerdureModel
+package import PerdureModel
 
 /// Runs turns: docs/wire-format.md, "How to run a turn". Called by several threads at once.
-final class TurnDriver: Sendable {
+package final class TurnDriver: Sendable {
   private let cache: LiveCache
   private let limits: TurnLimits
 
   /// - Parameters:
   ///   - cachedInstances: coroutines kept between turns; 0 keeps none, so that every turn replays.
   ///   - limits: those of the store.
-  init(cachedInstances: Int, limits: LimitSettings = LimitSettings()) {
+  package init(cachedInstances: Int, limits: LimitSettings = LimitSettings()) {
     cache = LiveCache(capacity: cachedInstances)
     self.limits = TurnLimits(settings: limits)
   }
@@ -18,7 +18,7 @@ final class TurnDriver: Sendable {
   /// Coroutines that are kept right now.
   var retained: Int { cache.count }
 
-  func run(_ request: TurnRequest, body: @escaping OrchestrationBody) -> TurnAnswer {
+  package func run(_ request: TurnRequest, body: @escaping OrchestrationBody) -> TurnAnswer {
     if let query = request.query { return .query(ask(query, request, body: body)) }
     if request.isReplay { return replay(request, body: body) }
     let kept = cache.take(request.instance)
@@ -47,7 +47,7 @@ final class TurnDriver: Sendable {
   }
 
   /// Drops every coroutine. Turns that come later are answered with a miss.
-  func evictAll() {
+  package func evictAll() {
     for live in cache.takeAll() { live.evict() }
   }
 

@@ -14,11 +14,17 @@ import Synchronization
 ///     draining   the draining thread     appended, run in order
 ///     draining   another thread          foreign: kept for eviction, noted
 ///     retired    anybody                 the global pool runs it, so that the evicted tasks can end
+///
+/// Code that never blocks (a loop around `Task.yield`) would drain for ever: after `jobsPerDrain` jobs the
+/// rest are left, and their tasks hang.
 final class TurnExecutor: TaskExecutor, @unchecked Sendable {
   /// The thread that drains, 0 while parked.
   private let owner = Atomic<UInt>(0)
   /// Only touched by the owner.
   private var ready: [UnownedJob] = []
+  /// Only touched by the owner. The code made more jobs out of one event than any code needs.
+  private(set) var isEndless = false
+  static let jobsPerDrain = 500_000
   private let foreign = Mutex(Foreign())
 
   private struct Foreign {
@@ -59,11 +65,15 @@ final class TurnExecutor: TaskExecutor, @unchecked Sendable {
     let me = asUnownedTaskExecutor()
     var next = 0
     while next < ready.count {
+      if next >= Self.jobsPerDrain {
+        isEndless = true
+        break
+      }
       let job = ready[next]
       next &+= 1
       job.runSynchronously(on: me)
     }
-    ready.removeAll(keepingCapacity: true)
+    ready.removeAll(keepingCapacity: !isEndless)
   }
 
   /// The last drain: also runs the foreign jobs, so that the tasks behind them can end, and sends later ones

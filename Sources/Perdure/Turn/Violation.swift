@@ -16,6 +16,12 @@ enum Violation {
     (Task.sleep, Task { }, the main actor, a continuation of its own) holds it. \(causes).
     """
 
+  static let endless = """
+    the orchestration goes round in a loop that nothing durable holds up, such as one around Task.yield(): \
+    await what it waits for (an event, a child task, a timer of the context) in place of asking again and \
+    again.
+    """
+
   static func foreignUse(_ what: String) -> String {
     "the orchestration used its context (\(what)) outside its turn, from another task or thread. \(causes)."
   }

@@ -1,3 +1,4 @@
+import Perdure
 import PerdureModel
 
 /// Runs a scenario under many schedules, in virtual time, and checks what it asks to be checked.
@@ -63,6 +64,9 @@ private struct Campaign {
   var trace = ""
 
   mutating func run(_ change: (inout RehearsalPlan) -> Void) async throws -> RehearsalHost.Run {
+    // A run computes from begin to end: others get their turn, and a cancelled test ends.
+    await Task.yield()
+    try Task.checkCancellation()
     runs += 1
     var plan = plan
     change(&plan)

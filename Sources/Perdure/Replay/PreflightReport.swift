@@ -11,6 +11,7 @@ public struct PreflightOptions: Hashable, Sendable, Encodable {
   /// Instances whose name or version is not registered here are no fault.
   public var ignoreNotRegistered = false
 
+  /// All open instances.
   public init() {}
 
   private enum Key: String, CodingKey {
@@ -31,17 +32,25 @@ public struct PreflightOptions: Hashable, Sendable, Encodable {
 public struct PreflightReport: Hashable, Sendable, Decodable, CustomStringConvertible {
   /// Instances that part from their code at the same event and in the same way.
   public struct Group: Hashable, Sendable, Decodable {
+    /// In which way they differ.
     public let verdict: ReplayReport.Verdict
+    /// The name of their orchestration.
     public let orchestration: String
+    /// The version they run under.
     public let version: String?
+    /// In words: what kind of difference.
     public let rule: String?
     /// The first event that differs, and its kind.
     public let event: Int64?
+    /// The kind of that event.
     public let eventKind: String?
     /// Of the first instance.
     public let expected: String?
+    /// What the code does there.
     public let found: String?
+    /// All of it in one sentence.
     public let message: String
+    /// How many instances these are.
     public let count: Int
     /// The first ten.
     public let instances: [String]
@@ -49,8 +58,11 @@ public struct PreflightReport: Hashable, Sendable, Decodable, CustomStringConver
 
   /// Instances that were looked at; `pending` of them have not begun.
   public let checked: Int
+  /// Whose code does what their history says.
   public let same: Int
+  /// That have not begun.
   public let pending: Int
+  /// Those that differ, alike ones together.
   public let groups: [Group]
   /// Those whose name or version is not registered here.
   public let notRegistered: [Group]

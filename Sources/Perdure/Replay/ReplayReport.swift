@@ -1,5 +1,6 @@
 /// What a replay of a recorded history came to.
 public struct ReplayReport: Hashable, Sendable, Decodable, CustomStringConvertible {
+  /// What came of it.
   public enum Verdict: String, Hashable, Sendable, Decodable, CaseIterable {
     /// The code does what its history says.
     case same
@@ -15,25 +16,32 @@ public struct ReplayReport: Hashable, Sendable, Decodable, CustomStringConvertib
     case failed
   }
 
+  /// What came of it.
   public let verdict: Verdict
   /// nil: the history has no events.
   public let instance: String?
+  /// The execution that the report is of.
   public let execution: Int64?
+  /// The name of the orchestration.
   public let orchestration: String?
+  /// The version that it was recorded with.
   public let version: String?
   /// In words: what kind of difference.
   public let rule: String?
   /// The event of history at which code and history part, and its kind.
   public let event: Int64?
+  /// The kind of that event.
   public let eventKind: String?
   /// What history has there, and what the code does.
   public let expected: String?
+  /// What the code does there.
   public let found: String?
   /// All of it in one sentence.
   public let message: String
   /// Executions that were replayed. The report is of the first that is not the same.
   public let replayed: Int
 
+  /// History and code are the same.
   public var isSame: Bool { verdict == .same }
 
   /// - Throws: `DXError` (`nondeterminism`) with the whole report, unless history and code are the same.

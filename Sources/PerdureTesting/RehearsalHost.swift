@@ -1,4 +1,4 @@
-import CDX
+import Perdure
 import PerdureModel
 import PerdureWire
 import Synchronization
@@ -37,14 +37,14 @@ struct RehearsalHost {
   }
 
   func run() async throws -> Run {
-    let handle = try EngineHandle.simulation(config: RehearsalWire.encode(plan))
+    let engine = try EngineSimulation(config: RehearsalWire.encode(plan))
     defer { driver.evictAll() }
     var broken: Broken?
     var answers: [UInt8] = []
     while true {
       var reply = PollWire.Answers()
       var extras = RehearsalWire.Extras()
-      switch try step(handle, answers) {
+      switch try step(engine, answers) {
       case .turn(let token, let request):
         reply.turns = [PollWire.Reply(token: token, value: .success(turn(request)))]
       case .activity(let token, let attempt):
@@ -70,10 +70,8 @@ struct RehearsalHost {
     }
   }
 
-  private func step(_ handle: EngineHandle, _ answers: [UInt8]) throws -> RehearsalWire.Handed {
-    var out = dx_buffer()
-    try Text.with(answers) { try DXError.check(dx_simulation_step(handle.pointer, $0, &out)) }
-    return try out.read { json in
+  private func step(_ engine: EngineSimulation, _ answers: [UInt8]) throws -> RehearsalWire.Handed {
+    try engine.step(answers).withUnsafeBytes { json in
       do { return try RehearsalWire.decodeWork(json) } catch {
         throw DXError.unreadable("Work of the simulation", error)
       }
@@ -96,7 +94,7 @@ struct RehearsalHost {
     let reply: PollWire.ActivityReply
     do {
       guard let body = simulation.use({ $0.activities[name] }) else {
-        throw Failure(type: FailureType.notRegistered, message: "'\(name.text)' is not registered")
+        throw Perdure.Failure(type: FailureType.notRegistered, message: "'\(name.text)' is not registered")
       }
       let context = ActivityContext(attempt, client: client, engine: control)
       reply = .ended(.completed(try await body(context, attempt.task.input)))
@@ -112,7 +110,7 @@ struct RehearsalHost {
 
   private func judge(_ end: RehearsalEnd) async -> Broken? {
     for instance in end.instances where instance.description.status == .quarantined {
-      let failure = instance.description.failure.map { ": \(Failure($0))" } ?? ""
+      let failure = instance.description.failure.map { ": \(Perdure.Failure($0))" } ?? ""
       return Broken(
         invariant: "no instance is quarantined", message: "'\(instance.description.instance)'\(failure)")
     }

@@ -1,3 +1,4 @@
+public import Perdure
 import PerdureModel
 
 /// What runs in place of an activity in a `TestEnvironment`.
@@ -36,7 +37,7 @@ public struct ActivityStub: Sendable {
   /// One after the other, attempt by attempt; the last one again and again.
   public static func inTurn(_ stubs: ActivityStub...) -> ActivityStub {
     ActivityStub(stubs) { context, _ in
-      throw Failure(
+      throw Perdure.Failure(
         type: FailureType.notRegistered, message: "no stub is given for activity '\(context.activity)'",
         isNonRetryable: true)
     }
@@ -53,17 +54,23 @@ public struct ActivityStub: Sendable {
 
 /// One attempt of an activity in a `TestEnvironment`, stubbed or not.
 public struct ActivityCall: Sendable, CustomStringConvertible {
+  /// The name of the activity.
   public let activity: String
+  /// The instance that called it.
   public let instance: String
   /// 1 for the first attempt.
   public let attempt: Int64
+  /// The same in every attempt of one call.
   public let idempotencyKey: String
   /// Names the attempt for `Client.completeActivity` and its like.
   public let token: String
   /// When it began, in virtual time.
   public let at: Timestamp
+  /// What it got, as JSON text.
   public let inputJSON: String
 
+  /// What it got.
+  ///
   /// - Throws: `PayloadError` when it is of another type.
   public func input<Input: Decodable>(as type: Input.Type = Input.self) throws -> Input {
     try PayloadCoding.decode(type, Payload(inputJSON), "the input of the activity '\(activity)'")

@@ -1,3 +1,5 @@
+import Glibc
+public import Perdure
 import Synchronization
 
 /// A store with virtual time, a runtime on it, and stubs in place of activities: for tests of
@@ -13,9 +15,14 @@ import Synchronization
 /// the test waits: for a result, a status, the answer to a call. A year takes milliseconds. Retries, time
 /// limits, timers and delayed starts follow it. An activity that runs holds it.
 ///
+/// In a test process whose environment has `PERDURE_TEST_REPLAY` (to anything but 0), every turn is run again
+/// from its history unless `options` say otherwise: slower, and code that is not deterministic shows.
+///
 /// An activity that is neither defined nor stubbed fails with `perdure.NotRegistered`, and is not retried.
 public final class TestEnvironment: Sendable {
+  /// Its store, whose time is virtual.
   public let store: Store
+  /// An ordinary client of it.
   public let client: Client
   /// How long `run`, `advance` and `settle` wait, by the system's time.
   public let timeout: Duration
@@ -42,6 +49,9 @@ public final class TestEnvironment: Sendable {
   ) async throws {
     var standard = RuntimeOptions()
     standard.activityTags = .any
+    if let replays = getenv("PERDURE_TEST_REPLAY"), String(cString: replays) != "0" {
+      standard.isCaching = false
+    }
     let store = try await Store(url: url, clock: .virtual(start: start))
     self.store = store
     client = try Client(store)
@@ -55,15 +65,18 @@ public final class TestEnvironment: Sendable {
   private static func begin(
     _ definitions: [any Definition], _ store: Store, _ options: RuntimeOptions, _ stubs: Stubs
   ) async throws -> Runtime {
-    let runtime = try Runtime(store, options, stubs: stubs)
+    let runtime = try Runtime(store, options) { stubs.body(of: $0, insteadOf: $1) }
     try runtime.register(definitions)
-    try runtime.registerStubs()
+    try runtime.register(anyActivity: stubs.body)
     try await runtime.start()
     return runtime
   }
 
   /// The runtime that works on the store now.
   public var runtime: Runtime { state.withLock { $0.runtime } }
+
+  /// What it serves.
+  public var definitions: [any Definition] { state.withLock { $0.definitions } }
 
   // MARK: Stubs
 
@@ -111,12 +124,14 @@ public final class TestEnvironment: Sendable {
 
   /// Starts an instance and returns its output, however long that takes in virtual time.
   ///
-  /// - Throws: `OrchestrationFailure`; `DXError` (`timedOut`) after `timeout`, with what it waits for, if
+  /// - Throws: what the signature of the orchestration names in `errors`, as it was; `OrchestrationFailure`;
+  ///   `DXError` (`timedOut`) after `timeout`, with what it waits for, if
   ///   that is known.
-  public func run<Input, Output>(
-    _ orchestration: OrchestrationDefinition<Input, Output>, input: Input, instance: String? = nil,
-    version: String? = nil, options: StartOptions = StartOptions()
-  ) async throws -> Output {
+  @discardableResult
+  public func run<Started: OrchestrationReference>(
+    _ orchestration: Started, input: Started.Input, instance: String? = nil, version: String? = nil,
+    options: StartOptions = StartOptions()
+  ) async throws -> Started.Output {
     let handle = try await client.start(
       orchestration, input: input, instance: instance, version: version, options: options)
     do { return try await handle.result(timeout: timeout) } catch let error as DXError
@@ -128,10 +143,11 @@ public final class TestEnvironment: Sendable {
   }
 
   /// The same of an orchestration without input.
-  public func run<Output>(
-    _ orchestration: OrchestrationDefinition<Nothing, Output>, instance: String? = nil,
-    version: String? = nil, options: StartOptions = StartOptions()
-  ) async throws -> Output {
+  @discardableResult
+  public func run<Started: OrchestrationReference>(
+    _ orchestration: Started, instance: String? = nil, version: String? = nil,
+    options: StartOptions = StartOptions()
+  ) async throws -> Started.Output where Started.Input == Nothing {
     try await run(
       orchestration, input: Nothing(), instance: instance, version: version, options: options)
   }
@@ -151,4 +167,33 @@ public final class TestEnvironment: Sendable {
 
   /// Ends the runtime. Instances stay where they are.
   public func stop() async throws { try await runtime.stop(grace: .zero) }
+}
+
+/// A test environment for as long as `body` takes; stopped in any case.
+///
+///     try await withTestEnvironment([order], stubs: ["charge": .returns("paid")]) { environment in
+///       let receipt = try await environment.run(order, input: new)
+///       ...
+///     }
+///
+/// - Parameters: those of `TestEnvironment`.
+/// - Throws: what `body` throws; `DXError`, as `TestEnvironment` does.
+@discardableResult
+public nonisolated(nonsending) func withTestEnvironment<Value>(
+  _ definitions: [any Definition], stubs: [String: ActivityStub] = [:], start: Timestamp? = nil,
+  url: String = "memory:", options: RuntimeOptions? = nil, timeout: Duration = .seconds(30),
+  _ body: nonisolated(nonsending) (TestEnvironment) async throws -> Value
+) async throws -> Value {
+  let environment = try await TestEnvironment(
+    definitions, stubs: stubs, start: start, url: url, options: options, timeout: timeout)
+  let value: Value
+  do {
+    value = try await body(environment)
+  } catch {
+    // What went wrong first is what counts.
+    try? await environment.stop()
+    throw error
+  }
+  try await environment.stop()
+  return value
 }

@@ -1,3 +1,4 @@
+import Perdure
 import PerdureModel
 import PerdureWire
 
@@ -9,11 +10,14 @@ public struct SimulationReport: Sendable, CustomStringConvertible {
   public let points: Int
   /// Random schedules that were run.
   public let seeds: Int
+  /// By the clock of the system.
   public let took: Duration
+  /// nil: all is well.
   public let failure: SimulationFailure?
   /// Of the last run: two runs of one seed or schedule agree on it.
   public let trace: String
 
+  /// Everything held under all schedules.
   public var isOK: Bool { failure == nil }
 
   /// - Throws: `SimulationFailed`.
@@ -29,18 +33,23 @@ public struct SimulationReport: Sendable, CustomStringConvertible {
 
 /// An invariant does not hold under some schedule.
 public struct SimulationFailed: Error, CustomStringConvertible {
+  /// What came of it.
   public let report: SimulationReport
   public var description: String { report.description }
 }
 
 /// What may be decided at a point of a run: see docs/guides/simulation.md.
 public enum SimulationChoice: Hashable, Sendable {
-  /// Of a commit: the process dies before it lands, or after it landed and before anybody heard of it.
-  case crashBefore, crashAfter
+  /// Of a commit: the process dies before it lands.
+  case crashBefore
+  /// Of a commit: the process dies after it landed and before anybody heard of it.
+  case crashAfter
   /// Of an attempt: it runs, and the process dies before its result is recorded.
   case lost
-  /// Of an attempt: it fails, and has done nothing; or has done its work all the same.
-  case fails, failsLate
+  /// Of an attempt: it fails, and has done nothing.
+  case fails
+  /// Of an attempt: it fails, and has done its work all the same.
+  case failsLate
   /// Of an attempt: it does its work at the end of its time, not at the begin.
   case late
   /// How much later than else, or how long.
@@ -82,7 +91,9 @@ public struct SimulationFailure: Sendable, CustomStringConvertible {
   static let shownInstances = 5
   static let shownEvents = 60
 
+  /// The name of what does not hold.
   public let invariant: String
+  /// In which way.
   public let message: String
   /// That found it; nil: no chance was needed.
   public let seed: Int?

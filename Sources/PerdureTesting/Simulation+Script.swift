@@ -1,31 +1,38 @@
+public import Perdure
 import PerdureModel
 
 /// What happens from outside. `after` counts from the begin of the run, or, for activities that call these,
 /// from then. The numbers that they return name them in `SimulatedWorld.refused`.
 extension Simulation {
+  /// Starts an instance of an orchestration, by its definition or its signature.
+  ///
+  /// - Throws: `PayloadError`, and `DXError` (`invalidArgument`) for an option outside its range.
   @discardableResult
-  public func start<Input, Output>(
-    _ orchestration: OrchestrationDefinition<Input, Output>, input: Input, instance: String,
-    version: String? = nil, options: StartOptions = StartOptions(), after: Duration = .zero
+  public func start<Started: OrchestrationReference>(
+    _ orchestration: Started, input: Started.Input, instance: String,
+    version: String? = nil, options: Perdure.StartOptions = Perdure.StartOptions(), after: Duration = .zero
   ) throws -> Int {
     try start(
-      orchestration.name, input: input, instance: instance, version: version, options: options, after: after)
-  }
-
-  @discardableResult
-  public func start<Output>(
-    _ orchestration: OrchestrationDefinition<Nothing, Output>, instance: String, version: String? = nil,
-    options: StartOptions = StartOptions(), after: Duration = .zero
-  ) throws -> Int {
-    try start(
-      orchestration.name, input: Nothing(), instance: instance, version: version, options: options,
+      orchestration.signature.name, input: input, instance: instance, version: version, options: options,
       after: after)
   }
 
+  /// Starts an instance that takes no input.
+  @discardableResult
+  public func start<Started: OrchestrationReference>(
+    _ orchestration: Started, instance: String, version: String? = nil,
+    options: Perdure.StartOptions = Perdure.StartOptions(), after: Duration = .zero
+  ) throws -> Int {
+    try start(
+      orchestration.signature.name, input: Nothing(), instance: instance, version: version, options: options,
+      after: after)
+  }
+
+  /// Starts an instance of an orchestration by its name.
   @discardableResult
   public func start(
     _ orchestration: String, input: some Encodable = Nothing(), instance: String, version: String? = nil,
-    options: StartOptions = StartOptions(), after: Duration = .zero
+    options: Perdure.StartOptions = Perdure.StartOptions(), after: Duration = .zero
   ) throws -> Int {
     let input = try PayloadCoding.encode(input, "the input of the orchestration '\(orchestration)'")
     return add(
@@ -46,6 +53,7 @@ extension Simulation {
       .send(SendRequest(instance: instance, channel: .event, name: name, data: data, isKept: keep)), after)
   }
 
+  /// Puts a message into a queue.
   @discardableResult
   public func enqueue(
     _ queue: String, to instance: String, data: some Encodable = Nothing(), after: Duration = .zero,
@@ -56,6 +64,7 @@ extension Simulation {
       .send(SendRequest(instance: instance, channel: .queue, name: queue, data: data, isKept: keep)), after)
   }
 
+  /// Sends a message to all that are subscribed to a topic then.
   @discardableResult
   public func publish(
     _ topic: String, data: some Encodable = Nothing(), after: Duration = .zero
@@ -75,6 +84,7 @@ extension Simulation {
     }
   }
 
+  /// Asks an instance to end, for at most `grace`; nil: as long as it takes.
   @discardableResult
   public func cancel(
     _ instance: String, reason: String = "", grace: Duration? = nil, after: Duration = .zero
@@ -82,16 +92,19 @@ extension Simulation {
     control(.cancel(graceMS: grace.map { max(0, $0.millisecondsRoundedUp) }), instance, reason, after)
   }
 
+  /// Stops the turns of an instance.
   @discardableResult
   public func suspend(_ instance: String, reason: String = "", after: Duration = .zero) -> Int {
     control(.control(.suspend), instance, reason, after)
   }
 
+  /// Lets a suspended instance go on.
   @discardableResult
   public func resume(_ instance: String, reason: String = "", after: Duration = .zero) -> Int {
     control(.control(.resume), instance, reason, after)
   }
 
+  /// Ends an instance at once, without its code.
   @discardableResult
   public func terminate(_ instance: String, reason: String = "", after: Duration = .zero) -> Int {
     control(.control(.terminate), instance, reason, after)
@@ -105,6 +118,7 @@ extension Simulation {
     try complete(token, .completed(try PayloadCoding.encode(result, "the result of the activity")), after)
   }
 
+  /// The same with a failure.
   @discardableResult
   public func failActivity(_ token: String, _ error: any Error, after: Duration = .zero) throws -> Int {
     try complete(token, .failed(PerdureModel.Failure(error)), after)

@@ -1,3 +1,4 @@
+public import Perdure
 import PerdureModel
 import PerdureWire
 import Synchronization
@@ -5,7 +6,7 @@ import Synchronization
 /// One run, as the scenario describes it: who is registered, what happens from outside, and what must hold.
 ///
 /// The scenario is called anew for each schedule, so that the state that it makes is fresh.
-public final class Simulation: Sendable {
+public final class Simulation: DefinitionRegistry, Sendable {
   struct State {
     var orchestrations: [OrchestrationKey: OrchestrationBody] = [:]
     /// In the order of registration.
@@ -40,6 +41,8 @@ public final class Simulation: Sendable {
 
   // MARK: Who is registered
 
+  /// An orchestration takes part.
+  ///
   /// - Throws: `DXError` (`alreadyExists`) when this name and version are registered, `invalidArgument` for a
   ///   version that is none.
   public func register<Input, Output>(_ orchestration: OrchestrationDefinition<Input, Output>) throws {
@@ -100,7 +103,7 @@ public final class Simulation: Sendable {
 public struct SimulatedWorld: Sendable {
   private let known: [String: RehearsedInstance]
   /// In the order of creation.
-  public let instances: [InstanceDescription]
+  public let instances: [Perdure.InstanceDescription]
   /// Lines of the script that were refused, by the number that `Simulation.event` and its like return, and
   /// why.
   public let refused: [Int: String]
@@ -115,8 +118,10 @@ public struct SimulatedWorld: Sendable {
     elapsed = .milliseconds(end.elapsedMS)
   }
 
+  /// What an instance has come to.
+  ///
   /// - Throws: `DXError` (`notFound`).
-  public func instance(_ instance: String) throws -> InstanceDescription {
+  public func instance(_ instance: String) throws -> Perdure.InstanceDescription {
     InstanceDescription(.init(try find(instance).description))
   }
 

@@ -1,3 +1,4 @@
+import Perdure
 import PerdureModel
 import Synchronization
 
@@ -29,7 +30,7 @@ final class Stubs: Sendable {
   var calls: [ActivityCall] { state.withLock { $0.calls } }
 
   /// Runs the stub of an activity, or what it is the stub of.
-  func body(of activity: String, instead original: @escaping ActivityBody) -> ActivityBody {
+  func body(of activity: String, insteadOf original: @escaping ActivityBody) -> ActivityBody {
     { [self] context, input in
       try await (begin(activity, context, input)?.body ?? original)(context, input)
     }
@@ -39,7 +40,7 @@ final class Stubs: Sendable {
   var body: ActivityBody {
     { [self] context, input in
       guard let stub = try begin(context.activity, context, input) else {
-        throw Failure(
+        throw Perdure.Failure(
           type: FailureType.notRegistered,
           message: "activity '\(context.activity)' is neither defined nor stubbed in this test environment",
           isNonRetryable: true)

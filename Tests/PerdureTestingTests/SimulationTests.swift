@@ -1,5 +1,6 @@
 import Perdure
 import PerdureABI
+import PerdureTesting
 import Testing
 
 /// What activities do to the world outside.

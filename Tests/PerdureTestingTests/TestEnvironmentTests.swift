@@ -1,8 +1,9 @@
-import Testing
-
-@testable import Perdure
+import Perdure
 // The engine in this process.
 import PerdureABI
+import PerdureTesting
+import TestSupport
+import Testing
 
 /// Tests as users write them: virtual time, stubs, a restart; on memory and on a file.
 @Suite struct TestEnvironmentTests {
@@ -45,7 +46,7 @@ import PerdureABI
     _ kind: String, _ definitions: [any Definition], stubs: [String: ActivityStub] = [:],
     start: Timestamp? = nil, _ body: (TestEnvironment) async throws -> Void
   ) async throws {
-    let folder = try EndToEndTests.TemporaryFolder()
+    let folder = try TemporaryFolder()
     let environment = try await TestEnvironment(
       definitions, stubs: stubs, start: start, url: kind == "memory" ? "memory:" : folder.store)
     try await body(environment)
