@@ -65,7 +65,7 @@ extension Reader {
       SELECT name, tag, CASE WHEN phase = 2 THEN 'deferred'
           WHEN node IS NOT NULL AND EXISTS(SELECT 1 FROM nodes WHERE id = node) THEN 'running'
           WHEN visible_at > ?1 THEN 'backoff' ELSE 'waiting' END AS state,
-        count(*), min(visible_at)
+        count(*), min(max(visible_at, scheduled_at))
       FROM activities GROUP BY name, tag, state
       """, now
     ) { ($0.text(0), $0.optionalText(1), $0.text(2), $0.integer(3), $0.integer(4)) }

@@ -13,6 +13,7 @@ package final class SQLiteStore: Store {
   private let readers: ReaderPool
   private let locks: Mutex<NodeLocks?>
   private let logPath: String
+  private let lockPath: String
   package let sharedTime: (any SharedTime)?
   private let observer = Mutex<ForeignWrites?>(nil)
   private let lost = Mutex<StoreError?>(nil)
@@ -42,6 +43,7 @@ package final class SQLiteStore: Store {
   private init(path: String, _ opened: Opening.Opened) {
     self.path = path
     logPath = opened.logPath
+    lockPath = opened.locks.file
     sharedTime = TimeRecord(opened.locks.file)
     locks = Mutex(opened.locks)
     readers = ReaderPool(opened.readers.0, opened.readers.1)
@@ -190,7 +192,7 @@ package final class SQLiteStore: Store {
     guard let changed else { return }
     let look: @Sendable (Bool) -> Bool = { [weak self] isNet in self?.lookOutside(reaping: isNet) ?? false }
     // Without a thread there is nobody to tell; the caller's own slow look remains.
-    let next = try? ForeignWrites(log: logPath, look: look, changed: changed)
+    let next = try? ForeignWrites(log: logPath, locks: lockPath, look: look, changed: changed)
     let superseded = observer.withLock { current in
       let superseded = current
       current = next

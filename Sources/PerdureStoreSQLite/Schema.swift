@@ -12,7 +12,7 @@ enum Schema {
   static var version: Int64 { Int64(migrations.count) }
 
   /// Step n takes a store from version n - 1 to n. Steps that were released are never edited.
-  private static let migrations = [initial, lostTurns]
+  private static let migrations = [initial, lostTurns, calls]
 
   private static let initial = """
     CREATE TABLE nodes(
