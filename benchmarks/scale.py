@@ -1,5 +1,5 @@
-"""How a store bears several processes: orchestrations per second with 1, 2 and 4 of them, and how long it takes
-until the work of one that is killed goes on elsewhere.
+"""How a store bears several processes: orchestrations per second with 1, 2 and 4 of them, and how long it
+takes until the work of one that is killed goes on elsewhere.
 
     benchmarks/scale.py [--store sqlite|postgres|URL] [--processes 1,2,4] [--count 10000] [--kills 20]
 
@@ -91,11 +91,13 @@ def throughput(url: str, count: int, workers: int) -> Throughput:
     with perdure.Store(url) as store, perdure.Client(store) as client:
         # What lies there already when they come, and what comes while they work.
         start_all(client, 0, count // 2)
-        with processes([str(OUT / "bench"), url, "serve"], workers):
+        with processes([str(OUT / "bench"), url, "serve"], workers) as running:
             begin = time.monotonic()
             start_all(client, count // 2, count - count // 2)
             started = time.monotonic() - begin
             while completed(client) < count:
+                if any(worker.poll() is not None for worker in running):
+                    raise SystemExit("scale: a process ended by itself")
                 if time.monotonic() - begin > LIMIT_S:
                     raise SystemExit(f"scale: {completed(client)} of {count} have ended after {LIMIT_S} s")
                 time.sleep(0.02)
@@ -148,28 +150,27 @@ def takeovers(url: str, folder: Path, kills: int) -> list[float]:
     trace = folder / "takeovers"
     command = [sys.executable, __file__, "--serve", url]
     times = []
-    with perdure.Store(url) as store, perdure.Client(store) as client:
-        with processes(command, 2, SCALE_TRACE=str(trace)) as workers:
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(perdure.Client(stack.enter_context(perdure.Store(url))))
+        workers = stack.enter_context(processes(command, 2, SCALE_TRACE=str(trace)))
+        wait_for_nodes(client, 2)
+        for kill in range(kills):
+            instance = client.start("held", instance=f"held-{kill}")
+            holder, _ = wait_for_attempt(trace, instance, 1)
+            victim = next(worker for worker in workers if worker.pid == holder)
+            # A process that has been at rest for a while hears of it no later than a busy one.
+            time.sleep((kill % 5) * 0.1)
+            begin = time.monotonic()
+            victim.kill()
+            _, at = wait_for_attempt(trace, instance, 2)
+            times.append(at - begin)
+            victim.wait()
+            workers.remove(victim)
+            workers.append(
+                subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | {"SCALE_TRACE": str(trace)})
+            )
+            client.result(instance, timeout=60)
             wait_for_nodes(client, 2)
-            for kill in range(kills):
-                instance = client.start("held", instance=f"held-{kill}")
-                holder, _ = wait_for_attempt(trace, instance, 1)
-                victim = next(worker for worker in workers if worker.pid == holder)
-                # A process that has been at rest for a while hears of it no later than a busy one.
-                time.sleep((kill % 5) * 0.1)
-                begin = time.monotonic()
-                victim.kill()
-                _, at = wait_for_attempt(trace, instance, 2)
-                times.append(at - begin)
-                victim.wait()
-                workers.remove(victim)
-                workers.append(
-                    subprocess.Popen(
-                        command, stdin=subprocess.PIPE, env=os.environ | {"SCALE_TRACE": str(trace)}
-                    )
-                )
-                client.result(instance, timeout=60)
-                wait_for_nodes(client, 2)
     return times
 
 

@@ -225,6 +225,8 @@ struct SQLiteOpeningTests {
     store.close()
     try fixture.execute(
       """
+      DROP VIEW perdure_post;
+      DROP VIEW perdure_end;
       DROP VIEW perdure_start;
       DROP VIEW perdure_raise;
       DROP VIEW perdure_enqueue;

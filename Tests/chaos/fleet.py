@@ -151,9 +151,7 @@ def ended(client: perdure.Client) -> int:
         return 0
 
 
-def disturb(
-    fleet: Fleet, client: perdure.Client, callers: list[Caller], options: argparse.Namespace
-) -> None:
+def disturb(fleet: Fleet, client: perdure.Client, callers: list[Caller], options: argparse.Namespace) -> None:
     """Kills, restarts and cuts until nine of ten instances have ended."""
     total = sum(len(caller.script.expected) for caller in callers)
     postgres = fleet.where.postgres
@@ -256,10 +254,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
-    print(
-        f"fleet: {options.processes} processes on {options.store}, {options.instances} instances, --seed {seed}",
-        flush=True,
-    )
+    print(f"fleet: {options.processes} processes on {options.store}, {options.instances} instances, "
+          f"--seed {seed}", flush=True)  # fmt: skip
     with place(options.store) as where:
         return run(where, options, seed)
 

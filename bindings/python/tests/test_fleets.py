@@ -94,7 +94,8 @@ def test_each_process_does_what_its_role_says(fleet: Fleet) -> None:
     plain = fleet.join(serves=["where"])
     graphics = fleet.join(serves=["where"], tags=["gpu"], untagged=False)
     roles = {each.pid: each for each in fleet.management.nodes()}
-    assert "routed" in roles[turns].orchestrations and "where" not in roles[turns].activities
+    assert "routed" in roles[turns].orchestrations
+    assert "where" not in roles[turns].activities
     assert (roles[plain].tags, roles[plain].untagged) == ([], True)
     assert (roles[graphics].tags, roles[graphics].untagged) == (["gpu"], False)
     ids = [fleet.client.start("routed", ["", "gpu", "", "gpu"]) for _ in range(20)]

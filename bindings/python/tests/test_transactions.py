@@ -53,7 +53,7 @@ def begin(database: sqlite3.Connection, instance: str, value: Any, **more: Any) 
     database.execute(f"INSERT INTO perdure_start({names}) VALUES({marks})", [*columns.values()])
 
 
-VALUES: list[Any] = [None, 1.5, "ä\n\"\u0001", [], {"a": None, "b": [1, {"c": None}]}, 2**53]
+VALUES: list[Any] = [None, 1.5, 'ä\n"\u0001', [], {"a": None, "b": [1, {"c": None}]}, 2**53]
 
 
 def test_a_start_happens_with_its_transaction(world: Any) -> None:
