@@ -119,7 +119,8 @@ chaos: build
 	@$(WITH_PYTHON) Tests/chaos/run.py
 
 chaos-pg: build
-	@$(WITH_PYTHON) Tests/chaos/fleet.py --store postgres --instances $(INSTANCES)
+	@$(WITH_PYTHON) Tests/chaos/fleet.py --store postgres --host c --instances $(INSTANCES)
+	@$(WITH_PYTHON) Tests/chaos/fleet.py --store postgres --instances 2000
 
 soak: build
 	@$(WITH_PYTHON) Tests/chaos/soak.py --minutes $(MINUTES)

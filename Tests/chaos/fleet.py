@@ -2,14 +2,15 @@
 PostgreSQL server restarted as if its machine had died, connections cut on the server's side.
 
     Tests/chaos/fleet.py [--store sqlite|postgres|URL] [--processes 4] [--instances 20000] [--every 0.5]
-                         [--restarts 2] [--cuts 1.0] [--seed N]
+                         [--restarts 2] [--cuts 1.0] [--host python|c] [--seed N]
 
 Clients (threads of this process) make the calls of a mixed load (workload.py); what was acknowledged is noted
 here, outside of the store, and a call whose answer was lost is made again. Worker processes run it, and each
 run of an activity leaves a line in a file of its own, outside of the store as well. At the end all must have
 ended once and with the right result, and what the store says must agree with both.
 
-The faults of PostgreSQL come only if the server is ours (`--store postgres`).
+With `--host c` the workers are C programs that run chains (host.c); they are there at once, so that most of
+their short lives is work. The faults of PostgreSQL come only if the server is ours (`--store postgres`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from judge import Verdicts
 from judge_work import Histories, judge_histories, judge_runs, wait_for_ends, wrong_ends
 from places import Place, place
 from postgres import Postgres
-from workload import SLOTS, Call, Expected, Run, Script, Trace, wait_until
+from shims import build_host
+from workload import KINDS, SLOTS, Call, Expected, Run, Script, Trace, wait_until
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = 4
@@ -85,12 +87,15 @@ class Fleet:
     where: Place
     url: str
     processes: int
+    host: str
     randomness: random.Random
     trace: Trace = field(init=False)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     killed: set[int] = field(default_factory=set)
     restarts: list[float] = field(default_factory=list)
     cuts: int = 0
+    # Workers that came while the server was down.
+    in_vain: int = 0
     wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -98,18 +103,30 @@ class Fleet:
 
     def start_worker(self) -> None:
         environment = os.environ | {"CHAOS_TRACE": str(self.trace.path), "CHAOS_PAUSE": "0.01"}
-        command = [sys.executable, str(HERE / "workload.py"), self.url]
+        if self.host == "c":
+            command = [str(build_host()), self.url, str(SLOTS)]
+        else:
+            command = [sys.executable, str(HERE / "workload.py"), self.url]
         self.workers.append(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE))
 
     def kill_one(self) -> None:
         victim = self.randomness.choice(self.workers)
-        if victim.poll() is not None:
-            self.wrong.append(f"a worker ended by itself with status {victim.returncode}")
-        self.killed.add(victim.pid)
-        victim.kill()
-        victim.wait()
+        if victim.poll() is None:
+            self.killed.add(victim.pid)
+            victim.kill()
+            victim.wait()
+        else:
+            self.ended(victim)
         self.workers.remove(victim)
         self.start_worker()
+
+    def ended(self, worker: subprocess.Popen[bytes]) -> None:
+        """It did so by itself."""
+        if worker.returncode == 1 and self.where.postgres is not None:
+            # It could not open the store. What starts workers starts another one.
+            self.in_vain += 1
+        else:
+            self.wrong.append(f"a worker ended with status {worker.returncode}")
 
     def restart(self, postgres: Postgres) -> None:
         begin = time.monotonic()
@@ -129,16 +146,16 @@ class Fleet:
                 worker.stdin.close()
         for worker in self.workers:
             if worker.wait(60) != 0:
-                self.wrong.append(f"a worker ended with status {worker.returncode}")
+                self.ended(worker)
 
 
-def shares(instances: int) -> list[Script]:
+def shares(instances: int, kinds: tuple[str, ...]) -> list[Script]:
     each, rest = divmod(instances, CLIENTS)
     scripts, first = [], 0
     for index in range(CLIENTS):
         count = each + (index < rest)
         if count > 0:
-            scripts.append(Script(count, first=first))
+            scripts.append(Script(count, kinds, first))
         first += count
     return scripts
 
@@ -194,8 +211,9 @@ def judge_ledger(verdicts: Verdicts, runs: list[Run], histories: Histories) -> N
 def run(where: Place, options: argparse.Namespace, seed: int) -> int:
     verdicts = Verdicts()
     url = where.url()
-    fleet = Fleet(where, url, options.processes, random.Random(seed))
-    callers = [Caller(url, script) for script in shares(options.instances)]
+    fleet = Fleet(where, url, options.processes, options.host, random.Random(seed))
+    kinds = ("order",) if options.host == "c" else KINDS
+    callers = [Caller(url, script) for script in shares(options.instances, kinds)]
     expected: dict[str, Expected] = {}
     for caller in callers:
         expected |= caller.script.expected
@@ -221,6 +239,7 @@ def run(where: Place, options: argparse.Namespace, seed: int) -> int:
         faults = f"{len(fleet.killed)} kills of {options.processes} processes"
         if where.postgres is not None:
             faults += f", {len(fleet.restarts)} restarts of the server, {fleet.cuts} connections cut"
+            faults += f", {fleet.in_vain} processes that found no server"
         verdicts.check(
             f"{where.kind}: {len(expected)} instances ended in {seconds:.0f} s; {faults}", open_ones
         )
@@ -251,11 +270,12 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=0.5, help="seconds between two kills")
     parser.add_argument("--restarts", type=int, default=2, help="of the PostgreSQL server")
     parser.add_argument("--cuts", type=float, default=1.0, help="seconds between two cuts, about; 0: none")
+    parser.add_argument("--host", choices=["python", "c"], default="python", help="who runs the work")
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
     print(f"fleet: {options.processes} processes on {options.store}, {options.instances} instances, "
-          f"--seed {seed}", flush=True)  # fmt: skip
+          f"host {options.host}, --seed {seed}", flush=True)  # fmt: skip
     with place(options.store) as where:
         return run(where, options, seed)
 

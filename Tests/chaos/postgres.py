@@ -44,8 +44,11 @@ class Postgres:
         return f"postgresql://perdure@127.0.0.1:{self.port}/postgres?schema={schema}"
 
     def _run(self, *command: str, timeout: float = 60) -> str:
+        # Those of a client may lie elsewhere.
+        program = self.bin / command[0]
+        found = str(program) if program.exists() else command[0]
         done = subprocess.run(
-            [str(self.bin / command[0]), *command[1:]], user=self.account, group=self.account, cwd="/",
+            [found, *command[1:]], user=self.account, group=self.account, cwd="/",
             capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
         if done.returncode != 0:
