@@ -87,6 +87,12 @@ SUITES = [
         [SWIFT, "test", "--filter", BUSY, "--xunit-output", str(RESULTS / "busy.xml")],
         junit("busy-swift-testing.xml"),
     ),
+    Suite(
+        "postgres",
+        # The first starts a server for all of its tests, the others have one that they start anew.
+        ["Tests/postgres/run", str(RESULTS)],
+        junit("postgres-swift-testing.xml", "postgres-python.xml"),
+    ),
     Suite("c", ["Tests/C/run"], last_line),
     Suite(
         "python",

@@ -8,7 +8,7 @@ extension PostgresSchema {
   static let calls = functions.map { $0.split(separator: ";\n").joined(separator: "; \n") }
     .joined(separator: ";\n")
 
-  private static let functions = [lock, refuse, checkName, payload, post, start, raise, enqueue, complete]
+  private static let functions = [lock, refuse, stored, checkName, payload, post, start, raise, enqueue, complete]
 
   private static let lock = """
     CREATE FUNCTION _lock() RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $body$
@@ -28,6 +28,13 @@ extension PostgresSchema {
     BEGIN
       RAISE EXCEPTION '%', why USING ERRCODE = code;
     END
+    $body$
+    """
+
+  /// `PostgresText.escaped`; U+0000 does not come to us.
+  private static let stored = """
+    CREATE FUNCTION _stored(value TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE AS $body$
+      SELECT replace(value, chr(1), chr(1) || chr(2))
     $body$
     """
 
@@ -63,7 +70,7 @@ extension PostgresSchema {
     DECLARE
       found RECORD;
     BEGIN
-      SELECT pk, status, inbox_count INTO found FROM instances WHERE id = receiver;
+      SELECT pk, status, inbox_count INTO found FROM instances WHERE id = _stored(receiver);
       IF found.pk IS NULL THEN
         PERFORM _refuse('02000', format('there is no instance %L', receiver));
       ELSIF found.status IN ('Completed', 'Failed', 'Cancelled', 'Terminated') THEN
@@ -108,13 +115,13 @@ extension PostgresSchema {
         PERFORM _refuse('22023', 'start_at must be from 1970 to 9999');
       END IF;
       PERFORM _lock();
-      IF EXISTS(SELECT 1 FROM kept WHERE instance = _id
+      IF EXISTS(SELECT 1 FROM kept WHERE instance = _stored(_id)
           AND CAST(json AS JSON) ->> 'kind' = 'CallReceived') THEN
         PERFORM _refuse('55000', format('calls wait for instance %L: start it with a client', _id));
       END IF;
       INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count,
         inbox_count, wake_at, priority, used, created_at, updated_at, custom_status_version, start)
-      VALUES(_id, _name, _version, 'Pending', 1, 0, 0, 0, CASE WHEN _at > _now THEN _at ELSE 0 END,
+      VALUES(_stored(_id), _stored(_name), _version, 'Pending', 1, 0, 0, 0, CASE WHEN _at > _now THEN _at ELSE 0 END,
         _priority, CASE WHEN _at > 0 THEN 8 ELSE 0 END, _now, _now, 0,
         '{"instance":' || to_json(_id) || ',"name":' || to_json(_name)
           || coalesce(',"version":' || to_json(_version), '')
@@ -129,12 +136,12 @@ extension PostgresSchema {
         INSERT INTO instance_options(instance, start_at) VALUES(_pk, _at);
       END IF;
       INSERT INTO status_counts(orchestration, version, status, instances, lives, total_ms, least_ms, most_ms)
-      VALUES(_name, coalesce(_version, ''), 'Pending', 1, 0, 0, 0, 0)
+      VALUES(_stored(_name), coalesce(_version, ''), 'Pending', 1, 0, 0, 0, 0)
       ON CONFLICT(orchestration, version, status) DO UPDATE SET instances = status_counts.instances + 1;
-      FOR _message IN SELECT json FROM kept WHERE instance = _id ORDER BY number LOOP
+      FOR _message IN SELECT json FROM kept WHERE instance = _stored(_id) ORDER BY number LOOP
         PERFORM _post(_id, _message);
       END LOOP;
-      DELETE FROM kept WHERE instance = _id;
+      DELETE FROM kept WHERE instance = _stored(_id);
       RETURN _id;
     END
     $body$
@@ -178,7 +185,7 @@ extension PostgresSchema {
       PERFORM _lock();
       SELECT a.pk, a.execution, a.action, a.session INTO _found
       FROM instances AS i JOIN activities AS a ON a.instance = i.pk
-      WHERE i.id = _parts[4] AND a.execution = CAST(_parts[2] AS NUMERIC)
+      WHERE i.id = _stored(_parts[4]) AND a.execution = CAST(_parts[2] AS NUMERIC)
         AND a.action = CAST(_parts[3] AS NUMERIC) AND a.token = CAST(_parts[1] AS NUMERIC)
         AND (a.phase = 2 OR a.node IN (SELECT id FROM nodes));
       IF _found.pk IS NULL THEN

@@ -5,9 +5,9 @@ package import PerdureStore
 ///     postgresql://user@host:5432/database?schema=orders&pool_size=4&sslmode=verify-full
 package struct PostgresURL: Sendable {
   /// For libpq: the URL without the options that are ours.
-  let server: String
+  package let server: String
   /// For messages: the URL without user and options, and the schema.
-  let path: String
+  package let path: String
   let options: Options
 
   /// What is ours in the URL.

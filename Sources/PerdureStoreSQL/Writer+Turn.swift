@@ -7,13 +7,13 @@ extension Writer {
     guard let row = try find(commit.instance) else { return .failure(.notFound) }
     var sessions: [(session: String, node: NodeID)] = []
     if let refusal = try check(commit, row, &sessions) { return .failure(refusal) }
-    guard try consumesInOrder(commit, row) else { return .failure(.conflict) }
+    guard let consumed = try consumedInOrder(commit, row) else { return .failure(.conflict) }
     for used in sessions { try use(used.session, by: used.node, now: commit.now) }
     try append(commit.events, to: row.pk, execution: commit.execution)
     if let next = commit.nextExecution {
       try append(next, to: row.pk, execution: commit.execution &+ 1)
     }
-    let remaining = try clear(commit, row)
+    let remaining = try clear(commit, row, consumed: consumed)
     try update(commit, row, remaining: remaining)
     if !commit.kvChanges.isEmpty { try change(commit.kvChanges, of: row.pk) }
     if commit.nextExecution != nil, row.used.union(Self.uses(commit)).contains(.keyValues) {
@@ -77,18 +77,20 @@ extension Writer {
     return nil
   }
 
-  /// No message older than one that the turn consumes is left.
-  private func consumesInOrder(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> Bool {
-    guard let last = commit.consumed.max(), row.inboxCount > 0 else { return true }
+  /// How many of the messages that the turn consumes are there. nil: one older than these would be left.
+  private func consumedInOrder(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> Int64? {
+    guard let last = commit.consumed.max(), row.inboxCount > 0 else { return 0 }
     let consumed = Set(commit.consumed)
     let older = statements.messagesUpTo
     older.bind(1, row.pk)
     older.bind(2, last)
     defer { older.reset() }
+    var count: Int64 = 0
     while try older.step() {
-      if !consumed.contains(older.integer(0)) { return false }
+      if !consumed.contains(older.integer(0)) { return nil }
+      count &+= 1
     }
-    return true
+    return count
   }
 
   func append(
@@ -106,17 +108,19 @@ extension Writer {
 
   /// Removes the messages and activities that the turn is done with, adds the new activities; answers how
   /// many messages remain.
-  private func clear(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> Int64 {
+  ///
+  /// - Parameter consumed: how many messages go.
+  private func clear(
+    _ commit: TurnCommit, _ row: InstanceRow, consumed: Int64
+  ) throws(StoreError) -> Int64 {
     if commit.status.isTerminal {
       try empty(row)
       return 0
     }
-    var remaining = row.inboxCount
-    for sequence in commit.consumed {
-      statements.deleteMessage.bind(1, sequence)
-      statements.deleteMessage.bind(2, row.pk)
-      try statements.deleteMessage.run()
-      remaining &-= try statements.deleteMessage.changes
+    if let last = commit.consumed.max() {
+      statements.deleteMessagesUpTo.bind(1, row.pk)
+      statements.deleteMessagesUpTo.bind(2, last)
+      try statements.deleteMessagesUpTo.run()
     }
     if commit.nextExecution != nil {
       try deleteActivities(of: row.pk, upTo: commit.execution)
@@ -133,7 +137,7 @@ extension Writer {
     for task in commit.scheduled where task.key.execution == execution {
       try schedule(task, for: row.pk, revision: commit.revision, now: commit.now)
     }
-    return remaining
+    return row.inboxCount &- consumed
   }
 
   /// What goes with the end of an instance.

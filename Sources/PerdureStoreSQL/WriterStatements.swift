@@ -5,7 +5,7 @@ struct WriterStatements {
   let find, nodeExists: Statement
   let insertInstance, updateInstance, setCustomStatus, noteMessage, setOwner: Statement
   let insertEvent, insertMessage, insertActivity: Statement
-  let messagesUpTo, deleteMessage, deleteMessages: Statement
+  let messagesUpTo, deleteMessagesUpTo, deleteMessages: Statement
   let findActivity, deleteActivity, deleteActivityByKey, deleteActivitiesUpTo: Statement
   let claimActivity: Statement
   let addToCount: Statement
@@ -37,7 +37,7 @@ struct WriterStatements {
       "INSERT INTO inbox(instance, json) VALUES(?1, ?2)", .inserting(key: "sequence"))
     insertActivity = try prepare(Self.insertActivity, .inserting(key: "pk"))
     messagesUpTo = try prepare("SELECT sequence FROM inbox WHERE instance = ?1 AND sequence <= ?2")
-    deleteMessage = try prepare("DELETE FROM inbox WHERE sequence = ?1 AND instance = ?2")
+    deleteMessagesUpTo = try prepare("DELETE FROM inbox WHERE instance = ?1 AND sequence <= ?2")
     deleteMessages = try prepare("DELETE FROM inbox WHERE instance = ?1")
     findActivity = try prepare(
       "SELECT pk, node, token, session FROM activities WHERE instance = ?1 AND execution = ?2 AND action = ?3"

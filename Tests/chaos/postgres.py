@@ -20,7 +20,7 @@ def programs() -> Path | None:
     """The folder with initdb and pg_ctl: on the PATH, or the newest that Debian installed; None: not here."""
     found = shutil.which("pg_ctl")
     if found is not None:
-        return Path(found).parent
+        return Path(found).resolve().parent
     folders = [each for each in Path("/usr/lib/postgresql").glob("*/bin") if (each / "pg_ctl").exists()]
     return max(folders, key=lambda each: float(each.parent.name), default=None)
 

@@ -105,7 +105,7 @@ VALUES: list[Any] = [None, 1.5, "ä\n\"\u0001 ' $body$ %", [], {"a": None, "b": 
 def test_a_start_happens_with_its_transaction(world: World) -> None:
     world.serve(echo)
     for number, value in enumerate(VALUES):
-        name = f"o-{number}'\"\\"
+        name = f"o-{number}'\"\\\u0001\u0002"
         with world.database.transaction():
             world.database.execute("INSERT INTO public.orders VALUES(%s, 1)", [name])
             assert world.call(world.database, "start", name, "echo", json.dumps(value)) == name
