@@ -6,6 +6,7 @@ DESTDIR ?=
 SEEDS ?= 500
 MINUTES ?= 60
 RUNS ?= 10000000
+INSTANCES ?= 20000
 BUDGET ?= 0
 SWEEP_SEEDS ?= 8
 LIBRARY ?= .build/release/libdx.so
@@ -16,8 +17,8 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel node node-package bench bench-prune bench-management chaos soak \
-  sim pythons faults fuzz \
+.PHONY: help demo test build install wheel node node-package bench bench-prune bench-management scale \
+  chaos chaos-pg soak sim pythons faults fuzz \
   sanitize coverage sim-mutations sim-sweep docc swift-package format check-format clean prepare
 
 help:
@@ -31,7 +32,9 @@ help:
 	@echo "make bench          C, C++, Swift, Python and Node side by side"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
+	@echo "make scale          1, 2 and 4 processes on SQLite and on PostgreSQL, and the takeover of a killed one's work"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
+	@echo "make chaos-pg       4 processes on a PostgreSQL that is restarted, under kills and cuts: 20,000 orchestrations"
 	@echo "make soak MINUTES=n a mixed load under random faults, for n minutes"
 	@echo "make fuzz RUNS=n    everything that reads bytes from outside, under libFuzzer: a verdict for each target"
 	@echo "make sanitize       tests and hosts under the address, thread and undefined-behaviour sanitizers"
@@ -110,8 +113,16 @@ bench-prune: build
 bench-management: build
 	@$(WITH_PYTHON) benchmarks/management.py
 
+scale: build
+	@$(WITH_PYTHON) benchmarks/scale.py
+	@$(WITH_PYTHON) benchmarks/scale.py --store postgres
+
 chaos: build
 	@$(WITH_PYTHON) Tests/chaos/run.py
+
+chaos-pg: build
+	@$(WITH_PYTHON) Tests/chaos/fleet.py --store postgres --host c --instances $(INSTANCES)
+	@$(WITH_PYTHON) Tests/chaos/fleet.py --store postgres --instances 2000
 
 soak: build
 	@$(WITH_PYTHON) Tests/chaos/soak.py --minutes $(MINUTES)

@@ -44,7 +44,7 @@ let scenarios = [
 // which `swift build` alone does not link: dx-fuzz is part of the package only with PERDURE_FUZZ set.
 let fuzzed: [Target.Dependency] = [
   "CDX", "CSQLite", "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore",
-  "PerdureStoreSQLite", "PerdureABI",
+  "PerdureStoreSQL", "PerdureStoreSQLite", "PerdureABI",
 ]
 let fuzzer: [Target] =
   Context.environment["PERDURE_FUZZ"] == nil
@@ -82,9 +82,12 @@ let package = Package(
         "PerdureModel", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureStore",
         "PerdureStoreMemory",
       ]),
+    library("PerdureStoreSQL", ["PerdureStore", "PerdureModel", "PerdureWire"]),
     .target(
-      name: "PerdureStoreSQLite", dependencies: ["PerdureStore", "PerdureModel", "PerdureWire", "CSQLite"],
+      name: "PerdureStoreSQLite",
+      dependencies: ["PerdureStore", "PerdureStoreSQL", "PerdureModel", "CSQLite"],
       swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
+    library("PerdureStorePostgres", ["PerdureStore", "PerdureStoreSQL", "PerdureModel", "PerdureWire"]),
     library("PerdureStoreConformance", ["PerdureStore", "PerdureModel"]),
     library(
       "PerdureRuntime",
@@ -101,7 +104,7 @@ let package = Package(
       "PerdureABI",
       [
         "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-        "PerdureRuntime", "PerdureClient", "PerdureRehearsal",
+        "PerdureStorePostgres", "PerdureRuntime", "PerdureClient", "PerdureRehearsal",
       ]),
     .target(
       name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map"],
@@ -151,8 +154,8 @@ let package = Package(
     tests(
       "PerdureStoreTests",
       [
-        "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite", "PerdureStoreConformance", "PerdureModel",
-        "CSQLite",
+        "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQL", "PerdureStoreSQLite", "PerdureStorePostgres",
+        "PerdureStoreConformance", "PerdureModel", "CSQLite",
       ]),
     tests(
       "PerdureRuntimeTests",
@@ -160,8 +163,8 @@ let package = Package(
     tests(
       "FaultTests",
       [
-        "PerdureRuntime", "PerdureClient", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-        "PerdureStoreConformance", "PerdureSimulation", "PerdureModel",
+        "PerdureRuntime", "PerdureClient", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQL",
+        "PerdureStoreSQLite", "PerdureStoreConformance", "PerdureSimulation", "PerdureModel",
       ]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("PerdureABITests", ["PerdureABI", "CDX", "TestSupport"]),

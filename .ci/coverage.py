@@ -25,7 +25,8 @@ SWIFT = os.environ.get("SWIFT", "swift")
 # What decides and what keeps: the engine without its edges.
 CORE = [
     "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureDispatch", "PerdureDriver", "PerdureSchedule",
-    "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite", "PerdureRuntime", "PerdureClient",
+    "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQL", "PerdureStoreSQLite", "PerdureRuntime",
+    "PerdureClient",
 ]  # fmt: skip
 LINES, REGIONS = 95.0, 90.0
 

@@ -89,6 +89,12 @@ SUITES = [
     ),
     # Of what the Swift tests have built.
     Suite("docc", [PYTHON, ".ci/docc.py"], last_line),
+    Suite(
+        "postgres",
+        # The first starts a server for all of its tests, the others have one that they start anew.
+        ["Tests/postgres/run", str(RESULTS)],
+        junit("postgres-swift-testing.xml", "postgres-python.xml"),
+    ),
     Suite("c", ["Tests/C/run"], last_line),
     Suite(
         "python",

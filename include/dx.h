@@ -149,7 +149,7 @@ DX_API DX_CHECKED dx_error *dx_log_set(dx_text config, dx_log_fn log, void *user
 
 typedef struct dx_store_options {
   size_t struct_size;
-  dx_text url;    /* "memory:", "sqlite:PATH" */
+  dx_text url;    /* "memory:", "sqlite:PATH", "postgresql://USER@HOST/DATABASE" */
   dx_text config; /* JSON object, may be empty: "Store config" */
 } dx_store_options;
 #define DX_STORE_OPTIONS_INIT { sizeof(dx_store_options), { NULL, 0 }, { NULL, 0 } }

@@ -189,6 +189,26 @@ static inline int perdure_watch_add(int descriptor, const char *path) {
   return inotify_add_watch(descriptor, path, IN_MODIFY);
 }
 
+/* The same for the moment at which somebody who could write to a file closes it, or is gone. */
+static inline int perdure_watch_add_closing(int descriptor, const char *path) {
+  return inotify_add_watch(descriptor, path, IN_CLOSE_WRITE);
+}
+
+/* Takes all that was seen so far; 1 if a file was closed that is watched for that, otherwise 0. */
+static inline int perdure_watch_take(int descriptor) {
+  _Alignas(struct inotify_event) char buffer[4096];
+  uint32_t seen = 0;
+  ssize_t size;
+  while ((size = read(descriptor, buffer, sizeof buffer)) > 0) {
+    for (ssize_t at = 0; at < size;) {
+      const struct inotify_event *event = (const struct inotify_event *)(buffer + at);
+      seen |= event->mask;
+      at += (ssize_t)(sizeof *event + event->len);
+    }
+  }
+  return (seen & IN_CLOSE_WRITE) != 0;
+}
+
 /* A close-on-exec, non-blocking pipe: 0, or -1 with errno set. */
 static inline int perdure_pipe(int *read_end, int *write_end) {
   int ends[2];

@@ -3,6 +3,7 @@ import PerdureModel
 import PerdureRuntime
 import PerdureStore
 import PerdureStoreMemory
+import PerdureStorePostgres
 import PerdureStoreSQLite
 import PerdureWire
 
@@ -42,7 +43,7 @@ public func dx_store_open(
 
 private func open(_ url: String, _ settings: StoreSettings) throws(ABIError) -> any Store {
   guard let colon = url.utf8.firstIndex(of: UInt8(ascii: ":")) else {
-    throw ABIError(.invalidArgument, "url '\(url)' has no scheme; use memory: or sqlite:PATH")
+    throw ABIError(.invalidArgument, "url '\(url)' has no scheme; use memory:, sqlite:PATH or postgresql://…")
   }
   let rest = String(url[url.utf8.index(after: colon)...])
   switch url[..<colon] {
@@ -52,8 +53,11 @@ private func open(_ url: String, _ settings: StoreSettings) throws(ABIError) -> 
   case "sqlite":
     guard !rest.isEmpty else { throw ABIError(.invalidArgument, "url '\(url)' has no path; use sqlite:PATH") }
     return try mapped { () throws(StoreError) in try SQLiteStore.open(path: rest, settings: settings) }
+  case "postgresql", "postgres":
+    return try mapped { () throws(StoreError) in try PostgresStore.open(url: url, settings: settings) }
   case let scheme:
-    throw ABIError(.unsupported, "url scheme '\(scheme):' is unknown; use memory: or sqlite:PATH")
+    throw ABIError(
+      .unsupported, "url scheme '\(scheme):' is unknown; use memory:, sqlite:PATH or postgresql://…")
   }
 }
 

@@ -11,6 +11,7 @@ extension Dispatcher {
     // Also when nobody wants the result: its slot is free, and a stop may have waited for it.
     defer { pump(now) }
     guard let ended = desk.end(attempt) else { return false }
+    pace.note(now)
     return attemptEnded(ended, outcome, now)
   }
 
@@ -111,12 +112,27 @@ extension Dispatcher {
       backlog.isClaimingActivities = true
       return write(.releaseUnheldActivities(held: claimsHeld))
     }
-    claimActivities()
+    claimActivities(now)
   }
 
+  /// How many activities are worth holding. What waits here waits while other processes may be idle: beside
+  /// others that is no more than what was done in a quarter of a second of late.
+  mutating func share(_ now: TimestampMS) -> Int {
+    guard isShared else { return Limits.activitiesHeld }
+    return min(Limits.activitiesHeld, max(settings.activitySlots * 2, pace.recent(now)))
+  }
+
+  /// What a turn makes goes to the store and waits its turn there, as long as older work does.
+  func isBehind(_ now: TimestampMS) -> Bool {
+    backlog.isBehind || backlog.openSince.map { now - $0 >= Self.patienceMS } ?? false
+  }
+
+  private static let patienceMS: Int64 = 1_000
+
   /// Names of which enough are held already are left to others, and asked for when there is room again.
-  private mutating func claimActivities() {
+  private mutating func claimActivities(_ now: TimestampMS) {
     backlog.mayHaveActivities = false
+    backlog.openSince = nil
     var welcome = filter
     if !registry.limits.isEmpty {
       welcome.names = filter.names.filter { desk.welcomes($0) }
@@ -124,7 +140,8 @@ extension Dispatcher {
     }
     guard !welcome.names.isEmpty else { return }
     backlog.isClaimingActivities = true
-    let many = min(Limits.activitiesHeld, max(settings.activitySlots * 4, 64))
+    let most = isShared ? share(now) - desk.count : max(settings.activitySlots * 4, 64)
+    let many = max(1, min(Limits.activitiesHeld, most))
     write(.claimActivities(welcome, limit: backlog.isCautious ? min(desk.freeSlots, many) : many))
   }
 
@@ -138,6 +155,7 @@ extension Dispatcher {
       awaitIdleSessions(now)
       if let pausedUntil { awaitDue(at: pausedUntil) }
       // Behind rows that cannot be read there may be others.
+      backlog.isBehind = tasks.count >= limit
       if tasks.count >= limit || !damaged.isEmpty { backlog.mayHaveActivities = true }
       if !isRunning {
         let unrun = desk.takeQueue()

@@ -145,8 +145,25 @@ extension Dispatcher {
     forget(held)
   }
 
+  /// All that neither a host nor the store is at; the rest follows when it is back.
+  mutating func handBackAll() {
+    var released: [InstanceID] = []
+    for held in held.values.sorted(by: { $0.instance < $1.instance })
+    where held.phase != .turning && held.phase != .committing {
+      forwardResults(held)
+      forget(held)
+      released.append(held.instance)
+    }
+    // Each a short write: others want to go on.
+    while !released.isEmpty {
+      write(.releaseInstances(Array(released.prefix(Self.claimLimit))))
+      released.removeFirst(min(released.count, Self.claimLimit))
+    }
+  }
+
   /// At rest: either there is more to do, or it is parked.
   mutating func settle(_ held: Held) {
+    if isDraining { return handBack(held) }
     held.folding = []
     held.prepared = PreparedTurn()
     held.history = nil
@@ -187,6 +204,7 @@ extension Dispatcher {
   /// Reads the instance anew; what a turn had taken goes back first.
   mutating func reload(_ held: Held) {
     unfold(held)
+    if isDraining { return handBack(held) }
     held.state = nil
     held.phase = .loading
     effects.append(.load(held.instance))
@@ -213,6 +231,7 @@ extension Dispatcher {
     held.start = nil
     held.hostEvents = 0
     held.phase = .loading
+    if isDraining { return forget(held) }
     write(.claimInstance(held.instance))
   }
 
@@ -236,6 +255,8 @@ extension Dispatcher {
   mutating func instancesClaimed(_ outcome: WriteOutcome, limit: Int, _ now: TimestampMS) {
     backlog.isClaimingInstances = false
     switch outcome {
+    case .instances(let instances) where !isRunning:
+      if !instances.isEmpty { write(.releaseInstances(instances)) }
     case .instances(let instances):
       for instance in instances {
         if let known = held[ExactText(instance)] {
@@ -273,7 +294,7 @@ extension Dispatcher {
   mutating func instanceClaimed(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
     guard let held = held[ExactText(instance)] else {
       // It was forgotten while the claim was on its way, and now it is ours.
-      if case .instances = outcome, isRunning {
+      if case .instances = outcome {
         write(.releaseInstances([instance]))
         backlog.mayHaveInstances = true
       }

@@ -190,13 +190,18 @@ extension Dispatcher {
     commit.createdAt = held.createdAt
     commit.owner = settings.node
     let firstToken = ActivityTask.tokenBase(since: held.createdAt ?? 0, revision: commit.revision) &+ 1
-    var room = isRunning ? Limits.activitiesHeld - desk.count : 0
-    for index in commit.scheduled.indices where room > 0 {
+    var room = isRunning && !isBehind(commit.now) ? share(commit.now) - desk.count : 0
+    for index in commit.scheduled.indices {
       let task = commit.scheduled[index]
       // Sessions are the store's to give.
       guard registry.runs(task.name), filter.takes(tag: task.options.tag), task.options.session == nil,
         desk.welcomes(task.name)
       else { continue }
+      if room <= 0 {
+        // What comes later does not overtake it.
+        backlog.isBehind = true
+        break
+      }
       commit.scheduled[index].claim = ActivityClaim(node: settings.node, token: firstToken)
       room -= 1
     }

@@ -63,6 +63,9 @@ package struct Dispatcher {
   /// Attempts that are over, as the store is yet to hear: their claims are still ours.
   var unsettled: [ActivityKey: ActivityClaim] = [:]
   var backlog = Backlog()
+  /// Other processes are on the store.
+  var isShared = false
+  var pace = Pace()
   var sweeping = Sweeping()
   /// When to ask the store for all that we may not have been told of; nil: we were told of everything.
   var asksAgainAt: TimestampMS?
@@ -84,6 +87,10 @@ package struct Dispatcher {
     var mayHaveInstances = false
     var isClaimingInstances = false
     var mayHaveActivities = false
+    /// Since when that is known and none was claimed.
+    var openSince: TimestampMS?
+    /// Activities that were there first are known to lie in the store.
+    var isBehind = false
     /// Or giving back what a claim took whose answer was lost.
     var isClaimingActivities = false
     /// Processes may have died under what lies there: no more of it is claimed than begins at once. What a
@@ -182,7 +189,7 @@ extension Dispatcher {
     if let due = asksAgainAt, due <= now {
       asksAgainAt = nil
       effects.append(.lookAgain)
-      storeChanged(now: now, byOthers: true)
+      lookAround(now, byOthers: true)
     }
     for (ended, limit) in desk.tick(now, into: &effects) { activityTimedOut(ended, limit, now) }
     pump(now)
@@ -190,6 +197,11 @@ extension Dispatcher {
 
   /// Another process wrote to the store, or work lies there that no runtime of this process took.
   package mutating func storeChanged(now: TimestampMS, byOthers: Bool) {
+    if byOthers { isShared = true }
+    lookAround(now, byOthers: byOthers)
+  }
+
+  private mutating func lookAround(_ now: TimestampMS, byOthers: Bool) {
     guard isRunning else { return }
     backlog.dueAt = now
     if byOthers {
@@ -246,6 +258,7 @@ extension Dispatcher {
     backlog.lookedAt = now
     backlog.mayHaveInstances = true
     backlog.mayHaveActivities = true
+    backlog.openSince = backlog.openSince ?? now
     backlog.mayHaveExpired = true
   }
 
@@ -308,7 +321,13 @@ extension Dispatcher {
     }
     let unrun = desk.takeQueue()
     if !unrun.isEmpty { write(.releaseActivities(unrun)) }
+    if isDraining { handBackAll() }
     pump(now)
+  }
+
+  /// Activities run on, perhaps for long: instances do not wait for them here, others may go on with them.
+  var isDraining: Bool {
+    if case .stopping = stage { !desk.isIdle } else { false }
   }
 
   /// A stop waits for hosts no longer, whatever time it is.

@@ -2,6 +2,7 @@ internal import CSQLite
 import Glibc
 import PerdureModel
 import PerdureStore
+import PerdureStoreSQL
 import PerdureStoreSQLite
 import Synchronization
 

@@ -3,6 +3,7 @@ import Glibc
 import PerdureModel
 import PerdureReplay
 import PerdureStore
+import PerdureStoreSQL
 import PerdureStoreSQLite
 
 /// Rows of a SQLite store with values that no store wrote: whatever reads them answers or says what is

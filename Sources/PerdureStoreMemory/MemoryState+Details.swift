@@ -65,7 +65,7 @@ extension MemoryState {
         let pending = pending(row)
         let empty = Workload.Activities(name: row.task.name, tag: row.task.options.tag)
         rows[ActivityRoute(row.task), default: empty].add(
-          pending.state(at: now), 1, since: row.task.visibleAt)
+          pending.state(at: now), 1, since: max(row.task.visibleAt, row.task.scheduledAt))
       }
     }
     workload.activities = Array(rows.values)

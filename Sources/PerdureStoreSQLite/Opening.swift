@@ -2,6 +2,7 @@ internal import CSQLite
 internal import Glibc
 internal import PerdureModel
 internal import PerdureStore
+internal import PerdureStoreSQL
 internal import Synchronization
 
 /// How a path becomes a store, or a refusal that names path and cause and leaves the file as it was.
@@ -10,8 +11,8 @@ internal import Synchronization
 ///     -> readers, locks
 enum Opening {
   struct Opened: Sendable {
-    let writer: Writer
-    let readers: (Reader, Reader)
+    let writer: SQLiteWriter
+    let readers: [Reader]
     let locks: NodeLocks
     let logPath: String
   }
@@ -39,7 +40,7 @@ enum Opening {
 
   private static func open(_ file: DatabaseFile, _ settings: StoreSettings) throws(StoreError) -> Opened {
     let busyTimeoutMS = settings.busyTimeoutMS
-    let writing = try Connection(
+    let writing = try SQLiteConnection(
       path: file.path, file: file.resolved, creating: true, busyTimeoutMS: busyTimeoutMS)
     // Until it is known to be ours.
     writing.leaveUntouched()
@@ -57,9 +58,9 @@ enum Opening {
       try check(writing)
       try writing.execute("PRAGMA wal_autocheckpoint=4000")
       try writing.execute("PRAGMA journal_size_limit=67108864")
-      let writer = try Writer(writing, limits: settings.limits)
+      let writer = try SQLiteWriter(writing, limits: settings.limits)
       func reader() throws(StoreError) -> Reader {
-        let reading = try Connection(
+        let reading = try SQLiteConnection(
           path: file.path, file: file.resolved, creating: false, busyTimeoutMS: busyTimeoutMS)
         connections.append(reading)
         reading.leaveUntouched()
@@ -68,7 +69,7 @@ enum Opening {
         try reading.execute("PRAGMA query_only=ON")
         return try Reader(reading)
       }
-      let readers = (try reader(), try reader())
+      let readers = [try reader(), try reader()]
       let locks = try NodeLocks(database: writing.file, path: file.path)
       _ = perdure_sqlite_switch(writing.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
       return Opened(writer: writer, readers: readers, locks: locks, logPath: writing.file + "-wal")
@@ -82,7 +83,7 @@ enum Opening {
 
   /// Puts our mark into an empty database. It goes into the file itself before there is a log, so that
   /// `DatabaseFile` finds it there whatever happens later.
-  private static func claim(_ connection: Connection) throws(StoreError) {
+  private static func claim(_ connection: SQLiteConnection) throws(StoreError) {
     if try connection.integer("PRAGMA application_id") == Schema.applicationID { return }
     try connection.write { () throws(StoreError) in
       let application = try connection.integer("PRAGMA application_id")
@@ -96,7 +97,7 @@ enum Opening {
   }
 
   /// The switch to WAL does not wait for other openers by itself.
-  private static func useLog(_ connection: Connection, busyTimeoutMS: Int) throws(StoreError) {
+  private static func useLog(_ connection: SQLiteConnection, busyTimeoutMS: Int) throws(StoreError) {
     var waited = 0
     while true {
       do throws(StoreError) {
@@ -116,7 +117,7 @@ enum Opening {
     }
   }
 
-  private static func check(_ connection: Connection) throws(StoreError) {
+  private static func check(_ connection: SQLiteConnection) throws(StoreError) {
     guard try connection.integer("PRAGMA page_count") <= checkedPages else { return }
     _ = SystemCalls.takeReadFailure()
     let answer = try connection.text("PRAGMA integrity_check(1)")

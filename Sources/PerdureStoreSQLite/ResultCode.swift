@@ -37,11 +37,6 @@ enum ResultCode {
     }
   }
 
-  /// The failure belongs to what one entry touched; the rest of its group may well land without it.
-  static func isConfinedToEntry(_ code: StoreError.Code) -> Bool {
-    code == .corrupt || code == .internalError
-  }
-
   /// The operating system's sentence for an errno.
   static func systemMessage(_ number: Int32) -> String {
     guard let text = strerror(number) else { return "error \(number)" }

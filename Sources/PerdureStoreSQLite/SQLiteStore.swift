@@ -1,18 +1,19 @@
-internal import CSQLite
 package import PerdureModel
 package import PerdureStore
+package import PerdureStoreSQL
 internal import Synchronization
 
 /// A store in one SQLite file, for the processes of one machine.
 ///
 /// One connection writes, under a lock; two read. A call that returned is on the device: the log is synced
 /// with every commit (`synchronous=FULL`), which is why commits come in groups.
-package final class SQLiteStore: Store {
+package final class SQLiteStore: SQLStore {
   private let path: String
-  private let writer: Mutex<Writer?>
+  private let writer: Mutex<SQLiteWriter?>
   private let readers: ReaderPool
   private let locks: Mutex<NodeLocks?>
   private let logPath: String
+  private let lockPath: String
   package let sharedTime: (any SharedTime)?
   private let observer = Mutex<ForeignWrites?>(nil)
   private let lost = Mutex<StoreError?>(nil)
@@ -42,97 +43,11 @@ package final class SQLiteStore: Store {
   private init(path: String, _ opened: Opening.Opened) {
     self.path = path
     logPath = opened.logPath
+    lockPath = opened.locks.file
     sharedTime = TimeRecord(opened.locks.file)
     locks = Mutex(opened.locks)
-    readers = ReaderPool(opened.readers.0, opened.readers.1)
+    readers = ReaderPool(opened.readers)
     writer = Mutex(opened.writer)
-  }
-
-  package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
-    if entries.isEmpty { return [] }
-    return try write { writer throws(StoreError) in try writer.commit(entries) }
-  }
-
-  // MARK: Reading
-
-  package func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
-    try read { reader throws(StoreError) in try reader.load(instance) }
-  }
-
-  package func inbox(
-    of instance: InstanceID, after: MessageSequence
-  ) throws(StoreError) -> [InboxMessage] {
-    try read { reader throws(StoreError) in try reader.inbox(of: instance, after: after) }
-  }
-
-  package func dueInstances(
-    ownedBy node: NodeID, now: TimestampMS, limit: Int
-  ) throws(StoreError) -> [InstanceID] {
-    try read { reader throws(StoreError) in try reader.dueInstances(ownedBy: node, now: now, limit: limit) }
-  }
-
-  package func nextDue(after now: TimestampMS) throws(StoreError) -> TimestampMS? {
-    try read { reader throws(StoreError) in try reader.nextDue(after: now) }
-  }
-
-  package func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription? {
-    try read { reader throws(StoreError) in try reader.describe(instance) }
-  }
-
-  package func list(_ query: ListQuery) throws(StoreError) -> ListPage {
-    try read { reader throws(StoreError) in try reader.list(query) }
-  }
-
-  package func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage? {
-    try read { reader throws(StoreError) in try reader.history(query) }
-  }
-
-  package func details(of instance: InstanceID) throws(StoreError) -> InstanceDetails? {
-    try read { reader throws(StoreError) in try reader.details(of: instance) }
-  }
-
-  package func executions(_ query: ExecutionsQuery) throws(StoreError) -> [ExecutionSummary]? {
-    try read { reader throws(StoreError) in try reader.executions(query) }
-  }
-
-  package func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
-    try read { reader throws(StoreError) in try reader.statusCounts(of: orchestration) }
-  }
-
-  package func workload(now: TimestampMS) throws(StoreError) -> Workload {
-    try read { reader throws(StoreError) in try reader.workload(now: now) }
-  }
-
-  package func holdings() throws(StoreError) -> [NodeID: NodeHoldings] {
-    try read { reader throws(StoreError) in try reader.holdings() }
-  }
-
-  package func keyValues(_ query: KVQuery) throws(StoreError) -> [KVEntry]? {
-    try read { reader throws(StoreError) in try reader.keyValues(query) }
-  }
-
-  package func callState(of instance: InstanceID, call: String) throws(StoreError) -> CallState {
-    try read { reader throws(StoreError) in try reader.callState(of: instance, call: call) }
-  }
-
-  package func export(_ instance: InstanceID, children: Bool) throws(StoreError) -> [InstanceExport] {
-    try read { reader throws(StoreError) in try reader.export(instance, children: children) }
-  }
-
-  package func activities(of instance: InstanceID) throws(StoreError) -> [ActivityTask] {
-    try read { reader throws(StoreError) in try reader.activities(of: instance) }
-  }
-
-  package func lostClaims(of claims: [ClaimedActivity]) throws(StoreError) -> [ClaimedActivity] {
-    try read { reader throws(StoreError) in try reader.lostClaims(of: claims) }
-  }
-
-  package func retentionRules() throws(StoreError) -> [RetentionRule] {
-    try read { reader throws(StoreError) in try reader.retentionRules() }
-  }
-
-  package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage {
-    try read { reader throws(StoreError) in try reader.audit(query) }
   }
 
   // MARK: Nodes
@@ -190,7 +105,7 @@ package final class SQLiteStore: Store {
     guard let changed else { return }
     let look: @Sendable (Bool) -> Bool = { [weak self] isNet in self?.lookOutside(reaping: isNet) ?? false }
     // Without a thread there is nobody to tell; the caller's own slow look remains.
-    let next = try? ForeignWrites(log: logPath, look: look, changed: changed)
+    let next = try? ForeignWrites(log: logPath, locks: lockPath, look: look, changed: changed)
     let superseded = observer.withLock { current in
       let superseded = current
       current = next
@@ -203,10 +118,10 @@ package final class SQLiteStore: Store {
 
   private func lookOutside(reaping: Bool) -> Bool {
     if reaping {
-      _ = try? write { writer throws(StoreError) in try writer.checkIdentity() }
+      _ = try? withWriter { writer throws(StoreError) in try writer.files.check() }
       if fault != nil { return true }
     }
-    let wrote = (try? write { writer throws(StoreError) in try writer.sawForeignWrite() }) ?? false
+    let wrote = (try? withWriter { writer throws(StoreError) in try writer.sawForeignWrite() }) ?? false
     let reaped = reaping ? (try? reapNodes()) ?? 0 : 0
     return wrote || reaped > 0
   }
@@ -228,8 +143,14 @@ package final class SQLiteStore: Store {
 
   // MARK: Connections
 
-  private func write<R: Sendable>(
+  package func write<R: Sendable>(
     _ body: (Writer) throws(StoreError) -> R
+  ) throws(StoreError) -> R {
+    try withWriter { writer throws(StoreError) in try body(writer.writer) }
+  }
+
+  private func withWriter<R: Sendable>(
+    _ body: (SQLiteWriter) throws(StoreError) -> R
   ) throws(StoreError) -> R {
     do throws(StoreError) {
       return try writer.withLock { writer throws(StoreError) -> R in
@@ -242,7 +163,7 @@ package final class SQLiteStore: Store {
     }
   }
 
-  private func read<R: Sendable>(
+  package func read<R: Sendable>(
     _ body: (Reader) throws(StoreError) -> R
   ) throws(StoreError) -> R {
     // What the old file says is no longer true of the store.

@@ -1,4 +1,5 @@
 internal import PerdureStore
+internal import PerdureStoreSQL
 
 /// The tables, and how a store gets from one version of them to the next.
 ///
@@ -12,7 +13,7 @@ enum Schema {
   static var version: Int64 { Int64(migrations.count) }
 
   /// Step n takes a store from version n - 1 to n. Steps that were released are never edited.
-  private static let migrations = [initial, lostTurns]
+  private static let migrations = [initial, lostTurns, calls]
 
   private static let initial = """
     CREATE TABLE nodes(
@@ -219,7 +220,7 @@ enum Schema {
     """
 
   /// Takes the store to the current version, in one transaction. A newer store is refused.
-  static func migrate(_ connection: Connection) throws(StoreError) {
+  static func migrate(_ connection: SQLiteConnection) throws(StoreError) {
     if try connection.integer("PRAGMA user_version") == version { return }
     try connection.write { () throws(StoreError) in
       let found = try connection.integer("PRAGMA user_version")
@@ -239,8 +240,9 @@ enum Schema {
 
   /// Throws if a table, a column or an index is missing: whoever took it away, what needs it would fail later
   /// and one by one. What others added is no harm.
-  static func check(_ connection: Connection) throws(StoreError) {
-    let model = try Connection(path: connection.path, file: ":memory:", creating: true, busyTimeoutMS: 0)
+  static func check(_ connection: SQLiteConnection) throws(StoreError) {
+    let model = try SQLiteConnection(
+      path: connection.path, file: ":memory:", creating: true, busyTimeoutMS: 0)
     defer { model.close() }
     for step in migrations { try model.execute(step) }
     let found = Set(try parts(of: connection))
@@ -252,7 +254,7 @@ enum Schema {
   }
 
   /// Such as `column history.event`.
-  private static func parts(of connection: Connection) throws(StoreError) -> [String] {
+  private static func parts(of connection: SQLiteConnection) throws(StoreError) -> [String] {
     let statement = try Statement(
       connection,
       """
@@ -260,7 +262,7 @@ enum Schema {
       UNION ALL SELECT 'index ' || name FROM sqlite_schema WHERE type = 'index'
       UNION ALL SELECT 'column ' || t.name || '.' || c.name
         FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'
-      """, isKept: false)
+      """, .once)
     defer { statement.finalize() }
     var parts: [String] = []
     while try statement.step() { parts.append(statement.text(0)) }

@@ -148,7 +148,7 @@ import Testing
 
   @Test func aStopWaitsForADeferral() throws {
     let (node, task) = try Self.working()
-    node.stop(grace: 5_000)
+    try node.drains(grace: 5_000)
     #expect(node.deferred(task))
     let write = try node.takeWrite()
     #expect(node.take().isEmpty)

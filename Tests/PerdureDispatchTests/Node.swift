@@ -224,6 +224,14 @@ final class Node {
     gather()
   }
 
+  /// Stops while an activity runs; what it handed back at once is on disk.
+  func drains(grace: Int64) throws {
+    stop(grace: grace)
+    let release = try takeWrite()
+    guard case .releaseInstances = release else { throw Surprise("\(release)") }
+    wrote(release, .done)
+  }
+
   func stop(grace: Int64) {
     dispatcher.stop(graceMS: grace, now: now)
     gather()

@@ -185,7 +185,7 @@ import Testing
   @Test func aStopWaitsForTheRetryToBeWritten() throws {
     let node = try Self.working()
     let task = try #require(node.takeActivities().first)
-    node.stop(grace: 5_000)
+    try node.drains(grace: 5_000)
     node.ends(task, .failed(Self.failure))
     let write = try node.takeWrite()
     guard case .activityRetry = write else { throw Surprise("\(write)") }
@@ -197,7 +197,7 @@ import Testing
   @Test func aStopTriesARetryAgainWithinTheGrace() throws {
     let node = try Self.working()
     let task = try #require(node.takeActivities().first)
-    node.stop(grace: 5_000)
+    try node.drains(grace: 5_000)
     node.ends(task, .failed(Self.failure))
     let write = try node.takeWrite()
     node.wrote(write, Self.busy)

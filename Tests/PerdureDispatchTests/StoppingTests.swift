@@ -25,10 +25,11 @@ import Testing
     let node = try ActivityTests.working(4)
     let running = node.takeActivities()
     node.stop(grace: 5_000)
-    let release = try node.takeWrite()
-    guard case .releaseActivities(let unrun) = release else { throw Surprise("\(release)") }
+    let releases = node.takeWrites()
+    guard case .releaseActivities(let unrun)? = releases.first else { throw Surprise("\(releases)") }
     #expect(unrun.map { $0.key.action } == [3, 4])
-    node.wrote(release, .done)
+    #expect(releases.dropFirst() == [.releaseInstances(["a"])], "others may go on with it meanwhile")
+    for release in releases { node.wrote(release, .done) }
     #expect(node.dispatcher.nextDeadline == 6_000)
 
     #expect(node.ends(running[0]))
@@ -47,7 +48,7 @@ import Testing
   @Test func afterTheGraceRunningOnesAreCancelled() throws {
     let node = try ActivityTests.working(2)
     let running = node.takeActivities()
-    node.stop(grace: 5_000)
+    try node.drains(grace: 5_000)
     node.wait(4_999)
     #expect(node.take().isEmpty)
     node.wait(1)
@@ -59,6 +60,8 @@ import Testing
     let node = try ActivityTests.working(1)
     _ = node.takeActivities()
     node.stop(grace: 0)
+    #expect(Self.stops(node.effects) == 0, "what it gives back is on its way")
+    node.wrote(try node.takeWrite(), .done)
     #expect(Self.stops(node.effects) == 1)
   }
 
@@ -97,6 +100,60 @@ import Testing
     #expect(node.take() == [.stopped])
   }
 
+  /// A node whose one activity runs on while it stops; "b" is where `phase` says.
+  private static func draining(_ phase: (Node) throws -> Void) throws -> (Node, ActivityTask) {
+    let node = try ActivityTests.working(1)
+    let task = try #require(node.takeActivities().first)
+    node.starts("b")
+    try phase(node)
+    node.stop(grace: 60_000)
+    return (node, task)
+  }
+
+  @Test func instancesAtRestAreHandedBackAtOnceWhileAnActivityRunsOn() throws {
+    let (node, task) = try Self.draining { try $0.turn("b", [.waiting]) }
+    let release = try node.takeWrite()
+    #expect(release == .releaseInstances(["a", "b"]))
+    #expect(node.dispatcher.heldCount == 0)
+    node.wrote(release, .done)
+    node.ends(task)
+    let claim = ActivityClaim(node: Node.id, token: 1)
+    let ended = try node.takeWrite()
+    #expect(ended == .activityEnded(task.key, claim, .completed(.null)), "whoever has it now is told")
+    node.wrote(ended, .done)
+    #expect(node.take() == [.stopped])
+  }
+
+  @Test func anInstanceAtAHostIsHandedBackWhenItsTurnIsOnDisk() throws {
+    let (node, _) = try Self.draining { _ in }
+    #expect(try node.takeWrite() == .releaseInstances(["a"]))
+    try node.runs("b", [.waiting])
+    let commit = try node.takeWrite()
+    #expect(node.dispatcher.heldCount == 1)
+    try node.lands(commit)
+    #expect(try node.takeWrite() == .releaseInstances(["b"]))
+    #expect(node.dispatcher.heldCount == 0)
+  }
+
+  @Test func aTurnThatHasToBeTriedAgainWhileItDrainsIsLeftToOthers() throws {
+    let (node, _) = try Self.draining { _ in }
+    _ = node.takeWrites()
+    node.fails("b", Failure(type: "T", message: "m"))
+    node.wait(200)
+    #expect(try node.takeWrite() == .releaseInstances(["b"]))
+  }
+
+  @Test func aClaimThatComesBackWhileItDrainsIsHandedBack() throws {
+    let (node, _) = try Self.draining { node in
+      try node.turn("b", [.waiting])
+      node.dispatcher.storeChanged(now: node.now, byOthers: false)
+    }
+    let writes = node.takeWrites()
+    let claim = try #require(writes.first { $0.isInstanceClaim })
+    node.wrote(claim, .instances(["c"]))
+    #expect(node.take() == [.write(.releaseInstances(["c"]))])
+  }
+
   @Test func aWriteThatIsOutIsAwaitedEvenAfterTheGrace() throws {
     let node = Node.started()
     node.starts("a")
@@ -133,7 +190,7 @@ import Testing
     for grace in [Int64(500), 5_000] {
       let node = try ActivityTests.working(1)
       let task = try #require(node.takeActivities().first)
-      node.stop(grace: grace)
+      try node.drains(grace: grace)
       node.ends(task)
       let write = try node.takeWrite()
       node.wrote(write, .failed(message: "busy", isTransient: true))
@@ -152,7 +209,7 @@ import Testing
     let node = try ActivityTests.working(1)
     _ = node.takeActivities()
     node.dispatcher.nextDueFound(2_000, now: node.now)
-    node.stop(grace: 60_000)
+    try node.drains(grace: 60_000)
     node.starts("b")
     node.message("a", 1)
     node.message("c", 2)

@@ -220,7 +220,7 @@ import Testing
   @Test func stoppingStillKeepsTime() throws {
     let node = try Self.working { $0.startToCloseMS = 500 }
     let task = try #require(node.takeActivities().first)
-    node.stop(grace: 60_000)
+    try node.drains(grace: 60_000)
     node.wait(500)
     #expect(node.effects.first == .cancelActivity(task.ticket))
     let write = try node.takeWrite()

@@ -181,7 +181,7 @@ import Testing
     node.message("a", 1)
     try node.turn("a", [.cancel(target: 1)])
     _ = node.take()
-    node.stop(grace: 60_000)
+    try node.drains(grace: 60_000)
     #expect(node.take().isEmpty)
     #expect(!node.ends(task))
     #expect(node.take() == [.stopped])

@@ -2,6 +2,7 @@ import Foundation
 import PerdureModel
 import PerdureStore
 import PerdureStoreMemory
+import PerdureStoreSQL
 import PerdureStoreSQLite
 import Testing
 

@@ -1,6 +1,7 @@
 import Foundation
 import PerdureModel
 import PerdureStore
+import PerdureStoreSQL
 import PerdureStoreSQLite
 import Synchronization
 import Testing

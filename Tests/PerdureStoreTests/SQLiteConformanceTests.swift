@@ -2,6 +2,7 @@ import Foundation
 import PerdureModel
 import PerdureStore
 import PerdureStoreConformance
+import PerdureStoreSQL
 import PerdureStoreSQLite
 import Synchronization
 import Testing

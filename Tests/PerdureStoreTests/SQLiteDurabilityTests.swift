@@ -2,6 +2,7 @@ import CSQLite
 import Foundation
 import PerdureModel
 import PerdureStore
+import PerdureStoreSQL
 import PerdureStoreSQLite
 import Testing
 

@@ -1,5 +1,6 @@
 import PerdureModel
 import PerdureStore
+import PerdureStoreSQL
 import PerdureStoreSQLite
 import Testing
 

@@ -10,7 +10,8 @@ extension Rules {
 
   /// Targets that end up in libdx.
   static let engine: Set<String> = pure.union([
-    "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite", "PerdureStoreConformance", "PerdureRuntime",
+    "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQL", "PerdureStoreSQLite", "PerdureStorePostgres",
+    "PerdureStoreConformance", "PerdureRuntime",
     "PerdureClient", "PerdureABI", "PerdureExport",
   ])
 
@@ -23,8 +24,12 @@ extension Rules {
     "PerdureSchedule": ["PerdureModel", "PerdureWire"],
     "PerdureStore": ["PerdureModel"],
     "PerdureStoreMemory": ["PerdureModel", "PerdureWire", "PerdureStore", "Synchronization"],
+    "PerdureStoreSQL": ["PerdureModel", "PerdureWire", "PerdureStore", "Glibc", "Synchronization"],
     "PerdureStoreSQLite": [
-      "PerdureModel", "PerdureWire", "PerdureStore", "CSQLite", "Glibc", "Synchronization",
+      "PerdureModel", "PerdureStore", "PerdureStoreSQL", "CSQLite", "Glibc", "Synchronization",
+    ],
+    "PerdureStorePostgres": [
+      "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreSQL", "Glibc", "Synchronization",
     ],
     "PerdureStoreConformance": ["PerdureModel", "PerdureStore", "Glibc", "Synchronization"],
     "PerdureRuntime": [
@@ -37,7 +42,8 @@ extension Rules {
     ],
     "PerdureABI": [
       "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-      "PerdureRuntime", "PerdureClient", "PerdureRehearsal", "Glibc", "Synchronization",
+      "PerdureStorePostgres", "PerdureRuntime", "PerdureClient", "PerdureRehearsal", "Glibc",
+      "Synchronization",
     ],
     "PerdureExport": [],
     "Perdure": [
@@ -60,7 +66,7 @@ extension Rules {
     "dx-sim": ["PerdureSimulation", "Glibc"],
     "PerdureFuzzing": [
       "CDX", "CSQLite", "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore",
-      "PerdureStoreSQLite", "PerdureABI", "Glibc", "Synchronization",
+      "PerdureStoreSQL", "PerdureStoreSQLite", "PerdureABI", "Glibc", "Synchronization",
     ],
     "dx-fuzz": ["PerdureFuzzing", "Glibc"],
   ]

@@ -39,23 +39,24 @@ extension Rules {
       "\"SELECT 1 FROM instances WHERE id = '\\(instance)'\"",
       "\"DELETE FROM kv WHERE key = \\(quoted(key))\"",
       "Condition(sql: \"status = \\(status)\")", "ORDER BY \\(query.order)",
-    ].map { SourceFile(path: "Sources/PerdureStoreSQLite/A.swift", text: $0) },
+    ].map { SourceFile(path: "Sources/PerdureStoreSQL/A.swift", text: $0) },
     kept: [
       SourceFile(
-        path: "Sources/PerdureStoreSQLite/A.swift",
+        path: "Sources/PerdureStoreSQL/A.swift",
         text: "\"SELECT \\(ActivityRow.columns) FROM activities WHERE pk = ?1\"\n"
           + "\"ORDER BY \\(a ? \"x\" : \"\")\""
       ),
-      SourceFile(path: "Sources/PerdureStoreSQLite/A.swift", text: "\"The store \\(path) is not one\""),
+      SourceFile(path: "Sources/PerdureStoreSQL/A.swift", text: "\"The store \\(path) is not one\""),
     ]
   ) { file in
-    guard file.sourceTarget == "PerdureStoreSQLite" else { return [] }
+    guard file.sourceTarget?.hasPrefix("PerdureStore") == true else { return [] }
     let keywords = #/\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|VALUES|PRAGMA|sql:)\s|\bIN \(/#
     return file.lines.enumerated().flatMap { index, line -> [Finding] in
       guard line.contains(keywords) else { return [] }
       return interpolations(of: String(line)).filter { part in
         // A choice between two texts of the code is as good as one.
-        !sqlParts.contains(part) && part.wholeMatch(of: #/[\w. =]+ \? "[^"\\]*" : "[^"\\]*"/#) == nil
+        !sqlParts.contains(part) && !part.hasPrefix("dialect.")
+          && part.wholeMatch(of: #/[\w. =]+ \? "[^"\\]*" : "[^"\\]*"/#) == nil
       }.map { Finding(path: file.path, line: index + 1, message: "\\(\($0)) in a statement") }
     }
   }

@@ -56,6 +56,12 @@ CASES = [
         ["--steps", "2000", "--kills", "2", "--stops", "1", "--stopped", "0.3"],
         ["--steps", "100000", "--kills", "30", "--stops", "12", "--stopped", "4"],
     ),
+    Case(
+        "fleet",
+        "fleet.py",
+        ["--instances", "280"],
+        ["--instances", "20000"],
+    ),
     Case("clocks", "clocks.py", ["--naps", "2", "back 1 h", "back 1 h, then a restart"], []),
     Case(
         "crashes", "crash_loop.py", ["--kills", "4", "--seconds", "0.3", "--slots", "4", "--others-only"], []

@@ -2,6 +2,7 @@
  * against.
  *
  *     bench STORE-URL [quick]
+ *     bench STORE-URL serve     runs what others start, until its input ends
  *
  * Prints lines of `WORKLOAD NAME c VALUE UNIT`. With benchmarks/c/sync_counter.c preloaded it counts syncs
  * too. */
@@ -133,11 +134,17 @@ int main(int count, char **arguments) {
   bool quick = count > 2 && strcmp(arguments[2], "quick") == 0;
   host host;
   if (count < 2) {
-    fprintf(stderr, "bench: which store? bench sqlite:PATH [quick]\n");
+    fprintf(stderr, "bench: which store? bench sqlite:PATH [quick | serve]\n");
     return 1;
   }
   *(void **)&sync_count = dlsym(RTLD_DEFAULT, "sync_count");
   host_start(&host, arguments[1]);
+  if (count > 2 && strcmp(arguments[2], "serve") == 0) {
+    char ignored[64];
+    while (read(0, ignored, sizeof ignored) > 0) continue;
+    host_free(&host);
+    return 0;
+  }
   report("W8", "rss-at-start", resident_mebibytes(), "MiB");
   one_alone(&host, quick ? 20 : 200);
   many_at_once(&host, quick ? 200 : 2000);

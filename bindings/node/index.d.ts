@@ -293,7 +293,7 @@ export interface StoreOptions {
 
 export class Store {
   private constructor();
-  /** "sqlite:PATH", made if it does not exist, or "memory:". */
+  /** "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does not exist, or "memory:". */
   static open(url: string, options?: StoreOptions): Promise<Store>;
   readonly url: string;
   readonly limits: Readonly<Limits>;

@@ -27,8 +27,8 @@ class Store {
   }
 
   /**
-   * Opens a store. `url`: "sqlite:PATH", made if it does not exist, or "memory:". `busyTimeout`: how long a
-   * call waits for another process's write lock. `limits`: what the store takes, when the defaults do not fit;
+   * Opens a store. `url`: "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does
+   * not exist, or "memory:". `busyTimeout`: how long a call waits for another process's write lock. `limits`: what the store takes, when the defaults do not fit;
    * the same in every process. `clock`: { mode: 'virtual', start } for tests. Rejects with a StoreError that
    * names the file and the cause.
    */

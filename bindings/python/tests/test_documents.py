@@ -24,7 +24,7 @@ BLOCKS = [
 def test_each_page_has_programs() -> None:
     with_programs = {str(block.id).rsplit("-", 1)[0] for block in BLOCKS}
     assert with_programs == {page.stem for page in PAGES}
-    assert len(PAGES) == 12
+    assert len(PAGES) == 13
 
 
 @pytest.mark.library

@@ -1,0 +1,236 @@
+internal import Glibc
+internal import PerdureStore
+internal import PerdureStoreSQL
+
+/// A connection that comes back when it is lost: between transactions it opens a new session, in the middle
+/// of one the transaction fails. Used under the lock of its writer or reader.
+final class PostgresConnection: Connection, @unchecked Sendable {
+  /// What the session is for.
+  enum Role { case writer, reader }
+
+  let path: String
+  let dialect = Dialect.postgresql
+  private let url: PostgresURL
+  private let role: Role
+  private let busyTimeoutMS: Int
+  private var current: Session?
+  /// Of the session: statements are prepared in one.
+  private(set) var generation = 0
+  private(set) var isIdle = true
+  /// The store that the first session found, and its lock.
+  private let store: StoreIdentity
+  /// Whom notifications are from.
+  private let sender: String
+  private var statements = 0
+  private var forgotten: [String] = []
+  private var isClosed = false
+  /// Of the last transaction: nobody knows whether it was committed.
+  private(set) var isOutcomeUnknown = false
+
+  /// More answers than these are not left unread.
+  private static let backlogMax = 500
+  private static let pausesMS: [UInt32] = [20, 50, 100, 200, 400]
+
+  init(_ url: PostgresURL, _ store: StoreIdentity, _ role: Role, busyTimeoutMS: Int, sender: String) {
+    self.url = url
+    self.store = store
+    self.role = role
+    self.busyTimeoutMS = busyTimeoutMS
+    self.sender = sender
+    path = url.path
+  }
+
+  // MARK: Sessions
+
+  /// The session of the transaction that is open; of none, one that seems alive.
+  func session() throws(StoreError) -> Session {
+    if let current, !current.isLost { return current }
+    guard isIdle else {
+      throw StoreError(.io, "The store \(path) has lost its connection in the middle of a transaction.")
+    }
+    return try connect()
+  }
+
+  var isLost: Bool { current?.isLost ?? true }
+
+  /// Tries for as long as a call may wait: a server that starts anew is there within seconds.
+  private func connect() throws(StoreError) -> Session {
+    current = nil
+    guard !isClosed else { throw StoreError(.closed, "The store \(path) is closed.") }
+    var waitedMS = 0
+    var attempt = 0
+    while true {
+      do throws(StoreError) {
+        let session = try open()
+        current = session
+        generation &+= 1
+        forgotten = []
+        return session
+      } catch {
+        guard error.code == .cannotOpen || error.isTransient else { throw error }
+        guard waitedMS < busyTimeoutMS else { throw StoreError(.io, error.message) }
+        let pause = Self.pausesMS.indices.contains(attempt) ? Self.pausesMS[attempt] : 500
+        usleep(pause * 1_000)
+        waitedMS += Int(pause)
+        attempt += 1
+      }
+    }
+  }
+
+  private func open() throws(StoreError) -> Session {
+    let session = try Session(url, statementMS: url.options.statementTimeoutMS)
+    try session.configure(url, lockTimeoutMS: busyTimeoutMS)
+    if role == .reader { _ = try session.ask("SET default_transaction_read_only = on") }
+    try store.check(session)
+    return session
+  }
+
+  func settle() throws(StoreError) {
+    if let current, current.backlog > 0 { try current.settle() }
+  }
+
+  /// A statement is out whose answer nobody has asked for yet.
+  func wasRun() throws(StoreError) {
+    if isIdle || (current?.backlog ?? 0) > Self.backlogMax { try settle() }
+  }
+
+  // MARK: Statements
+
+  func prepare(_ sql: String, _ use: Statement.Use) throws(StoreError) -> any PreparedStatement {
+    statements += 1
+    return PostgresStatement(self, sql, use, name: "dx\(statements)")
+  }
+
+  func execute(_ sql: String) throws(StoreError) {
+    let session = try session()
+    try session.send(sql, .done("running a statement"))
+    try session.settle()
+  }
+
+  /// The end of its transaction would do, too.
+  func closeCursor(_ name: String) {
+    guard !isIdle, let current, !current.isLost, !current.isFailed else { return }
+    try? current.send("CLOSE " + name, .done("closing a cursor"))
+  }
+
+  /// Between transactions the server is told.
+  func forget(_ name: String) { forgotten.append(name) }
+
+  private func begin(_ sql: String) throws(StoreError) -> Session {
+    let session = try session()
+    for name in forgotten { try session.send("DEALLOCATE " + name, .done("forgetting a statement")) }
+    forgotten = []
+    try session.send(sql, .done("beginning a transaction"))
+    isIdle = false
+    isOutcomeUnknown = false
+    return session
+  }
+
+  // MARK: Transactions
+
+  func beginWrite() throws(StoreError) {
+    let session = try begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+    var lock = Parameters()
+    lock.set(0, integer: store.space)
+    try session.send(
+      "SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), 0)", lock, .done("waiting for the other writers"))
+  }
+
+  func commitWrite() throws(StoreError) {
+    let session = try session()
+    if url.options.notifies {
+      var news = Parameters()
+      news.set(0, untyped: store.channel)
+      news.set(1, untyped: sender)
+      try session.send("SELECT pg_notify($1, $2)", news, .done("telling the others"))
+    }
+    // Whatever failed so far is told here, and not by a COMMIT that rolls back.
+    try session.send("COMMIT", .done("committing"))
+    do throws(StoreError) {
+      try session.settle()
+    } catch {
+      guard session.isLost else { throw error }
+      isOutcomeUnknown = true
+      throw StoreError(
+        .io, "The store \(path) lost its connection while committing, and does not know whether it did.")
+    }
+    isIdle = true
+  }
+
+  func beginRead() throws(StoreError) {
+    _ = try begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+  }
+
+  func endRead() throws(StoreError) {
+    let session = try session()
+    try session.send("COMMIT", .done("ending a read"))
+    try session.push()
+    isIdle = true
+  }
+
+  func rollBack(after error: StoreError) {
+    if isIdle { return }
+    isIdle = true
+    guard let session = current, !session.isLost else { return }
+    do throws(StoreError) {
+      try? session.settle()
+      try session.send("ROLLBACK", .done("rolling back"))
+      try session.settle()
+    } catch {
+      current = nil
+    }
+  }
+
+  func close() {
+    isClosed = true
+    current = nil
+  }
+}
+
+extension Session {
+  /// What every session has.
+  ///
+  /// - Parameter lockTimeoutMS: how long it waits for the locks of others.
+  func configure(_ url: PostgresURL, lockTimeoutMS: Int) throws(StoreError) {
+    // Plans go by indexes, also while the tables are small or have grown since they were looked at.
+    // A process that sleeps in the middle of a transaction must not hold up the others for long.
+    _ = try ask(
+      """
+      SELECT set_config('search_path', $1, false), set_config('statement_timeout', $2, false),
+        set_config('lock_timeout', $3, false), set_config('idle_in_transaction_session_timeout', $4, false),
+        set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+          ELSE current_setting('synchronous_commit') END, false),
+        set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
+        set_config('client_encoding', 'UTF8', false), set_config('tcp_keepalives_idle', '5', false),
+        set_config('tcp_keepalives_interval', '2', false), set_config('tcp_keepalives_count', '3', false)
+      """, PostgresText.quoted(url.options.schema), String(url.options.statementTimeoutMS),
+      String(max(1, lockTimeoutMS)), String(url.options.leaseMS))
+  }
+}
+
+/// Which store it is: what every session looks at first, so that no other is taken for it.
+struct StoreIdentity: Sendable {
+  /// Random, made with the tables.
+  let id: String
+  /// Of the advisory locks.
+  let space: Int64
+  let path: String
+
+  /// Of the notifications.
+  var channel: String { "perdure_\(id)" }
+
+  init(id: String, space: Int64, path: String) {
+    self.id = id
+    self.space = space
+    self.path = path
+  }
+
+  func check(_ session: Session) throws(StoreError) {
+    guard try session.ask("SELECT id FROM perdure_store").first?.first == id else {
+      throw StoreError(
+        .replaced,
+        "The store \(path) was deleted or replaced while open: nothing more is acknowledged, open "
+          + "it anew.")
+    }
+  }
+}

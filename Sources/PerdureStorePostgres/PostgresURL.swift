@@ -1,0 +1,118 @@
+package import PerdureStore
+
+/// What a URL of a PostgreSQL store says: where the server is, which is for libpq, and how the store uses it.
+///
+///     postgresql://user@host:5432/database?schema=orders&pool_size=4&sslmode=verify-full
+package struct PostgresURL: Sendable {
+  /// For libpq: the URL without the options that are ours.
+  package let server: String
+  /// For messages: the URL without user and options, and the schema.
+  package let path: String
+  let options: Options
+
+  /// What is ours in the URL.
+  struct Options: Sendable {
+    /// Where the tables are.
+    var schema = "perdure"
+    /// Connections that read. Two more write and watch.
+    var readers = 2
+    /// Makes and migrates the tables; else they must be there as this version wants them.
+    var migrates = true
+    /// How long the server works at one statement.
+    var statementTimeoutMS = 60_000
+    /// How long a node that shows no sign of life keeps what it holds.
+    var leaseMS = 15_000
+    /// How long a node whose session is gone keeps what it holds: it may come back.
+    var graceMS = 500
+    /// The server tells other processes of writes.
+    var notifies = true
+  }
+
+  /// - Throws: `.cannotOpen` for an option of ours with a value that makes no sense.
+  package init(_ url: String) throws(StoreError) {
+    let parts = url.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    let address = parts.first ?? ""
+    var options = Options()
+    var forServer: [Substring] = []
+    for option in parts.dropFirst().first?.split(separator: "&") ?? [] {
+      let pair = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let value = Self.decoded(pair.dropFirst().first ?? "")
+      if try !options.take(pair.first ?? "", value) { forServer.append(option) }
+    }
+    for standard in ["fallback_application_name=perdure", "connect_timeout=10"] as [Substring] {
+      let name = standard.prefix { $0 != "=" }
+      if !forServer.contains(where: { $0.prefix { $0 != "=" } == name }) { forServer.append(standard) }
+    }
+    server = "\(address)?\(forServer.joined(separator: "&"))"
+    path = "\(Self.withoutUser(address)) (schema \(options.schema))"
+    self.options = options
+  }
+
+  /// Nobody's password goes into a message.
+  private static func withoutUser(_ address: Substring) -> String {
+    guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")),
+      let scheme = address.utf8.firstIndex(of: UInt8(ascii: ":"))
+    else { return String(address) }
+    return "\(address[...scheme])//\(address[address.utf8.index(after: at)...])"
+  }
+
+  /// With %20 and the like resolved; what is no such stays.
+  private static func decoded(_ text: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(2)
+      if byte == UInt8(ascii: "%"), digits.count == 2,
+        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+      {
+        bytes.append(value)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+extension PostgresURL.Options {
+  /// What the server cuts longer names to.
+  private static let schemaBytes = 63
+
+  /// False: the option is for libpq.
+  fileprivate mutating func take(_ name: Substring, _ value: String) throws(StoreError) -> Bool {
+    switch name {
+    case "schema":
+      guard !value.isEmpty, value.utf8.count <= Self.schemaBytes, !value.utf8.contains(0) else {
+        throw Self.refusal(name, value, "a name of 1 to \(Self.schemaBytes) bytes")
+      }
+      schema = value
+    case "migrate":
+      guard value == "apply" || value == "verify" else { throw Self.refusal(name, value, "apply or verify") }
+      migrates = value == "apply"
+    case "notify":
+      guard value == "on" || value == "off" else { throw Self.refusal(name, value, "on or off") }
+      notifies = value == "on"
+    case "pool_size": readers = try Self.number(name, value, 1...100)
+    case "statement_timeout_ms": statementTimeoutMS = try Self.number(name, value, 100...86_400_000)
+    case "lease_ms": leaseMS = try Self.number(name, value, 1_000...3_600_000)
+    case "grace_ms": graceMS = try Self.number(name, value, 0...3_600_000)
+    default: return false
+    }
+    return true
+  }
+
+  private static func number(
+    _ name: Substring, _ value: String, _ range: ClosedRange<Int>
+  ) throws(StoreError) -> Int {
+    guard let number = Int(value), range.contains(number) else {
+      throw refusal(name, value, "a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  private static func refusal(_ name: Substring, _ value: String, _ wanted: String) -> StoreError {
+    StoreError(
+      .cannotOpen, "The option \(name)=\(value) of the store URL makes no sense: it takes \(wanted).")
+  }
+}

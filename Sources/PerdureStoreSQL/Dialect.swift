@@ -1,0 +1,29 @@
+/// Where the databases do not understand the same SQL. What both understand is written once, everywhere else.
+package enum Dialect: Sendable {
+  case sqlite, postgresql
+
+  /// Before a column in a condition: it is not to be looked up in an index. Only SQLite needs to be told.
+  var unindexed: String { self == .sqlite ? "+" : "" }
+
+  /// Between two tables: the first of them leads.
+  var leadingJoin: String { self == .sqlite ? "CROSS JOIN" : "JOIN" }
+
+  /// The time of the system, in milliseconds since 1970.
+  var nowMS: String {
+    self == .sqlite
+      ? "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+      : "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+  }
+
+  /// The bytes of a text.
+  func size(_ text: String) -> String {
+    self == .sqlite ? "length(CAST(\(text) AS BLOB))" : "octet_length(\(text))"
+  }
+
+  /// The sum of integers, 0 for none; of those only for which a condition holds, if there is one.
+  func total(_ value: String, where condition: String? = nil) -> String {
+    let filter = condition.map { " FILTER (WHERE " + $0 + ")" } ?? ""
+    return self == .sqlite
+      ? "total(\(value))\(filter)" : "CAST(coalesce(sum(\(value))\(filter), 0) AS BIGINT)"
+  }
+}

@@ -1,0 +1,134 @@
+package import PerdureModel
+package import PerdureStore
+
+/// The one connection that writes, with its statements. Used under the store's lock.
+///
+/// A group is one transaction. Entries look before they write, so that a refusal needs nothing undone and the
+/// usual group runs without savepoints (each would copy every page that it touches). Should an entry fail in
+/// the middle all the same, the transaction is rolled back and the group runs again with a savepoint around
+/// each entry.
+package final class Writer: @unchecked Sendable {
+  package let connection: any Connection
+  let statements: WriterStatements
+  package let rare: StatementCache
+  /// Messages that wait for one instance.
+  let inboxLimit: Int64
+  /// There are kept messages, as far as this transaction knows.
+  var hasKept: Bool?
+  /// What this transaction changes of the counts: written at its end, once for all its entries.
+  var tally = StatusTally()
+
+  package init(_ connection: any Connection, limits: LimitSettings) throws(StoreError) {
+    self.connection = connection
+    inboxLimit = Int64(limits.inboxMessages)
+    rare = StatementCache(connection)
+    statements = try WriterStatements(connection)
+  }
+
+  // MARK: Groups
+
+  package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
+    do {
+      return try transaction { () throws(StoreError) in
+        var outcomes: [StoreOutcome] = []
+        outcomes.reserveCapacity(entries.count)
+        for entry in entries { outcomes.append(try apply(entry)) }
+        return outcomes
+      }
+    } catch {
+      guard error.isConfinedToEntry else { throw error }
+    }
+    return try transaction { () throws(StoreError) in
+      var outcomes: [StoreOutcome] = []
+      for entry in entries { outcomes.append(try applyAlone(entry)) }
+      return outcomes
+    }
+  }
+
+  /// Begins, runs, commits; whatever fails leaves no transaction and no lock behind.
+  func transaction<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    do throws(StoreError) {
+      hasKept = nil
+      tally = StatusTally()
+      try connection.beginWrite()
+      let result = try body()
+      if !tally.isEmpty { try writeTally() }
+      try connection.commitWrite()
+      return result
+    } catch {
+      connection.rollBack(after: error)
+      throw error
+    }
+  }
+
+  private func applyAlone(_ entry: StoreEntry) throws(StoreError) -> StoreOutcome {
+    try connection.execute("SAVEPOINT entry")
+    let counted = tally
+    do {
+      let outcome = try apply(entry)
+      try connection.execute("RELEASE entry")
+      return outcome
+    } catch {
+      guard error.isConfinedToEntry, !connection.isIdle else { throw error }
+      try connection.execute("ROLLBACK TO entry")
+      tally = counted
+      try connection.execute("RELEASE entry")
+      return .failure(.failed(error))
+    }
+  }
+
+  @inline(never)
+  private func noted(_ entry: StoreEntry, _ note: AuditNote) throws(StoreError) -> StoreOutcome {
+    let outcome = try apply(entry)
+    if case .success = outcome { try self.note(note) }
+    return outcome
+  }
+
+  @inline(__always)
+  private func apply(_ entry: borrowing StoreEntry) throws(StoreError) -> StoreOutcome {
+    switch entry {
+    case .start(let start, let owner, let now): try self.start(start, owner: owner, now: now)
+    case .post(let message, _): try post(message)
+    case .publish(let publication, _): .success(.delivered(try publish(publication)))
+    case .turn(let commit): try turn(commit)
+    case .control(let instance, let verb, let reason, let now):
+      try control(instance, verb, reason: reason, now: now)
+    case .quarantine(let instance, let revision, let failure, let now):
+      try quarantine(instance, revision: revision, failure: failure, now: now)
+    case .reset(let resets): try reset(resets)
+    case .delete(let instance, let force): try delete(instance, force: force)
+    case .importInstances(let instances, let isSuspended, let now):
+      try importInstances(instances, isSuspended: isSuspended, now: now)
+    case .pruneExecutions(let instance, let keep, let limit):
+      try pruneExecutions(instance, keep: keep, limit: limit)
+    case .setRetention(let rule): try setRetention(rule)
+    case .removeRetention(let orchestration): try removeRetention(orchestration)
+    case .sweep(let limit, let now): try sweep(limit: limit, now: now)
+    case .noted(let entry, let note): try noted(entry, note)
+    case .claimInstances(let node, let orchestrations, let limit, let now):
+      try claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
+    case .claimInstance(let node, let instance): try claimInstance(node: node, instance: instance)
+    case .releaseInstances(let node, let instances):
+      try releaseInstances(node: node, instances: instances)
+    case .claimActivities(let node, let filter, let limit, let now):
+      try claimActivities(node: node, filter: filter, limit: limit, now: now)
+    case .releaseActivities(let activities): try releaseActivities(activities)
+    case .releaseUnheldActivities(let node, let kept):
+      try releaseActivities(of: node, except: Set(kept))
+    case .activityEnded(let key, let claim, let outcome, let now):
+      try activityEnded(key, claim: claim, outcome: outcome, now: now)
+    case .activityRetry(let key, let claim, let failure, let retryAt, let heartbeat):
+      try activityRetry(key, claim: claim, failure: failure, retryAt: retryAt, heartbeat: heartbeat)
+    case .activityHeartbeat(let key, let claim, let details):
+      try activityHeartbeat(key, claim: claim, details: details)
+    case .deferActivity(let key, let claim, let heartbeat, let now):
+      try deferActivity(key, claim: claim, heartbeat: heartbeat, now: now)
+    case .completeActivity(let token, let outcome, let now):
+      try completeActivity(token, outcome: outcome, now: now)
+    case .heartbeatByToken(let token, let details, let now):
+      try heartbeatByToken(token, details: details, now: now)
+    case .actOnActivity(let key, let verb, let now): try actOnActivity(key, verb, now: now)
+    case .expireActivities(let limit, let now): try expireActivities(limit: limit, now: now)
+    }
+  }
+}

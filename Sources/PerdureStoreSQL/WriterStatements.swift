@@ -1,0 +1,98 @@
+internal import PerdureStore
+
+/// What every start, turn and activity runs, prepared at open; the rest is in `StatementCache`.
+struct WriterStatements {
+  let find, nodeExists: Statement
+  let insertInstance, updateInstance, setCustomStatus, noteMessage, setOwner: Statement
+  let insertEvent, insertMessage, insertActivity: Statement
+  let messagesUpTo, deleteMessagesUpTo, deleteMessages: Statement
+  let findActivity, deleteActivity, deleteActivityByKey, deleteActivitiesUpTo: Statement
+  let claimActivity: Statement
+  let addToCount: Statement
+
+  init(_ connection: any Connection) throws(StoreError) {
+    func prepare(_ sql: String, _ use: Statement.Use = .kept) throws(StoreError) -> Statement {
+      try Statement(connection, sql, use)
+    }
+    find = try prepare(
+      """
+      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at,
+        orchestration, version
+      FROM instances WHERE id = ?1
+      """)
+    nodeExists = try prepare("SELECT 1 FROM nodes WHERE id = ?1")
+    insertInstance = try prepare(Self.insertInstance, .inserting(key: "pk"))
+    updateInstance = try prepare(Self.updateInstance)
+    setCustomStatus = try prepare(
+      """
+      UPDATE instances SET custom_status = ?2, custom_status_version = custom_status_version + 1 WHERE pk = ?1
+      """)
+    noteMessage = try prepare(
+      """
+      UPDATE instances SET inbox_count = inbox_count + 1, wake_at = ?2, owner = ?3, used = ?4 WHERE pk = ?1
+      """)
+    setOwner = try prepare("UPDATE instances SET owner = (SELECT id FROM nodes WHERE id = ?2) WHERE pk = ?1")
+    insertEvent = try prepare("INSERT INTO history(instance, execution, event, json) VALUES(?1, ?2, ?3, ?4)")
+    insertMessage = try prepare(
+      "INSERT INTO inbox(instance, json) VALUES(?1, ?2)", .inserting(key: "sequence"))
+    insertActivity = try prepare(Self.insertActivity, .inserting(key: "pk"))
+    messagesUpTo = try prepare("SELECT sequence FROM inbox WHERE instance = ?1 AND sequence <= ?2")
+    deleteMessagesUpTo = try prepare("DELETE FROM inbox WHERE instance = ?1 AND sequence <= ?2")
+    deleteMessages = try prepare("DELETE FROM inbox WHERE instance = ?1")
+    findActivity = try prepare(
+      "SELECT pk, node, token, session FROM activities WHERE instance = ?1 AND execution = ?2 AND action = ?3"
+    )
+    deleteActivity = try prepare("DELETE FROM activities WHERE pk = ?1")
+    deleteActivityByKey = try prepare(
+      "DELETE FROM activities WHERE instance = ?1 AND execution = ?2 AND action = ?3")
+    deleteActivitiesUpTo = try prepare("DELETE FROM activities WHERE instance = ?1 AND execution <= ?2")
+    addToCount = try prepare(Self.addToCount)
+    claimActivity = try prepare(
+      """
+      UPDATE activities SET node = (SELECT id FROM nodes WHERE id = ?2), token = ?3, attempt = ?4,
+        phase = 1, claimed_at = ?5, beat_at = ?5, expires_at = ?6
+      WHERE pk = ?1
+      """)
+  }
+
+  /// A count that another program set so high that adding overflows begins anew.
+  private static let addToCount = """
+    INSERT INTO status_counts(orchestration, version, status, instances, lives, total_ms, least_ms, most_ms)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT(orchestration, version, status) DO UPDATE SET
+      instances = CASE WHEN abs(status_counts.instances / 2) > 1e15 THEN 0 ELSE status_counts.instances END
+        + excluded.instances,
+      least_ms = CASE WHEN status_counts.lives = 0 THEN excluded.least_ms
+        WHEN excluded.lives = 0 OR status_counts.least_ms < excluded.least_ms THEN status_counts.least_ms
+        ELSE excluded.least_ms END,
+      most_ms = CASE WHEN status_counts.most_ms > excluded.most_ms THEN status_counts.most_ms
+        ELSE excluded.most_ms END,
+      lives = CASE WHEN abs(status_counts.lives / 2) > 1e15 THEN 0 ELSE status_counts.lives END
+        + excluded.lives,
+      total_ms = CASE WHEN abs(status_counts.total_ms / 2) > 4e18 THEN 0 ELSE status_counts.total_ms END
+        + excluded.total_ms
+    """
+
+  private static let insertInstance = """
+    INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count, inbox_count,
+      wake_at, owner, priority, used, created_at, updated_at, parent, parent_execution, parent_action,
+      custom_status_version, start)
+    VALUES(?1, ?2, ?3, 'Pending', 1, ?10, 0, 0, ?11, (SELECT id FROM nodes WHERE id = ?4), ?12, ?13, ?5, ?5,
+      ?6, ?7, ?8, 0, ?9)
+    ON CONFLICT(id) DO NOTHING
+    """
+
+  private static let updateInstance = """
+    UPDATE instances SET version = ?2, status = ?3, execution = ?4, revision = ?5, event_count = ?6,
+      inbox_count = ?7, wake_at = ?8, owner = (SELECT id FROM nodes WHERE id = ?9), updated_at = ?10,
+      ended_at = ?11, output = ?12, failure = ?13, used = ?14, start = NULL, lost_turns = 0, paused_at = 0
+    WHERE pk = ?1
+    """
+
+  private static let insertActivity = """
+    INSERT INTO activities(instance, execution, action, name, orchestration, attempt, visible_at, node,
+      token, input, phase, scheduled_at, claimed_at, beat_at, priority, failures)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM nodes WHERE id = ?8), ?9, ?10, ?11, ?12, ?13, ?13, 0,
+      0)
+    """
+}

@@ -1,0 +1,135 @@
+"""Programs in Python on PostgreSQL: what dies, what is started anew, and who hears of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(HERE.parent / "chaos"), str(ROOT / "bindings" / "python" / "src")]
+os.environ.setdefault("PERDURE_LIBRARY", str(ROOT / ".build" / "release" / "libdx.so"))
+
+import perdure  # noqa: E402
+import postgres  # noqa: E402
+
+WAIT = 60.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Postgres]:
+    with postgres.server() as server:
+        yield server
+
+
+class Shop:
+    """A process that serves orders."""
+
+    def __init__(self, url: str) -> None:
+        path = os.pathsep.join([str(ROOT / "bindings" / "python" / "src"), str(HERE)])
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "shop.py"), url], env=os.environ | {"PYTHONPATH": path},
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture
+def shops() -> Iterator[list[Shop]]:
+    made: list[Shop] = []
+    yield made
+    for shop in made:
+        shop.kill()
+
+
+def finished(order: str) -> list[str]:
+    return [f"paid {order}", "yes", f"packed {order}"]
+
+
+def test_orders_outlive_a_process_that_is_killed(server: postgres.Postgres, shops: list[Shop]) -> None:
+    url = server.url("killed")
+    with perdure.Store(url) as store:
+        client = perdure.Client(store)
+        shops.append(Shop(url))
+        orders = [f"order-{number}" for number in range(20)]
+        for order in orders[:10]:
+            client.start("order", order, instance=order)
+        shops.append(Shop(url))
+        for order in orders[10:]:
+            client.start("order", order, instance=order)
+        # All are in the middle: some charge, some sleep, some wait.
+        client.wait_for_status(orders[0], timeout=WAIT)
+        shops[0].kill()
+        killed = time.monotonic()
+        for order in orders:
+            client.raise_event(order, "approved", "yes")
+        for order in orders:
+            assert client.result(order, timeout=WAIT) == finished(order)
+        # They need less than two seconds; what the dead process had is taken over before its lease ends.
+        assert time.monotonic() - killed < 14
+
+
+def test_a_server_that_is_started_anew_is_no_error(server: postgres.Postgres, shops: list[Shop]) -> None:
+    url = server.url("restarted")
+    shops.append(Shop(url))
+    with perdure.Store(url, busy_timeout=30.0) as store:
+        client = perdure.Client(store)
+        for number in range(10):
+            client.start("order", f"o{number}", instance=f"order-{number}")
+        restart = threading.Thread(target=server.restart)
+        restart.start()
+        # These calls fall into the pause, or lose their connection.
+        for number in range(10):
+            client.raise_event(f"order-{number}", "approved", "yes", keep=True)
+        restart.join()
+        for number in range(10):
+            assert client.result(f"order-{number}", timeout=WAIT) == finished(f"o{number}")
+
+
+def test_sessions_that_the_server_ends_come_back(server: postgres.Postgres, shops: list[Shop]) -> None:
+    url = server.url("ended")
+    shops.append(Shop(url))
+    with perdure.Store(url) as store:
+        client = perdure.Client(store)
+        for number in range(30):
+            client.start("order", f"o{number}", instance=f"order-{number}")
+            server.terminate_backend()
+            client.raise_event(f"order-{number}", "approved", "yes")
+        for number in range(30):
+            assert client.result(f"order-{number}", timeout=WAIT) == finished(f"o{number}")
+
+
+def test_without_libpq_only_postgresql_is_missing() -> None:
+    code = (
+        "import perdure\n"
+        "perdure.Store('memory:').close()\n"
+        "try: perdure.Store('postgresql://nobody@127.0.0.1/none')\n"
+        "except perdure.StoreCannotOpen as error: print(error)\n"
+    )
+    environment = os.environ | {
+        "PERDURE_LIBPQ": "libpq-of-nobody.so",
+        "PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert "needs libpq" in done.stdout, done.stderr
+
+
+def test_a_server_that_is_not_there_is_refused_without_the_password() -> None:
+    with pytest.raises(perdure.StoreCannotOpen) as caught:
+        perdure.Store("postgresql://me:secret@127.0.0.1:1/none?schema=x")
+    assert "secret" not in str(caught.value)
+    assert "postgresql://127.0.0.1:1/none (schema x)" in str(caught.value)
