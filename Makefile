@@ -61,7 +61,7 @@ demo: build
 
 # The formatters have no say in whether the program works; .ci/run asks them too.
 test: prepare
-	@python3 .ci/suites.py build swift busy c c-binding cpp python node docc simulation examples chaos demo
+	@python3 .ci/suites.py build swift busy docc postgres c c-binding cpp python node simulation examples chaos demo
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
