@@ -170,9 +170,12 @@ def ended(client: perdure.Client) -> int:
 
 def disturb(fleet: Fleet, client: perdure.Client, callers: list[Caller], options: argparse.Namespace) -> None:
     """Kills, restarts and cuts until nine of ten instances have ended."""
-    total = sum(len(caller.script.expected) for caller in callers)
+    expected = [end for caller in callers for end in caller.script.expected.values()]
+    total = len(expected)
     postgres = fleet.where.postgres
-    restarts_at = [total * (number + 1) // (options.restarts + 1) for number in range(options.restarts)]
+    # By the activities that ran: who came first is served first, so that most end late.
+    steps = sum(end.activities for end in expected)
+    restarts_at = [steps * (number + 1) // (options.restarts + 1) for number in range(options.restarts)]
     next_kill = next_cut = time.monotonic() + options.every
     done = 0
     deadline = time.monotonic() + RUN_LIMIT_S
@@ -188,7 +191,7 @@ def disturb(fleet: Fleet, client: perdure.Client, callers: list[Caller], options
         if postgres is not None and options.cuts > 0 and now >= next_cut:
             fleet.cut(postgres)
             next_cut = now + fleet.randomness.uniform(0.2, 2 * options.cuts)
-        if postgres is not None and restarts_at and done >= restarts_at[0]:
+        if postgres is not None and restarts_at and len(fleet.trace.read()) >= restarts_at[0]:
             restarts_at.pop(0)
             fleet.restart(postgres)
         time.sleep(0.01)
