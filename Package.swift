@@ -177,7 +177,8 @@ let package = Package(
     tests("SimulationTests", ["PerdureSimulation"]),
     tests("PerdureRehearsalTests", ["PerdureRehearsal", "PerdureModel", "PerdureWire"]),
     tests("FuzzTests", ["PerdureFuzzing", "TestSupport"]),
-    tests("TidyTests", []),
+    // They read every file of the repository byte by byte.
+    .testTarget(name: "TidyTests", swiftSettings: strict + [.unsafeFlags(["-O"])]),
   ] + fuzzer,
   swiftLanguageModes: [.v6]
 )

@@ -68,8 +68,8 @@ package final class EngineClock: Sendable {
     return max(0, time * 1_000_000 &- offsetNS.load(ordering: .relaxed))
   }
 
-  /// The system's time is asked for first: a thread that pauses in between takes it for less than it is, which
-  /// the next one mends. The other way round it takes it for more, and that would stay.
+  /// The system's time is asked for first: a thread that pauses in between takes it for less than it is,
+  /// which the next one mends. The other way round it takes it for more, and that would stay.
   private static func look() -> (offsetNS: Int64, monotonicNS: Int64) {
     let wall = wallNS()
     let monotonic = monotonicNowNS()

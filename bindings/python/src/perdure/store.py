@@ -20,9 +20,9 @@ class Store:
         with Store("sqlite:app.db") as store: ...
 
     `url`: "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does not exist, or
-    "memory:". `busy_timeout`: how long a call waits for another process's write lock. `limits`: what the store takes, when the defaults do not fit; the same in
-    every process. `config`: further settings, as docs/wire-format.md has them. Raises a `StoreError` that
-    names the file and the cause.
+    "memory:". `busy_timeout`: how long a call waits for another process's write lock. `limits`: what the
+    store takes, when the defaults do not fit; the same in every process. `config`: further settings, as
+    docs/wire-format.md has them. Raises a `StoreError` that names the store and the cause.
     """
 
     def __init__(
