@@ -65,12 +65,12 @@ struct PostgresStoreTests {
       store.close()
       other.close()
     }
-    let node = try store.join()
+    let node = try store.join(serving: NodeService())
     #expect(try store.commit([start("a", owner: node)]) == [.success(.done)])
     try terminate(name, store)
     #expect(try other.reapNodes() == 0)
     #expect(try store.nodes().map(\.id) == [node])
-    let mine = try other.join()
+    let mine = try other.join(serving: NodeService())
     let claim = StoreEntry.claimInstance(node: mine, instance: "a")
     #expect(try other.commit([claim]) == [.failure(.owned(node))])
   }
@@ -108,7 +108,7 @@ struct PostgresStoreTests {
       store.close()
       other.close()
     }
-    let node = try store.join()
+    let node = try store.join(serving: NodeService())
     #expect(try other.reapNodes() == 0)
     try store.run("UPDATE nodes SET seen_at = seen_at - 6000 WHERE id = CAST($1 AS BIGINT)", String(node))
     #expect(try other.reapNodes() == 1)
