@@ -115,11 +115,12 @@ extension Dispatcher {
     claimActivities(now)
   }
 
-  /// How many activities are worth holding. What waits here waits while other processes may be idle: beside
-  /// others that is no more than what was done in a quarter of a second of late.
+  /// How many activities are worth holding. What waits here waits while other processes may be idle, and
+  /// counts as lost if this one dies: beside others that is no more than what was done in a twentieth of a
+  /// second of late.
   mutating func share(_ now: TimestampMS) -> Int {
     guard isShared else { return Limits.activitiesHeld }
-    return min(Limits.activitiesHeld, max(settings.activitySlots * 2, pace.recent(now)))
+    return min(Limits.activitiesHeld, max(settings.activitySlots * 2, pace.recent(now) / 5))
   }
 
   /// What a turn makes goes to the store and waits its turn there, as long as older work does.

@@ -42,8 +42,7 @@ final class NodeWatch: @unchecked Sendable {
 
   /// - service: what the row of the node says.
   func hold(_ node: NodeID, service: [UInt8]) throws(StoreError) {
-    try state.withLock { state throws(StoreError) in
-      let session = try self.session(&state)
+    try use { session, state throws(StoreError) in
       state.own[node] = NodeRow(service: String(decoding: service, as: UTF8.self))
       do throws(StoreError) { try lock(node, session, &state) } catch {
         state.own[node] = nil
@@ -73,8 +72,7 @@ final class NodeWatch: @unchecked Sendable {
 
   /// The nodes that are gone.
   func gone() throws(StoreError) -> Set<NodeID> {
-    try state.withLock { state throws(StoreError) in
-      let session = try self.session(&state)
+    try use { session, state throws(StoreError) in
       let rows = try session.ask(
         """
         WITH held AS MATERIALIZED (
@@ -104,6 +102,18 @@ final class NodeWatch: @unchecked Sendable {
   }
 
   // MARK: The session
+
+  /// Runs `body` with a session that works; once more if it was lost without our knowing.
+  private func use<R: Sendable>(
+    _ body: (Session, inout State) throws(StoreError) -> R
+  ) throws(StoreError) -> R {
+    try state.withLock { state throws(StoreError) -> R in
+      do throws(StoreError) { return try body(try session(&state), &state) } catch {
+        guard let session = state.session, session.isLost else { throw error }
+      }
+      return try body(try session(&state), &state)
+    }
+  }
 
   /// The one there is, or a new one with all that it must hold.
   private func session(_ state: inout State) throws(StoreError) -> Session {

@@ -200,7 +200,8 @@ extension Session {
         set_config('lock_timeout', $3, false), set_config('idle_in_transaction_session_timeout', $4, false),
         set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
           ELSE current_setting('synchronous_commit') END, false),
-        set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
+        set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
+        set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),
         set_config('client_encoding', 'UTF8', false), set_config('tcp_keepalives_idle', '5', false),
         set_config('tcp_keepalives_interval', '2', false), set_config('tcp_keepalives_count', '3', false)
       """, PostgresText.quoted(url.options.schema), String(url.options.statementTimeoutMS),

@@ -8,7 +8,9 @@ extension PostgresSchema {
   static let calls = functions.map { $0.split(separator: ";\n").joined(separator: "; \n") }
     .joined(separator: ";\n")
 
-  private static let functions = [lock, refuse, stored, checkName, payload, post, start, raise, enqueue, complete]
+  private static let functions = [
+    lock, refuse, stored, checkName, payload, post, start, raise, enqueue, complete,
+  ]
 
   private static let lock = """
     CREATE FUNCTION _lock() RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $body$
@@ -121,9 +123,9 @@ extension PostgresSchema {
       END IF;
       INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count,
         inbox_count, wake_at, priority, used, created_at, updated_at, custom_status_version, start)
-      VALUES(_stored(_id), _stored(_name), _version, 'Pending', 1, 0, 0, 0, CASE WHEN _at > _now THEN _at ELSE 0 END,
-        _priority, CASE WHEN _at > 0 THEN 8 ELSE 0 END, _now, _now, 0,
-        '{"instance":' || to_json(_id) || ',"name":' || to_json(_name)
+      VALUES(_stored(_id), _stored(_name), _version, 'Pending', 1, 0, 0, 0,
+        CASE WHEN _at > _now THEN _at ELSE 0 END, _priority, CASE WHEN _at > 0 THEN 8 ELSE 0 END, _now, _now,
+        0, '{"instance":' || to_json(_id) || ',"name":' || to_json(_name)
           || coalesce(',"version":' || to_json(_version), '')
           || CASE WHEN _at > 0 THEN ',"startAt":' || _at ELSE '' END
           || CASE WHEN _priority <> 0 THEN ',"priority":' || _priority ELSE '' END

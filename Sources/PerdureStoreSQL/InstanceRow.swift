@@ -36,11 +36,15 @@ struct InstanceRow {
 extension Writer {
   /// nil if there is no such instance.
   func find(_ instance: InstanceID) throws(StoreError) -> InstanceRow? {
+    if !foresight.isEmpty, let known = foresight.take(instance) { return known }
     let find = statements.find
     find.bind(1, instance)
     defer { find.reset() }
-    guard try find.step() else { return nil }
-    return InstanceRow(
+    return try find.step() ? instanceRow(find) : nil
+  }
+
+  func instanceRow(_ find: Statement) -> InstanceRow {
+    InstanceRow(
       pk: find.integer(0), revision: find.integer(1), status: status(find, 2),
       execution: find.integer(3), eventCount: find.integer(4), inboxCount: find.integer(5),
       owner: find.optionalInteger(6), used: Used(rawValue: find.integer(7)), parent: find.optionalText(8),
@@ -56,9 +60,12 @@ extension Writer {
   /// The node, if it is alive.
   func live(_ node: NodeID?) throws(StoreError) -> NodeID? {
     guard let node else { return nil }
+    if let isLive = liveNodes[node] { return isLive ? node : nil }
     let exists = statements.nodeExists
     exists.bind(1, node)
     defer { exists.reset() }
-    return try exists.step() ? node : nil
+    let isLive = try exists.step()
+    liveNodes[node] = isLive
+    return isLive ? node : nil
   }
 }

@@ -14,12 +14,16 @@ extension Writer {
   func activity(
     _ pk: Int64, _ execution: ExecutionID, _ action: ActionID
   ) throws(StoreError) -> HeldActivity? {
+    if let known = foresight.activity(pk, execution, action) { return known }
     let find = statements.findActivity
     find.bind(1, pk)
     find.bind(2, execution)
     find.bind(3, action)
     defer { find.reset() }
-    guard try find.step() else { return nil }
+    return try find.step() ? heldActivity(find) : nil
+  }
+
+  func heldActivity(_ find: Statement) -> HeldActivity {
     let claim = find.optionalInteger(1).map { ActivityClaim(node: $0, token: find.integer(2)) }
     return HeldActivity(pk: find.integer(0), claim: claim, session: find.optionalText(3))
   }

@@ -212,6 +212,7 @@ extension Writer {
 
   /// Removes all rows of these; their ids.
   func remove(_ family: [Member]) throws(StoreError) -> [InstanceID] {
+    foresight = Foresight()
     for member in family {
       statements.deleteMessages.bind(1, member.pk)
       try statements.deleteMessages.run()

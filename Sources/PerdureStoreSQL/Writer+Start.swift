@@ -60,8 +60,11 @@ extension Writer {
     insert.bind(12, options.priority)
     let used: Used = options.hasMore ? .options : []
     insert.bind(13, used.rawValue)
+    let isAbsent = foresight.takeAbsent(start.instance)
     try insert.run()
-    guard try insert.changes == 1 else { return false }
+    if !isAbsent {
+      guard try insert.changes == 1 else { return false }
+    }
     tally.add(StatusTally.Kind(start.orchestration, start.version, .pending))
     if options.hasMore { try add(options, to: insert.insertedKey) }
     if try mayHaveKept() { try takeKept(for: start.instance) }

@@ -81,6 +81,10 @@ extension Writer {
   private func consumedInOrder(_ commit: TurnCommit, _ row: InstanceRow) throws(StoreError) -> Int64? {
     guard let last = commit.consumed.max(), row.inboxCount > 0 else { return 0 }
     let consumed = Set(commit.consumed)
+    if foresight.covers(row.pk), let waiting = foresight.messages[row.pk] {
+      let older = waiting.filter { $0 <= last }
+      return older.allSatisfy(consumed.contains) ? Int64(older.count) : nil
+    }
     let older = statements.messagesUpTo
     older.bind(1, row.pk)
     older.bind(2, last)

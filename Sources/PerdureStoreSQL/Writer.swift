@@ -17,6 +17,10 @@ package final class Writer: @unchecked Sendable {
   var hasKept: Bool?
   /// What this transaction changes of the counts: written at its end, once for all its entries.
   var tally = StatusTally()
+  /// What this group has looked at ahead.
+  var foresight = Foresight()
+  /// Which nodes are there, as far as this transaction knows: nobody else can change it meanwhile.
+  var liveNodes: [NodeID: Bool] = [:]
 
   package init(_ connection: any Connection, limits: LimitSettings) throws(StoreError) {
     self.connection = connection
@@ -32,7 +36,11 @@ package final class Writer: @unchecked Sendable {
       return try transaction { () throws(StoreError) in
         var outcomes: [StoreOutcome] = []
         outcomes.reserveCapacity(entries.count)
-        for entry in entries { outcomes.append(try apply(entry)) }
+        try foresee(entries)
+        for entry in entries {
+          if !foresight.isEmpty, !entry.looksFirst { foresight = Foresight() }
+          outcomes.append(try apply(entry))
+        }
         return outcomes
       }
     } catch {
@@ -50,6 +58,8 @@ package final class Writer: @unchecked Sendable {
     do throws(StoreError) {
       hasKept = nil
       tally = StatusTally()
+      foresight = Foresight()
+      liveNodes.removeAll(keepingCapacity: true)
       try connection.beginWrite()
       let result = try body()
       if !tally.isEmpty { try writeTally() }

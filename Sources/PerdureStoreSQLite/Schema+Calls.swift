@@ -97,7 +97,8 @@ extension Schema {
           THEN RAISE(ABORT, 'perdure_raise: the inbox of the instance is full')
       END;
       INSERT INTO perdure_post(instance, json)
-      SELECT pk, json_object('kind', 'EventRaised', 'name', NEW.name, 'data', json(coalesce(NEW.data, 'null')))
+      SELECT pk, json_object('kind', 'EventRaised', 'name', NEW.name, 'data',
+        json(coalesce(NEW.data, 'null')))
       FROM instances WHERE id = NEW.instance;
     END;
 

@@ -30,7 +30,8 @@ extension Rules {
     "Self.isInUse", "Self.conditions(orchestrations)", "Self.conditions(filter)", "Schema.applicationID",
     "version", "direction", "condition", "conditions.map(\\.sql).joined(separator: \" AND \")", "from", "key",
     "column", "marks", "list", "isNamed", "named", "tagged", "next", "parameter()", "first + $0",
-    "list(filter.names.count, from: 3)", "list(tags.count, from: filter.names.count + 3)",
+    "list(marks)", "rows(marks)", "list(filter.names.count, from: 3)",
+    "list(tags.count, from: filter.names.count + 3)",
   ]
 
   static let boundSQL = Rule.each(

@@ -72,6 +72,8 @@ class Histories:
     def __init__(self, client: perdure.Client, instances: Iterable[str]) -> None:
         self.executions: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self.ended: set[tuple[str, int]] = set()
+        # How many executions an instance has had.
+        self.counts: dict[str, int] = {}
         waiting = [*instances]
         while waiting:
             instance = waiting.pop()
@@ -79,6 +81,7 @@ class Histories:
                 description = client.describe(instance)
             except perdure.NotFound:
                 continue
+            self.counts[instance] = description.execution
             for execution in range(1, description.execution + 1):
                 events = client.history(instance, execution)
                 self.executions[instance, execution] = events
@@ -96,15 +99,14 @@ class Histories:
     def results(self, instance: str) -> list[str]:
         """The keys of the activities that have a result."""
         return [
-            f"{name}/{execution}/{event['action']}"
-            for (name, execution), events in self.executions.items()
-            if name == instance
-            for event in events
+            f"{instance}/{execution}/{event['action']}"
+            for execution in range(1, self.counts.get(instance, 0) + 1)
+            for event in self.executions[instance, execution]
             if event["kind"] == "ActivityCompleted"
         ]
 
     def all_results(self) -> list[str]:
-        return [key for instance in {name for name, _ in self.executions} for key in self.results(instance)]
+        return [key for instance in self.counts for key in self.results(instance)]
 
     def __len__(self) -> int:
         return sum(len(events) for events in self.executions.values())

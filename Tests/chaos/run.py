@@ -60,7 +60,7 @@ CASES = [
         "fleet",
         "fleet.py",
         ["--instances", "280"],
-        ["--instances", "20000"],
+        ["--host", "c", "--instances", "20000"],
     ),
     Case("clocks", "clocks.py", ["--naps", "2", "back 1 h", "back 1 h, then a restart"], []),
     Case(

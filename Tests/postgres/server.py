@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "chaos"))
 
-import postgres  # noqa: E402
+import postgres
 
 # Nobody needs what a test leaves behind, should the machine lose its power.
 postgres.SETTINGS |= {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}

@@ -57,14 +57,19 @@ function fileOf(text) {
   return name.startsWith('//') ? name.slice(2) : name;
 }
 
-/** Every way to make one rejects with NotSupported: this release of Perdure keeps its stores in SQLite. */
+/** A schema of a PostgreSQL database. Those with tokens of Entra reject with NotSupported. */
 class PostgresProvider extends Provider {
-  static async connect(_url) {
-    refuse();
+  /** In the schema `public`, which must have no tables of others. */
+  static async connect(url) {
+    return PostgresProvider.connectWithSchema(url, 'public');
   }
 
-  static async connectWithSchema(_url, schema) {
-    refuse(schema);
+  /** Makes the schema and its tables if they are not there. */
+  static async connectWithSchema(url, schema) {
+    checkSchema(schema);
+    const text = json.text(url, 'The URL');
+    const joint = text.includes('?') ? '&' : '?';
+    return new PostgresProvider(await Store.open(`${text}${joint}schema=${schema}`, { limits: LIMITS }));
   }
 
   static async connectWithEntra(_host, _port, _database, _user, _options) {
@@ -72,20 +77,24 @@ class PostgresProvider extends Provider {
   }
 
   static async connectWithSchemaAndEntra(_host, _port, _database, _user, schema, _options) {
-    refuse(schema);
+    checkSchema(schema);
+    refuse();
   }
 }
 
-function refuse(schema = 'public') {
+function checkSchema(schema) {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(schema)) {
     throw new Error(
       `Failed to connect to PostgreSQL: Invalid schema_name '${schema}': letters, digits and underscores, and no `
         + 'digit first.',
     );
   }
+}
+
+function refuse() {
   throw new NotSupported(
-    'Failed to connect to PostgreSQL: this release of Perdure has no store on PostgreSQL. Use '
-      + 'SqliteProvider.open(path) on a local disk; processes of one machine may share the file.',
+    'Failed to connect to PostgreSQL: this release of Perdure takes no tokens of Entra. Use '
+      + 'PostgresProvider.connectWithSchema(url, schema) with a password or a certificate.',
   );
 }
 

@@ -14,6 +14,9 @@ const disposeSymbol = Symbol.dispose ?? Symbol.for('nodejs.dispose');
 const asyncDisposeSymbol = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose');
 const MADE_HERE = Symbol('made by Store.open');
 
+/** Without what a URL of PostgreSQL has of secrets. */
+const shown = (url) => (url.startsWith('postgres') ? url.replace(/\?.*$/s, '').replace(/\/\/.*@/s, '//') : url);
+
 /** An open store: `await Store.open('sqlite:app.sqlite')`. */
 class Store {
   #handle;
@@ -44,7 +47,7 @@ class Store {
     if (given.clock !== undefined) config.clock = clock(given.clock);
     const settings = Object.keys(config).length > 0 ? json.encode(config) : '';
     const value = await native.call('store_open', null, 0, url, settings);
-    return new Store(MADE_HERE, url, new native.Handle(native.STORE, value, `store ${url}`), taken);
+    return new Store(MADE_HERE, url, new native.Handle(native.STORE, value, `store ${shown(url)}`), taken);
   }
 
   /** For clients and runtimes. Throws InvalidHandle once closed. */

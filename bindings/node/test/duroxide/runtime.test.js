@@ -139,13 +139,16 @@ test('each store in memory is a store of its own', async () => {
   assert.deepEqual(await new Client(other).listAllInstances(), []);
 });
 
-test('postgres says what to use in its place', async () => {
+test('postgres with entra says what to use in its place', async () => {
   for (const made of [
-    PostgresProvider.connect('postgres://h/d'), PostgresProvider.connectWithSchema('postgres://h/d', 'my_schema'),
     PostgresProvider.connectWithEntra('h', 5432, 'd', 'u', { audience: 'a' }),
     PostgresProvider.connectWithSchemaAndEntra('h', 5432, 'd', 'u', 's'),
   ]) {
-    await assert.rejects(made, (error) => error instanceof NotSupported && /SqliteProvider\.open/.test(error.message));
+    await assert.rejects(made, (error) => error instanceof NotSupported && /connectWithSchema\(url/.test(error.message));
+  }
+  const absent = 'postgres://me:secret@127.0.0.1:1/d';
+  for (const made of [PostgresProvider.connect(absent), PostgresProvider.connectWithSchema(absent, 'my_schema')]) {
+    await assert.rejects(made, (error) => /127\.0\.0\.1:1\/d/.test(error.message) && !/secret/.test(error.message));
   }
   const wrong = PostgresProvider.connectWithSchema('postgres://h/d', 'no-good');
   await assert.rejects(wrong, /^Error: Failed to connect to PostgreSQL: Invalid schema_name/);

@@ -14,15 +14,24 @@ from .metrics import Metrics
 from .options import EPOCH, Seconds, milliseconds
 
 
+def shown_url(url: str) -> str:
+    """Without what a URL of PostgreSQL has of secrets."""
+    if not url.startswith("postgres"):
+        return url
+    address, _, rest = url.partition("?")[0].partition("://")
+    return f"{address}://{rest.rpartition('@')[2]}"
+
+
 class Store:
     """An open store.
 
         with Store("sqlite:app.db") as store: ...
 
     `url`: "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does not exist, or
-    "memory:". `busy_timeout`: how long a call waits for another process's write lock. `limits`: what the
-    store takes, when the defaults do not fit; the same in every process. `config`: further settings, as
-    docs/wire-format.md has them. Raises a `StoreError` that names the store and the cause.
+    "memory:". `busy_timeout`: how long a call waits for another process's write lock, or for a server that is
+    away. `limits`: what the store takes, when the defaults do not fit; the same in every process. `config`:
+    further settings, as docs/wire-format.md has them. Raises a `StoreError` that names the store and the
+    cause.
     """
 
     def __init__(
@@ -41,7 +50,7 @@ class Store:
         options = _abi.StoreOptions(ctypes.sizeof(_abi.StoreOptions), text(url), text(settings))
         out = ctypes.c_void_p()
         lib.check(lib.dx.dx_store_open(ctypes.byref(options), ctypes.byref(out)))
-        self._handle = Handle(lib.dx.dx_store_close, out.value or 0, f"store {url}")
+        self._handle = Handle(lib.dx.dx_store_close, out.value or 0, f"store {shown_url(url)}")
 
     def metrics(self) -> Metrics:
         """What this process has committed to the store since it was opened, and what its runtimes hold now.
@@ -95,7 +104,7 @@ class Store:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Store {self.url}{'' if self._handle.is_open else ' closed'}>"
+        return f"<Store {shown_url(self.url)}{'' if self._handle.is_open else ' closed'}>"
 
 
 def _time(clock: Mapping[str, Any]) -> datetime:

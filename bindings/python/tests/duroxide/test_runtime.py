@@ -193,20 +193,28 @@ def test_what_cannot_be_opened_is_a_runtime_error(tmp_path: Path) -> None:
         SqliteProvider.open(str(tmp_path / "file" / "x.db"))
 
 
-def test_postgres_says_what_to_use_in_its_place() -> None:
+def test_postgres_with_entra_says_what_to_use_in_its_place() -> None:
     options = PostgresEntraOptions(
         audience="a", max_connections=1, acquire_timeout_ms=2, refresh_interval_ms=3
     )
     for make in (
-        lambda: PostgresProvider.connect("postgres://h/d"),
-        lambda: PostgresProvider.connect_with_schema("postgres://h/d", "my_schema"),
         lambda: PostgresProvider.connect_with_entra("h", 5432, "d", "u", options),
         lambda: PostgresProvider.connect_with_schema_and_entra("h", 5432, "d", "u", "s", options),
     ):
-        with pytest.raises(NotSupported, match=r"SqliteProvider\.open"):
+        with pytest.raises(NotSupported, match=r"connect_with_schema\(url"):
             make()
     with pytest.raises(RuntimeError, match="Failed to connect to PostgreSQL: Invalid schema_name"):
         PostgresProvider.connect_with_schema("postgres://h/d", "no-good")
+
+
+def test_postgres_that_is_not_there_is_an_error_without_the_password() -> None:
+    for make in (
+        lambda: PostgresProvider.connect("postgres://me:secret@127.0.0.1:1/d"),
+        lambda: PostgresProvider.connect_with_schema("postgres://me:secret@127.0.0.1:1/d?a=1", "my_schema"),
+    ):
+        with pytest.raises(RuntimeError, match=r"127\.0\.0\.1:1/d") as caught:
+            make()
+        assert "secret" not in str(caught.value)
 
 
 # ---- Metrics and tracing -------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Optional
 
 from .._limits import Limits
-from ..store import Store
+from ..store import Store, shown_url
 from .errors import NotSupported, translated
 from .tasks import MAX_CUSTOM_STATUS_BYTES, MAX_KV_VALUE_BYTES
 
@@ -31,7 +31,7 @@ class Provider:
         self.store = store
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.store.url}>"
+        return f"<{type(self).__name__} {shown_url(self.store.url)}>"
 
 
 class SqliteProvider(Provider):
@@ -80,15 +80,20 @@ class PostgresEntraOptions:
 
 
 class PostgresProvider(Provider):
-    """Every way to make one raises NotSupported: this release of Perdure keeps its stores in SQLite."""
+    """A schema of a PostgreSQL database. Those with tokens of Entra raise NotSupported."""
 
     @staticmethod
     def connect(database_url: str) -> PostgresProvider:
-        _refuse()
+        """In the schema `public`, which must have no tables of others."""
+        return PostgresProvider.connect_with_schema(database_url, "public")
 
     @staticmethod
+    @translated
     def connect_with_schema(database_url: str, schema: str) -> PostgresProvider:
-        _refuse(schema)
+        """Makes the schema and its tables if they are not there."""
+        _check_schema(schema)
+        joint = "&" if "?" in database_url else "?"
+        return PostgresProvider(Store(f"{database_url}{joint}schema={schema}", limits=LIMITS))
 
     @staticmethod
     def connect_with_entra(
@@ -100,16 +105,20 @@ class PostgresProvider(Provider):
     def connect_with_schema_and_entra(
         host: str, port: int, database: str, user: str, schema: str, options: Optional[Any] = None
     ) -> PostgresProvider:
-        _refuse(schema)
+        _check_schema(schema)
+        _refuse()
 
 
-def _refuse(schema: str = "public") -> NoReturn:
+def _check_schema(schema: str) -> None:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", schema):
         raise RuntimeError(
             f"Failed to connect to PostgreSQL: Invalid schema_name '{schema}': letters, digits and "
             "underscores, and no digit first."
         )
+
+
+def _refuse() -> NoReturn:
     raise NotSupported(
-        "Failed to connect to PostgreSQL: this release of Perdure has no store on PostgreSQL. Use "
-        "SqliteProvider.open(path) on a local disk; processes of one machine may share the file."
+        "Failed to connect to PostgreSQL: this release of Perdure takes no tokens of Entra. Use "
+        "PostgresProvider.connect_with_schema(url, schema) with a password or a certificate."
     )
