@@ -30,10 +30,10 @@ class Store {
   }
 
   /**
-   * Opens a store. `url`: "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does
-   * not exist, or "memory:". `busyTimeout`: how long a call waits for another process's write lock. `limits`: what the store takes, when the defaults do not fit;
-   * the same in every process. `clock`: { mode: 'virtual', start } for tests. Rejects with a StoreError that
-   * names the file and the cause.
+   * Opens a store. `url`: "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does not
+   * exist, or "memory:". `busyTimeout`: how long a call waits for another process's write lock, or for a server
+   * that is away. `limits`: what the store takes, when the defaults do not fit; the same in every process.
+   * `clock`: { mode: 'virtual', start } for tests. Rejects with a StoreError that names the store and the cause.
    */
   static async open(url, options) {
     json.text(url, 'The URL of the store');

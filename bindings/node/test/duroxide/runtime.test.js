@@ -144,11 +144,11 @@ test('postgres with entra says what to use in its place', async () => {
     PostgresProvider.connectWithEntra('h', 5432, 'd', 'u', { audience: 'a' }),
     PostgresProvider.connectWithSchemaAndEntra('h', 5432, 'd', 'u', 's'),
   ]) {
-    await assert.rejects(made, (error) => error instanceof NotSupported && /connectWithSchema\(url/.test(error.message));
+    await assert.rejects(made, (error) => error instanceof NotSupported && error.message.includes('Schema(url, '));
   }
   const absent = 'postgres://me:secret@127.0.0.1:1/d';
   for (const made of [PostgresProvider.connect(absent), PostgresProvider.connectWithSchema(absent, 'my_schema')]) {
-    await assert.rejects(made, (error) => /127\.0\.0\.1:1\/d/.test(error.message) && !/secret/.test(error.message));
+    await assert.rejects(made, ({ message }) => message.includes('127.0.0.1:1/d') && !message.includes('secret'));
   }
   const wrong = PostgresProvider.connectWithSchema('postgres://h/d', 'no-good');
   await assert.rejects(wrong, /^Error: Failed to connect to PostgreSQL: Invalid schema_name/);
