@@ -18,7 +18,9 @@ struct FunctionScanner {
   }
 
   private static func isSwiftStart(_ line: [Character]) -> Bool {
-    String(line).firstMatch(
+    let text = String(line)
+    guard ["func", "init", "subscript"].contains(where: text.contains) else { return false }
+    return text.firstMatch(
       of: /(?:^|\s)func\s|^\s*(?:[a-z]+(?:\([a-z]+\))?\s+)*(?:init[?(<]|deinit(?:\s|$)|subscript[(<])/)
       != nil
   }

@@ -149,6 +149,7 @@ extension Rules {
 
   private static func importedModules(_ file: SourceFile) -> [(line: Int, module: String)] {
     file.codeLines.enumerated().compactMap { index, line in
+      guard line.utf8.contains(UInt8(ascii: "i")), line.contains("import") else { return nil }
       let pattern =
         #/^\s*(?:@\w+\s+)*(?:\w+\s+)?import\s+(?:struct |class |enum |protocol |func |var |typealias )?(\w+)/#
       return line.firstMatch(of: pattern).map { (index + 1, String($0.output.1)) }

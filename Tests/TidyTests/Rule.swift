@@ -44,9 +44,10 @@ struct Finding: Sendable, CustomStringConvertible {
 extension SourceFile {
   /// A finding for each line of code that `pattern` matches.
   func findings(_ pattern: Regex<Substring>, _ message: String) -> [Finding] {
-    codeLines.enumerated().compactMap { index, line in
-      // Unicode's idea of a word would take `Task.sleep` for one.
-      line.firstMatch(of: pattern.wordBoundaryKind(.simple)).map {
+    // Unicode's idea of a word would take `Task.sleep` for one.
+    let pattern = pattern.wordBoundaryKind(.simple)
+    return codeLines.enumerated().compactMap { index, line in
+      line.firstMatch(of: pattern).map {
         Finding(path: path, line: index + 1, message: "\(message): \($0.output)")
       }
     }
