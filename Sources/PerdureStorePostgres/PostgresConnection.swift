@@ -138,12 +138,6 @@ final class PostgresConnection: Connection, @unchecked Sendable {
 
   func commitWrite() throws(StoreError) {
     let session = try session()
-    if url.options.notifies {
-      var news = Parameters()
-      news.set(0, untyped: store.channel)
-      news.set(1, untyped: sender)
-      try session.send("SELECT pg_notify($1, $2)", news, .done("telling the others"))
-    }
     // Whatever failed so far is told here, and not by a COMMIT that rolls back.
     try session.send("COMMIT", .done("committing"))
     do throws(StoreError) {
@@ -152,9 +146,23 @@ final class PostgresConnection: Connection, @unchecked Sendable {
       guard session.isLost else { throw error }
       isOutcomeUnknown = true
       throw StoreError(
-        .io, "The store \(path) lost its connection while committing, and does not know whether it did.")
+        .io,
+        "The store \(path) lost its connection while committing: nobody knows whether that was stored.")
     }
     isIdle = true
+    if url.options.notifies { try? tell(session) }
+  }
+
+  /// In a transaction of its own, which waits for no disk: the server lets one at a time tell something,
+  /// until its commit. Should it be lost, the others look for themselves.
+  private func tell(_ session: Session) throws(StoreError) {
+    try session.send(
+      "SELECT set_config('synchronous_commit', 'off', true)", .done("telling the others"))
+    var news = Parameters()
+    news.set(0, untyped: store.channel)
+    news.set(1, untyped: sender)
+    try session.send("SELECT pg_notify($1, $2)", news, .done("telling the others"))
+    try session.push()
   }
 
   func beginRead() throws(StoreError) {

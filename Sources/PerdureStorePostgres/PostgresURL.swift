@@ -9,6 +9,8 @@ package struct PostgresURL: Sendable {
   /// For messages: the URL without user and options, and the schema.
   package let path: String
   let options: Options
+  /// What stands before the host: user and password, if there are any.
+  let user: Substring?
 
   /// What is ours in the URL.
   struct Options: Sendable {
@@ -46,6 +48,13 @@ package struct PostgresURL: Sendable {
     server = "\(address)?\(forServer.joined(separator: "&"))"
     path = "\(Self.withoutUser(address)) (schema \(options.schema))"
     self.options = options
+    user = Self.user(address)
+  }
+
+  private static func user(_ address: Substring) -> Substring? {
+    guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return nil }
+    let user = address[..<at].split(separator: "/", omittingEmptySubsequences: true).last
+    return user?.isEmpty == false ? user : nil
   }
 
   /// Nobody's password goes into a message.

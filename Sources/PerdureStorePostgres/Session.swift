@@ -9,6 +9,8 @@ final class Session {
   private let library: LibPQ
   private let handle: LibPQ.Connection
   private let path: String
+  /// User and password of the URL.
+  private let secret: Substring?
   private(set) var isLost = false
   private var expected: [Expected] = []
   /// The server is done with its part of `expected` up to here.
@@ -43,6 +45,7 @@ final class Session {
   init(_ url: PostgresURL, statementMS: Int) throws(StoreError) {
     library = try LibPQ.loaded.get()
     path = url.path
+    secret = url.user
     patienceMS = Int32(clamping: statementMS) &+ Self.silenceMS
     guard let handle = library.connect(url.server) else {
       throw StoreError(.cannotOpen, "The store \(url.path) cannot be opened: out of memory.")
@@ -219,6 +222,8 @@ final class Session {
   private var cause: String {
     let text = library.errorMessage(handle).map { String(cString: $0) } ?? ""
     let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    // Of a URL that it cannot read it shows parts.
+    if let secret, line.contains(secret) { return "the URL cannot be read" }
     return line.isEmpty ? "unknown cause" : line
   }
 

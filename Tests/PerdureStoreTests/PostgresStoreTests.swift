@@ -4,7 +4,6 @@ import PerdureStore
 import PerdureStorePostgres
 import PerdureStoreSQL
 import PerdureStoreSQLite
-import Synchronization
 import Testing
 
 /// What of a PostgreSQL store the contract does not say.
@@ -76,7 +75,7 @@ struct PostgresStoreTests {
   }
 
   @Test("a node that was taken for dead goes on with a row of its own")
-  func takenNode() async throws {
+  func takenNode() throws {
     let (url, name) = try namedURL("&grace_ms=0&lease_ms=1000")
     let store = try PostgresStore.open(url: url)
     let other = try PostgresStore.open(url: url)
@@ -89,10 +88,10 @@ struct PostgresStoreTests {
     #expect(try other.reapNodes() == 1)
     #expect(try other.nodes() == [])
     // It notices, as somebody listens.
-    let told = AsyncStream.makeStream(of: Void.self)
-    store.observeForeignWrites { told.continuation.yield() }
-    for await _ in told.stream {
-      if try other.nodes().map(\.id) == [node] { break }
+    let told = DispatchSemaphore(value: 0)
+    store.observeForeignWrites { told.signal() }
+    while try other.nodes().map(\.id) != [node] {
+      try #require(told.wait(timeout: .now() + 60) == .success)
     }
     #expect(try other.services() == [NodeService(activities: ["pay"])])
     #expect(try store.commit([start("a", owner: node)]) == [.success(.done)])
@@ -115,7 +114,7 @@ struct PostgresStoreTests {
   }
 
   @Test("a write of another process is told at once, one of our own is not")
-  func notifications() async throws {
+  func notifications() throws {
     let url = try PostgresServer.newURL()
     let store = try PostgresStore.open(url: url)
     let other = try PostgresStore.open(url: url)
@@ -123,19 +122,13 @@ struct PostgresStoreTests {
       store.close()
       other.close()
     }
-    let (news, source) = AsyncStream.makeStream(of: Void.self)
-    let count = Mutex(0)
-    store.observeForeignWrites {
-      count.withLock { $0 += 1 }
-      source.yield()
-    }
-    let begin = ContinuousClock.now
+    let told = DispatchSemaphore(value: 0)
+    store.observeForeignWrites { told.signal() }
     _ = try store.commit([start("own")])
-    #expect(count.withLock { $0 } == 0)
-    _ = try other.commit([start("other")])
-    for await _ in news { break }
     // The net of the slow look comes after five seconds.
-    #expect(ContinuousClock.now - begin < .seconds(4))
+    #expect(told.wait(timeout: .now() + 1) == .timedOut)
+    _ = try other.commit([start("other")])
+    #expect(told.wait(timeout: .now() + 3) == .success)
     #expect(try store.load("other") != nil)
   }
 

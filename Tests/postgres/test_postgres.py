@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,6 +56,24 @@ def shops() -> Iterator[list[Shop]]:
         shop.kill()
 
 
+def insist(call: Callable[[], object]) -> None:
+    """A connection that dies in the middle of a commit leaves the caller to try again."""
+    while True:
+        try:
+            call()
+            return
+        except perdure.StoreError as error:
+            if not error.transient:
+                raise
+
+
+def place(client: perdure.Client, number: int) -> None:
+    """An order that is approved already: each of the calls may come twice."""
+    name = f"order-{number}"
+    insist(lambda: client.start("order", f"o{number}", instance=name, policy="use_existing"))
+    insist(lambda: client.raise_event(name, "approved", "yes"))
+
+
 def finished(order: str) -> list[str]:
     return [f"paid {order}", "yes", f"packed {order}"]
 
@@ -88,13 +106,11 @@ def test_a_server_that_is_started_anew_is_no_error(server: postgres.Postgres, sh
     shops.append(Shop(url))
     with perdure.Store(url, busy_timeout=30.0) as store:
         client = perdure.Client(store)
-        for number in range(10):
-            client.start("order", f"o{number}", instance=f"order-{number}")
         restart = threading.Thread(target=server.restart)
         restart.start()
         # These calls fall into the pause, or lose their connection.
         for number in range(10):
-            client.raise_event(f"order-{number}", "approved", "yes", keep=True)
+            place(client, number)
         restart.join()
         for number in range(10):
             assert client.result(f"order-{number}", timeout=WAIT) == finished(f"o{number}")
@@ -106,9 +122,8 @@ def test_sessions_that_the_server_ends_come_back(server: postgres.Postgres, shop
     with perdure.Store(url) as store:
         client = perdure.Client(store)
         for number in range(30):
-            client.start("order", f"o{number}", instance=f"order-{number}")
             server.terminate_backend()
-            client.raise_event(f"order-{number}", "approved", "yes")
+            place(client, number)
         for number in range(30):
             assert client.result(f"order-{number}", timeout=WAIT) == finished(f"o{number}")
 
@@ -133,3 +148,9 @@ def test_a_server_that_is_not_there_is_refused_without_the_password() -> None:
         perdure.Store("postgresql://me:secret@127.0.0.1:1/none?schema=x")
     assert "secret" not in str(caught.value)
     assert "postgresql://127.0.0.1:1/none (schema x)" in str(caught.value)
+
+
+def test_a_url_that_libpq_cannot_read_is_refused_without_the_password() -> None:
+    with pytest.raises(perdure.StoreCannotOpen) as caught:
+        perdure.Store("postgresql://me:secret@[::1/none")
+    assert "secret" not in str(caught.value)
