@@ -62,6 +62,7 @@ CASES = [
         ["--instances", "280"],
         ["--host", "c", "--instances", "20000"],
     ),
+    Case("starters", "starters.py", ["--starts", "4000"], []),
     Case("clocks", "clocks.py", ["--naps", "2", "back 1 h", "back 1 h, then a restart"], []),
     Case(
         "crashes", "crash_loop.py", ["--kills", "4", "--seconds", "0.3", "--slots", "4", "--others-only"], []
