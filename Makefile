@@ -166,15 +166,7 @@ swift-package:
 format: prepare
 	@.ci/format
 
-check-# Needs a debug build; the suite "docc" has one from the Swift tests.
-docc: prepare
-	$(SWIFT) build --target PerdureTesting
-	@$(PYTHON) .ci/docc.py
-
-swift-package:
-	@SWIFT=$(SWIFT) .ci/swift-package
-
-format: prepare
+check-format: prepare
 	@.ci/format --check
 
 clean:
