@@ -221,7 +221,7 @@ final class Session {
   /// What libpq says, in one line.
   private var cause: String {
     let text = library.errorMessage(handle).map { String(cString: $0) } ?? ""
-    let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    let line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     // Of a URL that it cannot read it shows parts.
     if let secret, line.contains(secret) { return "the URL cannot be read" }
     return line.isEmpty ? "unknown cause" : line
