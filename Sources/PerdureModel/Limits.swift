@@ -39,6 +39,8 @@ package enum Limits {
   /// to what ends its process.
   package static let suspectTurnsMS: Int64 = 50
   package static let suspectActivitiesMS: Int64 = 250
+  /// Beyond its pause, so that turns that were lost with an activity land before it runs again.
+  package static let suspectActivitiesDelayMS: Int64 = 500
   /// Activities that one write moves out of the way because their time is over.
   package static let expiriesPerWrite = 256
   /// Bytes of one JSON text: the scanner keeps places in 32 bits.

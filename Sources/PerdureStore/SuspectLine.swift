@@ -5,13 +5,18 @@ package import PerdureModel
 package struct SuspectLine<Row> {
   private let now: TimestampMS
   private let spacingMS: Int64
+  private let delayMS: Int64
   private var hasTaken = false
   private var waiting: [(row: Row, pauseMS: Int64)] = []
 
-  /// - spacingMS: between two of those that have waited.
-  package init(now: TimestampMS, spacingMS: Int64) {
+  /// - Parameters:
+  ///   - spacingMS: between two of those that have waited.
+  ///   - delayMS: added to each pause. What was lost in one process waits equally long in all lines, and
+  ///     would be lost together again.
+  package init(now: TimestampMS, spacingMS: Int64, delayMS: Int64 = 0) {
     self.now = now
     self.spacingMS = spacingMS
+    self.delayMS = delayMS
   }
 
   /// Whether the claim takes the row; else it is put off.
@@ -28,7 +33,7 @@ package struct SuspectLine<Row> {
       hasTaken = true
       return true
     }
-    waiting.append((row(), hasWaited ? 0 : Limits.pauseMS(afterLosses: losses)))
+    waiting.append((row(), hasWaited ? 0 : Limits.pauseMS(afterLosses: losses) &+ delayMS))
     return false
   }
 

@@ -13,7 +13,7 @@ extension MemoryState {
     var desk = SessionDesk(node: node, filter: filter, now: now)
     var taken: [(order: Int64, row: ActivityRow)] = []
     var suspects = SuspectLine<(order: Int64, row: ActivityRow)>(
-      now: now, spacingMS: Limits.suspectActivitiesMS)
+      now: now, spacingMS: Limits.suspectActivitiesMS, delayMS: Limits.suspectActivitiesDelayMS)
     while taken.count < limit, let (order, row) = nextActivity(of: routes, &desk) {
       if let session = row.task.options.session { desk.give(ExactText(session)) }
       withdraw(row, of: order)

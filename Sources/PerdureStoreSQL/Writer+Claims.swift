@@ -103,7 +103,8 @@ extension Writer {
     for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
-    var suspects = SuspectLine<Int64>(now: now, spacingMS: Limits.suspectActivitiesMS)
+    var suspects = SuspectLine<Int64>(
+      now: now, spacingMS: Limits.suspectActivitiesMS, delayMS: Limits.suspectActivitiesDelayMS)
     var unreadable: [UnreadableActivity] = []
     var level = try rare.nextPriorityOfActivities(below: nil)
     while let priority = level, found.count < limit {

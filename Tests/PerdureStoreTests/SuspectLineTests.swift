@@ -24,6 +24,18 @@ import Testing
     #expect(line.putOff.map(\.until) == [11_000, 10_050, 12_100])
   }
 
+  /// Lines of turns and of activities that were lost together.
+  @Test func ofTwoLinesOneComesFirst() {
+    var turns = SuspectLine<Int>(now: 0, spacingMS: 50)
+    var activities = SuspectLine<Int>(now: 0, spacingMS: 250, delayMS: 500)
+    for losses in 3...9 as ClosedRange<Int64> {
+      _ = turns.takes(0, losses: losses, hasWaited: false)
+      _ = activities.takes(0, losses: losses, hasWaited: false)
+    }
+    #expect(turns.putOff.count == 7 && activities.putOff.count == 7)
+    for (turn, activity) in zip(turns.putOff, activities.putOff) { #expect(turn.until < activity.until) }
+  }
+
   @Test func nobodyWaitsForLongBehindOthers() {
     var line = SuspectLine<Int>(now: 0, spacingMS: 250)
     for row in 0..<5_000 { _ = line.takes(row, losses: 3, hasWaited: false) }

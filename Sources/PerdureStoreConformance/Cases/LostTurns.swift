@@ -105,13 +105,15 @@ extension StoreConformance {
       }
       let node = try trial.store.join()
       try expect(try trial.claimTasks(node, now: 10_000), [], "at once")
-      try expect(try trial.store.nextDue(after: 10_000), 11_000, "the first")
-      try expect(try trial.claimTasks(node, now: 11_000).map(\.key.instance), ["a"], "a second later")
-      try expect(try trial.claimTasks(node, now: 11_250).map(\.key.instance), ["b"], "the other")
+      try expect(try trial.store.nextDue(after: 10_000), 11_500, "the first")
+      try expect(
+        try trial.claimTasks(node, now: 11_500).map(\.key.instance), ["a"],
+        "a second later, and after the turns")
+      try expect(try trial.claimTasks(node, now: 11_750).map(\.key.instance), ["b"], "the other")
       try trial.kill(node)
       let next = try trial.store.join()
       try expect(try trial.claimTasks(next, now: 20_000), [], "after the fourth")
-      try expect(try trial.store.nextDue(after: 20_000), 22_000, "twice as long")
+      try expect(try trial.store.nextDue(after: 20_000), 22_500, "twice as long")
     },
     ConformanceCase("lost turns: one that failed for the last time is told at once that it is poison") {
       trial in
