@@ -33,18 +33,18 @@ package final class Committer: @unchecked Sendable {
   private let queue: WorkQueue<Job>
   private let committed: @Sendable ([(StoreEntry, StoreReceipt)]) -> Void
   private let failed: @Sendable () -> Void
-  private let finished: @Sendable () -> Void
+  private let finished: @Sendable (Bool) -> Void
 
   /// - committed: called after each group with what landed, before the jobs are told.
   /// - failed: called after each group that failed and may have landed all the same, before the jobs are
   ///   told.
-  /// - finished: called after each group when all jobs are told.
+  /// - finished: called after each group when all jobs are told, with whether nothing more waits.
   /// - account: holds a virtual clock for each job until then.
   package init(
     store: any Store, metrics: Metrics? = nil,
     committed: @escaping @Sendable ([(StoreEntry, StoreReceipt)]) -> Void,
     failed: @escaping @Sendable () -> Void = {},
-    finished: @escaping @Sendable () -> Void, account: ClockAccount? = nil
+    finished: @escaping @Sendable (Bool) -> Void, account: ClockAccount? = nil
   ) {
     self.store = store
     self.metrics = metrics
@@ -86,7 +86,7 @@ package final class Committer: @unchecked Sendable {
       commit(jobs, begin)
       let left = waiting.subtract(jobs.count, ordering: .relaxed).newValue
       waitingSinceNS.store(left > 0 ? begin : 0, ordering: .relaxed)
-      finished()
+      finished(left == 0)
       queue.done(jobs.count)
     }
     store.close()

@@ -37,6 +37,7 @@ final class HostQueues: @unchecked Sendable {
     func run(_ count: Int, _ queue: WorkQueue<@Sendable () -> Void>) {
       for _ in 0..<count {
         let started = startThread {
+          CallingThread.mark()
           while let calls = queue.take(1, untilMonotonicNS: nil) { for call in calls { call() } }
         }
         isComplete = isComplete && started

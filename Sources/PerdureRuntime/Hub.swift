@@ -38,7 +38,8 @@ package final class Hub: @unchecked Sendable {
     waits = WaitDesk(store: store, clock: self.clock.virtual)
     let committer = Committer(
       store: store, metrics: metrics, committed: { [weak self] in self?.tell($0) },
-      failed: { [weak self] in self?.groupFailed() }, finished: { [weak self] in self?.wake() },
+      failed: { [weak self] in self?.groupFailed() },
+      finished: { [weak self] in self?.wake(committerIsFree: $0) },
       account: account)
     guard committer.start() else { throw StoreError(.internalError, "the system gives no more threads") }
     committerBox.withLock { $0 = committer }
@@ -160,7 +161,11 @@ package final class Hub: @unchecked Sendable {
   }
 
   /// What a group commit has to tell is handed over in one go.
-  private func wake() { for runtime in runtimes.withLock({ $0 }) { runtime.inputs.wake() } }
+  private func wake(committerIsFree: Bool) {
+    for runtime in runtimes.withLock({ $0 }) {
+      if committerIsFree { runtime.goOn() } else { runtime.inputs.wake() }
+    }
+  }
 
   /// Routes what a commit did to those in this process who hold the instances.
   private func tell(_ landed: [(StoreEntry, StoreReceipt)]) {

@@ -68,6 +68,8 @@ package final class Runtime: @unchecked Sendable {
     var stopped: [@Sendable () -> Void] = []
     /// Replays that are under way.
     var replays: [ObjectIdentifier: ReplayJob] = [:]
+    /// While it runs.
+    var engine: RuntimeEngine?
 
     /// Not to a runtime that runs activities alone: it would look for instances with each write of others.
     mutating func add(_ schedules: Schedules) {
@@ -190,7 +192,8 @@ package final class Runtime: @unchecked Sendable {
     }
     let engine = RuntimeEngine(runtime: self, node: node, registry: registry)
     guard startHosts(), startReads(), startThread({ engine.run() }) else { throw .noThreads }
-    hub.attach(self) { _ = post(.start) }
+    registered.withLock { $0.engine = engine }
+    hub.attach(self) { _ = inputs.add(.start) }
   }
 
   private func startReads() -> Bool {
@@ -261,6 +264,7 @@ package final class Runtime: @unchecked Sendable {
       // Lets go of what the host gave with its functions.
       state.orchestrations = [:]
       state.activities = [:]
+      state.engine = nil
       defer { state.stopped = [] }
       return (state.stopped, Array(state.replays.values))
     }
@@ -292,7 +296,21 @@ package final class Runtime: @unchecked Sendable {
 
   /// false: the engine has ended.
   @discardableResult
-  func post(_ input: RuntimeInput) -> Bool { inputs.add(input) }
+  func post(_ input: RuntimeInput) -> Bool {
+    guard CallingThread.isCurrent else { return inputs.add(input) }
+    guard inputs.addQuietly(input) else { return false }
+    goOn()
+    return true
+  }
+
+  /// What was posted quietly is done on this thread if the engine's thread would have to be woken for it, which
+  /// takes longer than most of what it does; else there.
+  func goOn() {
+    guard account == nil, inputs.hasSleeper, let engine = registered.withLock({ $0.engine }) else {
+      return inputs.wake()
+    }
+    engine.stepHere()
+  }
 
   func function(for request: TurnRequest) -> HostFunction<TurnTicket>? {
     let key = OrchestrationKey(name: ExactText(request.orchestration), version: request.version)

@@ -3,15 +3,24 @@ import PerdureDriver
 import PerdureModel
 import PerdureStore
 
-/// The engine thread of a runtime: inputs to the dispatcher, its effects to the world.
+/// The engine of a runtime: inputs to the dispatcher, its effects to the world.
+///
+/// It has a thread of its own. Where that sleeps when there is something to do, the thread that brings it does it
+/// (`stepHere`): to wake one costs more than most steps, and a lone orchestration waits for each of them.
 final class RuntimeEngine: @unchecked Sendable {
   /// Hosts are woken for several pieces of work together, though not for too many: they begin meanwhile.
   private static let effectsPerWake = 32
+  /// Then a thread that has something else to do goes back to it.
+  private static let roundsElsewhere = 4
 
   private let runtime: Runtime
   private let hub: Hub
   private let node: NodeID
+  /// Whoever steps has it.
+  private let turnstile = Monitor()
   private var dispatcher: Dispatcher
+  /// What the engine's thread was told before it slept; nil: for ever.
+  private var sleepsUntil: TimestampMS?
   /// At hosts, also those that nobody waits for any more.
   private var running: [ClaimedActivity: ActivityTicket] = [:]
   private var writes: [Committer.Job] = []
@@ -42,37 +51,70 @@ final class RuntimeEngine: @unchecked Sendable {
   }
 
   func run() {
-    while !isDone {
-      let due = dispatcher.nextDeadline
-      guard let inputs = nextInputs(due) else { break }
-      let now = hub.clock.now()
-      if let due, due <= now { dispatcher.tick(now: now) }
-      for input in inputs { handle(input, now) }
-      for (count, effect) in dispatcher.takeEffects().enumerated() {
-        perform(effect, now)
-        if count % Self.effectsPerWake == Self.effectsPerWake - 1 { wakeHosts() }
-      }
-      wakeHosts()
-      if !writes.isEmpty {
-        hub.submit(writes)
-        writes = []
-      }
-      if !samples.isEmpty {
-        hub.metrics.add(samples)
-        samples.removeAll(keepingCapacity: true)
-      }
-      let figures = dispatcher.figures()
-      runtime.setHasRoom(figures.hasRoom)
-      runtime.setGauges(Gauges(figures))
+    if runtime.account != nil {
+      while !isDone, let inputs = nextInputs(dispatcher.nextDeadline) { step(inputs) }
+    } else {
+      while let due = goOn(), runtime.inputs.sleep(untilMonotonicNS: due.monotonicNS) {}
     }
     runtime.ended(node: node)
   }
 
-  /// Waits for inputs, or until something is due. nil: the queue is closed.
-  private func nextInputs(_ due: TimestampMS?) -> [RuntimeInput]? {
-    guard let account = runtime.account else {
-      return runtime.inputs.take(untilMonotonicNS: due.map { hub.clock.monotonicNS(at: $0) })
+  /// Does what there is to do; when there is more by time. nil: it has stopped.
+  private func goOn() -> Sleep? {
+    turnstile.locked {
+      if !isDone { step(runtime.inputs.takeNow()) }
+      sleepsUntil = dispatcher.nextDeadline
+      return isDone ? nil : Sleep(monotonicNS: sleepsUntil.map { hub.clock.monotonicNS(at: $0) })
     }
+  }
+
+  private struct Sleep {
+    /// nil: for ever.
+    var monotonicNS: Int64?
+  }
+
+  /// The same on a thread that does something else otherwise, while the engine's own sleeps. Who finds somebody
+  /// at it leaves what it brings to them: they look again when they are through.
+  func stepHere() {
+    var rounds = 0
+    while rounds < Self.roundsElsewhere, runtime.inputs.hasSleeper {
+      var mustWake = false
+      let hasStepped = turnstile.tryLocked {
+        if !isDone { step(runtime.inputs.takeNow()) }
+        mustWake = isDone || soonest(dispatcher.nextDeadline, sleepsUntil) != sleepsUntil
+      }
+      guard hasStepped else { return }
+      if mustWake { return runtime.inputs.nudge() }
+      rounds += 1
+    }
+    runtime.inputs.wake()
+  }
+
+  private func step(_ inputs: [RuntimeInput]) {
+    let now = hub.clock.now()
+    if let due = dispatcher.nextDeadline, due <= now { dispatcher.tick(now: now) }
+    for input in inputs { handle(input, now) }
+    for (count, effect) in dispatcher.takeEffects().enumerated() {
+      perform(effect, now)
+      if count % Self.effectsPerWake == Self.effectsPerWake - 1 { wakeHosts() }
+    }
+    wakeHosts()
+    if !writes.isEmpty {
+      hub.submit(writes)
+      writes = []
+    }
+    if !samples.isEmpty {
+      hub.metrics.add(samples)
+      samples.removeAll(keepingCapacity: true)
+    }
+    let figures = dispatcher.figures()
+    runtime.setHasRoom(figures.hasRoom)
+    runtime.setGauges(Gauges(figures))
+  }
+
+  /// In virtual time: waits for inputs, or until something is due. nil: the queue is closed.
+  private func nextInputs(_ due: TimestampMS?) -> [RuntimeInput]? {
+    guard let account = runtime.account else { return nil }
     let isResting = account.rest(until: due, releasing: inputsHeld)
     if isResting { inputsHeld = 0 }
     guard let inputs = runtime.inputs.take(untilMonotonicNS: isResting ? graceEndsNS : 0) else { return nil }

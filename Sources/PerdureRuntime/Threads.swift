@@ -27,6 +27,14 @@ package final class Monitor: @unchecked Sendable {
     return try body()
   }
 
+  /// false: somebody has the lock, maybe this thread.
+  package func tryLocked(_ body: () -> Void) -> Bool {
+    guard pthread_mutex_trylock(mutex) == 0 else { return false }
+    defer { pthread_mutex_unlock(mutex) }
+    body()
+    return true
+  }
+
   /// With the lock held: sleeps until signalled or the monotonic moment; false when that has passed.
   package func wait(untilMonotonicNS deadline: Int64?) -> Bool {
     guard let deadline else {
@@ -68,6 +76,25 @@ package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     }, start.toOpaque())
   if code != 0 { start.release() }
   return code == 0
+}
+
+/// The threads that make callbacks to hosts: the engine may go on there, which is waited for by nobody.
+enum CallingThread {
+  private static let key = {
+    var key = pthread_key_t()
+    return pthread_key_create(&key, nil) == 0 ? key : nil
+  }()
+
+  /// This thread is one, for its whole life.
+  static func mark() {
+    guard let key else { return }
+    pthread_setspecific(key, UnsafeRawPointer(bitPattern: 1))
+  }
+
+  static var isCurrent: Bool {
+    guard let key else { return false }
+    return pthread_getspecific(key) != nil
+  }
 }
 
 /// Nanoseconds on a clock that never jumps.

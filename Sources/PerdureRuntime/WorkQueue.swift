@@ -6,6 +6,7 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
   private var items = FIFO<Item>()
   private var sleepers = 0
   private var isClosed = false
+  private var isNudged = false
   /// Holds a virtual clock for each item, until `done`.
   private let account: ClockAccount?
 
@@ -65,6 +66,33 @@ package final class WorkQueue<Item: Sendable>: @unchecked Sendable {
       }
       return items.take(limit)
     }
+  }
+
+  /// What there is now.
+  package func takeNow() -> [Item] { monitor.locked { items.take(.max) } }
+
+  /// There are items, and somebody who sleeps would have to be woken for them.
+  package var hasSleeper: Bool { monitor.locked { sleepers > 0 && !items.isEmpty } }
+
+  /// Waits until there are items, without taking any, until `nudge` or the deadline. false: closed and empty.
+  package func sleep(untilMonotonicNS deadline: Int64?) -> Bool {
+    monitor.locked {
+      defer { isNudged = false }
+      while items.isEmpty, !isNudged {
+        if isClosed { return false }
+        sleepers += 1
+        let isInTime = monitor.wait(untilMonotonicNS: deadline)
+        sleepers -= 1
+        if !isInTime { return !isClosed || !items.isEmpty }
+      }
+      return true
+    }
+  }
+
+  /// Ends a `sleep`, the next one if there is none now.
+  package func nudge() {
+    monitor.locked { isNudged = true }
+    monitor.broadcast()
   }
 
   /// - discarding: takers get nothing more, not even what waits.

@@ -173,7 +173,7 @@ private final class Others: SharedTime {
     store.hold()
     let told = Collected<Int>()
     let done = Collected<Int>()
-    let committer = Committer(store: store, committed: { told.add($0.count) }, finished: {})
+    let committer = Committer(store: store, committed: { told.add($0.count) }, finished: { _ in })
     #expect(committer.start())
     committer.submit([Committer.Job(Self.start("0")) { _ in done.add(0) }])
     store.groups.wait(for: 1)
@@ -194,7 +194,7 @@ private final class Others: SharedTime {
     let store = HeldStore()
     let results = Collected<String>()
     let told = Collected<Int>()
-    let committer = Committer(store: store, committed: { told.add($0.count) }, finished: {})
+    let committer = Committer(store: store, committed: { told.add($0.count) }, finished: { _ in })
     #expect(committer.start())
     func submit(_ instances: [InstanceID]) {
       committer.submit(
@@ -221,7 +221,7 @@ private final class Others: SharedTime {
     let store = HeldStore()
     store.hold()
     let done = Collected<Bool>()
-    let committer = Committer(store: store, committed: { _ in }, finished: {})
+    let committer = Committer(store: store, committed: { _ in }, finished: { _ in })
     #expect(committer.start())
     for number in 0..<3 {
       committer.submit([
