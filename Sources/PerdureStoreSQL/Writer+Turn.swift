@@ -165,24 +165,36 @@ extension Writer {
   ) throws(StoreError) {
     let isEnd = commit.status.isTerminal
     let isAwake = !isEnd && commit.status != .quarantined && commit.status != .suspended
-    let update = statements.updateInstance
+    let isNext = commit.nextExecution != nil
+    let passes = passes(commit, row)
+    let update = passes ? statements.passInstance : statements.updateInstance
     update.bind(1, row.pk)
-    update.bind(2, commit.orchestrationVersion)
-    update.bind(3, commit.status.rawValue)
-    update.bind(4, commit.nextExecution == nil ? commit.execution : commit.execution &+ 1)
-    update.bind(5, commit.revision &+ 1)
+    update.bind(2, isNext ? commit.execution &+ 1 : commit.execution)
+    update.bind(3, commit.revision &+ 1)
     let count = commit.nextExecution.map(\.count) ?? commit.events.count
-    update.bind(6, (commit.nextExecution == nil ? row.eventCount : 0) &+ Int64(count))
-    update.bind(7, remaining)
-    update.bind(8, !isAwake ? nil : remaining > 0 ? 0 : commit.wakeAt)
-    update.bind(9, isEnd ? nil : commit.owner)
-    update.bind(10, commit.now)
-    update.bind(11, isEnd ? commit.now : nil as TimestampMS?)
-    update.bind(12, commit.output?.bytes)
-    update.bind(13, commit.failure.map { FailureWire.encode($0) })
-    update.bind(14, row.used.union(Self.uses(commit)).rawValue)
+    update.bind(4, (isNext ? 0 : row.eventCount) &+ Int64(count))
+    update.bind(5, remaining)
+    update.bind(6, !isAwake ? nil : remaining > 0 ? 0 : commit.wakeAt)
+    update.bind(7, isEnd ? nil : commit.owner)
+    update.bind(8, commit.now)
+    update.bind(9, row.used.union(Self.uses(commit)).rawValue)
+    if !passes {
+      update.bind(10, commit.orchestrationVersion)
+      update.bind(11, commit.status.rawValue)
+      update.bind(12, isEnd ? commit.now : nil as TimestampMS?)
+      update.bind(13, commit.output?.bytes)
+      update.bind(14, commit.failure.map { FailureWire.encode($0) })
+    }
     try update.run()
     recount(row, as: commit.status, commit.orchestrationVersion, endedAt: isEnd ? commit.now : nil)
+  }
+
+  /// The instance is what it was, and its history goes on. SQLite writes the entries of all indexes anew whose
+  /// columns are set, even to what they were; PostgreSQL looks.
+  private func passes(_ commit: TurnCommit, _ row: InstanceRow) -> Bool {
+    connection.dialect == .sqlite && commit.status == .running && row.status == .running
+      && commit.output == nil && commit.failure == nil
+      && row.version.map(ExactText.init) == ExactText(commit.orchestrationVersion)
   }
 
   private static func uses(_ commit: TurnCommit) -> Used {

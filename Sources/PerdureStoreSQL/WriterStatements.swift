@@ -3,7 +3,7 @@ internal import PerdureStore
 /// What every start, turn and activity runs, prepared at open; the rest is in `StatementCache`.
 struct WriterStatements {
   let find, nodeExists: Statement
-  let insertInstance, updateInstance, setCustomStatus, noteMessage, setOwner: Statement
+  let insertInstance, updateInstance, passInstance, setCustomStatus, noteMessage, setOwner: Statement
   let insertEvent, insertMessage, insertActivity: Statement
   let messagesUpTo, deleteMessagesUpTo, deleteMessages: Statement
   let findActivity, deleteActivity, deleteActivityByKey, deleteActivitiesUpTo: Statement
@@ -23,6 +23,7 @@ struct WriterStatements {
     nodeExists = try prepare("SELECT 1 FROM nodes WHERE id = ?1")
     insertInstance = try prepare(Self.insertInstance, .inserting(key: "pk"))
     updateInstance = try prepare(Self.updateInstance)
+    passInstance = try prepare(Self.passInstance)
     setCustomStatus = try prepare(
       """
       UPDATE instances SET custom_status = ?2, custom_status_version = custom_status_version + 1 WHERE pk = ?1
@@ -83,10 +84,17 @@ struct WriterStatements {
     """
 
   private static let updateInstance = """
-    UPDATE instances SET version = ?2, status = ?3, execution = ?4, revision = ?5, event_count = ?6,
-      inbox_count = ?7, wake_at = ?8, owner = (SELECT id FROM nodes WHERE id = ?9), updated_at = ?10,
-      ended_at = ?11, output = ?12, failure = ?13, used = ?14, start = NULL, lost_turns = 0, paused_at = 0
+    UPDATE instances SET \(passage), version = ?10, status = ?11, ended_at = ?12, output = ?13, failure = ?14
     WHERE pk = ?1
+    """
+
+  private static let passInstance = "UPDATE instances SET \(passage) WHERE pk = ?1"
+
+  /// What every turn changes.
+  private static let passage = """
+    execution = ?2, revision = ?3, event_count = ?4, inbox_count = ?5, wake_at = ?6,
+      owner = (SELECT id FROM nodes WHERE id = ?7), updated_at = ?8, used = ?9, start = NULL, lost_turns = 0,
+      paused_at = 0
     """
 
   private static let insertActivity = """
