@@ -64,6 +64,54 @@ import Testing
   }
 }
 
+/// A taker that sleeps, and others who take in its place meanwhile.
+@Suite struct SleepingTakerTests {
+  @Test func sleepEndsWithAnItemThatStays() {
+    let queue = WorkQueue<Int>()
+    let ended = Collected<Bool>()
+    #expect(startThread { ended.add(queue.sleep(untilMonotonicNS: nil)) })
+    queue.add(1)
+    #expect(ended.wait(for: 1) == [true])
+    #expect(queue.takeNow() == [1])
+    #expect(queue.takeNow() == [])
+  }
+
+  @Test func sleepEndsAtItsDeadlineOrANudgeOrTheEnd() {
+    let queue = WorkQueue<Int>()
+    let before = monotonicNowNS()
+    #expect(queue.sleep(untilMonotonicNS: before + 5_000_000))
+    #expect(monotonicNowNS() >= before + 5_000_000)
+    queue.nudge()
+    #expect(queue.sleep(untilMonotonicNS: nil), "a nudge from before")
+    queue.add(1)
+    queue.close()
+    #expect(queue.sleep(untilMonotonicNS: nil), "there is still an item")
+    #expect(queue.takeNow() == [1])
+    #expect(!queue.sleep(untilMonotonicNS: nil))
+  }
+
+  @Test func aSleeperIsToBeWokenOnlyForItems() {
+    let queue = WorkQueue<Int>()
+    let ended = Collected<Bool>()
+    #expect(startThread { ended.add(queue.sleep(untilMonotonicNS: nil)) })
+    #expect(!queue.hasSleeper, "nothing waits")
+    queue.addQuietly(1)
+    while !queue.hasSleeper { sched_yield() }
+    #expect(queue.takeNow() == [1])
+    #expect(!queue.hasSleeper)
+    queue.nudge()
+    #expect(ended.wait(for: 1) == [true])
+  }
+
+  @Test func whoHoldsALockIsNotWaitedFor() {
+    let monitor = Monitor()
+    monitor.locked { #expect(!monitor.tryLocked { Issue.record("it is locked") }) }
+    var hasRun = false
+    #expect(monitor.tryLocked { hasRun = true })
+    #expect(hasRun)
+  }
+}
+
 @Suite struct EngineClockTests {
   @Test func itNeverGoesBack() {
     let clock = EngineClock()
