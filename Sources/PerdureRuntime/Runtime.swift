@@ -303,8 +303,8 @@ package final class Runtime: @unchecked Sendable {
     return true
   }
 
-  /// What was posted quietly is done on this thread if the engine's thread would have to be woken for it, which
-  /// takes longer than most of what it does; else there.
+  /// What was posted quietly is done on this thread if the engine's thread would have to be woken for it,
+  /// which takes longer than most of what it does; else there.
   func goOn() {
     guard account == nil, inputs.hasSleeper, let engine = registered.withLock({ $0.engine }) else {
       return inputs.wake()

@@ -5,8 +5,8 @@ import PerdureStore
 
 /// The engine of a runtime: inputs to the dispatcher, its effects to the world.
 ///
-/// It has a thread of its own. Where that sleeps when there is something to do, the thread that brings it does it
-/// (`stepHere`): to wake one costs more than most steps, and a lone orchestration waits for each of them.
+/// It has a thread of its own. Where that sleeps when there is something to do, the thread that brings it
+/// does it (`stepHere`): to wake one costs more than most steps, and a lone orchestration waits for each.
 final class RuntimeEngine: @unchecked Sendable {
   /// Hosts are woken for several pieces of work together, though not for too many: they begin meanwhile.
   private static let effectsPerWake = 32
@@ -73,8 +73,8 @@ final class RuntimeEngine: @unchecked Sendable {
     var monotonicNS: Int64?
   }
 
-  /// The same on a thread that does something else otherwise, while the engine's own sleeps. Who finds somebody
-  /// at it leaves what it brings to them: they look again when they are through.
+  /// The same on a thread that does something else otherwise, while the engine's own sleeps. Who finds
+  /// somebody at it leaves what it brings to them: they look again when they are through.
   func stepHere() {
     var rounds = 0
     while rounds < Self.roundsElsewhere, runtime.inputs.hasSleeper {

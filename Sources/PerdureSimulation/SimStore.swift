@@ -18,9 +18,11 @@ struct SimStore {
   mutating func fell(_ node: NodeID) { fallen.append(node) }
 
   /// Forgets the nodes that are gone, and answers them.
-  mutating func reap(now: TimestampMS) -> (count: Int, nodes: [NodeID]) {
+  ///
+  /// - clock: what that of a node shows.
+  mutating func reap(clock: (NodeID) -> TimestampMS) -> (count: Int, nodes: [NodeID]) {
     guard mutation != .ignoreDeadNodes else { return (0, []) }
-    for node in fallen { state.kill(node, now: mutation == .forgetLostTurns ? .min : now) }
+    for node in fallen { state.kill(node, now: mutation == .forgetLostTurns ? .min : clock(node)) }
     defer { fallen = [] }
     return (state.reap(), fallen)
   }

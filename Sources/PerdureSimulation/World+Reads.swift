@@ -64,10 +64,10 @@ extension World {
     }
   }
 
-  /// Forgets nodes whose process is gone.
+  /// Forgets nodes whose process is gone, by their own time: processes on one store agree on it.
   @discardableResult
   func reap() -> Int {
-    let gone = store.reap(now: now)
+    let gone = store.reap { id in nodes.first { $0.id == id }.map { clock($0) } ?? now }
     for node in gone.nodes {
       let lives = nodes.contains { $0.id == node && $0.process.isAlive && !$0.process.isZombie }
       watch.require(!lives, "Node \(node) was taken for dead, and lives.")

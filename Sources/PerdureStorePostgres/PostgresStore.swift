@@ -89,7 +89,7 @@ package final class PostgresStore: SQLStore {
   }
 
   package func leave(_ node: NodeID) throws(StoreError) {
-    _ = try write { writer throws(StoreError) in try writer.forget([node], dead: false) }
+    _ = try write { writer throws(StoreError) in try writer.forget([node], deadAt: nil) }
     watch.release(node)
   }
 
@@ -97,7 +97,8 @@ package final class PostgresStore: SQLStore {
     try checkOpen()
     let gone = try watch.gone()
     if gone.isEmpty { return 0 }
-    return try write { writer throws(StoreError) in try writer.forget(gone.sorted(), dead: true) }
+    let now = watch.time.now()
+    return try write { writer throws(StoreError) in try writer.forget(gone.sorted(), deadAt: now) }
   }
 
   // MARK: The outside

@@ -8,13 +8,6 @@ package enum Dialect: Sendable {
   /// Between two tables: the first of them leads.
   var leadingJoin: String { self == .sqlite ? "CROSS JOIN" : "JOIN" }
 
-  /// The time of the system, in milliseconds since 1970.
-  var nowMS: String {
-    self == .sqlite
-      ? "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-      : "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
-  }
-
   /// The bytes of a text.
   func size(_ text: String) -> String {
     self == .sqlite ? "length(CAST(\(text) AS BLOB))" : "octet_length(\(text))"

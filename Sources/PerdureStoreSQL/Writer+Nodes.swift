@@ -27,12 +27,12 @@ extension Writer {
 
   /// Opens to others all that the nodes owned and held; the number of rows that went.
   ///
-  /// - dead: they did not leave. Of what was due under them one may be the cause.
-  package func forget(_ nodes: [NodeID], dead: Bool) throws(StoreError) -> Int {
+  /// - deadAt: they did not leave, and of what was due under them one may be the cause; nil: they left.
+  package func forget(_ nodes: [NodeID], deadAt: TimestampMS?) throws(StoreError) -> Int {
     try transaction { () throws(StoreError) in
       var gone: Int64 = 0
       for node in nodes {
-        if dead { try countLostTurns(node) }
+        if let deadAt { try countLostTurns(node, deadAt) }
         gone &+= try rare.change("DELETE FROM nodes WHERE id = ?1", node)
         // Rows that sleep keep the name of a node that is no more, which counts as none.
         try rare.run("UPDATE instances SET owner = NULL WHERE owner = ?1 AND wake_at IS NOT NULL", node)
@@ -44,16 +44,15 @@ extension Writer {
   }
 
   /// Due by their rows; or by the result of an activity that is not run any more, as its processes died, and
-  /// that no turn survives either. By the system's time: what it counts is a suspicion, not a fact.
-  private func countLostTurns(_ node: NodeID) throws(StoreError) {
-    let dialect = connection.dialect
+  /// that no turn survives either.
+  private func countLostTurns(_ node: NodeID, _ now: TimestampMS) throws(StoreError) {
     try rare.run(
       """
       UPDATE instances SET lost_turns = CASE WHEN lost_turns < 9007199254740992 THEN lost_turns
         ELSE 9007199254740992 END + 1
-      WHERE owner = ?1 AND wake_at <= \(dialect.nowMS)
-        OR pk IN (SELECT instance FROM activities WHERE node = ?1 AND attempt - 1 - failures >= ?2)
-      """, node, Limits.activityLosses)
+      WHERE owner = ?1 AND wake_at <= ?2
+        OR pk IN (SELECT instance FROM activities WHERE node = ?1 AND attempt - 1 - failures >= ?3)
+      """, node, now, Limits.activityLosses)
   }
 
   /// Opens to others what nodes hold that have no row. The engine leaves none such, but nobody else would

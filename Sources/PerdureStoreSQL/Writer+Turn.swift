@@ -189,8 +189,8 @@ extension Writer {
     recount(row, as: commit.status, commit.orchestrationVersion, endedAt: isEnd ? commit.now : nil)
   }
 
-  /// The instance is what it was, and its history goes on. SQLite writes the entries of all indexes anew whose
-  /// columns are set, even to what they were; PostgreSQL looks.
+  /// The instance is what it was, and its history goes on. SQLite writes the entries of all indexes anew
+  /// whose columns are set, even to what they were; PostgreSQL looks.
   private func passes(_ commit: TurnCommit, _ row: InstanceRow) -> Bool {
     connection.dialect == .sqlite && commit.status == .running && row.status == .running
       && commit.output == nil && commit.failure == nil

@@ -84,11 +84,16 @@ struct WriterStatements {
     """
 
   private static let updateInstance = """
-    UPDATE instances SET \(passage), version = ?10, status = ?11, ended_at = ?12, output = ?13, failure = ?14
+    UPDATE instances SET
+      \(passage), version = ?10, status = ?11, ended_at = ?12, output = ?13, failure = ?14
     WHERE pk = ?1
     """
 
-  private static let passInstance = "UPDATE instances SET \(passage) WHERE pk = ?1"
+  private static let passInstance = """
+    UPDATE instances SET
+      \(passage)
+    WHERE pk = ?1
+    """
 
   /// What every turn changes.
   private static let passage = """

@@ -14,7 +14,7 @@ package final class SQLiteStore: SQLStore {
   private let locks: Mutex<NodeLocks?>
   private let logPath: String
   private let lockPath: String
-  package let sharedTime: (any SharedTime)?
+  private let time: TimeRecord
   private let observer = Mutex<ForeignWrites?>(nil)
   private let lost = Mutex<StoreError?>(nil)
 
@@ -44,11 +44,13 @@ package final class SQLiteStore: SQLStore {
     self.path = path
     logPath = opened.logPath
     lockPath = opened.locks.file
-    sharedTime = TimeRecord(opened.locks.file)
+    time = TimeRecord(opened.locks.file)
     locks = Mutex(opened.locks)
     readers = ReaderPool(opened.readers)
     writer = Mutex(opened.writer)
   }
+
+  package var sharedTime: (any SharedTime)? { time }
 
   // MARK: Nodes
 
@@ -76,7 +78,7 @@ package final class SQLiteStore: SQLStore {
 
   package func leave(_ node: NodeID) throws(StoreError) {
     let locks = try openLocks()
-    _ = try write { writer throws(StoreError) in try writer.forget([node], dead: false) }
+    _ = try write { writer throws(StoreError) in try writer.forget([node], deadAt: nil) }
     locks.release(node)
   }
 
@@ -85,7 +87,8 @@ package final class SQLiteStore: SQLStore {
     let nodes = try read { reader throws(StoreError) in try reader.nodes() }.map(\.id)
     let gone = nodes.filter { !locks.isAlive($0) }
     if gone.isEmpty { return 0 }
-    return try write { writer throws(StoreError) in try writer.forget(gone, dead: true) }
+    let now = time.now()
+    return try write { writer throws(StoreError) in try writer.forget(gone, deadAt: now) }
   }
 
   private func openLocks() throws(StoreError) -> NodeLocks {

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import PerdureModel
 import PerdureStore
 import PerdureStoreSQL
@@ -81,6 +82,30 @@ struct SQLiteNodeTests {
     head.replaceSubrange(8..., with: Data(repeating: 0x7f, count: 8))
     try head.write(to: URL(fileURLWithPath: path))
     #expect(time.agree(3) == 3, "of no year that a clock shows")
+  }
+
+  @Test("what was due by the time that all go by counts as lost, also when the system's clock was set back")
+  func lostByAgreedTime() throws {
+    let store = try fixture.open()
+    defer { store.close() }
+    let time = try #require(store.sharedTime)
+    let system = time.now()
+    var monotonic = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &monotonic)
+    let hourMS: Int64 = 3_600_000
+    _ = time.agree((system + hourMS) * 1_000_000 - Int64(monotonic.tv_sec) * 1_000_000_000)
+    #expect(time.now() >= system + hourMS)
+    guard case .start(var start, _, _) = fixture.start("a") else { return #expect(Bool(false)) }
+    start.options.startAt = system + hourMS / 2
+    let node = try store.join(serving: NodeService())
+    let outcomes = try store.commit([
+      .start(start, owner: nil, now: system),
+      .claimInstances(node: node, orchestrations: ["Order"], limit: 1, now: system + hourMS),
+    ])
+    #expect(outcomes.last == .success(.instances(["a"])))
+    store.abandon(node)
+    #expect(try store.reapNodes() == 1)
+    #expect(try store.load("a")?.lostTurns == 1)
   }
 
   @Test("opening reaps")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import collections
 import enum
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -335,3 +337,47 @@ def test_what_pydantic_refuses_is_named_by_its_path(hint: Any, wire: Any, said: 
     with pytest.raises(perdure.ConversionError) as caught:
         decode(wire)
     assert said in str(caught.value)
+
+
+def test_threads_meet_a_type_for_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is at its decoder when another one has a value already."""
+
+    @dataclass
+    class Parcel:
+        weight: int
+        inside: Optional[Parcel] = None
+
+    Parcel.__annotations__["inside"] = Optional[Parcel]
+    is_made, goes_on = threading.Event(), threading.Event()
+    make = _types._make
+
+    def slow(hint: Any) -> Any:
+        if hint is Parcel:
+            is_made.set()
+            goes_on.wait(30)
+        return make(hint)
+
+    def first(value: Any) -> Any:
+        decode = _types.decoder(List[Parcel])
+        assert decode is not None
+        return decode(value)
+
+    monkeypatch.setattr(_types, "_make", slow)
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(first, [{"weight": 1, "inside": {"weight": 2}}])
+        assert is_made.wait(30)
+        other = threads.submit(first, [{"weight": 3}])
+        assert not other.done()
+        goes_on.set()
+        assert one.result(30) == [Parcel(1, Parcel(2))]
+        assert other.result(30) == [Parcel(3)]
+
+
+def test_a_type_that_cannot_be_read_says_so_each_time() -> None:
+    @dataclass
+    class Broken:
+        part: Missing  # type: ignore[name-defined]  # noqa: F821
+
+    for _ in range(2):
+        with pytest.raises(NameError, match="Missing"):
+            _types.decoder(Broken)

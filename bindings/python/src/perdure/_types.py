@@ -11,6 +11,7 @@ import collections.abc
 import dataclasses
 import enum
 import inspect
+import threading
 import typing
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -26,6 +27,10 @@ except ImportError:  # Python 3.9
 
 Decoder = Callable[[Any], Any]
 _decoders: Dict[Any, Optional[Decoder]] = {}
+#: What the thread that has the lock is at. Turns, activities and clients meet a type for the first time on
+#: threads of their own.
+_unfinished: List[Any] = []
+_making = threading.RLock()
 
 
 def decoder(hint: Any) -> Optional[Decoder]:
@@ -37,10 +42,18 @@ def decoder(hint: Any) -> Optional[Decoder]:
             return _decoders[hint]
     except TypeError:
         return None
-    # A type that contains itself finds this entry and goes through the table again when a value comes.
-    _decoders[hint] = lambda value: _decode_later(hint, value)
-    _decoders[hint] = _make(hint)
-    return _decoders[hint]
+    with _making:
+        if hint in _decoders:
+            return _decoders[hint]
+        if hint in _unfinished:
+            # A type that contains itself: goes through the table when a value comes.
+            return lambda value: (decoder(hint) or _same)(value)
+        _unfinished.append(hint)
+        try:
+            _decoders[hint] = made = _make(hint)
+        finally:
+            _unfinished.remove(hint)
+        return made
 
 
 def hints_of(function: Callable[..., Any]) -> Mapping[str, Any]:
@@ -77,10 +90,6 @@ def parameter_decoder(function: Callable[..., Any], what: str) -> Optional[Decod
     except (TypeError, ValueError):
         return None
     return checked(decoder(hints_of(function).get(names[0])), names[0], what) if names else None
-
-
-def _decode_later(hint: Any, value: Any) -> Any:
-    return (_decoders[hint] or _same)(value)
 
 
 def _same(value: Any) -> Any:
