@@ -32,6 +32,7 @@ import Testing
     (366, "a request of the turn that ended an instance waited for ever after a reset"),
     (2808, "an activity that ran was given back, late, as one of an earlier try of its turn"),
     (10032, "no defect: one that was put back and terminated before its next turn was thought to differ"),
+    (17244, "a deadly instance was not counted while the clock was back, and others were in its place"),
   ]
 
   @Test(arguments: oldDefects.map { $0.seed })
