@@ -9,8 +9,8 @@ package struct PostgresURL: Sendable {
   /// For messages: the URL without user and options, and the schema.
   package let path: String
   let options: Options
-  /// What stands before the host: user and password, if there are any.
-  let user: Substring?
+  /// What must come into no message.
+  package let secrets: URLSecrets
 
   /// What is ours in the URL.
   struct Options: Sendable {
@@ -36,10 +36,16 @@ package struct PostgresURL: Sendable {
     let address = parts.first ?? ""
     var options = Options()
     var forServer: [Substring] = []
+    var given: [(name: Substring, value: Substring)] = []
     for option in parts.dropFirst().first?.split(separator: "&") ?? [] {
       let pair = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let value = Self.decoded(pair.dropFirst().first ?? "")
-      if try !options.take(pair.first ?? "", value) { forServer.append(option) }
+      let (name, text) = (pair.first ?? "", pair.dropFirst().first ?? "")
+      guard !name.utf8.contains(UInt8(ascii: "@")) else {
+        throw StoreError(
+          .cannotOpen, "The URL of the store cannot be read: a ? in its user or password is written as %3F.")
+      }
+      if try !options.take(name, Self.decoded(text)) { forServer.append(option) }
+      given.append((name, text))
     }
     for standard in ["fallback_application_name=perdure", "connect_timeout=10"] as [Substring] {
       let name = standard.prefix { $0 != "=" }
@@ -48,13 +54,15 @@ package struct PostgresURL: Sendable {
     server = "\(address)?\(forServer.joined(separator: "&"))"
     path = "\(Self.withoutUser(address)) (schema \(options.schema))"
     self.options = options
-    user = Self.user(address)
+    secrets = URLSecrets(user: Self.user(address) ?? "", options: given)
   }
 
+  /// What stands before the host: user and password, if there are any.
   private static func user(_ address: Substring) -> Substring? {
-    guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return nil }
-    let user = address[..<at].split(separator: "/", omittingEmptySubsequences: true).last
-    return user?.isEmpty == false ? user : nil
+    guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")),
+      let scheme = address.utf8.firstIndex(of: UInt8(ascii: ":")), scheme < at
+    else { return nil }
+    return address[address.utf8.index(after: scheme)..<at].drop { $0 == "/" }
   }
 
   /// Nobody's password goes into a message.
@@ -66,7 +74,7 @@ package struct PostgresURL: Sendable {
   }
 
   /// With %20 and the like resolved; what is no such stays.
-  private static func decoded(_ text: Substring) -> String {
+  static func decoded(_ text: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {

@@ -9,8 +9,7 @@ final class Session {
   private let library: LibPQ
   private let handle: LibPQ.Connection
   private let path: String
-  /// User and password of the URL.
-  private let secret: Substring?
+  private let secrets: URLSecrets
   private(set) var isLost = false
   private var expected: [Expected] = []
   /// The server is done with its part of `expected` up to here.
@@ -45,7 +44,7 @@ final class Session {
   init(_ url: PostgresURL, statementMS: Int) throws(StoreError) {
     library = try LibPQ.loaded.get()
     path = url.path
-    secret = url.user
+    secrets = url.secrets
     patienceMS = Int32(clamping: statementMS) &+ Self.silenceMS
     guard let handle = library.connect(url.server) else {
       throw StoreError(.cannotOpen, "The store \(url.path) cannot be opened: out of memory.")
@@ -222,8 +221,11 @@ final class Session {
   private var cause: String {
     let text = library.errorMessage(handle).map { String(cString: $0) } ?? ""
     let line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    // Of a URL that it cannot read it shows parts.
-    if let secret, line.contains(secret) { return "the URL cannot be read" }
+    // Of a URL that it cannot read, or reads otherwise than it was meant, it shows parts.
+    if secrets.areIn(line) {
+      return "the URL cannot be read as it was meant: write special characters of the password as %40 and "
+        + "the like"
+    }
     return line.isEmpty ? "unknown cause" : line
   }
 

@@ -208,6 +208,34 @@ struct PostgresStoreTests {
     }
   }
 
+  private static let secrets: [(url: String, line: String, isIn: Bool)] = [
+    ("me:sesame@db/app", #"host name "sesame""#, true),
+    ("me:se%73ame@db/app", #"database "sesame" does not exist"#, true),
+    ("me:se%same@db/app", #"invalid percent-encoded token: "se%same""#, true),
+    ("me:pa/ss@db/app", #"invalid integer value "pa" for connection option "port""#, true),
+    ("me:p@ssword@db/app", #"could not translate host name "ssword@db""#, true),
+    ("me@db/app?password=p%zz", #"invalid percent-encoded token: "p%zz""#, true),
+    ("me@db/app?sslpassword=open", "the key is open", true),
+    ("me:a@db/app", #"password authentication failed for user "me""#, false),
+    ("me@db/app", #"password authentication failed for user "me""#, false),
+    ("db/app?application_name=app", #"database "app" does not exist"#, false),
+  ]
+
+  @Test("pieces of a password are known in a message, as words", arguments: secrets)
+  func secret(_ url: String, _ line: String, _ isIn: Bool) throws {
+    #expect(try PostgresURL("postgresql://" + url).secrets.areIn(line) == isIn)
+  }
+
+  @Test("a password with a ? is not taken for options")
+  func question() {
+    #expect {
+      _ = try PostgresURL("postgresql://me:ses?ame@db/app")
+    } throws: { error in
+      guard let error = error as? StoreError else { return false }
+      return error.code == .cannotOpen && !error.message.contains("ses") && !error.message.contains("ame@")
+    }
+  }
+
   @Test("options of libpq are left to it, ours are taken out")
   func options() throws {
     let url = try PostgresURL("postgres://me:secret@db:5433/app?sslmode=require&schema=a%20b&pool_size=3")
