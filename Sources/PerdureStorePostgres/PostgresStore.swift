@@ -32,6 +32,7 @@ package final class PostgresStore: SQLStore {
   ) throws(StoreError) -> PostgresStore {
     let url = try PostgresURL(url)
     let session = try Session(url, statementMS: url.options.statementTimeoutMS)
+    try session.refuseIfShared(url)
     try session.configure(url, lockTimeoutMS: url.options.statementTimeoutMS)
     let identity = try PostgresSchema.prepare(session, url)
     let store = try PostgresStore(url, identity, settings)
@@ -73,6 +74,9 @@ package final class PostgresStore: SQLStore {
         return try writer.join(serving: service) { node throws(StoreError) in
           try watch.hold(node, service: StoreWire.encode(service))
           held = node
+          if url.options.isPooled {
+            try writing.execute("UPDATE nodes SET is_leased = true WHERE id = \(node)")
+          }
         }
       } catch {
         if let held { watch.release(held) }

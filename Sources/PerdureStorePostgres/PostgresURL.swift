@@ -28,6 +28,11 @@ package struct PostgresURL: Sendable {
     var graceMS = 500
     /// The server tells other processes of writes.
     var notifies = true
+    /// A proxy shares the sessions of the server between transactions: nothing outlives one.
+    var isPooled = false
+
+    /// Others' writes are told of, else they are looked for.
+    var listens: Bool { notifies && !isPooled }
   }
 
   /// - Throws: `.cannotOpen` for an option of ours with a value that makes no sense.
@@ -47,7 +52,10 @@ package struct PostgresURL: Sendable {
       if try !options.take(name, Self.decoded(text)) { forServer.append(option) }
       given.append((name, text))
     }
-    for standard in ["fallback_application_name=perdure", "connect_timeout=10"] as [Substring] {
+    var standards: [Substring] = ["fallback_application_name=perdure", "connect_timeout=10"]
+    // Proxies give it to each session that they lend.
+    if options.isPooled { standards.append("client_encoding=UTF8") }
+    for standard in standards {
       let name = standard.prefix { $0 != "=" }
       if !forServer.contains(where: { $0.prefix { $0 != "=" } == name }) { forServer.append(standard) }
     }
@@ -110,6 +118,9 @@ extension PostgresURL.Options {
     case "notify":
       guard value == "on" || value == "off" else { throw Self.refusal(name, value, "on or off") }
       notifies = value == "on"
+    case "pooled":
+      guard value == "on" || value == "off" else { throw Self.refusal(name, value, "on or off") }
+      isPooled = value == "on"
     case "pool_size": readers = try Self.number(name, value, 1...100)
     case "statement_timeout_ms": statementTimeoutMS = try Self.number(name, value, 100...86_400_000)
     case "lease_ms": leaseMS = try Self.number(name, value, 1_000...3_600_000)

@@ -14,6 +14,11 @@ final class Session {
   private var expected: [Expected] = []
   /// The server is done with its part of `expected` up to here.
   private var first = 0
+  /// What each transaction begins with, in a session that a proxy lends for one.
+  var preamble: [(sql: String, values: [String])] = []
+  private var isInTransaction = false
+  /// Nothing was sent since the last transaction.
+  private var isBetween = true
 
   /// Whose answer comes next.
   enum Expected {
@@ -74,6 +79,7 @@ final class Session {
   func send(
     _ sql: String, _ parameters: borrowing Parameters, format: Int32 = 1, _ whose: Expected
   ) throws(StoreError) {
+    try enter()
     let code = parameters.withArrays { count, types, values, lengths, formats in
       library.sendParams(handle, sql, count, types, values, lengths, formats, format)
     }
@@ -81,6 +87,7 @@ final class Session {
   }
 
   func send(_ sql: String, _ whose: Expected) throws(StoreError) {
+    try enter()
     try note(library.sendParams(handle, sql, 0, nil, nil, nil, nil, 1), whose)
   }
 
@@ -100,6 +107,32 @@ final class Session {
       library.sendPrepared(handle, name, count, values, lengths, formats, 1)
     }
     try note(code, whose)
+  }
+
+  /// - Parameter sql: begins a transaction.
+  func begin(_ sql: String) throws(StoreError) {
+    isBetween = false
+    try send(sql, .done("beginning a transaction"))
+    isInTransaction = true
+    isBetween = true
+    try enter()
+  }
+
+  /// - Parameter sql: COMMIT or ROLLBACK.
+  func end(_ sql: String, _ doing: StaticString) throws(StoreError) {
+    try send(sql, .done(doing))
+    isInTransaction = false
+  }
+
+  /// What is sent up to the next mark without a transaction is one, too.
+  private func enter() throws(StoreError) {
+    guard isBetween else { return }
+    isBetween = false
+    for statement in preamble {
+      var parameters = Parameters()
+      for (offset, value) in statement.values.enumerated() { parameters.set(offset, untyped: value) }
+      try send(statement.sql, parameters, .done("preparing a transaction"))
+    }
   }
 
   private func note(_ code: Int32, _ whose: Expected) throws(StoreError) {
@@ -129,8 +162,7 @@ final class Session {
 
   /// Sends all that is out on its way, and does not wait.
   func push() throws(StoreError) {
-    guard !isLost, library.pipelineSync(handle) == 1 else { throw lost() }
-    expected.append(.mark)
+    try mark()
     if library.flush(handle) < 0 { throw lost() }
   }
 
@@ -138,8 +170,7 @@ final class Session {
 
   /// Reads all answers that are out. Throws the first error among them.
   func settle() throws(StoreError) {
-    guard !isLost, library.pipelineSync(handle) == 1 else { throw lost() }
-    expected.append(.mark)
+    try mark()
     var failure: StoreError?
     while expected.indices.contains(first) {
       let whose = expected[first]
@@ -155,6 +186,12 @@ final class Session {
     expected.removeAll(keepingCapacity: true)
     first = 0
     if let failure { throw failure }
+  }
+
+  private func mark() throws(StoreError) {
+    guard !isLost, library.pipelineSync(handle) == 1 else { throw lost() }
+    expected.append(.mark)
+    isBetween = !isInTransaction
   }
 
   private func waitForAnswer() throws(StoreError) {

@@ -187,7 +187,7 @@ struct PostgresStoreTests {
           JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'
           """
       ).first)
-    let own: Set = ["nodes.seen_at", "perdure_store.id", "perdure_store.version"]
+    let own: Set = ["nodes.seen_at", "nodes.is_leased", "perdure_store.id", "perdure_store.version"]
     #expect(Set(ours).subtracting(own) == Set(theirs.split(separator: " ").map(String.init)))
   }
 }
@@ -195,7 +195,7 @@ struct PostgresStoreTests {
 @Suite("PostgreSQL: URLs") struct PostgresURLTests {
   private static let wrong = [
     "schema=", "schema=" + String(repeating: "x", count: 64), "pool_size=0", "pool_size=many", "lease_ms=5",
-    "migrate=perhaps", "notify=1", "statement_timeout_ms=-1", "grace_ms=",
+    "migrate=perhaps", "notify=1", "pooled=yes", "statement_timeout_ms=-1", "grace_ms=",
   ]
 
   @Test("an option that makes no sense is refused", arguments: wrong)

@@ -3,24 +3,16 @@ told of it is ours."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import perdure
+import postgres
 import pytest
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE.parent / "chaos"), str(ROOT / "bindings" / "python" / "src")]
-os.environ.setdefault("PERDURE_LIBRARY", str(ROOT / ".build" / "release" / "libdx.so"))
-
-import perdure  # noqa: E402
-import postgres  # noqa: E402
 
 PASSWORD = "open/sesame?&é"
 # Who comes how; the lines that initdb wrote trust everybody else.
@@ -90,19 +82,23 @@ class Secured:
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+def secured(server: postgres.Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     folder = tmp_path_factory.mktemp("secured")
-    with postgres.server() as server:
-        ca, other_ca = authority(folder, "ours"), authority(folder, "theirs")
-        certify(server, folder, ca)
-        access = server.folder / "data" / "pg_hba.conf"
-        access.write_text(ACCESS + access.read_text())
-        for role in ("sealed", "app"):
-            server.ask(f"CREATE ROLE {role} LOGIN")
-            server.ask(f"GRANT CREATE ON DATABASE postgres TO {role}")
-        server.ask("ALTER SYSTEM SET ssl = on")
-        server.ask("SELECT pg_reload_conf()")
-        yield Secured(server, folder, ca, other_ca)
+    ca, other_ca = authority(folder, "ours"), authority(folder, "theirs")
+    certify(server, folder, ca)
+    access = server.folder / "data" / "pg_hba.conf"
+    trusting = access.read_text()
+    access.write_text(ACCESS + trusting)
+    for role in ("sealed", "app"):
+        server.ask(f"CREATE ROLE {role} LOGIN")
+        server.ask(f"GRANT CREATE ON DATABASE postgres TO {role}")
+    server.ask("ALTER SYSTEM SET ssl = on")
+    server.ask("SELECT pg_reload_conf()")
+    yield Secured(server, folder, ca, other_ca)
+    # The other tests come without.
+    access.write_text(trusting)
+    server.ask("ALTER SYSTEM RESET ssl")
+    server.ask("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(autouse=True)
