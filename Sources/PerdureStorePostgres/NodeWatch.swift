@@ -80,6 +80,10 @@ final class NodeWatch: @unchecked Sendable {
 
   /// The nodes that are gone.
   func gone() throws(StoreError) -> Set<NodeID> {
+    try url.answering { () throws(StoreError) in try goneNodes() }
+  }
+
+  private func goneNodes() throws(StoreError) -> Set<NodeID> {
     try use { session, state throws(StoreError) in
       let rows = try session.ask(
         """
@@ -130,7 +134,7 @@ final class NodeWatch: @unchecked Sendable {
     guard !state.isClosed else { throw StoreError(.closed, "The store \(url.path) is closed.") }
     let session: Session
     do throws(StoreError) {
-      session = try Session(url, statementMS: url.options.statementTimeoutMS)
+      session = try Session(url, url.passwords?.take())
     } catch {
       throw StoreError(.io, error.message)
     }
@@ -147,6 +151,10 @@ final class NodeWatch: @unchecked Sendable {
   /// Keeps the session, shows that our nodes live, and takes what has come in. Answers whether somebody
   /// wrote, or one of our nodes was taken for dead meanwhile.
   func look() throws(StoreError) -> Bool {
+    try url.answering { () throws(StoreError) in try lookOnce() }
+  }
+
+  private func lookOnce() throws(StoreError) -> Bool {
     try state.withLock { state throws(StoreError) in
       let isNew = state.session?.isLost ?? true
       let session = try self.session(&state)

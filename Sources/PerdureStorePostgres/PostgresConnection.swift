@@ -24,6 +24,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private var statements = 0
   private var forgotten: [String] = []
   private var isClosed = false
+  /// The server was not there for as long as a call may wait.
+  private(set) var isAway = false
   /// Of the last transaction: nobody knows whether it was committed.
   private(set) var isOutcomeUnknown = false
 
@@ -56,19 +58,24 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   /// Tries for as long as a call may wait: a server that starts anew is there within seconds.
   private func connect() throws(StoreError) -> Session {
     current = nil
+    isAway = false
     guard !isClosed else { throw StoreError(.closed, "The store \(path) is closed.") }
+    let password = try url.passwords?.take()
     var waitedMS = 0
     var attempt = 0
     while true {
       do throws(StoreError) {
-        let session = try open()
+        let session = try open(password)
         current = session
         generation &+= 1
         forgotten = []
         return session
       } catch {
         guard error.code == .cannotOpen || error.isTransient else { throw error }
-        guard waitedMS < busyTimeoutMS else { throw StoreError(.io, error.message) }
+        guard waitedMS < busyTimeoutMS else {
+          isAway = true
+          throw StoreError(.io, error.message)
+        }
         let pause = Self.pausesMS.indices.contains(attempt) ? Self.pausesMS[attempt] : 500
         usleep(pause * 1_000)
         waitedMS += Int(pause)
@@ -77,8 +84,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     }
   }
 
-  private func open() throws(StoreError) -> Session {
-    let session = try Session(url, statementMS: url.options.statementTimeoutMS)
+  private func open(_ password: String?) throws(StoreError) -> Session {
+    let session = try Session(url, password)
     try session.configure(url, lockTimeoutMS: busyTimeoutMS)
     if role == .reader, !url.options.isPooled {
       _ = try session.ask("SET default_transaction_read_only = on")

@@ -26,12 +26,14 @@ package final class PostgresStore: SQLStore {
   /// - Parameters:
   ///   - url: `postgresql://…` as libpq has it, with options of ours (`PostgresURL`).
   ///   - settings: how long a write waits for another process's write, and a call for a server that is away.
+  ///   - passwords: asked for the password of each connection; nil: the URL and libpq know it.
   /// - Throws: `.cannotOpen`; `.foreign` (not ours or from a newer version: left untouched); `.corrupt`.
   package static func open(
-    url: String, settings: StoreSettings = StoreSettings()
+    url: String, settings: StoreSettings = StoreSettings(), passwords: (any PasswordSource)? = nil
   ) throws(StoreError) -> PostgresStore {
-    let url = try PostgresURL(url)
-    let session = try Session(url, statementMS: url.options.statementTimeoutMS)
+    var url = try PostgresURL(url)
+    url.passwords = passwords.map(Passwords.init)
+    let session = try Session.opened(url)
     try session.refuseIfShared(url)
     try session.configure(url, lockTimeoutMS: url.options.statementTimeoutMS)
     let identity = try PostgresSchema.prepare(session, url)
@@ -127,6 +129,8 @@ package final class PostgresStore: SQLStore {
 
   package func close() {
     isClosed.store(true, ordering: .relaxed)
+    // Who waits for one must not hold up the end.
+    url.passwords?.close()
     observeForeignWrites(nil)
     readers.close()
     writer.withLock { writer in
@@ -150,9 +154,11 @@ package final class PostgresStore: SQLStore {
     _ body: (Writer) throws(StoreError) -> R
   ) throws(StoreError) -> R {
     try noting { () throws(StoreError) in
-      try writer.withLock { writer throws(StoreError) -> R in
-        guard let writer else { throw closedError }
-        return try Self.again(writing) { () throws(StoreError) in try body(writer) }
+      try url.answering { () throws(StoreError) in
+        try writer.withLock { writer throws(StoreError) -> R in
+          guard let writer else { throw closedError }
+          return try Self.again(writing) { () throws(StoreError) in try body(writer) }
+        }
       }
     }
   }
@@ -162,10 +168,12 @@ package final class PostgresStore: SQLStore {
   ) throws(StoreError) -> R {
     if let fault { throw fault }
     return try noting { () throws(StoreError) in
-      try readers.withReader { reader throws(StoreError) -> R in
-        guard let reader else { throw closedError }
-        guard let connection = reader.connection as? PostgresConnection else { return try body(reader) }
-        return try Self.again(connection) { () throws(StoreError) in try body(reader) }
+      try url.answering { () throws(StoreError) in
+        try readers.withReader { reader throws(StoreError) -> R in
+          guard let reader else { throw closedError }
+          guard let connection = reader.connection as? PostgresConnection else { return try body(reader) }
+          return try Self.again(connection) { () throws(StoreError) in try body(reader) }
+        }
       }
     }
   }
@@ -176,7 +184,9 @@ package final class PostgresStore: SQLStore {
   ) throws(StoreError) -> R {
     for _ in 1..<attempts {
       do throws(StoreError) { return try body() } catch {
-        guard error.code == .io, connection.isLost, !connection.isOutcomeUnknown else { throw error }
+        guard error.code == .io, connection.isLost, !connection.isAway, !connection.isOutcomeUnknown,
+          error != Passwords.wanted
+        else { throw error }
       }
     }
     return try body()
@@ -201,7 +211,7 @@ package final class PostgresStore: SQLStore {
   /// Runs a statement behind the back of the store; the first column of its rows.
   @discardableResult
   package func run(_ sql: String, _ values: String...) throws(StoreError) -> [String?] {
-    let session = try Session(url, statementMS: url.options.statementTimeoutMS)
+    let session = try Session.opened(url)
     try session.configure(url, lockTimeoutMS: url.options.statementTimeoutMS)
     return try session.ask(sql, values).map { $0.first ?? nil }
   }

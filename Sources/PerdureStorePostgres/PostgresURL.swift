@@ -9,6 +9,8 @@ package struct PostgresURL: Sendable {
   /// For messages: the URL without user and options, and the schema.
   package let path: String
   let options: Options
+  /// Whom to ask for passwords; nil: libpq knows.
+  var passwords: Passwords?
   /// What must come into no message.
   package let secrets: URLSecrets
 

@@ -50,7 +50,7 @@ extension Session {
     let ours = try ask(pid)
     // Who answers is who was connected to: there is no proxy.
     guard ours != [[String(backend)]] else { return }
-    let other = try Session(url, statementMS: url.options.statementTimeoutMS)
+    let other = try Session.opened(url)
     guard try other.ask(pid) == ours else { return }
     throw StoreError(
       .cannotOpen,

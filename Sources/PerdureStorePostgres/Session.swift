@@ -9,7 +9,7 @@ final class Session {
   private let library: LibPQ
   private let handle: LibPQ.Connection
   private let path: String
-  private let secrets: URLSecrets
+  private let secrets: [URLSecrets]
   private(set) var isLost = false
   private var expected: [Expected] = []
   /// The server is done with its part of `expected` up to here.
@@ -44,14 +44,21 @@ final class Session {
   private static let silenceMS: Int32 = 15_000
   private let patienceMS: Int32
 
-  /// - Parameter statementMS: how long a statement may take.
+  /// A session that is opened under no lock of the store.
+  ///
   /// - Throws: `.cannotOpen`.
-  init(_ url: PostgresURL, statementMS: Int) throws(StoreError) {
+  static func opened(_ url: PostgresURL) throws(StoreError) -> Session {
+    try url.answering(.cannotOpen) { () throws(StoreError) in try Session(url, url.passwords?.take()) }
+  }
+
+  /// - Parameter password: of `url.passwords`.
+  /// - Throws: `.cannotOpen`.
+  init(_ url: PostgresURL, _ password: String?) throws(StoreError) {
     library = try LibPQ.loaded.get()
     path = url.path
-    secrets = url.secrets
-    patienceMS = Int32(clamping: statementMS) &+ Self.silenceMS
-    guard let handle = library.connect(url.server) else {
+    secrets = [url.secrets, URLSecrets(password: password ?? "")]
+    patienceMS = Int32(clamping: url.options.statementTimeoutMS) &+ Self.silenceMS
+    guard let handle = library.connect(url.server, password: password) else {
       throw StoreError(.cannotOpen, "The store \(url.path) cannot be opened: out of memory.")
     }
     self.handle = handle
@@ -259,7 +266,7 @@ final class Session {
     let text = library.errorMessage(handle).map { String(cString: $0) } ?? ""
     let line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     // Of a URL that it cannot read, or reads otherwise than it was meant, it shows parts.
-    if secrets.areIn(line) {
+    if secrets.contains(where: { $0.areIn(line) }) {
       return "the URL cannot be read as it was meant: write special characters of the password as %40 and "
         + "the like"
     }

@@ -21,6 +21,9 @@ package struct URLSecrets: Sendable {
     self.pieces = Array(Set(pieces.filter { !$0.isEmpty }))
   }
 
+  /// - Parameter password: given from outside.
+  init(password: String) { pieces = password.isEmpty ? [] : [Array(password.utf8)] }
+
   /// Whether one of them stands in a line as a word: a short password is a part of many words.
   package func areIn(_ line: String) -> Bool {
     let line = Array(line.utf8)

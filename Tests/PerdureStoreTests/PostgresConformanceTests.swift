@@ -12,7 +12,8 @@ struct PostgresConformanceTests {
 @Suite("PostgreSQL through pgbouncer: the contract of stores", .enabled(if: PostgresServer.pooledURL != nil))
 struct PostgresPooledConformanceTests {
   /// What differs from a session of one's own is in all of them.
-  private static let cases = Extent.isFull
+  private static let cases =
+    Extent.isFull
     ? StoreConformance.cases
     : StoreConformance.cases.enumerated().filter { $0.offset % 4 == 0 }.map(\.element)
 

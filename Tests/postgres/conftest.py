@@ -15,6 +15,7 @@ sys.path[:0] = [str(HERE.parent / "chaos"), str(ROOT / "bindings" / "python" / "
 os.environ.setdefault("PERDURE_LIBRARY", str(ROOT / ".build" / "release" / "libdx.so"))
 
 import postgres  # noqa: E402
+from secured import Secured, secure  # noqa: E402
 from shops import Shop  # noqa: E402
 
 
@@ -22,6 +23,12 @@ from shops import Shop  # noqa: E402
 def server() -> Iterator[postgres.Postgres]:
     with postgres.server() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def secured(server: postgres.Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    with secure(server, tmp_path_factory.mktemp("secured")) as secured:
+        yield secured
 
 
 @pytest.fixture

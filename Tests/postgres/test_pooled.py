@@ -36,7 +36,7 @@ def test_processes_work_and_hear_of_each_other_through_it(
         # Nobody is told of a write: they look four times a second, and not every five seconds.
         assert time.monotonic() - began < 12
         # More than a cursor hands over at once, in more than one page.
-        listed = [each.instance for each in client.list(prefix="order-")]
+        listed = [each.instance for each in client.list(orchestration="order")]
         assert sorted(listed) == sorted(orders)
 
 

@@ -239,6 +239,15 @@ static dx_error *do_heartbeat(const dx_api *dx, void *activity, dx_text details,
   return dx->activity_heartbeat(activity, details);
 }
 
+static dx_error *do_give_password(const dx_api *dx, void *request, dx_text password, dx_text unused) {
+  (void)unused;
+  return dx->password_complete(request, password);
+}
+static dx_error *do_fail_password(const dx_api *dx, void *request, dx_text why, dx_text unused) {
+  (void)unused;
+  return dx->password_fail(request, why);
+}
+
 static napi_value register_orchestration(napi_env env, napi_callback_info info) {
   return with_pair(env, info, do_register_orchestration);
 }
@@ -250,6 +259,13 @@ static napi_value limit_activity(napi_env env, napi_callback_info info) {
 }
 static napi_value heartbeat(napi_env env, napi_callback_info info) {
   return with_pair(env, info, do_heartbeat);
+}
+
+static napi_value give_password(napi_env env, napi_callback_info info) {
+  return with_pair(env, info, do_give_password);
+}
+static napi_value fail_password(napi_env env, napi_callback_info info) {
+  return with_pair(env, info, do_fail_password);
 }
 
 static napi_value is_cancelled(napi_env env, napi_callback_info info) {
@@ -464,6 +480,8 @@ NAPI_MODULE_INIT() {
       FUNCTION("registerActivity", register_activity),
       FUNCTION("limitActivity", limit_activity),
       FUNCTION("heartbeat", heartbeat),
+      FUNCTION("givePassword", give_password),
+      FUNCTION("failPassword", fail_password),
       FUNCTION("isCancelled", is_cancelled),
       FUNCTION("storeMetrics", store_metrics),
       FUNCTION("storeClock", store_clock),
