@@ -14,8 +14,8 @@ public struct Store: Sendable {
   ///   - busyTimeout: how long a call waits for another process's write lock, 0...600 s.
   ///   - limits: what is refused; the same in all processes that work on the store.
   ///   - clock: virtual time is for tests, in one process.
-  ///   - password: gives the password for a PostgreSQL server. Asked for each connection that is opened, several
-  ///     at once, as the tokens of cloud identities expire; nil: it is in the URL, or libpq knows it.
+  ///   - password: gives the password for a PostgreSQL server. Asked for each connection that is opened,
+  ///     several at once, as the tokens of cloud identities expire; nil: it is in the URL, or libpq knows it.
   /// - Throws: `DXError` (`storeCannotOpen`, `storeForeign`, `storeCorrupt`, ...).
   public init(
     url: String, busyTimeout: Duration = .seconds(5), limits: StoreLimits = StoreLimits(),

@@ -76,15 +76,21 @@ package final class PostgresStore: SQLStore {
         return try writer.join(serving: service) { node throws(StoreError) in
           try watch.hold(node, service: StoreWire.encode(service))
           held = node
-          if url.options.isPooled {
-            try writing.execute("UPDATE nodes SET is_leased = true WHERE id = \(node)")
-          }
+          if url.options.isPooled { try markLeased(node) }
         }
       } catch {
         if let held { watch.release(held) }
         throw error
       }
     }
+  }
+
+  /// No lock will tell that it lives.
+  private func markLeased(_ node: NodeID) throws(StoreError) {
+    let statement = try Statement(writing, "UPDATE nodes SET is_leased = true WHERE id = ?1", .once)
+    defer { statement.finalize() }
+    statement.bind(1, node)
+    try statement.run()
   }
 
   package func nodes() throws(StoreError) -> [RuntimeNode] {

@@ -86,7 +86,7 @@ package final class Statement {
   package func step() throws(StoreError) -> Bool { try prepared.step() }
 
   /// Runs a statement that answers no rows. It may fail as late as at the end of the transaction.
-  func run() throws(StoreError) { try prepared.run() }
+  package func run() throws(StoreError) { try prepared.run() }
 
   /// Rows that the last run changed.
   var changes: Int64 { get throws(StoreError) { try prepared.changes() } }

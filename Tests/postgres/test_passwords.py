@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import perdure
 import pytest
+from perdure.duroxide import Client, PostgresEntraOptions, PostgresProvider
 from secured import Secured
 
 WAIT = 60.0
@@ -186,3 +187,17 @@ def test_closing_waits_for_no_password(secured: Secured, vault: Vault) -> None:
     assert starter.is_alive(), "it waits still"
     go.set()
     starter.join(WAIT)
+
+
+def test_tokens_of_entra_are_such_passwords(secured: Secured, vault: Vault) -> None:
+    options = PostgresEntraOptions(
+        max_connections=4, acquire_timeout_ms=5_000, refresh_interval_ms=1_000, token_provider=vault
+    )
+    provider = PostgresProvider.connect_with_schema_and_entra(
+        "127.0.0.1", secured.server.port, "postgres", "app", "entra", options
+    )
+    client = Client(provider)
+    client.start_orchestration("one", "anything", None)
+    assert client.get_status("one").status == "Running"
+    assert vault.asked < 3, "a token is used for more than one connection"
+    provider.store.close()

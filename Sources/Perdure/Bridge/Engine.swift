@@ -35,7 +35,8 @@ final class EngineHandle: @unchecked Sendable {
         return try make(
           {
             dx_store_open_with_password(
-              &options, PasswordDesk.ask, Unmanaged.passRetained(password).toOpaque(), PasswordDesk.release, &$0)
+              &options, PasswordDesk.ask, Unmanaged.passRetained(password).toOpaque(),
+              PasswordDesk.release, &$0)
           }, drop: { dx_store_close($0) })
       }
     }

@@ -159,16 +159,16 @@ async function askPassword(id, request) {
     passwords.delete(id);
     return;
   }
-  let refused;
+  let password = '';
+  let why = '';
   try {
-    const password = await passwords.get(id)();
+    password = await passwords.get(id)();
     if (typeof password !== 'string') throw new TypeError('it gave no string.');
-    refused = addon.givePassword(request, password, '');
   } catch (error) {
-    refused = addon.failPassword(request, `its function threw ${error}`.replaceAll('\0', ' '), '');
+    why = `its function threw ${error}`.replaceAll('\0', ' ');
   }
-  // Nobody waits for it any more, or it is no text, which the one who waits is told.
-  void refused;
+  // An error is that nobody waits any more, or that it is no text, which the one who waits is told.
+  addon.answerPassword(request, why ? '' : password, why);
 }
 
 // ---- Handles ----------------------------------------------------------------------------------------
