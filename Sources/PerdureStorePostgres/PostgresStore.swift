@@ -13,6 +13,7 @@ package final class PostgresStore: SQLStore {
   private let writing: PostgresConnection
   private let writer: Mutex<Writer?>
   private let readers: ReaderPool
+  private let replica: Replica?
   private let watch: NodeWatch
   private let listener = Mutex<Listener?>(nil)
   private let lost = Mutex<StoreError?>(nil)
@@ -62,6 +63,11 @@ package final class PostgresStore: SQLStore {
     var readers: [Reader] = []
     for _ in 0..<url.options.readers { readers.append(try Reader(connection(.reader))) }
     self.readers = ReaderPool(readers)
+    if let url = try url.replica() {
+      replica = try Replica(url, identity, sender: sender)
+    } else {
+      replica = nil
+    }
     watch = NodeWatch(url, identity, sender: sender)
   }
 
@@ -139,6 +145,7 @@ package final class PostgresStore: SQLStore {
     url.passwords?.close()
     observeForeignWrites(nil)
     readers.close()
+    replica?.close()
     writer.withLock { writer in
       writer = nil
       writing.close()
@@ -182,6 +189,13 @@ package final class PostgresStore: SQLStore {
         }
       }
     }
+  }
+
+  package func look<R: Sendable>(_ body: (Reader) throws(StoreError) -> R) throws(StoreError) -> R {
+    try checkOpen()
+    if let fault { throw fault }
+    if let answer = try replica?.look(body) { return answer }
+    return try read(body)
   }
 
   /// Begins anew what was lost with its connection before it could land.

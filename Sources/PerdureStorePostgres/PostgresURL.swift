@@ -8,7 +8,7 @@ package struct PostgresURL: Sendable {
   package let server: String
   /// For messages: the URL without user and options, and the schema.
   package let path: String
-  let options: Options
+  private(set) var options: Options
   /// Whom to ask for passwords; nil: libpq knows.
   var passwords: Passwords?
   /// What must come into no message.
@@ -32,6 +32,8 @@ package struct PostgresURL: Sendable {
     var notifies = true
     /// A proxy shares the sessions of the server between transactions: nothing outlives one.
     var isPooled = false
+    /// The URL of a standby, for what people look at.
+    var replica: String?
 
     /// Others' writes are told of, else they are looked for.
     var listens: Bool { notifies && !isPooled }
@@ -65,6 +67,19 @@ package struct PostgresURL: Sendable {
     path = "\(Self.withoutUser(address)) (schema \(options.schema))"
     self.options = options
     secrets = URLSecrets(user: Self.user(address) ?? "", options: given)
+  }
+
+  /// Of the standby, if there is one: the same store, and everything else that is said of it.
+  ///
+  /// - Throws: `.cannotOpen`.
+  func replica() throws(StoreError) -> PostgresURL? {
+    guard let address = options.replica else { return nil }
+    let joint = address.utf8.contains(UInt8(ascii: "?")) ? "&" : "?"
+    let pooled = options.isPooled ? "&pooled=on" : ""
+    var url = try PostgresURL("\(address)\(joint)schema=\(options.schema)\(pooled)")
+    url.options = options
+    url.passwords = passwords
+    return url
   }
 
   /// What stands before the host: user and password, if there are any.
@@ -123,6 +138,12 @@ extension PostgresURL.Options {
     case "pooled":
       guard value == "on" || value == "off" else { throw Self.refusal(name, value, "on or off") }
       isPooled = value == "on"
+    case "replica":
+      // A password may be in it.
+      guard value.hasPrefix("postgres") else {
+        throw Self.refusal(name, "…", "a URL, with %3A for : and so on")
+      }
+      replica = value
     case "pool_size": readers = try Self.number(name, value, 1...100)
     case "statement_timeout_ms": statementTimeoutMS = try Self.number(name, value, 100...86_400_000)
     case "lease_ms": leaseMS = try Self.number(name, value, 1_000...3_600_000)

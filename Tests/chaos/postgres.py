@@ -90,6 +90,29 @@ class Postgres:
         ) == ["t"]
 
 
+@contextlib.contextmanager
+def standby(primary: Postgres) -> Iterator[Postgres]:
+    """A server that follows another, and can only be read."""
+    with tempfile.TemporaryDirectory(prefix="perdure-standby-") as name:
+        folder = Path(name)
+        if primary.account is not None:
+            shutil.chown(folder, primary.account, primary.account)
+        made = Postgres(primary.bin, folder, _free_port(), primary.account)
+        data = folder / "data"
+        made._run(
+            "pg_basebackup", "-D", str(data), "-R", "-c", "fast", "-h", "127.0.0.1", "-p", str(primary.port),
+            "-U", "perdure",
+        )  # fmt: skip
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(f"port = {made.port}\nunix_socket_directories = '{folder}'\nhot_standby = on\n")
+        made.start()
+        try:
+            yield made
+        finally:
+            with contextlib.suppress(RuntimeError):
+                made.stop("immediate")
+
+
 @dataclass
 class Pgbouncer:
     """A proxy before a server."""
