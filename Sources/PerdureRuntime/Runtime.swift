@@ -173,7 +173,7 @@ package final class Runtime: @unchecked Sendable {
     }
     let node: NodeID
     do throws(StoreError) {
-      node = try hub.store.join(serving: service)
+      node = try join(service)
     } catch {
       let stopped = registered.withLock { state in
         // Somebody may have asked it to stop meanwhile; nothing else will tell them.
@@ -191,6 +191,17 @@ package final class Runtime: @unchecked Sendable {
     let engine = RuntimeEngine(runtime: self, node: node, registry: registry)
     guard startHosts(), startReads(), startThread({ engine.run() }) else { throw .noThreads }
     hub.attach(self) { _ = post(.start) }
+  }
+
+  /// Joins, and leaves again where this release and that of another runtime do not go together. Of two that
+  /// come at the same time each sees the other.
+  private func join(_ service: NodeService) throws(StoreError) -> NodeID {
+    let node = try hub.store.join(serving: service)
+    do throws(StoreError) { try Hub.checkFormat(of: hub.store, except: node) } catch {
+      try? hub.store.leave(node)
+      throw error
+    }
+    return node
   }
 
   private func startReads() -> Bool {
