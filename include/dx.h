@@ -52,7 +52,7 @@ extern "C" {
 /* ---- Library ------------------------------------------------------------------------------------------- */
 
 #define DX_ABI_MAJOR 1
-#define DX_ABI_MINOR 1
+#define DX_ABI_MINOR 2
 
 /* The ABI of the loaded library: major << 16 | minor. Usable when the major number is the one that you
  * were written for and the minor number is at least yours. */
@@ -131,12 +131,14 @@ typedef struct dx_runtime dx_runtime;
 typedef struct dx_turn dx_turn;
 typedef struct dx_activity dx_activity;
 typedef struct dx_simulation dx_simulation;
+typedef struct dx_password dx_password;
 
 typedef void (*dx_turn_fn)(dx_turn *turn, void *user_data);
 typedef void (*dx_activity_fn)(dx_activity *activity, void *user_data);
 /* error is yours to free; result is borrowed. Exactly one of them is set. */
 typedef void (*dx_wait_fn)(dx_error *error, dx_text result, void *user_data);
 typedef void (*dx_stop_fn)(void *user_data);
+typedef void (*dx_password_fn)(dx_password *request, void *user_data);
 typedef void (*dx_log_fn)(dx_text record, void *user_data);
 typedef void (*dx_release_fn)(void *user_data);
 
@@ -156,6 +158,18 @@ typedef struct dx_store_options {
 
 /* Opens a store, makes its tables if it is new, and takes back what dead processes held. */
 DX_API DX_CHECKED dx_error *dx_store_open(const dx_store_options *options, dx_store **out);
+/* The same for a postgresql: URL whose password is not in it, nor in a file: as tokens of cloud identities,
+ * which expire. password is called for each connection that is opened, then and later, on a thread of its
+ * own, several at once, and must see to it that the request is completed or failed, inside the callback or
+ * later. After 30 s the call that needed the connection fails. Others go on meanwhile; what writes to this
+ * store waits, so the callback must not wait for such. The password is in no message and no log. ABI 1.2. */
+DX_API DX_CHECKED dx_error *dx_store_open_with_password(const dx_store_options *options,
+                                                        dx_password_fn password, void *user_data,
+                                                        dx_release_fn release, dx_store **out);
+/* The request is gone whatever comes back. DX_STALE: nobody waits for it any more. */
+DX_API DX_CHECKED dx_error *dx_password_complete(dx_password *request, dx_text password);
+/* reason: one sentence, for the message of the call that needed the connection; must not hold a secret. */
+DX_API DX_CHECKED dx_error *dx_password_fail(dx_password *request, dx_text reason);
 /* request: {"format": "json" | "openmetrics"}, may be empty: json. out: "Metrics" of docs/wire-format.md, or
  * OpenMetrics 1.0 text: what this handle of the store has committed, and what its runtimes hold. Does not
  * touch the store. */

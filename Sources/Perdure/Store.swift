@@ -10,21 +10,26 @@ public struct Store: Sendable {
   /// Opens a store, makes its tables if it is new, and takes back what dead processes held.
   ///
   /// - Parameters:
-  ///   - url: `memory:` or `sqlite:PATH`.
+  ///   - url: `memory:`, `sqlite:PATH` or `postgresql://USER@HOST/DATABASE?schema=NAME`.
   ///   - busyTimeout: how long a call waits for another process's write lock, 0...600 s.
   ///   - limits: what is refused; the same in all processes that work on the store.
   ///   - clock: virtual time is for tests, in one process.
+  ///   - password: gives the password for a PostgreSQL server. Asked for each connection that is opened,
+  ///     several at once, as the tokens of cloud identities expire; nil: it is in the URL, or libpq knows it.
   /// - Throws: `DXError` (`storeCannotOpen`, `storeForeign`, `storeCorrupt`, ...).
   public init(
     url: String, busyTimeout: Duration = .seconds(5), limits: StoreLimits = StoreLimits(),
-    clock: StoreClock = .system
+    clock: StoreClock = .system, password: (@Sendable () async throws -> String)? = nil
   ) async throws {
     var settings = StoreSettings()
     settings.busyTimeoutMS = Int(clamping: busyTimeout.millisecondsRoundedUp)
     settings.limits = limits.settings
     settings.clock = clock.settings
     let config = OptionsWire.encode(settings)
-    handle = try await CallLanes.perform { try EngineHandle.store(url: url, config: config) }
+    let desk = password.map(PasswordDesk.init)
+    handle = try await CallLanes.perform {
+      try EngineHandle.store(url: url, config: config, password: desk)
+    }
     self.limits = settings.limits
   }
 }

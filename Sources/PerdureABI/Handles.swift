@@ -4,14 +4,14 @@ import Synchronization
 /// What stands behind the opaque pointers of dx.h: numbers that are looked up, so that a pointer that was
 /// freed, used twice or made up is told apart from a good one without touching memory.
 ///
-///     bits 0-2     kind (never 0)
-///     bits 3-26    place in the table
-///     bits 27-52   how often the place was used
+///     bits 0-3     kind (never 0)
+///     bits 4-27    place in the table
+///     bits 28-52   how often the place was used
 ///
 /// 53 bits, so that the same number passes through JSON (tokens of the pull mode).
 enum HandleKind: UInt, CaseIterable, Sendable {
   case error = 1
-  case store, client, runtime, turn, activity, simulation
+  case store, client, runtime, turn, activity, simulation, password
 }
 
 /// A table of living objects of one kind.
@@ -28,7 +28,8 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
   }
 
   private static var placeBits: UInt { 24 }
-  private static var generationMask: UInt { (1 << 26) - 1 }
+  private static var generationMask: UInt { (1 << 25) - 1 }
+  private static var kindBits: UInt { 4 }
 
   private let kind: HandleKind
   private let state = Mutex(State())
@@ -48,7 +49,8 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
       }
       state.slots[place].object = object
       state.slots[place].process = getpid()
-      return (state.slots[place].generation << Self.placeBits | UInt(place)) << 3 | kind.rawValue
+      return (state.slots[place].generation << Self.placeBits | UInt(place)) << Self.kindBits
+        | kind.rawValue
     }
   }
 
@@ -69,9 +71,9 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
 
   private func look(_ handle: UInt, _ state: borrowing State) throws(ABIError) -> (Int, Object) {
     if handle == 0 { throw ABIError(.invalidArgument, "the \(kind) is NULL") }
-    let place = Int(handle >> 3 & (1 << Self.placeBits - 1))
-    let generation = handle >> (3 + Self.placeBits)
-    guard handle & 7 == kind.rawValue, place < state.slots.count,
+    let place = Int(handle >> Self.kindBits & (1 << Self.placeBits - 1))
+    let generation = handle >> (Self.kindBits + Self.placeBits)
+    guard handle & (1 << Self.kindBits - 1) == kind.rawValue, place < state.slots.count,
       state.slots[place].generation == generation, let object = state.slots[place].object
     else {
       throw ABIError(.invalidHandle, "this is no living \(kind): it was freed or completed, or never was one")
@@ -91,6 +93,7 @@ enum Handles {
   static let turns = HandleTable<TurnObject>(.turn)
   static let activities = HandleTable<ActivityObject>(.activity)
   static let simulations = HandleTable<SimulationObject>(.simulation)
+  static let passwords = HandleTable<PasswordObject>(.password)
 }
 
 extension HandleTable {

@@ -10,7 +10,7 @@ struct StaticText: @unchecked Sendable {
     pointer = UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
   }
 
-  static let version = StaticText("0.1.0")
+  static let version = StaticText(EngineFormat.release)
   static let noError = StaticText("no error")
   static let emptyObject = StaticText("{}")
 }

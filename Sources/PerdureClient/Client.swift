@@ -21,7 +21,10 @@ package final class Client: Sendable {
   }
 
   package func list(_ query: ListQuery) throws(ClientError) -> ListPage {
-    try read { () throws(StoreError) in try hub.store.list(query) }
+    var query = query
+    query.mayLag = true
+    let asked = query
+    return try read { () throws(StoreError) in try hub.store.list(asked) }
   }
 
   package func history(_ query: HistoryQuery) throws(ClientError) -> HistoryPage {

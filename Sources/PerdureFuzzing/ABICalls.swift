@@ -239,6 +239,8 @@ enum ABICalls {
       site.take(dx_turn_input(token, nil))
       site.take(with(site.script.chunk()) { dx_turn_complete(token, $0) })
       site.take(with(site.script.chunk()) { dx_turn_fail(token, $0) })
+      site.take(with(site.script.chunk()) { dx_password_complete(token, $0) })
+      site.take(with(site.script.chunk()) { dx_password_fail(token, $0) })
     },
     { site in
       let token = handle(site, site.clients)

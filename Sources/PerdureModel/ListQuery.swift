@@ -22,6 +22,8 @@ package struct ListQuery: Hashable, Sendable {
   /// Only those that nobody called.
   package var rootsOnly = false
   package var order = Order.oldest
+  /// For people to look at: it may come from a copy of the store that is behind.
+  package var mayLag = false
   /// From `ListPage.next`; 0 for the first page.
   package var cursor: Int64
   /// 1...`Limits.pageRows`.

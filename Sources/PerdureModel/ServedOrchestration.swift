@@ -25,11 +25,14 @@ package struct NodeService: Hashable, Sendable {
   /// nil: all tags.
   package var tags: [String]?
   package var takesUntagged: Bool
+  /// Of the engine that serves it.
+  package var format: EngineFormat
 
   package init(
     orchestrations: [ServedOrchestration] = [], activities: [String] = [], tags: [String]? = [],
-    takesUntagged: Bool = true
+    takesUntagged: Bool = true, format: EngineFormat = .current
   ) {
+    self.format = format
     self.orchestrations = orchestrations
     self.activities = activities
     self.tags = tags

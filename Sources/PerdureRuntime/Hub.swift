@@ -28,6 +28,10 @@ package final class Hub: @unchecked Sendable {
     logs: @escaping @Sendable (LogLevel) -> Bool = { $0 > .debug },
     log: @escaping @Sendable (LogRecord) -> Void
   ) throws(StoreError) {
+    do throws(StoreError) { try Self.checkFormat(of: store) } catch {
+      // Whoever joins looks again: a store that cannot be read just now may be opened.
+      if !error.isTransient { throw error }
+    }
     self.store = store
     self.clock = EngineClock(clock, shared: store.sharedTime)
     account = self.clock.virtual.map { ClockAccount($0) }

@@ -175,7 +175,7 @@ package final class Runtime: @unchecked Sendable {
     }
     let node: NodeID
     do throws(StoreError) {
-      node = try hub.store.join(serving: service)
+      node = try join(service)
     } catch {
       let stopped = registered.withLock { state in
         // Somebody may have asked it to stop meanwhile; nothing else will tell them.
@@ -194,6 +194,17 @@ package final class Runtime: @unchecked Sendable {
     guard startHosts(), startReads(), startThread({ engine.run() }) else { throw .noThreads }
     registered.withLock { $0.engine = engine }
     hub.attach(self) { _ = inputs.add(.start) }
+  }
+
+  /// Joins, and leaves again where this release and that of another runtime do not go together. Of two that
+  /// come at the same time each sees the other.
+  private func join(_ service: NodeService) throws(StoreError) -> NodeID {
+    let node = try hub.store.join(serving: service)
+    do throws(StoreError) { try Hub.checkFormat(of: hub.store, except: node) } catch {
+      try? hub.store.leave(node)
+      throw error
+    }
+    return node
   }
 
   private func startReads() -> Bool {

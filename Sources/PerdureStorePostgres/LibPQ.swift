@@ -8,7 +8,7 @@ struct LibPQ: Sendable {
   typealias Outcome = OpaquePointer
   typealias Text = UnsafePointer<CChar>
 
-  let connect: @convention(c) (Text) -> Connection?
+  let connect: @convention(c) (UnsafePointer<Text?>, UnsafePointer<Text?>, Int32) -> Connection?
   let finish: @convention(c) (Connection) -> Void
   let status: @convention(c) (Connection) -> Int32
   let transactionStatus: @convention(c) (Connection) -> Int32
@@ -64,6 +64,25 @@ struct LibPQ: Sendable {
   static let sqlState = Int32(UInt8(ascii: "C"))
   static let primaryMessage = Int32(UInt8(ascii: "M"))
 
+  /// - Parameters:
+  ///   - server: a URL.
+  ///   - password: goes before what the URL and files say.
+  func connect(_ server: String, password: String?) -> Connection? {
+    server.withCString { server in
+      (password ?? "").withCString { given in
+        "dbname".withCString { dbname in
+          "password".withCString { name in
+            let isGiven = password != nil
+            let names: [Text?] = isGiven ? [dbname, name, nil] : [dbname, nil]
+            let values: [Text?] = isGiven ? [server, given, nil] : [server, nil]
+            // 1: what is called dbname may be a URL.
+            return connect(names, values, 1)
+          }
+        }
+      }
+    }
+  }
+
   /// The library of this process, or why there is none.
   static let loaded: Result<LibPQ, StoreError> = load()
 
@@ -90,7 +109,7 @@ struct LibPQ: Sendable {
       }
       return unsafeBitCast(address, to: F.self)
     }
-    connect = try symbol("PQconnectdb")
+    connect = try symbol("PQconnectdbParams")
     finish = try symbol("PQfinish")
     status = try symbol("PQstatus")
     transactionStatus = try symbol("PQtransactionStatus")

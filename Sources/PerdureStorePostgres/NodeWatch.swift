@@ -8,7 +8,8 @@ internal import Synchronization
 /// Each node holds an advisory lock, which the server drops the moment the session is gone, and with it the
 /// process. A session may also be lost while the process lives: so it has a short while to come back. And a
 /// process may sleep while its session lives: so each node shows a sign of life, and counts as gone when that
-/// is too old.
+/// is too old. Through a proxy that lends sessions for a transaction that sign is all there is, and nobody is
+/// told of writes: it is looked whether there were any.
 final class NodeWatch: @unchecked Sendable {
   private let url: PostgresURL
   private let store: StoreIdentity
@@ -23,6 +24,8 @@ final class NodeWatch: @unchecked Sendable {
     /// Nodes without lock, and since when, in monotonic milliseconds.
     var missing: [NodeID: Int64] = [:]
     var nextSignMS: Int64 = 0
+    /// The transactions of the server, as of the last look.
+    var snapshot: String?
     var isClosed = false
   }
 
@@ -54,6 +57,7 @@ final class NodeWatch: @unchecked Sendable {
   func release(_ node: NodeID) {
     state.withLock { state in
       state.own[node] = nil
+      if url.options.isPooled { return }
       let key = String(Int32(truncatingIfNeeded: node))
       _ = try? state.session?.ask(
         "SELECT pg_advisory_unlock(CAST($1 AS INTEGER), CAST($2 AS INTEGER))", String(store.space), key)
@@ -61,6 +65,10 @@ final class NodeWatch: @unchecked Sendable {
   }
 
   private func lock(_ node: NodeID, _ session: Session, _ state: inout State) throws(StoreError) {
+    if url.options.isPooled {
+      state.own[node]?.isLocked = true
+      return
+    }
     let key = String(Int32(truncatingIfNeeded: node))
     let answer = try session.ask(
       "SELECT pg_try_advisory_lock(CAST($1 AS INTEGER), CAST($2 AS INTEGER))", String(store.space), key)
@@ -72,6 +80,10 @@ final class NodeWatch: @unchecked Sendable {
 
   /// The nodes that are gone.
   func gone() throws(StoreError) -> Set<NodeID> {
+    try url.answering { () throws(StoreError) in try goneNodes() }
+  }
+
+  private func goneNodes() throws(StoreError) -> Set<NodeID> {
     try use { session, state throws(StoreError) in
       let rows = try session.ask(
         """
@@ -79,7 +91,7 @@ final class NodeWatch: @unchecked Sendable {
           SELECT CAST(objid AS BIGINT) AS node FROM pg_locks
           WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = CAST($1 AS OID)
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
-        SELECT n.id, n.id & 4294967295 IN (SELECT node FROM held),
+        SELECT n.id, n.is_leased OR n.id & 4294967295 IN (SELECT node FROM held),
           CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - n.seen_at
         FROM nodes AS n
         """, String(UInt32(bitPattern: Int32(truncatingIfNeeded: store.space))))
@@ -122,13 +134,14 @@ final class NodeWatch: @unchecked Sendable {
     guard !state.isClosed else { throw StoreError(.closed, "The store \(url.path) is closed.") }
     let session: Session
     do throws(StoreError) {
-      session = try Session(url, statementMS: url.options.statementTimeoutMS)
+      session = try Session(url, url.passwords?.take())
     } catch {
       throw StoreError(.io, error.message)
     }
     try session.configure(url, lockTimeoutMS: url.options.statementTimeoutMS)
     try store.check(session)
-    if url.options.notifies { _ = try session.ask("LISTEN \(PostgresText.quoted(store.channel))") }
+    if url.options.isPooled { session.preamble.append(store.assertion) }
+    if url.options.listens { _ = try session.ask("LISTEN \(PostgresText.quoted(store.channel))") }
     for node in state.own.keys { try lock(node, session, &state) }
     state.session = session
     state.nextSignMS = 0
@@ -138,6 +151,10 @@ final class NodeWatch: @unchecked Sendable {
   /// Keeps the session, shows that our nodes live, and takes what has come in. Answers whether somebody
   /// wrote, or one of our nodes was taken for dead meanwhile.
   func look() throws(StoreError) -> Bool {
+    try url.answering { () throws(StoreError) in try lookOnce() }
+  }
+
+  private func lookOnce() throws(StoreError) -> Bool {
     try state.withLock { state throws(StoreError) in
       let isNew = state.session?.isLost ?? true
       let session = try self.session(&state)
@@ -147,9 +164,17 @@ final class NodeWatch: @unchecked Sendable {
         state.nextSignMS = now + Int64(url.options.leaseMS) / 3
         isNews = try showSign(session, &state) || isNews
       }
+      if !url.options.listens { isNews = try hasChanged(session, &state) || isNews }
       for sender in try session.notifications() where sender != self.sender { isNews = true }
       return isNews
     }
+  }
+
+  /// Whether anybody has written to the server since the last look: nobody is told.
+  private func hasChanged(_ session: Session, _ state: inout State) throws(StoreError) -> Bool {
+    let seen = try session.ask("SELECT CAST(pg_current_snapshot() AS TEXT)").first?.first ?? nil
+    defer { state.snapshot = seen }
+    return seen != state.snapshot
   }
 
   private func showSign(_ session: Session, _ state: inout State) throws(StoreError) -> Bool {
@@ -170,8 +195,10 @@ final class NodeWatch: @unchecked Sendable {
     for (node, row) in state.own where !alive.contains(node) {
       // What it held is open to others. It goes on with what it gets from here on.
       _ = try session.ask(
-        "INSERT INTO nodes(id, service, pid, host) VALUES($1, $2, $3, '') ON CONFLICT(id) DO NOTHING",
-        String(node), row.service, String(getpid()))
+        """
+        INSERT INTO nodes(id, service, pid, host, is_leased) VALUES($1, $2, $3, '', $4)
+        ON CONFLICT(id) DO NOTHING
+        """, String(node), row.service, String(getpid()), String(url.options.isPooled))
       wasTaken = true
     }
     return wasTaken

@@ -24,6 +24,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private var statements = 0
   private var forgotten: [String] = []
   private var isClosed = false
+  /// The server was not there for as long as a call may wait.
+  private(set) var isAway = false
   /// Of the last transaction: nobody knows whether it was committed.
   private(set) var isOutcomeUnknown = false
 
@@ -56,19 +58,24 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   /// Tries for as long as a call may wait: a server that starts anew is there within seconds.
   private func connect() throws(StoreError) -> Session {
     current = nil
+    isAway = false
     guard !isClosed else { throw StoreError(.closed, "The store \(path) is closed.") }
+    let password = try url.passwords?.take()
     var waitedMS = 0
     var attempt = 0
     while true {
       do throws(StoreError) {
-        let session = try open()
+        let session = try open(password)
         current = session
         generation &+= 1
         forgotten = []
         return session
       } catch {
         guard error.code == .cannotOpen || error.isTransient else { throw error }
-        guard waitedMS < busyTimeoutMS else { throw StoreError(.io, error.message) }
+        guard waitedMS < busyTimeoutMS else {
+          isAway = true
+          throw StoreError(.io, error.message)
+        }
         let pause = Self.pausesMS.indices.contains(attempt) ? Self.pausesMS[attempt] : 500
         usleep(pause * 1_000)
         waitedMS += Int(pause)
@@ -77,11 +84,14 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     }
   }
 
-  private func open() throws(StoreError) -> Session {
-    let session = try Session(url, statementMS: url.options.statementTimeoutMS)
+  private func open(_ password: String?) throws(StoreError) -> Session {
+    let session = try Session(url, password)
     try session.configure(url, lockTimeoutMS: busyTimeoutMS)
-    if role == .reader { _ = try session.ask("SET default_transaction_read_only = on") }
+    if role == .reader, !url.options.isPooled {
+      _ = try session.ask("SET default_transaction_read_only = on")
+    }
     try store.check(session)
+    if url.options.isPooled { session.preamble.append(store.assertion) }
     return session
   }
 
@@ -98,6 +108,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
 
   func prepare(_ sql: String, _ use: Statement.Use) throws(StoreError) -> any PreparedStatement {
     statements += 1
+    // A cursor ends with its transaction; the server would know a statement in another session, or not.
+    if url.options.isPooled, !use.isBrowsed { return PostgresStatement(self, sql, use, name: "") }
     return PostgresStatement(self, sql, use, name: "dx\(statements)")
   }
 
@@ -120,7 +132,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     let session = try session()
     for name in forgotten { try session.send("DEALLOCATE " + name, .done("forgetting a statement")) }
     forgotten = []
-    try session.send(sql, .done("beginning a transaction"))
+    try session.begin(sql)
     isIdle = false
     isOutcomeUnknown = false
     return session
@@ -139,7 +151,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   func commitWrite() throws(StoreError) {
     let session = try session()
     // Whatever failed so far is told here, and not by a COMMIT that rolls back.
-    try session.send("COMMIT", .done("committing"))
+    try session.end("COMMIT", "committing")
     do throws(StoreError) {
       try session.settle()
     } catch {
@@ -171,7 +183,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
 
   func endRead() throws(StoreError) {
     let session = try session()
-    try session.send("COMMIT", .done("ending a read"))
+    try session.end("COMMIT", "ending a read")
     try session.push()
     isIdle = true
   }
@@ -182,7 +194,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     guard let session = current, !session.isLost else { return }
     do throws(StoreError) {
       try? session.settle()
-      try session.send("ROLLBACK", .done("rolling back"))
+      try session.end("ROLLBACK", "rolling back")
       try session.settle()
     } catch {
       current = nil
@@ -192,54 +204,5 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   func close() {
     isClosed = true
     current = nil
-  }
-}
-
-extension Session {
-  /// What every session has.
-  ///
-  /// - Parameter lockTimeoutMS: how long it waits for the locks of others.
-  func configure(_ url: PostgresURL, lockTimeoutMS: Int) throws(StoreError) {
-    // Plans go by indexes, also while the tables are small or have grown since they were looked at.
-    // A process that sleeps in the middle of a transaction must not hold up the others for long.
-    _ = try ask(
-      """
-      SELECT set_config('search_path', $1, false), set_config('statement_timeout', $2, false),
-        set_config('lock_timeout', $3, false), set_config('idle_in_transaction_session_timeout', $4, false),
-        set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-          ELSE current_setting('synchronous_commit') END, false),
-        set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
-        set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),
-        set_config('client_encoding', 'UTF8', false), set_config('tcp_keepalives_idle', '5', false),
-        set_config('tcp_keepalives_interval', '2', false), set_config('tcp_keepalives_count', '3', false)
-      """, PostgresText.quoted(url.options.schema), String(url.options.statementTimeoutMS),
-      String(max(1, lockTimeoutMS)), String(url.options.leaseMS))
-  }
-}
-
-/// Which store it is: what every session looks at first, so that no other is taken for it.
-struct StoreIdentity: Sendable {
-  /// Random, made with the tables.
-  let id: String
-  /// Of the advisory locks.
-  let space: Int64
-  let path: String
-
-  /// Of the notifications.
-  var channel: String { "perdure_\(id)" }
-
-  init(id: String, space: Int64, path: String) {
-    self.id = id
-    self.space = space
-    self.path = path
-  }
-
-  func check(_ session: Session) throws(StoreError) {
-    guard try session.ask("SELECT id FROM perdure_store").first?.first == id else {
-      throw StoreError(
-        .replaced,
-        "The store \(path) was deleted or replaced while open: nothing more is acknowledged, open "
-          + "it anew.")
-    }
   }
 }

@@ -10,7 +10,7 @@ enum PostgresSchema {
   static var version: Int { migrations.count }
 
   /// Step n takes a store from version n - 1 to n. Steps that were released are never edited.
-  static let migrations = [initial, calls]
+  static let migrations = [initial, calls, leases]
 
   /// What must be there for the server to do.
   private static let serverVersion: Int32 = 130_000
@@ -21,12 +21,19 @@ enum PostgresSchema {
   static func prepare(_ session: Session, _ url: PostgresURL) throws(StoreError) -> StoreIdentity {
     try checkServer(session, url)
     let schema = url.options.schema
-    // One opener at a time. Held by the session, for a migration may be more than one transaction.
-    let lock = "SELECT pg_advisory_lock(hashtextextended($1, 1146648676))"
-    _ = try session.ask(lock, schema)
-    let identity = try migrate(session, url)
-    _ = try session.ask("SELECT pg_advisory_unlock(hashtextextended($1, 1146648676))", schema)
-    return identity
+    do throws(StoreError) {
+      try session.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+      // One opener at a time.
+      _ = try session.ask("SELECT pg_advisory_xact_lock(hashtextextended($1, 1146648676))", schema)
+      let identity = try migrate(session, url)
+      try session.end("COMMIT", "opening the store")
+      try session.settle()
+      return identity
+    } catch {
+      try? session.end("ROLLBACK", "opening the store")
+      try? session.settle()
+      throw error
+    }
   }
 
   private static func checkServer(_ session: Session, _ url: PostgresURL) throws(StoreError) {
@@ -86,32 +93,30 @@ enum PostgresSchema {
     }
   }
 
-  /// All steps land, or none.
+  /// All steps land, or none: they are in the transaction of the opener.
   private static func apply(
     from found: Int, _ session: Session, _ url: PostgresURL
   ) throws(StoreError) {
-    do throws(StoreError) {
-      _ = try session.ask("BEGIN")
-      let schema = url.options.schema
-      let exists = try !session.ask("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema).isEmpty
-      if !exists { try session.send(create(schema), .done("creating the schema")) }
-      for step in migrations.dropFirst(found) {
-        for statement in step.split(separator: ";\n") {
-          try session.send(String(statement), .done("migrating the store"))
-        }
+    let schema = url.options.schema
+    let exists = try !session.ask("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema).isEmpty
+    if !exists { try session.send(create(schema), .done("creating the schema")) }
+    for step in migrations.dropFirst(found) {
+      for statement in step.split(separator: ";\n") {
+        try session.send(String(statement), .done("migrating the store"))
       }
-      _ = try session.ask("UPDATE perdure_store SET version = CAST($1 AS INTEGER)", String(version))
-      _ = try session.ask("COMMIT")
-    } catch {
-      _ = try? session.ask("ROLLBACK")
-      throw error
     }
+    _ = try session.ask("UPDATE perdure_store SET version = CAST($1 AS INTEGER)", String(version))
   }
 
   /// Names cannot be parameters.
   private static func create(_ schema: String) -> String {
     "CREATE SCHEMA " + PostgresText.quoted(schema)
   }
+
+  /// A node without a session of its own has no lock: only its sign of life tells.
+  private static let leases = """
+    ALTER TABLE nodes ADD COLUMN is_leased BOOLEAN NOT NULL DEFAULT false
+    """
 
   private static let initial = """
     -- One row: which store this is, and which step of the migrations it is at.

@@ -13,6 +13,7 @@ package final class PostgresStore: SQLStore {
   private let writing: PostgresConnection
   private let writer: Mutex<Writer?>
   private let readers: ReaderPool
+  private let replica: Replica?
   private let watch: NodeWatch
   private let listener = Mutex<Listener?>(nil)
   private let lost = Mutex<StoreError?>(nil)
@@ -26,12 +27,15 @@ package final class PostgresStore: SQLStore {
   /// - Parameters:
   ///   - url: `postgresql://…` as libpq has it, with options of ours (`PostgresURL`).
   ///   - settings: how long a write waits for another process's write, and a call for a server that is away.
+  ///   - passwords: asked for the password of each connection; nil: the URL and libpq know it.
   /// - Throws: `.cannotOpen`; `.foreign` (not ours or from a newer version: left untouched); `.corrupt`.
   package static func open(
-    url: String, settings: StoreSettings = StoreSettings()
+    url: String, settings: StoreSettings = StoreSettings(), passwords: (any PasswordSource)? = nil
   ) throws(StoreError) -> PostgresStore {
-    let url = try PostgresURL(url)
-    let session = try Session(url, statementMS: url.options.statementTimeoutMS)
+    var url = try PostgresURL(url)
+    url.passwords = passwords.map(Passwords.init)
+    let session = try Session.opened(url)
+    try session.refuseIfShared(url)
     try session.configure(url, lockTimeoutMS: url.options.statementTimeoutMS)
     let identity = try PostgresSchema.prepare(session, url)
     let store = try PostgresStore(url, identity, settings)
@@ -59,6 +63,11 @@ package final class PostgresStore: SQLStore {
     var readers: [Reader] = []
     for _ in 0..<url.options.readers { readers.append(try Reader(connection(.reader))) }
     self.readers = ReaderPool(readers)
+    if let url = try url.replica() {
+      replica = try Replica(url, identity, sender: sender)
+    } else {
+      replica = nil
+    }
     watch = NodeWatch(url, identity, sender: sender)
   }
 
@@ -73,12 +82,21 @@ package final class PostgresStore: SQLStore {
         return try writer.join(serving: service) { node throws(StoreError) in
           try watch.hold(node, service: StoreWire.encode(service))
           held = node
+          if url.options.isPooled { try markLeased(node) }
         }
       } catch {
         if let held { watch.release(held) }
         throw error
       }
     }
+  }
+
+  /// No lock will tell that it lives.
+  private func markLeased(_ node: NodeID) throws(StoreError) {
+    let statement = try Statement(writing, "UPDATE nodes SET is_leased = true WHERE id = ?1", .once)
+    defer { statement.finalize() }
+    statement.bind(1, node)
+    try statement.run()
   }
 
   package func nodes() throws(StoreError) -> [RuntimeNode] {
@@ -124,8 +142,11 @@ package final class PostgresStore: SQLStore {
 
   package func close() {
     isClosed.store(true, ordering: .relaxed)
+    // Who waits for one must not hold up the end.
+    url.passwords?.close()
     observeForeignWrites(nil)
     readers.close()
+    replica?.close()
     writer.withLock { writer in
       writer = nil
       writing.close()
@@ -147,9 +168,11 @@ package final class PostgresStore: SQLStore {
     _ body: (Writer) throws(StoreError) -> R
   ) throws(StoreError) -> R {
     try noting { () throws(StoreError) in
-      try writer.withLock { writer throws(StoreError) -> R in
-        guard let writer else { throw closedError }
-        return try Self.again(writing) { () throws(StoreError) in try body(writer) }
+      try url.answering { () throws(StoreError) in
+        try writer.withLock { writer throws(StoreError) -> R in
+          guard let writer else { throw closedError }
+          return try Self.again(writing) { () throws(StoreError) in try body(writer) }
+        }
       }
     }
   }
@@ -159,12 +182,21 @@ package final class PostgresStore: SQLStore {
   ) throws(StoreError) -> R {
     if let fault { throw fault }
     return try noting { () throws(StoreError) in
-      try readers.withReader { reader throws(StoreError) -> R in
-        guard let reader else { throw closedError }
-        guard let connection = reader.connection as? PostgresConnection else { return try body(reader) }
-        return try Self.again(connection) { () throws(StoreError) in try body(reader) }
+      try url.answering { () throws(StoreError) in
+        try readers.withReader { reader throws(StoreError) -> R in
+          guard let reader else { throw closedError }
+          guard let connection = reader.connection as? PostgresConnection else { return try body(reader) }
+          return try Self.again(connection) { () throws(StoreError) in try body(reader) }
+        }
       }
     }
+  }
+
+  package func look<R: Sendable>(_ body: (Reader) throws(StoreError) -> R) throws(StoreError) -> R {
+    try checkOpen()
+    if let fault { throw fault }
+    if let answer = try replica?.look(body) { return answer }
+    return try read(body)
   }
 
   /// Begins anew what was lost with its connection before it could land.
@@ -173,7 +205,9 @@ package final class PostgresStore: SQLStore {
   ) throws(StoreError) -> R {
     for _ in 1..<attempts {
       do throws(StoreError) { return try body() } catch {
-        guard error.code == .io, connection.isLost, !connection.isOutcomeUnknown else { throw error }
+        guard error.code == .io, connection.isLost, !connection.isAway, !connection.isOutcomeUnknown,
+          error != Passwords.wanted
+        else { throw error }
       }
     }
     return try body()
@@ -198,7 +232,7 @@ package final class PostgresStore: SQLStore {
   /// Runs a statement behind the back of the store; the first column of its rows.
   @discardableResult
   package func run(_ sql: String, _ values: String...) throws(StoreError) -> [String?] {
-    let session = try Session(url, statementMS: url.options.statementTimeoutMS)
+    let session = try Session.opened(url)
     try session.configure(url, lockTimeoutMS: url.options.statementTimeoutMS)
     return try session.ask(sql, values).map { $0.first ?? nil }
   }

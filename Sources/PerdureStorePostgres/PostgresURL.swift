@@ -8,9 +8,11 @@ package struct PostgresURL: Sendable {
   package let server: String
   /// For messages: the URL without user and options, and the schema.
   package let path: String
-  let options: Options
-  /// What stands before the host: user and password, if there are any.
-  let user: Substring?
+  private(set) var options: Options
+  /// Whom to ask for passwords; nil: libpq knows.
+  var passwords: Passwords?
+  /// What must come into no message.
+  package let secrets: URLSecrets
 
   /// What is ours in the URL.
   struct Options: Sendable {
@@ -28,6 +30,13 @@ package struct PostgresURL: Sendable {
     var graceMS = 500
     /// The server tells other processes of writes.
     var notifies = true
+    /// A proxy shares the sessions of the server between transactions: nothing outlives one.
+    var isPooled = false
+    /// The URL of a standby, for what people look at.
+    var replica: String?
+
+    /// Others' writes are told of, else they are looked for.
+    var listens: Bool { notifies && !isPooled }
   }
 
   /// - Throws: `.cannotOpen` for an option of ours with a value that makes no sense.
@@ -36,25 +45,49 @@ package struct PostgresURL: Sendable {
     let address = parts.first ?? ""
     var options = Options()
     var forServer: [Substring] = []
+    var given: [(name: Substring, value: Substring)] = []
     for option in parts.dropFirst().first?.split(separator: "&") ?? [] {
       let pair = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let value = Self.decoded(pair.dropFirst().first ?? "")
-      if try !options.take(pair.first ?? "", value) { forServer.append(option) }
+      let (name, text) = (pair.first ?? "", pair.dropFirst().first ?? "")
+      guard !name.utf8.contains(UInt8(ascii: "@")) else {
+        throw StoreError(
+          .cannotOpen, "The URL of the store cannot be read: a ? in its user or password is written as %3F.")
+      }
+      if try !options.take(name, Self.decoded(text)) { forServer.append(option) }
+      given.append((name, text))
     }
-    for standard in ["fallback_application_name=perdure", "connect_timeout=10"] as [Substring] {
+    var standards: [Substring] = ["fallback_application_name=perdure", "connect_timeout=10"]
+    // Proxies give it to each session that they lend.
+    if options.isPooled { standards.append("client_encoding=UTF8") }
+    for standard in standards {
       let name = standard.prefix { $0 != "=" }
       if !forServer.contains(where: { $0.prefix { $0 != "=" } == name }) { forServer.append(standard) }
     }
     server = "\(address)?\(forServer.joined(separator: "&"))"
     path = "\(Self.withoutUser(address)) (schema \(options.schema))"
     self.options = options
-    user = Self.user(address)
+    secrets = URLSecrets(user: Self.user(address) ?? "", options: given)
   }
 
+  /// Of the standby, if there is one: the same store, and everything else that is said of it.
+  ///
+  /// - Throws: `.cannotOpen`.
+  func replica() throws(StoreError) -> PostgresURL? {
+    guard let address = options.replica else { return nil }
+    let joint = address.utf8.contains(UInt8(ascii: "?")) ? "&" : "?"
+    let pooled = options.isPooled ? "&pooled=on" : ""
+    var url = try PostgresURL("\(address)\(joint)schema=\(options.schema)\(pooled)")
+    url.options = options
+    url.passwords = passwords
+    return url
+  }
+
+  /// What stands before the host: user and password, if there are any.
   private static func user(_ address: Substring) -> Substring? {
-    guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return nil }
-    let user = address[..<at].split(separator: "/", omittingEmptySubsequences: true).last
-    return user?.isEmpty == false ? user : nil
+    guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")),
+      let scheme = address.utf8.firstIndex(of: UInt8(ascii: ":")), scheme < at
+    else { return nil }
+    return address[address.utf8.index(after: scheme)..<at].drop { $0 == "/" }
   }
 
   /// Nobody's password goes into a message.
@@ -66,7 +99,7 @@ package struct PostgresURL: Sendable {
   }
 
   /// With %20 and the like resolved; what is no such stays.
-  private static func decoded(_ text: Substring) -> String {
+  static func decoded(_ text: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
@@ -102,6 +135,15 @@ extension PostgresURL.Options {
     case "notify":
       guard value == "on" || value == "off" else { throw Self.refusal(name, value, "on or off") }
       notifies = value == "on"
+    case "pooled":
+      guard value == "on" || value == "off" else { throw Self.refusal(name, value, "on or off") }
+      isPooled = value == "on"
+    case "replica":
+      // A password may be in it.
+      guard value.hasPrefix("postgres") else {
+        throw Self.refusal(name, "…", "a URL, with %3A for : and so on")
+      }
+      replica = value
     case "pool_size": readers = try Self.number(name, value, 1...100)
     case "statement_timeout_ms": statementTimeoutMS = try Self.number(name, value, 100...86_400_000)
     case "lease_ms": leaseMS = try Self.number(name, value, 1_000...3_600_000)

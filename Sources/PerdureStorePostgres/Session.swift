@@ -9,12 +9,16 @@ final class Session {
   private let library: LibPQ
   private let handle: LibPQ.Connection
   private let path: String
-  /// User and password of the URL.
-  private let secret: Substring?
+  private let secrets: [URLSecrets]
   private(set) var isLost = false
   private var expected: [Expected] = []
   /// The server is done with its part of `expected` up to here.
   private var first = 0
+  /// What each transaction begins with, in a session that a proxy lends for one.
+  var preamble: [(sql: String, values: [String])] = []
+  private var isInTransaction = false
+  /// Nothing was sent since the last transaction.
+  private var isBetween = true
 
   /// Whose answer comes next.
   enum Expected {
@@ -40,14 +44,21 @@ final class Session {
   private static let silenceMS: Int32 = 15_000
   private let patienceMS: Int32
 
-  /// - Parameter statementMS: how long a statement may take.
+  /// A session that is opened under no lock of the store.
+  ///
   /// - Throws: `.cannotOpen`.
-  init(_ url: PostgresURL, statementMS: Int) throws(StoreError) {
+  static func opened(_ url: PostgresURL) throws(StoreError) -> Session {
+    try url.answering(.cannotOpen) { () throws(StoreError) in try Session(url, url.passwords?.take()) }
+  }
+
+  /// - Parameter password: of `url.passwords`.
+  /// - Throws: `.cannotOpen`.
+  init(_ url: PostgresURL, _ password: String?) throws(StoreError) {
     library = try LibPQ.loaded.get()
     path = url.path
-    secret = url.user
-    patienceMS = Int32(clamping: statementMS) &+ Self.silenceMS
-    guard let handle = library.connect(url.server) else {
+    secrets = [url.secrets, URLSecrets(password: password ?? "")]
+    patienceMS = Int32(clamping: url.options.statementTimeoutMS) &+ Self.silenceMS
+    guard let handle = library.connect(url.server, password: password) else {
       throw StoreError(.cannotOpen, "The store \(url.path) cannot be opened: out of memory.")
     }
     self.handle = handle
@@ -75,6 +86,7 @@ final class Session {
   func send(
     _ sql: String, _ parameters: borrowing Parameters, format: Int32 = 1, _ whose: Expected
   ) throws(StoreError) {
+    try enter()
     let code = parameters.withArrays { count, types, values, lengths, formats in
       library.sendParams(handle, sql, count, types, values, lengths, formats, format)
     }
@@ -82,6 +94,7 @@ final class Session {
   }
 
   func send(_ sql: String, _ whose: Expected) throws(StoreError) {
+    try enter()
     try note(library.sendParams(handle, sql, 0, nil, nil, nil, nil, 1), whose)
   }
 
@@ -101,6 +114,32 @@ final class Session {
       library.sendPrepared(handle, name, count, values, lengths, formats, 1)
     }
     try note(code, whose)
+  }
+
+  /// - Parameter sql: begins a transaction.
+  func begin(_ sql: String) throws(StoreError) {
+    isBetween = false
+    try send(sql, .done("beginning a transaction"))
+    isInTransaction = true
+    isBetween = true
+    try enter()
+  }
+
+  /// - Parameter sql: COMMIT or ROLLBACK.
+  func end(_ sql: String, _ doing: StaticString) throws(StoreError) {
+    try send(sql, .done(doing))
+    isInTransaction = false
+  }
+
+  /// What is sent up to the next mark without a transaction is one, too.
+  private func enter() throws(StoreError) {
+    guard isBetween else { return }
+    isBetween = false
+    for statement in preamble {
+      var parameters = Parameters()
+      for (offset, value) in statement.values.enumerated() { parameters.set(offset, untyped: value) }
+      try send(statement.sql, parameters, .done("preparing a transaction"))
+    }
   }
 
   private func note(_ code: Int32, _ whose: Expected) throws(StoreError) {
@@ -130,8 +169,7 @@ final class Session {
 
   /// Sends all that is out on its way, and does not wait.
   func push() throws(StoreError) {
-    guard !isLost, library.pipelineSync(handle) == 1 else { throw lost() }
-    expected.append(.mark)
+    try mark()
     if library.flush(handle) < 0 { throw lost() }
   }
 
@@ -139,8 +177,7 @@ final class Session {
 
   /// Reads all answers that are out. Throws the first error among them.
   func settle() throws(StoreError) {
-    guard !isLost, library.pipelineSync(handle) == 1 else { throw lost() }
-    expected.append(.mark)
+    try mark()
     var failure: StoreError?
     while expected.indices.contains(first) {
       let whose = expected[first]
@@ -156,6 +193,12 @@ final class Session {
     expected.removeAll(keepingCapacity: true)
     first = 0
     if let failure { throw failure }
+  }
+
+  private func mark() throws(StoreError) {
+    guard !isLost, library.pipelineSync(handle) == 1 else { throw lost() }
+    expected.append(.mark)
+    isBetween = !isInTransaction
   }
 
   private func waitForAnswer() throws(StoreError) {
@@ -222,8 +265,11 @@ final class Session {
   private var cause: String {
     let text = library.errorMessage(handle).map { String(cString: $0) } ?? ""
     let line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    // Of a URL that it cannot read it shows parts.
-    if let secret, line.contains(secret) { return "the URL cannot be read" }
+    // Of a URL that it cannot read, or reads otherwise than it was meant, it shows parts.
+    if secrets.contains(where: { $0.areIn(line) }) {
+      return "the URL cannot be read as it was meant: write special characters of the password as %40 and "
+        + "the like"
+    }
     return line.isEmpty ? "unknown cause" : line
   }
 

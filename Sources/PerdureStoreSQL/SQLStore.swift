@@ -5,11 +5,17 @@ package import PerdureStore
 package protocol SQLStore: Store {
   /// Runs `body` under the lock of a reader.
   func read<R: Sendable>(_ body: (Reader) throws(StoreError) -> R) throws(StoreError) -> R
+  /// The same for what people look at: from a copy that may be behind, if the store has one.
+  func look<R: Sendable>(_ body: (Reader) throws(StoreError) -> R) throws(StoreError) -> R
   /// Runs `body` under the lock of the writer.
   func write<R: Sendable>(_ body: (Writer) throws(StoreError) -> R) throws(StoreError) -> R
 }
 
 extension SQLStore {
+  package func look<R: Sendable>(_ body: (Reader) throws(StoreError) -> R) throws(StoreError) -> R {
+    try read(body)
+  }
+
   package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
     if entries.isEmpty { return [] }
     return try write { writer throws(StoreError) in try writer.commit(entries) }
@@ -40,7 +46,8 @@ extension SQLStore {
   }
 
   package func list(_ query: ListQuery) throws(StoreError) -> ListPage {
-    try read { reader throws(StoreError) in try reader.list(query) }
+    if query.mayLag { return try look { reader throws(StoreError) in try reader.list(query) } }
+    return try read { reader throws(StoreError) in try reader.list(query) }
   }
 
   package func history(_ query: HistoryQuery) throws(StoreError) -> HistoryPage? {
@@ -56,11 +63,11 @@ extension SQLStore {
   }
 
   package func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
-    try read { reader throws(StoreError) in try reader.statusCounts(of: orchestration) }
+    try look { reader throws(StoreError) in try reader.statusCounts(of: orchestration) }
   }
 
   package func workload(now: TimestampMS) throws(StoreError) -> Workload {
-    try read { reader throws(StoreError) in try reader.workload(now: now) }
+    try look { reader throws(StoreError) in try reader.workload(now: now) }
   }
 
   package func holdings() throws(StoreError) -> [NodeID: NodeHoldings] {
@@ -92,6 +99,6 @@ extension SQLStore {
   }
 
   package func audit(_ query: AuditQuery) throws(StoreError) -> AuditPage {
-    try read { reader throws(StoreError) in try reader.audit(query) }
+    try look { reader throws(StoreError) in try reader.audit(query) }
   }
 }

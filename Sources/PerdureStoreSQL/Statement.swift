@@ -39,6 +39,8 @@ package final class Statement {
     case browsed
     /// An insert: the key is in the column of this name.
     case inserting(key: StaticString)
+
+    package var isBrowsed: Bool { if case .browsed = self { true } else { false } }
   }
 
   /// What a NULL is not.
@@ -84,7 +86,7 @@ package final class Statement {
   package func step() throws(StoreError) -> Bool { try prepared.step() }
 
   /// Runs a statement that answers no rows. It may fail as late as at the end of the transaction.
-  func run() throws(StoreError) { try prepared.run() }
+  package func run() throws(StoreError) { try prepared.run() }
 
   /// Rows that the last run changed.
   var changes: Int64 { get throws(StoreError) { try prepared.changes() } }

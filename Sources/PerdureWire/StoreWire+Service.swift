@@ -6,6 +6,10 @@ extension StoreWire {
     var writer = JSONWriter(capacity: 512)
     writer.beginObject()
     writeMembers(service, to: &writer)
+    writer.member("release", service.format.release)
+    writer.member("writes", service.format.writes)
+    writer.member("readsFrom", service.format.reads.lowerBound)
+    writer.member("readsTo", service.format.reads.upperBound)
     writer.endObject()
     return writer.finish()
   }
@@ -29,6 +33,7 @@ extension StoreWire {
       var activities: [String]?
       var tags = JSONSlice.absent
       var untagged = JSONSlice.absent
+      var format = FormatMembers()
       let object = try reader.beginObject()
       var first = true
       while let key = try reader.nextKey(&first) {
@@ -42,7 +47,7 @@ extension StoreWire {
           try reader.take(&tags, key)
         } else if key.matches("untagged") {
           try reader.take(&untagged, key)
-        } else {
+        } else if try !format.take(key, &reader) {
           _ = try reader.skipValue()
         }
       }
@@ -50,7 +55,40 @@ extension StoreWire {
       guard let activities else { throw reader.missing(object, "activities") }
       return NodeService(
         orchestrations: orchestrations, activities: activities, tags: try reader.optionalStrings(tags),
-        takesUntagged: try reader.bool(untagged, object, "untagged"))
+        takesUntagged: try reader.bool(untagged, object, "untagged"), format: try format.read(reader))
+    }
+  }
+
+  /// What a node says of its release.
+  private struct FormatMembers {
+    private var release = JSONSlice.absent
+    private var writes = JSONSlice.absent
+    private var readsFrom = JSONSlice.absent
+    private var readsTo = JSONSlice.absent
+
+    /// False: it is another member.
+    mutating func take(_ key: JSONName, _ reader: inout JSONReader) throws(JSONFault) -> Bool {
+      if key.matches("release") {
+        try reader.take(&release, key)
+      } else if key.matches("writes") {
+        try reader.take(&writes, key)
+      } else if key.matches("readsFrom") {
+        try reader.take(&readsFrom, key)
+      } else if key.matches("readsTo") {
+        try reader.take(&readsTo, key)
+      } else {
+        return false
+      }
+      return true
+    }
+
+    func read(_ reader: JSONReader) throws(JSONFault) -> EngineFormat {
+      let unsaid = EngineFormat.unsaid
+      let from = try reader.optionalInt(readsFrom) ?? unsaid.reads.lowerBound
+      let to = try reader.optionalInt(readsTo) ?? unsaid.reads.upperBound
+      return EngineFormat(
+        release: try reader.optionalString(release) ?? unsaid.release,
+        writes: try reader.optionalInt(writes) ?? unsaid.writes, reads: from...max(from, to))
     }
   }
 

@@ -153,6 +153,23 @@ CALL(dx_store_open) {
   dx_store_close(out);
   return error;
 }
+static void password_wanted(dx_password *request, void *user_data) {
+  (void)user_data;
+  dx_error_free(dx_password_fail(request, text("nobody knows it")));
+}
+CALL(dx_store_open_with_password) {
+  dx_store *out = NULL;
+  dx_store_options options = DX_STORE_OPTIONS_INIT;
+  options.url = a->text[0];
+  options.config = a->text[1];
+  if (a->number[0] < 0) options.struct_size = (size_t)a->number[0];
+  dx_error *error = dx_store_open_with_password(&options, a->number[1] < 0 ? NULL : password_wanted,
+                                                &releases, tally_add, a->has_out ? &out : NULL);
+  dx_store_close(out);
+  return error;
+}
+HT(dx_password_complete)
+HT(dx_password_fail)
 CALL(dx_log_set) { return dx_log_set(a->text[0], NULL, NULL, NULL); }
 
 /* Those that answer nothing: a bad handle or pointer has no effect. */
@@ -232,6 +249,9 @@ static const function functions[] = {
     SILENT(dx_activity_is_cancelled, TOKEN),
     F(dx_log_set, NOTHING, 1, "{}"),
     F(dx_store_open, NOTHING, 2, "memory:", "{}"),
+    F(dx_store_open_with_password, NOTHING, 2, "postgresql://me@127.0.0.1:1/none", "{}"),
+    F(dx_password_complete, TOKEN, 1, "sesame"),
+    F(dx_password_fail, TOKEN, 1, "nobody knows it"),
     F(dx_store_metrics, STORE, 1, "{}"),
     F(dx_store_clock, STORE, 0, NULL),
     F(dx_store_advance_clock, STORE, 0, NULL),

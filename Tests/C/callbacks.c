@@ -9,7 +9,8 @@ static char entry_wrong[128];
 
 static bool is_harmless(const function *f) {
   return f->kind != TOKEN && f->kind != SIMULATION && !f->is_silent && f->call != call_dx_runtime_start &&
-         f->call != call_dx_runtime_stop && f->call != call_dx_log_set && f->call != call_dx_store_open;
+         f->call != call_dx_runtime_stop && f->call != call_dx_log_set && f->call != call_dx_store_open &&
+         f->call != call_dx_store_open_with_password;
 }
 
 /* Everything that does not end what it is called on. Several callbacks may come at once. */

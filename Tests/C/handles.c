@@ -88,6 +88,8 @@ static dx_error *activity_complete(void *h) { return dx_activity_complete(h, tex
 static dx_error *activity_fail(void *h) {
   return dx_activity_fail(h, text("{\"type\":\"T\",\"message\":\"m\"}"));
 }
+static dx_error *password_complete(void *h) { return dx_password_complete(h, text("sesame")); }
+static dx_error *password_fail(void *h) { return dx_password_fail(h, text("nobody knows it")); }
 
 enum kind { STORE, CLIENT, RUNTIME, TOKEN };
 
@@ -121,6 +123,8 @@ static const struct {
     {"dx_activity_input", TOKEN, activity_input},
     {"dx_activity_complete", TOKEN, activity_complete},
     {"dx_activity_fail", TOKEN, activity_fail},
+    {"dx_password_complete", TOKEN, password_complete},
+    {"dx_password_fail", TOKEN, password_fail},
 };
 #define CALLS (sizeof calls / sizeof *calls)
 

@@ -467,6 +467,18 @@ void refusals() {
     contains(thrown<perdure::StoreCannotOpen>([] { Store("sqlite:/no/such/folder/x.sqlite"); }),
              "/no/such/folder");
     thrown<perdure::InvalidArgument>([] { Store("memory:", {.config = Json::object("unknown", 1)}); });
+    auto open = [](std::function<std::string()> password, const char *url) {
+      return [=] { Store(url, {.password = password}); };
+    };
+    auto absent = "postgresql://me@127.0.0.1:1/none";
+    auto asked = std::make_shared<int>(0);
+    auto refused = thrown<perdure::StoreCannotOpen>(open([=] { return *asked += 1, "sesame"; }, absent));
+    contains(refused, "Connection refused");
+    is_true(refused.find("sesame") == std::string::npos && *asked == 1, "it is asked for, and not shown");
+    contains(thrown<perdure::StoreCannotOpen>(
+                 open([]() -> std::string { throw std::runtime_error("answered 503"); }, absent)),
+             "got no password: answered 503");
+    thrown<perdure::Unsupported>(open([] { return "sesame"; }, "memory:"));
     thrown<perdure::NotFound>([&] { client.describe("nobody"); });
     thrown<perdure::NotFound>([&] { client.raise_event("nobody", "e"); });
     thrown<perdure::NotFound>([&] { client.wait("nobody", 1s); });

@@ -10,28 +10,37 @@ import Testing
 /// `postgres` starts one.
 enum PostgresServer {
   static let url = ProcessInfo.processInfo.environment["PERDURE_POSTGRES"]
+  /// The same through a proxy that lends its few sessions for one transaction each.
+  static let pooledURL = ProcessInfo.processInfo.environment["PERDURE_PGBOUNCER"]
 
   /// A store that nobody else has, with options behind its schema.
-  static func newURL(_ options: String = "") throws -> String {
+  static func newURL(_ options: String = "", isPooled: Bool = false) throws -> String {
     let schema = "t" + UUID().uuidString.lowercased().filter { $0 != "-" }
-    return "\(try #require(url))?schema=\(schema)\(options)"
+    let pooled = isPooled ? "&pooled=on" : ""
+    return "\(try #require(isPooled ? pooledURL : url))?schema=\(schema)\(options)\(pooled)"
   }
 }
 
 /// Stores in schemas of their own. That a process is dead is believed at once.
 final class PostgresStores: StoreFixture {
   private let urls = Mutex<[ObjectIdentifier: String]>([:])
+  private let isPooled: Bool
 
-  func makeStore() throws -> any Store { try open(PostgresServer.newURL("&grace_ms=0")) }
+  init(isPooled: Bool = false) { self.isPooled = isPooled }
+
+  private func newURL() throws -> String { try PostgresServer.newURL("&grace_ms=0", isPooled: isPooled) }
+
+  func makeStore() throws -> any Store { try open(newURL()) }
 
   func makeStore(inboxLimit: Int) throws -> (any Store)? {
     var settings = StoreSettings()
     settings.limits.inboxMessages = inboxLimit
-    return try open(PostgresServer.newURL("&grace_ms=0"), settings)
+    return try open(newURL(), settings)
   }
 
   func reopen(_ store: any Store) throws -> (any Store)? {
     (store as? PostgresStore)?.crash()
+    if isPooled { try (store as? PostgresStore)?.run("UPDATE nodes SET seen_at = 0") }
     return try open(url(of: store))
   }
 
@@ -50,6 +59,10 @@ final class PostgresStores: StoreFixture {
   func kill(_ node: NodeID, in store: any Store) throws -> Bool {
     guard let store = store as? PostgresStore else { return false }
     store.abandon(node)
+    // Nothing but its lease tells that it is gone.
+    if isPooled {
+      try store.run("UPDATE nodes SET seen_at = 0 WHERE id = CAST($1 AS BIGINT)", String(node))
+    }
     return true
   }
 

@@ -187,7 +187,7 @@ struct PostgresStoreTests {
           JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'
           """
       ).first)
-    let own: Set = ["nodes.seen_at", "perdure_store.id", "perdure_store.version"]
+    let own: Set = ["nodes.seen_at", "nodes.is_leased", "perdure_store.id", "perdure_store.version"]
     #expect(Set(ours).subtracting(own) == Set(theirs.split(separator: " ").map(String.init)))
   }
 }
@@ -195,7 +195,7 @@ struct PostgresStoreTests {
 @Suite("PostgreSQL: URLs") struct PostgresURLTests {
   private static let wrong = [
     "schema=", "schema=" + String(repeating: "x", count: 64), "pool_size=0", "pool_size=many", "lease_ms=5",
-    "migrate=perhaps", "notify=1", "statement_timeout_ms=-1", "grace_ms=",
+    "migrate=perhaps", "notify=1", "pooled=yes", "statement_timeout_ms=-1", "grace_ms=",
   ]
 
   @Test("an option that makes no sense is refused", arguments: wrong)
@@ -205,6 +205,34 @@ struct PostgresStoreTests {
     } throws: { error in
       guard let error = error as? StoreError else { return false }
       return error.code == .cannotOpen && !error.message.contains("secret")
+    }
+  }
+
+  private static let secrets: [(url: String, line: String, isIn: Bool)] = [
+    ("me:sesame@db/app", #"host name "sesame""#, true),
+    ("me:se%73ame@db/app", #"database "sesame" does not exist"#, true),
+    ("me:se%same@db/app", #"invalid percent-encoded token: "se%same""#, true),
+    ("me:pa/ss@db/app", #"invalid integer value "pa" for connection option "port""#, true),
+    ("me:p@ssword@db/app", #"could not translate host name "ssword@db""#, true),
+    ("me@db/app?password=p%zz", #"invalid percent-encoded token: "p%zz""#, true),
+    ("me@db/app?sslpassword=open", "the key is open", true),
+    ("me:a@db/app", #"password authentication failed for user "me""#, false),
+    ("me@db/app", #"password authentication failed for user "me""#, false),
+    ("db/app?application_name=app", #"database "app" does not exist"#, false),
+  ]
+
+  @Test("pieces of a password are known in a message, as words", arguments: secrets)
+  func secret(_ url: String, _ line: String, _ isIn: Bool) throws {
+    #expect(try PostgresURL("postgresql://" + url).secrets.areIn(line) == isIn)
+  }
+
+  @Test("a password with a ? is not taken for options")
+  func question() {
+    #expect {
+      _ = try PostgresURL("postgresql://me:ses?ame@db/app")
+    } throws: { error in
+      guard let error = error as? StoreError else { return false }
+      return error.code == .cannotOpen && !error.message.contains("ses") && !error.message.contains("ame@")
     }
   }
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,75 @@ class Postgres:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' "
             "AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
         ) == ["t"]
+
+
+@contextlib.contextmanager
+def standby(primary: Postgres) -> Iterator[Postgres]:
+    """A server that follows another, and can only be read."""
+    with tempfile.TemporaryDirectory(prefix="perdure-standby-") as name:
+        folder = Path(name)
+        if primary.account is not None:
+            shutil.chown(folder, primary.account, primary.account)
+        made = Postgres(primary.bin, folder, _free_port(), primary.account)
+        data = folder / "data"
+        made._run(
+            "pg_basebackup", "-D", str(data), "-R", "-c", "fast", "-h", "127.0.0.1", "-p", str(primary.port),
+            "-U", "perdure",
+        )  # fmt: skip
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(f"port = {made.port}\nunix_socket_directories = '{folder}'\nhot_standby = on\n")
+        made.start()
+        try:
+            yield made
+        finally:
+            with contextlib.suppress(RuntimeError):
+                made.stop("immediate")
+
+
+@dataclass
+class Pgbouncer:
+    """A proxy before a server."""
+
+    port: int
+
+    def url(self, schema: str, options: str = "") -> str:
+        return f"postgresql://perdure@127.0.0.1:{self.port}/postgres?schema={schema}{options}"
+
+
+@contextlib.contextmanager
+def pgbouncer(server: Postgres, mode: str = "transaction", sessions: int = 4) -> Iterator[Pgbouncer]:
+    """A pgbouncer that has so many sessions of the server for everybody together."""
+    port, folder = _free_port(), server.folder / f"pgbouncer-{mode}"
+    folder.mkdir()
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\npostgres = host=127.0.0.1 port={server.port} user=perdure\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n"
+        f"pool_mode = {mode}\ndefault_pool_size = {sessions}\nmax_client_conn = 1000\n"
+        f"server_login_retry = 1\nunix_socket_dir =\nlogfile = {folder / 'log'}\n"
+    )
+    if server.account is not None:
+        shutil.chown(folder, server.account, server.account)
+    program = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if program is None:
+        raise SystemExit("There is no pgbouncer here: install 'pgbouncer'.")
+    process = subprocess.Popen(
+        [program, "-q", str(settings)], user=server.account, group=server.account, cwd="/",
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"pgbouncer did not start: {(folder / 'log').read_text()}")
+            time.sleep(0.01)
+        yield Pgbouncer(port)
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder)
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """Starts a PostgreSQL server of our own for as long as another program runs.
 
-    Tests/postgres/server.py COMMAND ...    runs it with PERDURE_POSTGRES set, and ends as it does
+    Tests/postgres/server.py COMMAND ...    runs it with PERDURE_POSTGRES set (and PERDURE_PGBOUNCER, the same
+                                            through a proxy that shares sessions), and ends as it does
     Tests/postgres/server.py                prints the URL, and runs until standard input ends
 
 The URL has no schema: `URL?schema=NAME` is a store.
@@ -25,7 +26,9 @@ def main(command: list[str]) -> int:
     with postgres.server() as server:
         url = server.url("").removesuffix("?schema=")
         if command:
-            return subprocess.run(command, env=os.environ | {"PERDURE_POSTGRES": url}).returncode
+            with postgres.pgbouncer(server) as proxy:
+                urls = {"PERDURE_POSTGRES": url, "PERDURE_PGBOUNCER": proxy.url("").removesuffix("?schema=")}
+                return subprocess.run(command, env=os.environ | urls).returncode
         print(url, flush=True)
         sys.stdin.read()
     return 0

@@ -7,53 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import perdure
+import postgres
 import pytest
+from shops import Shop, finished
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE.parent / "chaos"), str(ROOT / "bindings" / "python" / "src")]
-os.environ.setdefault("PERDURE_LIBRARY", str(ROOT / ".build" / "release" / "libdx.so"))
-
-import perdure  # noqa: E402
-import postgres  # noqa: E402
-
+ROOT = Path(__file__).resolve().parent.parent.parent
 WAIT = 60.0
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Postgres]:
-    with postgres.server() as server:
-        yield server
-
-
-class Shop:
-    """A process that serves orders."""
-
-    def __init__(self, url: str) -> None:
-        path = os.pathsep.join([str(ROOT / "bindings" / "python" / "src"), str(HERE)])
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "shop.py"), url], env=os.environ | {"PYTHONPATH": path},
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-
-
-@pytest.fixture
-def shops() -> Iterator[list[Shop]]:
-    made: list[Shop] = []
-    yield made
-    for shop in made:
-        shop.kill()
 
 
 def insist(call: Callable[[], object]) -> None:
@@ -72,10 +35,6 @@ def place(client: perdure.Client, number: int) -> None:
     name = f"order-{number}"
     insist(lambda: client.start("order", f"o{number}", instance=name, policy="use_existing"))
     insist(lambda: client.raise_event(name, "approved", "yes"))
-
-
-def finished(order: str) -> list[str]:
-    return [f"paid {order}", "yes", f"packed {order}"]
 
 
 def test_orders_outlive_a_process_that_is_killed(server: postgres.Postgres, shops: list[Shop]) -> None:

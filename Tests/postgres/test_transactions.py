@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+import perdure
+import postgres
+import psycopg
 import pytest
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE.parent / "chaos"), str(ROOT / "bindings" / "python" / "src")]
-os.environ.setdefault("PERDURE_LIBRARY", str(ROOT / ".build" / "release" / "libdx.so"))
-
-import perdure  # noqa: E402
-import postgres  # noqa: E402
-import psycopg  # noqa: E402
 
 WAIT = 30.0
 Connection = psycopg.Connection[Any]
@@ -84,12 +75,6 @@ class World:
         self.client.close()
         self.store.close()
         self.database.close()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Postgres]:
-    with postgres.server() as server:
-        yield server
 
 
 @pytest.fixture

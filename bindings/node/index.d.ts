@@ -289,6 +289,8 @@ export interface StoreOptions {
   limits?: Partial<Limits>;
   /** Virtual time is for tests. */
   clock?: { mode: 'system' | 'virtual'; start?: Moment };
+  /** Gives the password for a PostgreSQL server; asked for each connection that is opened. */
+  password?: () => string | Promise<string>;
 }
 
 export class Store {

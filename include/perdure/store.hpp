@@ -14,14 +14,50 @@ struct StoreOptions {
   std::optional<Limits> limits = {};
   /// Further settings, as docs/wire-format.md has them ("Store config").
   Json config = {};
+  /// Returns the password for a PostgreSQL server; called for each connection that is opened, on a thread of
+  /// its own, as the tokens of cloud identities expire.
+  std::function<std::string()> password = {};
 };
+
+namespace detail {
+
+using Password = std::function<std::string()>;
+
+/// Answers the question of the engine for a password.
+inline void give_password(dx_password *request, void *user_data) noexcept {
+  dx_error *error = nullptr;
+  try {
+    std::string password = (*static_cast<Password *>(user_data))();
+    error = dx_password_complete(request, text_of(password));
+  } catch (const std::exception &failure) {
+    error = dx_password_fail(request, text_of(failure.what()));
+  } catch (...) {
+    error = dx_password_fail(request, text_of("its callback failed."));
+  }
+  // Nobody waits for it any more, or it is no text, which the one who waits is told.
+  dx_error_free(error);
+}
+
+inline dx_store *open_store(const dx_store_options &options, const Password &password) {
+  dx_store *opened = nullptr;
+  if (!password) {
+    check(dx_store_open(&options, &opened));
+    return opened;
+  }
+  auto owned = std::make_unique<Password>(password);
+  dx_release_fn release = [](void *held) { delete static_cast<Password *>(held); };
+  check(dx_store_open_with_password(&options, give_password, owned.release(), release, &opened));
+  return opened;
+}
+
+}  // namespace detail
 
 /// An open store. Copies are the same store; it closes when the last of them, and of the clients and runtimes
 /// on it, is gone.
 class Store {
  public:
-  /// `url`: "sqlite:PATH", made if it does not exist, or "memory:". Throws a `StoreError` that names the file
-  /// and the cause.
+  /// `url`: "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does not exist, or
+  /// "memory:". Throws a `StoreError` that names the store and the cause.
   explicit Store(const std::string &url, const StoreOptions &options = {}) : url_(url) {
     Json config = options.config.is_null() ? Json::object() : options.config;
     if (options.busy_timeout) {
@@ -32,9 +68,7 @@ class Store {
     dx_store_options wire = DX_STORE_OPTIONS_INIT;
     wire.url = detail::text_of(url);
     wire.config = detail::text_of(text);
-    dx_store *opened = nullptr;
-    detail::check(dx_store_open(&wire, &opened));
-    handle_ = std::shared_ptr<dx_store>(opened, dx_store_close);
+    handle_ = std::shared_ptr<dx_store>(detail::open_store(wire, options.password), dx_store_close);
     if (config["limits"].is_object()) limits_ = config["limits"].as<Limits>();
   }
 

@@ -14,7 +14,7 @@ final class EngineHandle: @unchecked Sendable {
   deinit { drop(pointer) }
 
   /// - Throws: `DXError`, also when the loaded library is not the one that this SDK was written for.
-  static func store(url: String, config: [UInt8]) throws -> EngineHandle {
+  static func store(url: String, config: [UInt8], password: PasswordDesk? = nil) throws -> EngineHandle {
     let loaded = dx_abi_version()
     guard loaded >> 16 == DX_ABI_MAJOR, loaded & 0xffff >= DX_ABI_MINOR else {
       throw DXError(
@@ -29,7 +29,15 @@ final class EngineHandle: @unchecked Sendable {
       try Text.with(config) { config in
         var options = dx_store_options(
           struct_size: MemoryLayout<dx_store_options>.size, url: url, config: config)
-        return try make({ dx_store_open(&options, &$0) }, drop: { dx_store_close($0) })
+        guard let password else {
+          return try make({ dx_store_open(&options, &$0) }, drop: { dx_store_close($0) })
+        }
+        return try make(
+          {
+            dx_store_open_with_password(
+              &options, PasswordDesk.ask, Unmanaged.passRetained(password).toOpaque(),
+              PasswordDesk.release, &$0)
+          }, drop: { dx_store_close($0) })
       }
     }
   }

@@ -28,10 +28,13 @@ export interface EntraOptions {
   audience?: string;
   maxConnections?: number;
   acquireTimeoutMs?: number;
+  /** How long a token is used for new connections, besides the limits of its own. */
   refreshIntervalMs?: number;
+  /** Gives a token; without, it is the DefaultAzureCredential of @azure/identity. Only Perdure has it. */
+  tokenProvider?: () => string | Promise<string>;
 }
 
-/** Every way to make one rejects with NotSupported. */
+/** A schema of a PostgreSQL database. */
 export class PostgresProvider extends Provider {
   static connect(url: string): Promise<PostgresProvider>;
   static connectWithSchema(url: string, schema: string): Promise<PostgresProvider>;

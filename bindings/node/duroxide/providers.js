@@ -57,7 +57,7 @@ function fileOf(text) {
   return name.startsWith('//') ? name.slice(2) : name;
 }
 
-/** A schema of a PostgreSQL database. Those with tokens of Entra reject with NotSupported. */
+/** A schema of a PostgreSQL database. */
 class PostgresProvider extends Provider {
   /** In the schema `public`, which must have no tables of others. */
   static async connect(url) {
@@ -72,14 +72,53 @@ class PostgresProvider extends Provider {
     return new PostgresProvider(await Store.open(`${text}${joint}schema=${schema}`, { limits: LIMITS }));
   }
 
-  static async connectWithEntra(_host, _port, _database, _user, _options) {
-    refuse();
+  /** With tokens of Entra for passwords, in the schema `public`. */
+  static async connectWithEntra(host, port, database, user, options) {
+    return PostgresProvider.connectWithSchemaAndEntra(host, port, database, user, 'public', options);
   }
 
-  static async connectWithSchemaAndEntra(_host, _port, _database, _user, schema, _options) {
+  static async connectWithSchemaAndEntra(host, port, database, user, schema, options = {}) {
     checkSchema(schema);
-    refuse();
+    const place = `${encodeURIComponent(user)}@${host}:${port}/${encodeURIComponent(database)}`;
+    let url = `postgresql://${place}?sslmode=require&schema=${schema}`;
+    if (options.maxConnections !== undefined) {
+      // Two write and watch.
+      url += `&pool_size=${Math.min(100, Math.max(1, options.maxConnections - 2))}`;
+    }
+    const password = kept(options.tokenProvider ?? azure(options.audience), options.refreshIntervalMs ?? 0);
+    const opening = { limits: LIMITS, password };
+    if (options.acquireTimeoutMs !== undefined) opening.busyTimeout = options.acquireTimeoutMs;
+    return new PostgresProvider(await Store.open(url, opening));
   }
+}
+
+/** Asks for a token when the last one is older than it may be; always, without an interval. */
+function kept(provider, ms) {
+  let last;
+  return async () => {
+    if (last === undefined || performance.now() - last.at >= ms) {
+      last = { at: performance.now(), token: await provider() };
+    }
+    return last.token;
+  };
+}
+
+/** What tokens for Azure's PostgreSQL are for. */
+const ENTRA_AUDIENCE = 'https://ossrdbms-aad.database.windows.net';
+
+function azure(audience = ENTRA_AUDIENCE) {
+  let identity;
+  try {
+    identity = require('@azure/identity');
+  } catch {
+    throw new NotSupported(
+      'Failed to connect to PostgreSQL: tokens of Entra need the package @azure/identity, or the option '
+        + 'tokenProvider, a function that gives one. Without, use PostgresProvider.connectWithSchema(url, schema) '
+        + 'with a password or a certificate.',
+    );
+  }
+  const credential = new identity.DefaultAzureCredential();
+  return async () => (await credential.getToken(`${audience.replace(/\/+$/, '')}/.default`)).token;
 }
 
 function checkSchema(schema) {
@@ -89,13 +128,6 @@ function checkSchema(schema) {
         + 'digit first.',
     );
   }
-}
-
-function refuse() {
-  throw new NotSupported(
-    'Failed to connect to PostgreSQL: this release of Perdure takes no tokens of Entra. Use '
-      + 'PostgresProvider.connectWithSchema(url, schema) with a password or a certificate.',
-  );
 }
 
 /** The store of a provider. `what` needs it. */

@@ -15,6 +15,7 @@ const WORK = 1;
 const REPLY = 2;
 const LOG = 3;
 const MORE = 4;
+const PASSWORD = 5;
 const STORE = 0;
 const CLIENT = 1;
 const RUNTIME = 2;
@@ -27,6 +28,8 @@ const requests = new Map();
 /** Runtimes by the number of their poller: { work(text), reply(text), broken(error) }. */
 const pollers = new Map();
 const numbers = new Map();
+/** Functions that give the passwords of stores, by their number. */
+const passwords = new Map();
 let onRecord = null;
 
 // ---- Loading ----------------------------------------------------------------------------------------
@@ -68,6 +71,7 @@ function deliver(kind, id, code, text, details, transient, handle) {
     if (kind === ANSWER) answered(id, code, text, details, transient, handle);
     else if (kind === MORE) setImmediate(more);
     else if (kind === LOG) onRecord?.(text);
+    else if (kind === PASSWORD) askPassword(id, handle);
     else worked(kind, id, code, text, details, transient);
   } catch (error) {
     // Only a hook of the program can have thrown. It must not keep other messages from their receivers.
@@ -137,8 +141,34 @@ function call(name, owner, handle, first = '', second = '', number = 0, other = 
 
 function newId() {
   do nextId = nextId === 0xffff_ffff ? 1 : nextId + 1;
-  while (requests.has(nextId) || pollers.has(nextId));
+  while (requests.has(nextId) || pollers.has(nextId) || passwords.has(nextId));
   return nextId;
+}
+
+// ---- Passwords --------------------------------------------------------------------------------------
+
+/** The number under which `password` is asked; until the store is gone, or was not opened. */
+function keepPassword(password) {
+  const id = newId();
+  passwords.set(id, password);
+  return id;
+}
+
+async function askPassword(id, request) {
+  if (request === 0) {
+    passwords.delete(id);
+    return;
+  }
+  let password = '';
+  let why = '';
+  try {
+    password = await passwords.get(id)();
+    if (typeof password !== 'string') throw new TypeError('it gave no string.');
+  } catch (error) {
+    why = `its function threw ${error}`.replaceAll('\0', ' ');
+  }
+  // An error is that nobody waits any more, or that it is no text, which the one who waits is told.
+  addon.answerPassword(request, why ? '' : password, why);
 }
 
 // ---- Handles ----------------------------------------------------------------------------------------
@@ -203,4 +233,6 @@ function logTo(receiver, level) {
   check(library.log(receiver ? JSON.stringify({ level }) : ''));
 }
 
-module.exports = { load, call, check, Handle, poll, endPoll, logTo, STORE, CLIENT, RUNTIME, SIMULATION };
+module.exports = {
+  load, call, check, keepPassword, Handle, poll, endPoll, logTo, STORE, CLIENT, RUNTIME, SIMULATION,
+};

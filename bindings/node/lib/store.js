@@ -33,11 +33,13 @@ class Store {
    * Opens a store. `url`: "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does not
    * exist, or "memory:". `busyTimeout`: how long a call waits for another process's write lock, or for a server
    * that is away. `limits`: what the store takes, when the defaults do not fit; the same in every process.
-   * `clock`: { mode: 'virtual', start } for tests. Rejects with a StoreError that names the store and the cause.
+   * `clock`: { mode: 'virtual', start } for tests. `password`: gives the password for a PostgreSQL server, or a
+   * promise of it; asked for each connection that is opened, as the tokens of cloud identities expire.
+   * Rejects with a StoreError that names the store and the cause.
    */
   static async open(url, options) {
     json.text(url, 'The URL of the store');
-    const given = known(options, ['busyTimeout', 'limits', 'clock'], 'The options of Store.open');
+    const given = known(options, ['busyTimeout', 'limits', 'clock', 'password'], 'The options of Store.open');
     const config = {};
     if (given.busyTimeout !== undefined) {
       config.busyTimeoutMS = milliseconds(given.busyTimeout, 'busyTimeout', 0);
@@ -46,7 +48,11 @@ class Store {
     if (given.limits !== undefined) config.limits = taken;
     if (given.clock !== undefined) config.clock = clock(given.clock);
     const settings = Object.keys(config).length > 0 ? json.encode(config) : '';
-    const value = await native.call('store_open', null, 0, url, settings);
+    if (given.password !== undefined && typeof given.password !== 'function') {
+      throw new InvalidArgument(`password is a function that gives one, not ${json.describe(given.password)}.`);
+    }
+    const asked = given.password === undefined ? 0 : native.keepPassword(given.password);
+    const value = await native.call('store_open', null, 0, url, settings, asked);
     return new Store(MADE_HERE, url, new native.Handle(native.STORE, value, `store ${shown(url)}`), taken);
   }
 

@@ -239,6 +239,11 @@ static dx_error *do_heartbeat(const dx_api *dx, void *activity, dx_text details,
   return dx->activity_heartbeat(activity, details);
 }
 
+/* why: empty if there is a password. */
+static dx_error *do_answer_password(const dx_api *dx, void *request, dx_text password, dx_text why) {
+  return why.size ? dx->password_fail(request, why) : dx->password_complete(request, password);
+}
+
 static napi_value register_orchestration(napi_env env, napi_callback_info info) {
   return with_pair(env, info, do_register_orchestration);
 }
@@ -250,6 +255,10 @@ static napi_value limit_activity(napi_env env, napi_callback_info info) {
 }
 static napi_value heartbeat(napi_env env, napi_callback_info info) {
   return with_pair(env, info, do_heartbeat);
+}
+
+static napi_value answer_password(napi_env env, napi_callback_info info) {
+  return with_pair(env, info, do_answer_password);
 }
 
 static napi_value is_cancelled(napi_env env, napi_callback_info info) {
@@ -464,6 +473,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("registerActivity", register_activity),
       FUNCTION("limitActivity", limit_activity),
       FUNCTION("heartbeat", heartbeat),
+      FUNCTION("answerPassword", answer_password),
       FUNCTION("isCancelled", is_cancelled),
       FUNCTION("storeMetrics", store_metrics),
       FUNCTION("storeClock", store_clock),

@@ -43,7 +43,8 @@ typedef enum message_kind {
   MESSAGE_WORK,   /* of the poller `id` */
   MESSAGE_REPLY,  /* to answers handed in by the poller `id`, if there is something in it */
   MESSAGE_LOG,
-  MESSAGE_MORE /* there is more: ask for it with `more` */
+  MESSAGE_MORE,    /* there is more: ask for it with `more` */
+  MESSAGE_PASSWORD /* `handle` asks for the password of the store `id`; without one, nobody will ask again */
 } message_kind;
 
 typedef struct message {

@@ -13,7 +13,7 @@ typedef enum shape {
   TEXT_MS_DONE,     /* (handle, text, int64, done) */
   TEXT_N_MS_DONE,   /* (handle, text, int64, int64, done) */
   MS_MS_DONE,       /* (handle, int64, int64, done) */
-  OPEN,             /* (url, config) -> a store */
+  OPEN,             /* (url, config) -> a store; int64: the number of its password, 0 for none */
   START,            /* (runtime) */
   STOP              /* (runtime, int64, stopped) */
 } shape;
@@ -161,11 +161,46 @@ static void ask(job *job, shape shape, void *function, message *answer) {
   dx->buffer_free(&out);
 }
 
+/* Of whom the password of a store is asked; owned by its callback. */
+typedef struct asking {
+  environment *environment;
+  uint32_t id;
+} asking;
+
+static void post_password(asking *asking, dx_password *request) {
+  const dx_api *dx = asking->environment->dx;
+  message *question = message_new(MESSAGE_PASSWORD, asking->id);
+  if (question) {
+    question->handle = (uint64_t)(uintptr_t)request;
+    mailbox_post(asking->environment, question);
+  } else if (request)
+    dx->error_free(dx->password_fail(request, (dx_text){"there is no memory.", DX_NUL_TERMINATED}));
+}
+
+/* On a thread of the engine. */
+static void on_password(dx_password *request, void *user_data) { post_password(user_data, request); }
+
+static void on_password_release(void *user_data) {
+  asking *asking = user_data;
+  post_password(asking, NULL);
+  environment_release(asking->environment);
+  free(asking);
+}
+
+static dx_error *open_with_password(job *job, const dx_store_options *options, dx_store **store) {
+  asking *made = malloc(sizeof *made);
+  /* Without it the answer is that there is no function to ask. */
+  if (made) *made = (asking){environment_retain(job->environment), (uint32_t)job->numbers[0]};
+  return job->environment->dx->store_open_with_password(options, made ? on_password : NULL, made,
+                                                        made ? on_password_release : NULL, store);
+}
+
 static void open_store(job *job, message *answer) {
   const dx_api *dx = job->environment->dx;
   dx_store_options options = {sizeof options, job->texts[0], job->texts[1]};
   dx_store *store = NULL;
-  dx_error *error = dx->store_open(&options, &store);
+  dx_error *error =
+      job->numbers[0] ? open_with_password(job, &options, &store) : dx->store_open(&options, &store);
   if (error)
     message_set_error(answer, dx, error);
   else {

@@ -61,6 +61,11 @@ void environment_release(environment *environment) {
 /* A message that nobody will get. */
 static void discard(environment *environment, message *message) {
   if (message->has_handle) environment->dx->store_close((dx_store *)(uintptr_t)message->handle);
+  if (message->kind == MESSAGE_PASSWORD && message->handle) {
+    static const char why[] = "its thread of Node has ended.";
+    dx_password *request = (dx_password *)(uintptr_t)message->handle;
+    environment->dx->error_free(environment->dx->password_fail(request, (dx_text){why, sizeof why - 1}));
+  }
   message_free(message);
 }
 

@@ -313,6 +313,28 @@ test('calls after close are refused; waits that are open are answered', async ()
   await assert.rejects(store.advance(1), perdure.InvalidHandle);
 });
 
+test('stores: a password is asked for, and not shown', async () => {
+  const absent = 'postgresql://me@127.0.0.1:1/none';
+  let asked = 0;
+  const password = async () => {
+    asked += 1;
+    return 'sesame';
+  };
+  await assert.rejects(perdure.Store.open(absent, { password }), (error) => error instanceof perdure.StoreCannotOpen
+    && /Connection refused/.test(error.message) && !/sesame/.test(error.message));
+  assert.equal(asked, 1);
+  for (const [fails, why] of [
+    [() => Promise.reject(new Error('503')), /got no password: its function threw Error: 503/],
+    [() => 5, /gave no string/],
+    [() => '', /empty/],
+    [() => 'a\0b', /no text/],
+  ]) {
+    await assert.rejects(perdure.Store.open(absent, { password: fails }), why);
+  }
+  await assert.rejects(perdure.Store.open(absent, { password: 'sesame' }), /password is a function that gives one/);
+  await assert.rejects(perdure.Store.open('memory:', { password }), perdure.Unsupported);
+});
+
 test('stores: what cannot be opened says why', async (t) => {
   await assert.rejects(perdure.Store.open(`sqlite:${path.join(folder(t), 'no/such/folder/x')}`),
     perdure.StoreCannotOpen);

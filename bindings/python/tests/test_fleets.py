@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -45,6 +47,18 @@ class Fleet:
 
     def node(self, pid: int) -> Any:
         return next((each for each in self.management.nodes() if each.pid == pid), None)
+
+    def service(self, pid: int) -> Dict[str, Any]:
+        """What the row of a process says."""
+        with contextlib.closing(sqlite3.connect(self.url.partition(":")[2], timeout=WAIT)) as file:
+            row = file.execute("SELECT service FROM nodes WHERE pid = ?", [pid]).fetchone()
+        said: Dict[str, Any] = json.loads(row[0])
+        return said
+
+    def say(self, pid: int, service: Dict[str, Any]) -> None:
+        """As another release would."""
+        with contextlib.closing(sqlite3.connect(self.url.partition(":")[2], timeout=WAIT)) as file, file:
+            file.execute("UPDATE nodes SET service = ? WHERE pid = ?", [json.dumps(service), pid])
 
     def member(self, pid: int) -> Member:
         return next(each for each in self.members if each.pid == pid)
@@ -193,6 +207,39 @@ def test_a_rolling_deploy_loses_nothing_and_each_instance_ends_with_its_version(
 def _kinds(client: perdure.Client, instance: str) -> List[Tuple[str, int]]:
     """Each event with the action that it belongs to: none may be there twice."""
     return [(each["kind"], each.get("action", 0)) for each in client.history(instance)]
+
+
+# ---- Upgrades -------------------------------------------------------------------------------------------
+
+
+def test_releases_that_do_not_read_each_other_do_not_work_on_one_store(fleet: Fleet) -> None:
+    pid = fleet.join(serves=["where"])
+    said = fleet.service(pid)
+    assert (said["writes"], said["readsFrom"], said["readsTo"]) == (1, 1, 1)
+    assert said["release"] == perdure.library_version()
+    other = perdure.Store(fleet.url)
+
+    def refused(call: Callable[[], object], *, what: str) -> None:
+        with pytest.raises(perdure.StoreForeign, match=f"process {pid} .*Stop it first") as caught:
+            call()
+        assert what in str(caught.value)
+
+    for change, what in (
+        ({"release": "9.0.0", "writes": 2, "readsTo": 2}, "release 9.0.0 and writes format 2"),
+        ({"release": "9.1.0", "readsFrom": 2, "readsTo": 2, "writes": 2}, "release 9.1.0 and writes"),
+        ({"release": "8.0.0", "writes": 1, "readsFrom": 2, "readsTo": 2}, "does not read format 1"),
+    ):
+        fleet.say(pid, {**said, **change})
+        refused(lambda: perdure.Store(fleet.url), what=what)
+        runtime = perdure.Runtime(other, [])
+        refused(runtime.start, what=what)
+        assert [each.pid for each in fleet.management.nodes()] == [pid], "it left again"
+    old = {key: said[key] for key in ("orchestrations", "activities", "untagged")}
+    for change in ({**said, "release": "1.5.0", "readsTo": 7}, old):
+        fleet.say(pid, change)
+        perdure.Store(fleet.url).close()
+        perdure.Runtime(other, []).start().stop()
+    other.close()
 
 
 # ---- Drain ----------------------------------------------------------------------------------------------

@@ -145,8 +145,15 @@ test('postgres with entra says what to use in its place', async () => {
     () => PostgresProvider.connectWithEntra('h', 5432, 'd', 'u', { audience: 'a' }),
     () => PostgresProvider.connectWithSchemaAndEntra('h', 5432, 'd', 'u', 's'),
   ]) {
-    await assert.rejects(make(), (error) => error instanceof NotSupported && error.message.includes('Schema(url, '));
+    await assert.rejects(make(), (error) => error instanceof NotSupported
+      && error.message.includes('@azure/identity, or the option tokenProvider'));
   }
+  let asked = 0;
+  const tokenProvider = async () => `token-${(asked += 1)}`;
+  const options = { tokenProvider, maxConnections: 4, acquireTimeoutMs: 100, refreshIntervalMs: 60_000 };
+  await assert.rejects(PostgresProvider.connectWithEntra('127.0.0.1', 1, 'd', 'me@tenant', options),
+    ({ message }) => message.includes('127.0.0.1:1/d') && !message.includes('token-'));
+  assert.equal(asked, 1);
   const absent = 'postgres://me:secret@127.0.0.1:1/d';
   for (const make of [
     () => PostgresProvider.connect(absent),

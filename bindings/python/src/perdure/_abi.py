@@ -18,7 +18,7 @@ from ctypes import (
 from typing import Any, List, Tuple
 
 ABI_MAJOR = 1
-ABI_MINOR = 1
+ABI_MINOR = 2
 
 
 class Text(Structure):
@@ -57,6 +57,7 @@ TurnFn = CFUNCTYPE(None, c_void_p, c_void_p)
 ActivityFn = CFUNCTYPE(None, c_void_p, c_void_p)
 WaitFn = CFUNCTYPE(None, c_void_p, Borrowed, c_void_p)
 StopFn = CFUNCTYPE(None, c_void_p)
+PasswordFn = CFUNCTYPE(None, c_void_p, c_void_p)
 LogFn = CFUNCTYPE(None, Borrowed, c_void_p)
 ReleaseFn = CFUNCTYPE(None, c_void_p)
 
@@ -78,6 +79,9 @@ DECLARATIONS: List[Declaration] = [
     ("dx_log_set", Error, [Text, LogFn, c_void_p, ReleaseFn]),
     # Store
     ("dx_store_open", Error, [POINTER(StoreOptions), Out]),
+    ("dx_store_open_with_password", Error, [POINTER(StoreOptions), PasswordFn, c_void_p, ReleaseFn, Out]),
+    ("dx_password_complete", Error, [Handle, Text]),
+    ("dx_password_fail", Error, [Handle, Text]),
     ("dx_store_metrics", Error, [Handle, Text, OutBuffer]),
     ("dx_store_clock", Error, [Handle, OutBuffer]),
     ("dx_store_advance_clock", Error, [Handle, c_int64, c_int64, WaitFn, c_void_p]),

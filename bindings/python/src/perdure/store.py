@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Mapping, Optional, Type, Union
 
-from . import _abi, _json, _waiting
+from . import _abi, _json, _passwords, _waiting
 from ._library import Handle, library, text
 from ._limits import Limits, of_store
 from .metrics import Metrics
@@ -29,14 +29,16 @@ class Store:
 
     `url`: "sqlite:PATH" or "postgresql://USER@HOST/DATABASE?schema=NAME", made if it does not exist, or
     "memory:". `busy_timeout`: how long a call waits for another process's write lock, or for a server that is
-    away. `limits`: what the store takes, when the defaults do not fit; the same in every process. `config`:
-    further settings, as docs/wire-format.md has them. Raises a `StoreError` that names the store and the
-    cause.
+    away. `limits`: what the store takes, when the defaults do not fit; the same in every process. `password`:
+    a function that returns the password for a PostgreSQL server; asked for each connection that is opened, on
+    a thread of its own, as the tokens of cloud identities expire. `config`: further settings, as
+    docs/wire-format.md has them. Raises a `StoreError` that names the store and the cause.
     """
 
     def __init__(
         self, url: str, config: Optional[Mapping[str, Any]] = None, *,
         busy_timeout: Optional[Seconds] = None, limits: Optional[Limits] = None,
+        password: Optional[_passwords.Password] = None,
     ) -> None:  # fmt: skip
         lib = library()
         self.url = _json.text(url, "The URL of the store")
@@ -49,7 +51,11 @@ class Store:
         settings = _json.encode(wire, "The config of the store") if wire else ""
         options = _abi.StoreOptions(ctypes.sizeof(_abi.StoreOptions), text(url), text(settings))
         out = ctypes.c_void_p()
-        lib.check(lib.dx.dx_store_open(ctypes.byref(options), ctypes.byref(out)))
+        if password is None:
+            lib.check(lib.dx.dx_store_open(ctypes.byref(options), ctypes.byref(out)))
+        else:
+            asking = (_passwords.on_password, _passwords.keep(password), _passwords.on_release)
+            lib.check(lib.dx.dx_store_open_with_password(ctypes.byref(options), *asking, ctypes.byref(out)))
         self._handle = Handle(lib.dx.dx_store_close, out.value or 0, f"store {shown_url(url)}")
 
     def metrics(self) -> Metrics:
