@@ -26,6 +26,9 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private var isClosed = false
   /// Of the last transaction: nobody knows whether it was committed.
   private(set) var isOutcomeUnknown = false
+  /// Of the transaction that is open, or was last.
+  private var mode = WriteMode.alone
+  private(set) var share: Int64 = 0
 
   /// More answers than these are not left unread.
   private static let backlogMax = 500
@@ -82,7 +85,20 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     try session.configure(url, lockTimeoutMS: busyTimeoutMS)
     if role == .reader { _ = try session.ask("SET default_transaction_read_only = on") }
     try store.check(session)
+    if role == .writer { share = try takeShare(session) }
     return session
+  }
+
+  /// The first that no other session has; should all be taken, two have one.
+  private func takeShare(_ session: Session) throws(StoreError) -> Int64 {
+    // Nodes have the keys above that of the writers.
+    let answer = try session.ask(
+      """
+      SELECT coalesce(
+        (SELECT share FROM generate_series(1, 64) AS share
+          WHERE pg_try_advisory_lock(CAST($1 AS INTEGER), -share) LIMIT 1), pg_backend_pid() % 64 + 1)
+      """, String(store.space))
+    return (answer.first?.first ?? nil).flatMap { Int64($0) } ?? 0
   }
 
   func settle() throws(StoreError) {
@@ -123,17 +139,26 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     try session.send(sql, .done("beginning a transaction"))
     isIdle = false
     isOutcomeUnknown = false
+    mode = .alone
+    session.hasClashed = false
     return session
   }
 
   // MARK: Transactions
 
-  func beginWrite() throws(StoreError) {
+  /// What a claim leaves to others, as they have their hands on it, is told by them.
+  var canShare: Bool { url.options.sharesWrites && url.options.notifies }
+
+  var hasClashed: Bool { current?.hasClashed ?? false }
+
+  func beginWrite(_ mode: WriteMode) throws(StoreError) {
     let session = try begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+    self.mode = mode
     var lock = Parameters()
     lock.set(0, integer: store.space)
+    let function = mode == .shared ? "pg_advisory_xact_lock_shared" : "pg_advisory_xact_lock"
     try session.send(
-      "SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), 0)", lock, .done("waiting for the other writers"))
+      "SELECT \(function)(CAST($1 AS INTEGER), 0)", lock, .done("waiting for the other writers"))
   }
 
   func commitWrite() throws(StoreError) {
@@ -184,6 +209,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
       try? session.settle()
       try session.send("ROLLBACK", .done("rolling back"))
       try session.settle()
+      // Others may have left to us what we had locked.
+      if mode == .shared { try? tell(session) }
     } catch {
       current = nil
     }

@@ -10,7 +10,7 @@ enum PostgresSchema {
   static var version: Int { migrations.count }
 
   /// Step n takes a store from version n - 1 to n. Steps that were released are never edited.
-  static let migrations = [initial, calls]
+  static let migrations = [initial, calls, shares]
 
   /// What must be there for the server to do.
   private static let serverVersion: Int32 = 130_000
@@ -112,6 +112,23 @@ enum PostgresSchema {
   private static func create(_ schema: String) -> String {
     "CREATE SCHEMA " + PostgresText.quoted(schema)
   }
+
+  /// What groups that are written side by side change of the counts: each session has rows of its own, as one
+  /// would wait for the other's commit. Counts are the sums of both tables.
+  private static let shares = """
+    CREATE TABLE status_count_shares(
+      share BIGINT NOT NULL,
+      orchestration TEXT COLLATE "C" NOT NULL,
+      version TEXT COLLATE "C" NOT NULL,
+      status TEXT COLLATE "C" NOT NULL,
+      instances BIGINT NOT NULL,
+      lives BIGINT NOT NULL,
+      total_ms BIGINT NOT NULL,
+      least_ms BIGINT NOT NULL,
+      most_ms BIGINT NOT NULL,
+      PRIMARY KEY(share, orchestration, version, status)
+    )
+    """
 
   private static let initial = """
     -- One row: which store this is, and which step of the migrations it is at.

@@ -12,6 +12,8 @@ final class Session {
   /// User and password of the URL.
   private let secret: Substring?
   private(set) var isLost = false
+  /// `SQLState.isClash` of an error since this was last set.
+  var hasClashed = false
   private var expected: [Expected] = []
   /// The server is done with its part of `expected` up to here.
   private var first = 0
@@ -205,6 +207,7 @@ final class Session {
   private func error(_ outcome: LibPQ.Outcome, _ whose: Expected) -> StoreError {
     let state = library.resultErrorField(outcome, LibPQ.sqlState).map { String(cString: $0) } ?? ""
     if library.status(handle) != LibPQ.connectionOK || SQLState.endsSession(state) { isLost = true }
+    if SQLState.isClash(state) { hasClashed = true }
     guard let text = library.resultErrorField(outcome, LibPQ.primaryMessage), !state.isEmpty else {
       return lost()
     }
