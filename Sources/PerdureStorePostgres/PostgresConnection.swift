@@ -28,6 +28,9 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private(set) var isAway = false
   /// Of the last transaction: nobody knows whether it was committed.
   private(set) var isOutcomeUnknown = false
+  /// Of the transaction that is open, or was last.
+  private var mode = WriteMode.alone
+  private(set) var share: Int64 = 0
 
   /// More answers than these are not left unread.
   private static let backlogMax = 500
@@ -92,7 +95,20 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     }
     try store.check(session)
     if url.options.isPooled { session.preamble.append(store.assertion) }
+    if role == .writer, canShare { share = try takeShare(session) }
     return session
+  }
+
+  /// The first that no other session has; should all be taken, two have one.
+  private func takeShare(_ session: Session) throws(StoreError) -> Int64 {
+    // Nodes have the keys above that of the writers.
+    let answer = try session.ask(
+      """
+      SELECT coalesce(
+        (SELECT share FROM generate_series(1, 64) AS share
+          WHERE pg_try_advisory_lock(CAST($1 AS INTEGER), -share) LIMIT 1), pg_backend_pid() % 64 + 1)
+      """, String(store.space))
+    return (answer.first?.first ?? nil).flatMap { Int64($0) } ?? 0
   }
 
   func settle() throws(StoreError) {
@@ -135,17 +151,26 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     try session.begin(sql)
     isIdle = false
     isOutcomeUnknown = false
+    mode = .alone
+    session.hasClashed = false
     return session
   }
 
   // MARK: Transactions
 
-  func beginWrite() throws(StoreError) {
+  /// What a claim leaves to others, as they have their hands on it, is told by them.
+  var canShare: Bool { url.options.sharesWrites && url.options.listens }
+
+  var hasClashed: Bool { current?.hasClashed ?? false }
+
+  func beginWrite(_ mode: WriteMode) throws(StoreError) {
     let session = try begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+    self.mode = mode
     var lock = Parameters()
     lock.set(0, integer: store.space)
+    let function = mode == .shared ? "pg_advisory_xact_lock_shared" : "pg_advisory_xact_lock"
     try session.send(
-      "SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), 0)", lock, .done("waiting for the other writers"))
+      "SELECT \(function)(CAST($1 AS INTEGER), 0)", lock, .done("waiting for the other writers"))
   }
 
   func commitWrite() throws(StoreError) {
@@ -196,6 +221,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
       try? session.settle()
       try session.end("ROLLBACK", "rolling back")
       try session.settle()
+      // Others may have left to us what we had locked.
+      if mode == .shared { try? tell(session) }
     } catch {
       current = nil
     }

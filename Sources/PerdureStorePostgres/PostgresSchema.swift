@@ -10,7 +10,7 @@ enum PostgresSchema {
   static var version: Int { migrations.count }
 
   /// Step n takes a store from version n - 1 to n. Steps that were released are never edited.
-  static let migrations = [initial, calls, leases]
+  static let migrations = [initial, calls, leases, shares]
 
   /// What must be there for the server to do.
   private static let serverVersion: Int32 = 130_000
@@ -116,6 +116,23 @@ enum PostgresSchema {
   /// A node without a session of its own has no lock: only its sign of life tells.
   private static let leases = """
     ALTER TABLE nodes ADD COLUMN is_leased BOOLEAN NOT NULL DEFAULT false
+    """
+
+  /// What groups that are written side by side change of the counts: each session has rows of its own, as one
+  /// would wait for the other's commit. Counts are the sums of both tables.
+  private static let shares = """
+    CREATE TABLE status_count_shares(
+      share BIGINT NOT NULL,
+      orchestration TEXT COLLATE "C" NOT NULL,
+      version TEXT COLLATE "C" NOT NULL,
+      status TEXT COLLATE "C" NOT NULL,
+      instances BIGINT NOT NULL,
+      lives BIGINT NOT NULL,
+      total_ms BIGINT NOT NULL,
+      least_ms BIGINT NOT NULL,
+      most_ms BIGINT NOT NULL,
+      PRIMARY KEY(share, orchestration, version, status)
+    )
     """
 
   private static let initial = """

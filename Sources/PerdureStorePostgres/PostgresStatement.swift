@@ -9,6 +9,8 @@ final class PostgresStatement: PreparedStatement {
   /// Under which the server knows it, or its cursor; empty: it is not kept.
   private let name: String
   private let isBrowsed: Bool
+  /// How many rows a cursor gets at once.
+  private let chunk: Int32
   private var parameters = Parameters()
   private var rows: Rows?
   private var row: Int32 = -1
@@ -25,13 +27,12 @@ final class PostgresStatement: PreparedStatement {
     set { preparedIn = newValue ? connection.generation : 0 }
   }
 
-  /// How many rows a cursor gets at once.
-  private static let chunk: Int32 = 64
-
   init(_ connection: PostgresConnection, _ sql: String, _ use: Statement.Use, name: String) {
     self.connection = connection
     var sql = PostgresText.statement(sql)
     isBrowsed = use.isBrowsed
+    // Rows may be locked as they come.
+    chunk = if case .browsed(let wanted) = use { Int32(clamping: max(1, min(wanted, 64))) } else { 0 }
     if case .inserting(let key) = use { sql += " RETURNING \(key)" }
     self.sql = isBrowsed ? "DECLARE \(name) NO SCROLL CURSOR FOR " + sql : sql
     if case .once = use { self.name = "" } else { self.name = name }
@@ -60,7 +61,7 @@ final class PostgresStatement: PreparedStatement {
     row &+= 1
     let count = rows?.count ?? 0
     if row < count { return true }
-    guard isBrowsed, count == Self.chunk else { return false }
+    guard isBrowsed, count == chunk else { return false }
     try fetch(try connection.session())
     row = 0
     return (rows?.count ?? 0) > 0
@@ -70,7 +71,7 @@ final class PostgresStatement: PreparedStatement {
     rows = nil
     unescaped = []
     if isBrowsed {
-      try session.send("FETCH FORWARD " + String(Self.chunk) + " FROM " + name, .rows(self))
+      try session.send("FETCH FORWARD " + String(chunk) + " FROM " + name, .rows(self))
     } else {
       try send(session, .rows(self))
     }

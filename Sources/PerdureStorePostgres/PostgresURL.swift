@@ -37,6 +37,8 @@ package struct PostgresURL: Sendable {
 
     /// Others' writes are told of, else they are looked for.
     var listens: Bool { notifies && !isPooled }
+    /// Groups of several processes are written side by side where that is right.
+    var sharesWrites = true
   }
 
   /// - Throws: `.cannotOpen` for an option of ours with a value that makes no sense.
@@ -144,6 +146,9 @@ extension PostgresURL.Options {
         throw Self.refusal(name, "…", "a URL, with %3A for : and so on")
       }
       replica = value
+    case "shared_writes":
+      guard value == "on" || value == "off" else { throw Self.refusal(name, value, "on or off") }
+      sharesWrites = value == "on"
     case "pool_size": readers = try Self.number(name, value, 1...100)
     case "statement_timeout_ms": statementTimeoutMS = try Self.number(name, value, 100...86_400_000)
     case "lease_ms": leaseMS = try Self.number(name, value, 1_000...3_600_000)

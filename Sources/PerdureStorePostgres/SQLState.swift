@@ -23,6 +23,10 @@ enum SQLState {
     }
   }
 
+  /// The transaction met another that wrote at the same time: of two of which either could have landed, one
+  /// is undone. unique_violation, serialization_failure, deadlock_detected
+  static func isClash(_ state: String) -> Bool { ["23505", "40001", "40P01"].contains(state) }
+
   /// A new session may fare better: the server goes down, or is a standby now.
   static func endsSession(_ state: String) -> Bool {
     switch state {

@@ -11,6 +11,8 @@ final class Session {
   private let path: String
   private let secrets: [URLSecrets]
   private(set) var isLost = false
+  /// `SQLState.isClash` of an error since this was last set.
+  var hasClashed = false
   private var expected: [Expected] = []
   /// The server is done with its part of `expected` up to here.
   private var first = 0
@@ -248,6 +250,7 @@ final class Session {
   private func error(_ outcome: LibPQ.Outcome, _ whose: Expected) -> StoreError {
     let state = library.resultErrorField(outcome, LibPQ.sqlState).map { String(cString: $0) } ?? ""
     if library.status(handle) != LibPQ.connectionOK || SQLState.endsSession(state) { isLost = true }
+    if SQLState.isClash(state) { hasClashed = true }
     guard let text = library.resultErrorField(outcome, LibPQ.primaryMessage), !state.isEmpty else {
       return lost()
     }

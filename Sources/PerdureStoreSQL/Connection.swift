@@ -13,9 +13,15 @@ package protocol Connection: AnyObject {
   /// Runs statements that return nothing of interest.
   func execute(_ sql: String) throws(StoreError)
 
-  /// Waits until no other writer is between here and its commit. Everything that is read from here on is what
-  /// the last of them left.
-  func beginWrite() throws(StoreError)
+  /// Groups may be written while others are, as `WriteMode.shared` has it.
+  var canShare: Bool { get }
+  /// Where the counts go that shared groups of this connection change. Others, if they have the same, wait.
+  var share: Int64 { get }
+  /// The transaction met another one and was undone for that.
+  var hasClashed: Bool { get }
+
+  /// Waits as the mode says. Everything that is read from here on is what those left who were waited for.
+  func beginWrite(_ mode: WriteMode) throws(StoreError)
   /// When it returns, what was written is durable, and others see it.
   func commitWrite() throws(StoreError)
   /// What is read from here on is the store at one moment.
@@ -30,7 +36,19 @@ package protocol Connection: AnyObject {
   func close()
 }
 
+/// Who may write at the same time.
+package enum WriteMode: Sendable {
+  /// Nobody else is between the begin and the commit.
+  case alone
+  /// Other shared ones may be: rows are locked before they are looked at.
+  case shared
+}
+
 extension Connection {
+  package var canShare: Bool { false }
+  package var share: Int64 { 0 }
+  package var hasClashed: Bool { false }
+
   /// The single integer that a statement answers; 0 for no row.
   package func integer(_ sql: String) throws(StoreError) -> Int64 { try first(sql) { $0.integer(0) } ?? 0 }
 

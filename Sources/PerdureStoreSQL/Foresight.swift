@@ -24,7 +24,7 @@ struct Foresight {
 
   var isEmpty: Bool { instances.isEmpty && current == nil }
 
-  fileprivate mutating func add(_ instance: InstanceID, _ row: InstanceRow?) {
+  mutating func add(_ instance: InstanceID, _ row: InstanceRow?) {
     instances[ExactText(instance)] = .some(row)
   }
 
@@ -35,6 +35,9 @@ struct Foresight {
     current = row?.pk
     return .some(row)
   }
+
+  /// Somebody changes it without looking.
+  mutating func forget(_ instance: InstanceID) { instances[ExactText(instance)] = nil }
 
   /// There is no such instance.
   mutating func takeAbsent(_ instance: InstanceID) -> Bool {
@@ -55,11 +58,12 @@ struct Foresight {
 }
 
 extension StoreEntry {
-  /// It changes nothing of an instance that it has not looked for.
+  /// It changes nothing of an instance that it has not looked for, or has it forgotten.
   var looksFirst: Bool {
     switch self {
     case .start, .post, .publish, .turn, .activityEnded, .activityRetry, .activityHeartbeat, .deferActivity,
-      .completeActivity, .heartbeatByToken:
+      .completeActivity, .heartbeatByToken, .claimInstance, .claimInstances, .releaseInstances,
+      .claimActivities, .releaseActivities:
       true
     default: false
     }
@@ -70,10 +74,17 @@ extension StoreEntry {
     switch self {
     case .start(let start, _, _): [start.instance]
     case .post(let message, _): [message.to]
-    case .turn(let commit): [commit.instance] + commit.starts.map(\.start.instance)
+    case .turn(let commit) where commit.hasNoExtras: [commit.instance]
+    case .turn(let commit):
+      [commit.instance] + commit.starts.map(\.start.instance) + commit.messages.map(\.to)
+        + commit.kvReads.map(\.instance)
     case .activityEnded(let key, _, _, _), .activityRetry(let key, _, _, _, _),
       .activityHeartbeat(let key, _, _), .deferActivity(let key, _, _, _):
       [key.instance]
+    case .completeActivity(let token, _, _), .heartbeatByToken(let token, _, _): [token.key.instance]
+    case .claimInstance(_, let instance): [instance]
+    case .releaseInstances(_, let instances): instances
+    case .releaseActivities(let activities): activities.map(\.key.instance)
     default: []
     }
   }
@@ -85,6 +96,8 @@ extension StoreEntry {
     case .activityEnded(let key, _, _, _), .activityRetry(let key, _, _, _, _),
       .activityHeartbeat(let key, _, _), .deferActivity(let key, _, _, _):
       (key.instance, key.execution, [key.action])
+    case .completeActivity(let token, _, _), .heartbeatByToken(let token, _, _):
+      (token.key.instance, token.key.execution, [token.key.action])
     default: nil
     }
   }
@@ -96,10 +109,10 @@ extension Writer {
 
   /// Looks at what the entries will look at.
   func foresee(_ entries: [StoreEntry]) throws(StoreError) {
-    guard entries.count > 1, connection.dialect == .postgresql else { return }
+    guard connection.dialect == .postgresql, entries.count > 1 || isShared else { return }
     var seen: Set<ExactText> = []
     let names = entries.flatMap(\.named).filter { seen.insert(ExactText($0)).inserted }
-    try foresee(instances: names)
+    if isShared { try lock(names) } else { try foresee(instances: names) }
     var activities: [[Int64]] = []
     var messages: [[Int64]] = []
     for entry in entries {

@@ -36,7 +36,12 @@ struct InstanceRow {
 extension Writer {
   /// nil if there is no such instance.
   func find(_ instance: InstanceID) throws(StoreError) -> InstanceRow? {
-    if !foresight.isEmpty, let known = foresight.take(instance) { return known }
+    if !foresight.isEmpty, let known = foresight.take(instance) {
+      // One that is not there may come at any moment.
+      if known == nil { try mustBeAlone() }
+      return known
+    }
+    if isShared, shared?.holds(instance) != true { try mustBeAlone() }
     let find = statements.find
     find.bind(1, instance)
     defer { find.reset() }

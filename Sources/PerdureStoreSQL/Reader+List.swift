@@ -186,7 +186,7 @@ extension Reader {
       SELECT \(dialect.total("instances", where: "orchestration = ?1 AND status = ?2")),
         \(dialect.total("instances", where: "orchestration = ?1")),
         \(dialect.total("instances", where: "status = ?2"))
-      FROM status_counts
+      FROM \(dialect.statusCounts)
       """, name, status.rawValue
     ) { (both: $0.integer(0), name: $0.integer(1), status: $0.integer(2)) }
     guard let counts, counts.both > 0 else { return nil }

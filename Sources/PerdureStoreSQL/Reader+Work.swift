@@ -7,7 +7,8 @@ extension Reader {
     let path = connection.path
     return try rare.rows(
       """
-      SELECT orchestration, version, status, instances, lives, total_ms, least_ms, most_ms FROM status_counts
+      SELECT orchestration, version, status, instances, lives, total_ms, least_ms, most_ms
+      FROM \(connection.dialect.statusCounts)
       WHERE (instances <> 0 OR lives <> 0) AND (?1 IS NULL OR orchestration = ?1)
       ORDER BY orchestration, version, status
       """, orchestration

@@ -35,8 +35,8 @@ package final class Statement {
     case kept
     /// Once, or each time with another text.
     case once
-    /// Once, for more rows than are taken.
-    case browsed
+    /// Once, for more rows than are taken: about so many.
+    case browsed(Int)
     /// An insert: the key is in the column of this name.
     case inserting(key: StaticString)
 

@@ -77,7 +77,9 @@ package final class StatementCache {
   package var texts: Set<String> { Set(statements.keys) }
 
   /// The statement with this text, to be bound, run and reset by the caller.
-  func statement(_ sql: String) throws(StoreError) -> Statement { try bound(sql, []) }
+  func statement(_ sql: String, _ use: Statement.Use = .kept) throws(StoreError) -> Statement {
+    try bound(sql, [], use)
+  }
 
   private func bound(
     _ sql: String, _ values: [any Bindable], _ use: Statement.Use = .kept

@@ -231,6 +231,7 @@ extension Writer {
           return nil
         }
       }.compactMap { $0 }
+      if !expired.isEmpty { try mustBeAlone() }
       // A page of nothing but these would hide those behind it.
     } while expired.isEmpty && !unreadable.isEmpty
     _ = try putOff(unreadable, now: now)

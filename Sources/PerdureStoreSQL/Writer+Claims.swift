@@ -6,18 +6,8 @@ extension Writer {
     node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS
   ) throws(StoreError) -> StoreOutcome {
     guard limit > 0, !orchestrations.isEmpty else { return .success(.instances([])) }
-    let due = try Statement(
-      connection,
-      """
-      SELECT pk, id, lost_turns, paused_at FROM instances
-      WHERE owner IS NULL AND priority = ?1 AND wake_at <= ?2
-        AND (\(Self.conditions(orchestrations)))
-      ORDER BY wake_at, pk
-      """, .browsed)
+    let due = try due(orchestrations, now: now, claiming(), limit)
     defer { due.finalize() }
-    due.bind(2, now)
-    let texts = orchestrations.flatMap { [$0.name] + ($0.versions ?? []) }
-    for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 3), text) }
     var found: [(pk: Int64, id: InstanceID)] = []
     var suspects = SuspectLine<Int64>(now: now, spacingMS: Limits.suspectTurnsMS)
     // Level by level: one index then serves, however many sleep or wait behind.
@@ -35,11 +25,39 @@ extension Writer {
         level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: priority)
       }
     }
-    for instance in found { try setOwner(of: instance.pk, node) }
+    for instance in found {
+      foresight.forget(instance.id)
+      try setOwner(of: instance.pk, node)
+    }
     for (pk, until) in suspects.putOff {
       try rare.run("UPDATE instances SET wake_at = ?2, paused_at = lost_turns WHERE pk = ?1", pk, until)
     }
+    try claimed(found.count, &fruitlessInstances) { () throws(StoreError) in
+      let rest = try self.due(orchestrations, now: now, "", 1)
+      defer { rest.finalize() }
+      return try rare.isAny(rest) { bound throws(StoreError) in
+        try rare.nextPriority(ofInstancesOwnedBy: nil, below: bound)
+      }
+    }
     return .success(.instances(found.map(\.id)))
+  }
+
+  /// Of the priority that is ?1, those that come first.
+  private func due(
+    _ orchestrations: [ServedOrchestration], now: TimestampMS, _ claiming: String, _ limit: Int
+  ) throws(StoreError) -> Statement {
+    let due = try Statement(
+      connection,
+      """
+      SELECT pk, id, lost_turns, paused_at FROM instances
+      WHERE owner IS NULL AND priority = ?1 AND wake_at <= ?2
+        AND (\(Self.conditions(orchestrations)))
+      ORDER BY wake_at, pk\(claiming)
+      """, .browsed(limit))
+    due.bind(2, now)
+    let texts = orchestrations.flatMap { [$0.name] + ($0.versions ?? []) }
+    for (offset, text) in texts.enumerated() { due.bind(Int32(clamping: offset + 3), text) }
+    return due
   }
 
   func claimInstance(node: NodeID, instance: InstanceID) throws(StoreError) -> StoreOutcome {
@@ -88,19 +106,8 @@ extension Writer {
     node: NodeID, filter: ActivityFilter, limit: Int, now: TimestampMS
   ) throws(StoreError) -> StoreOutcome {
     guard limit > 0, !filter.names.isEmpty else { return .success(.activities([])) }
-    let open = try Statement(
-      connection,
-      """
-      SELECT \(ActivityRow.columns), i.id
-      FROM activities AS a JOIN instances AS i ON i.pk = a.instance
-      WHERE a.node IS NULL AND a.phase <> 2 AND a.priority = ?1 AND a.visible_at <= ?2
-        AND (\(Self.conditions(filter)))
-      ORDER BY a.visible_at, a.pk
-      """, .browsed)
+    let open = try open(filter, now: now, claiming("i", "a"), limit)
     defer { open.finalize() }
-    open.bind(2, now)
-    let texts = filter.names + (filter.tags ?? [])
-    for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
     var suspects = SuspectLine<Int64>(
@@ -133,9 +140,38 @@ extension Writer {
       try rare.run("UPDATE activities SET visible_at = ?2 WHERE pk = ?1", pk, until)
     }
     var tasks: [ActivityTask] = []
-    for row in found { tasks.append(try claim(row, node: node, now: now)) }
+    for row in found {
+      foresight.forget(row.task.key.instance)
+      tasks.append(try claim(row, node: node, now: now))
+    }
     let damaged = try self.putOff(unreadable, now: now)
+    try claimed(found.count, &fruitlessActivities) { () throws(StoreError) in
+      let rest = try self.open(filter, now: now, "", 1)
+      defer { rest.finalize() }
+      return try rare.isAny(rest) { bound throws(StoreError) in
+        try rare.nextPriorityOfActivities(below: bound)
+      }
+    }
     return .success(.activities(tasks, damaged: damaged, pausedUntil: putOff.map(\.until).min()))
+  }
+
+  /// Of the priority that is ?1, those that come first.
+  private func open(
+    _ filter: ActivityFilter, now: TimestampMS, _ claiming: String, _ limit: Int
+  ) throws(StoreError) -> Statement {
+    let open = try Statement(
+      connection,
+      """
+      SELECT \(ActivityRow.columns), i.id
+      FROM activities AS a JOIN instances AS i ON i.pk = a.instance
+      WHERE a.node IS NULL AND a.phase <> 2 AND a.priority = ?1 AND a.visible_at <= ?2
+        AND (\(Self.conditions(filter)))
+      ORDER BY a.visible_at, a.pk\(claiming)
+      """, .browsed(limit))
+    open.bind(2, now)
+    let texts = filter.names + (filter.tags ?? [])
+    for (offset, text) in texts.enumerated() { open.bind(Int32(clamping: offset + 3), text) }
+    return open
   }
 
   private func claim(_ row: ActivityRow, node: NodeID, now: TimestampMS) throws(StoreError) -> ActivityTask {
@@ -207,6 +243,23 @@ extension Writer {
 }
 
 extension StatementCache {
+  /// Whether a statement that looks at the priority that is its ?1 finds anything.
+  ///
+  /// - Parameter next: the highest priority below another (nil: of all).
+  fileprivate func isAny(
+    _ statement: Statement, _ next: (Int64?) throws(StoreError) -> Int64?
+  ) throws(StoreError) -> Bool {
+    var level = try next(nil)
+    while let priority = level {
+      statement.bind(1, priority)
+      let isAny = try statement.step()
+      statement.reset()
+      if isAny { return true }
+      level = try next(priority)
+    }
+    return false
+  }
+
   /// The highest priority below another (nil: of all) of those that have a wake-up.
   func nextPriority(
     ofInstancesOwnedBy node: NodeID?, below bound: Int64?

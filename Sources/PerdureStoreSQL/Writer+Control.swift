@@ -105,6 +105,7 @@ extension Writer {
     _ instance: InstanceID, by parent: InstanceID? = nil, reason: String, now: TimestampMS,
     deliveries: inout [Delivery], gone: inout [InstanceID]
   ) throws(StoreError) {
+    try mustBeAlone()
     // A list of its own, not recursion: trees may be deep.
     var doomed = [instance]
     while let id = doomed.popLast() {
@@ -212,6 +213,7 @@ extension Writer {
 
   /// Removes all rows of these; their ids.
   func remove(_ family: [Member]) throws(StoreError) -> [InstanceID] {
+    try mustBeAlone()
     foresight = Foresight()
     for member in family {
       statements.deleteMessages.bind(1, member.pk)

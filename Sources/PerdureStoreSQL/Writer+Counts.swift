@@ -18,8 +18,15 @@ extension Writer {
 
   /// Adds what the transaction has changed to the counts that are stored.
   func writeTally() throws(StoreError) {
-    let add = statements.addToCount
-    for (kind, count) in tally.counts {
+    var add = statements.addToCount
+    var counts = tally.counts
+    if isShared {
+      // Who has the same share changes it in the same order.
+      counts.sort { $0.kind.precedes($1.kind) }
+      add = try rare.statement(WriterStatements.addToShare)
+      add.bind(9, connection.share)
+    }
+    for (kind, count) in counts {
       add.bind(1, kind.orchestration.text)
       add.bind(2, kind.version?.text ?? "")
       add.bind(3, kind.status.rawValue)
@@ -30,5 +37,16 @@ extension Writer {
       add.bind(8, count.lives.mostMS)
       try add.run()
     }
+  }
+}
+
+extension StatusTally.Kind {
+  /// In an order that all processes have.
+  fileprivate func precedes(_ other: Self) -> Bool {
+    key.lexicographicallyPrecedes(other.key)
+  }
+
+  private var key: [UInt8] {
+    Array("\(orchestration.text)\u{0}\(version?.text ?? "")\u{0}\(status.rawValue)".utf8)
   }
 }

@@ -19,6 +19,7 @@ extension Writer {
   func putOff(
     _ unreadable: [UnreadableActivity], now: TimestampMS
   ) throws(StoreError) -> [DamagedInstance] {
+    if !unreadable.isEmpty { try mustBeAlone() }
     var damaged: [DamagedInstance] = []
     for activity in unreadable {
       try rare.run(

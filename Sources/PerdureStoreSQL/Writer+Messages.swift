@@ -90,6 +90,7 @@ extension Writer {
   // MARK: Topics
 
   func publish(_ publication: Publication) throws(StoreError) -> [Delivery] {
+    try mustBeAlone()
     let subscribers = try rare.rows(
       """
       SELECT i.id FROM subscriptions AS s JOIN instances AS i ON i.pk = s.instance

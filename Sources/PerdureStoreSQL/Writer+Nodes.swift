@@ -106,6 +106,7 @@ extension Writer {
     """
 
   func takes(_ session: String, _ desk: inout SessionDesk) throws(StoreError) -> Bool {
+    try mustBeAlone()
     if let known = desk.decided[ExactText(session)] { return known }
     let idleSince = desk.now &- desk.filter.sessionIdleMS
     let holder = try rare.first(
@@ -135,6 +136,7 @@ extension Writer {
   /// The session is the node's, and was used just now.
   func use(_ session: String?, by node: NodeID, now: TimestampMS) throws(StoreError) {
     guard let session else { return }
+    try mustBeAlone()
     try rare.run(
       """
       INSERT INTO sessions(session, node, used_at) SELECT ?1, id, ?3 FROM nodes WHERE id = ?2

@@ -35,6 +35,7 @@ extension Writer {
       }
     }
     over.sort { ($0.dueAt, $0.pk) < ($1.dueAt, $1.pk) }
+    if !over.isEmpty { try mustBeAlone() }
     var deleted: [InstanceID] = []
     for root in over.prefix(limit) { deleted += try remove(try family(of: root.pk)) }
     let forgotten = try rare.change(

@@ -28,7 +28,8 @@ extension Writer {
   func holder(
     ofDedupKey key: String
   ) throws(StoreError) -> (instance: InstanceID, status: InstanceStatus)? {
-    try rare.first(
+    try mustBeAlone()
+    return try rare.first(
       """
       SELECT i.id, i.status FROM instance_options AS o JOIN instances AS i ON i.pk = o.instance
       WHERE o.dedup_key = ?1 ORDER BY o.instance LIMIT 1
@@ -45,7 +46,8 @@ extension Writer {
   ) throws(StoreError) -> Bool {
     let options = start.options
     let startsLater = options.startAt > now
-    let insert = statements.insertInstance
+    if options.dedupKey != nil { try mustBeAlone() }
+    guard let insert = try insertion(of: start.instance) else { return false }
     insert.bind(1, start.instance)
     insert.bind(2, start.orchestration)
     insert.bind(3, start.version)
@@ -62,7 +64,7 @@ extension Writer {
     insert.bind(13, used.rawValue)
     let isAbsent = foresight.takeAbsent(start.instance)
     try insert.run()
-    if !isAbsent {
+    if !isAbsent, !isShared {
       guard try insert.changes == 1 else { return false }
     }
     tally.add(StatusTally.Kind(start.orchestration, start.version, .pending))
@@ -101,6 +103,7 @@ extension Writer {
 
   /// `.kept`, or why not.
   func keep(_ message: OutgoingMessage) throws(StoreError) -> StoreOutcome {
+    try mustBeAlone()
     let last = try rare.first("SELECT max(number) FROM kept WHERE instance = ?1", message.to) {
       $0.integer(0)
     }
@@ -118,6 +121,7 @@ extension Writer {
       $0.bytes(0)
     }
     guard !kept.isEmpty else { return }
+    try mustBeAlone()
     try rare.run("DELETE FROM kept WHERE instance = ?1", instance)
     for json in kept {
       guard var row = try find(instance) else { return }

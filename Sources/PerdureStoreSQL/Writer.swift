@@ -13,14 +13,21 @@ package final class Writer: @unchecked Sendable {
   package let rare: StatementCache
   /// Messages that wait for one instance.
   let inboxLimit: Int64
-  /// There are kept messages, as far as this transaction knows.
+  /// There are kept messages, as far as this transaction knows. Nobody else can keep or take one meanwhile:
+  /// that is done alone.
   var hasKept: Bool?
   /// What this transaction changes of the counts: written at its end, once for all its entries.
   var tally = StatusTally()
   /// What this group has looked at ahead.
   var foresight = Foresight()
-  /// Which nodes are there, as far as this transaction knows: nobody else can change it meanwhile.
+  /// Which nodes are there, as far as this transaction knows. Nobody else can forget one meanwhile: that is
+  /// done alone.
   var liveNodes: [NodeID: Bool] = [:]
+  /// nil: nobody else writes between the begin of the transaction and its commit.
+  var shared: SharedGroup?
+  /// Claims in a row that took nothing because of others, perhaps.
+  var fruitlessInstances = 0
+  var fruitlessActivities = 0
 
   package init(_ connection: any Connection, limits: LimitSettings) throws(StoreError) {
     self.connection = connection
@@ -32,17 +39,15 @@ package final class Writer: @unchecked Sendable {
   // MARK: Groups
 
   package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
-    do {
-      return try transaction { () throws(StoreError) in
-        var outcomes: [StoreOutcome] = []
-        outcomes.reserveCapacity(entries.count)
-        try foresee(entries)
-        for entry in entries {
-          if !foresight.isEmpty, !entry.looksFirst { foresight = Foresight() }
-          outcomes.append(try apply(entry))
-        }
-        return outcomes
+    if connection.canShare, entries.allSatisfy(\.mayShare) {
+      do throws(StoreError) {
+        return try transaction(.shared) { () throws(StoreError) in try apply(entries) }
+      } catch {
+        guard mayLandAlone(error) else { throw error }
       }
+    }
+    do throws(StoreError) {
+      return try transaction { () throws(StoreError) in try apply(entries) }
     } catch {
       guard error.isConfinedToEntry else { throw error }
     }
@@ -54,13 +59,16 @@ package final class Writer: @unchecked Sendable {
   }
 
   /// Begins, runs, commits; whatever fails leaves no transaction and no lock behind.
-  func transaction<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+  func transaction<R>(
+    _ mode: WriteMode = .alone, _ body: () throws(StoreError) -> R
+  ) throws(StoreError) -> R {
     do throws(StoreError) {
+      shared = mode == .shared ? SharedGroup() : nil
       hasKept = nil
       tally = StatusTally()
       foresight = Foresight()
       liveNodes.removeAll(keepingCapacity: true)
-      try connection.beginWrite()
+      try connection.beginWrite(mode)
       let result = try body()
       if !tally.isEmpty { try writeTally() }
       try connection.commitWrite()
@@ -69,6 +77,17 @@ package final class Writer: @unchecked Sendable {
       connection.rollBack(after: error)
       throw error
     }
+  }
+
+  private func apply(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
+    var outcomes: [StoreOutcome] = []
+    outcomes.reserveCapacity(entries.count)
+    try foresee(entries)
+    for entry in entries {
+      if !foresight.isEmpty, !entry.looksFirst { foresight = Foresight() }
+      outcomes.append(try apply(entry))
+    }
+    return outcomes
   }
 
   private func applyAlone(_ entry: StoreEntry) throws(StoreError) -> StoreOutcome {

@@ -60,27 +60,43 @@ struct WriterStatements {
   private static let addToCount = """
     INSERT INTO status_counts(orchestration, version, status, instances, lives, total_ms, least_ms, most_ms)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-    ON CONFLICT(orchestration, version, status) DO UPDATE SET
-      instances = CASE WHEN abs(status_counts.instances / 2) > 1e15 THEN 0 ELSE status_counts.instances END
-        + excluded.instances,
-      least_ms = CASE WHEN status_counts.lives = 0 THEN excluded.least_ms
-        WHEN excluded.lives = 0 OR status_counts.least_ms < excluded.least_ms THEN status_counts.least_ms
-        ELSE excluded.least_ms END,
-      most_ms = CASE WHEN status_counts.most_ms > excluded.most_ms THEN status_counts.most_ms
-        ELSE excluded.most_ms END,
-      lives = CASE WHEN abs(status_counts.lives / 2) > 1e15 THEN 0 ELSE status_counts.lives END
-        + excluded.lives,
-      total_ms = CASE WHEN abs(status_counts.total_ms / 2) > 4e18 THEN 0 ELSE status_counts.total_ms END
-        + excluded.total_ms
+    ON CONFLICT(orchestration, version, status) DO UPDATE SET\(addition(to: "status_counts"))
     """
 
-  private static let insertInstance = """
+  /// The same into the share ?9 (`Connection.share`).
+  static let addToShare = """
+    INSERT INTO status_count_shares(orchestration, version, status, instances, lives, total_ms, least_ms,
+      most_ms, share)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT(share, orchestration, version, status) DO UPDATE SET\(addition(to: "status_count_shares"))
+    """
+
+  private static func addition(to table: String) -> String {
+    """
+
+      instances = CASE WHEN abs(\(table).instances / 2) > 1e15 THEN 0 ELSE \(table).instances END
+        + excluded.instances,
+      least_ms = CASE WHEN \(table).lives = 0 THEN excluded.least_ms
+        WHEN excluded.lives = 0 OR \(table).least_ms < excluded.least_ms THEN \(table).least_ms
+        ELSE excluded.least_ms END,
+      most_ms = CASE WHEN \(table).most_ms > excluded.most_ms THEN \(table).most_ms
+        ELSE excluded.most_ms END,
+      lives = CASE WHEN abs(\(table).lives / 2) > 1e15 THEN 0 ELSE \(table).lives END
+        + excluded.lives,
+      total_ms = CASE WHEN abs(\(table).total_ms / 2) > 4e18 THEN 0 ELSE \(table).total_ms END
+        + excluded.total_ms
+    """
+  }
+
+  private static let insertInstance = insertNewInstance + "\nON CONFLICT(id) DO NOTHING"
+
+  /// Fails if the id is taken.
+  static let insertNewInstance = """
     INSERT INTO instances(id, orchestration, version, status, execution, revision, event_count, inbox_count,
       wake_at, owner, priority, used, created_at, updated_at, parent, parent_execution, parent_action,
       custom_status_version, start)
     VALUES(?1, ?2, ?3, 'Pending', 1, ?10, 0, 0, ?11, (SELECT id FROM nodes WHERE id = ?4), ?12, ?13, ?5, ?5,
       ?6, ?7, ?8, 0, ?9)
-    ON CONFLICT(id) DO NOTHING
     """
 
   private static let updateInstance = """

@@ -92,7 +92,7 @@ final class SQLiteConnection: Connection {
 
   // MARK: Transactions
 
-  func beginWrite() throws(StoreError) {
+  func beginWrite(_ mode: WriteMode) throws(StoreError) {
     try files?.refuseReplaced()
     try run("BEGIN IMMEDIATE", &begin)
   }

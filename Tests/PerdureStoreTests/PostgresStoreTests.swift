@@ -188,7 +188,9 @@ struct PostgresStoreTests {
           """
       ).first)
     let own: Set = ["nodes.seen_at", "nodes.is_leased", "perdure_store.id", "perdure_store.version"]
-    #expect(Set(ours).subtracting(own) == Set(theirs.split(separator: " ").map(String.init)))
+    #expect(
+      Set(ours.filter { !$0.hasPrefix("status_count_shares.") }).subtracting(own)
+        == Set(theirs.split(separator: " ").map(String.init)))
   }
 }
 
