@@ -26,8 +26,19 @@ package protocol Connection: AnyObject {
   /// - Parameter error: why. Some leave more behind than a transaction.
   func rollBack(after error: StoreError)
 
+  /// Forgets the runs that are held back: what they belong to is rolled back.
+  func forgetCollected()
+  /// The key that `laterKey` answered something for, once the transaction has ended; any other number as it is.
+  func key(_ later: Int64) -> Int64
+
   /// Ends the use, with all statements. A second call does nothing.
   func close()
+}
+
+/// Of a database that runs everything where it is called.
+extension Connection {
+  package func forgetCollected() {}
+  package func key(_ later: Int64) -> Int64 { later }
 }
 
 extension Connection {

@@ -37,6 +37,11 @@ package final class StatementCache {
   /// Runs a statement that answers no rows.
   func run(_ sql: String, _ values: any Bindable...) throws(StoreError) { try bound(sql, values).run() }
 
+  /// The same, of one that may be collected.
+  func run(_ write: RowWrite, _ values: any Bindable...) throws(StoreError) {
+    try bound(write.text, values, .collected(write)).run()
+  }
+
   /// The same; how many rows it changed.
   func change(_ sql: String, _ values: any Bindable...) throws(StoreError) -> Int64 {
     let statement = try bound(sql, values)
@@ -77,7 +82,9 @@ package final class StatementCache {
   package var texts: Set<String> { Set(statements.keys) }
 
   /// The statement with this text, to be bound, run and reset by the caller.
-  func statement(_ sql: String) throws(StoreError) -> Statement { try bound(sql, []) }
+  func statement(_ sql: String, _ use: Statement.Use = .kept) throws(StoreError) -> Statement {
+    try bound(sql, [], use)
+  }
 
   private func bound(
     _ sql: String, _ values: [any Bindable], _ use: Statement.Use = .kept

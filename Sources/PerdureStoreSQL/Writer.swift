@@ -19,6 +19,8 @@ package final class Writer: @unchecked Sendable {
   var tally = StatusTally()
   /// What this group has looked at ahead.
   var foresight = Foresight()
+  /// Keys of instances that this transaction has taken ahead.
+  var instanceKeys: ArraySlice<Int64> = []
   /// Which nodes are there, as far as this transaction knows: nobody else can change it meanwhile.
   var liveNodes: [NodeID: Bool] = [:]
 
@@ -33,24 +35,32 @@ package final class Writer: @unchecked Sendable {
 
   package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
     do {
-      return try transaction { () throws(StoreError) in
-        var outcomes: [StoreOutcome] = []
-        outcomes.reserveCapacity(entries.count)
-        try foresee(entries)
-        for entry in entries {
-          if !foresight.isEmpty, !entry.looksFirst { foresight = Foresight() }
-          outcomes.append(try apply(entry))
-        }
-        return outcomes
-      }
+      return settled(
+        try transaction { () throws(StoreError) in
+          var outcomes: [StoreOutcome] = []
+          outcomes.reserveCapacity(entries.count)
+          try foresee(entries)
+          for entry in entries {
+            if !foresight.isEmpty, !entry.looksFirst { foresight = Foresight() }
+            outcomes.append(try apply(entry))
+          }
+          return outcomes
+        })
     } catch {
       guard error.isConfinedToEntry else { throw error }
     }
-    return try transaction { () throws(StoreError) in
-      var outcomes: [StoreOutcome] = []
-      for entry in entries { outcomes.append(try applyAlone(entry)) }
-      return outcomes
-    }
+    return settled(
+      try transaction { () throws(StoreError) in
+        var outcomes: [StoreOutcome] = []
+        for entry in entries { outcomes.append(try applyAlone(entry)) }
+        return outcomes
+      })
+  }
+
+  /// With the keys that were only known at the end.
+  private func settled(_ outcomes: [StoreOutcome]) -> [StoreOutcome] {
+    guard connection.dialect == .postgresql else { return outcomes }
+    return outcomes.map { outcome in outcome.map { $0.mapSequences(connection.key) } }
   }
 
   /// Begins, runs, commits; whatever fails leaves no transaction and no lock behind.
@@ -59,6 +69,7 @@ package final class Writer: @unchecked Sendable {
       hasKept = nil
       tally = StatusTally()
       foresight = Foresight()
+      instanceKeys = []
       liveNodes.removeAll(keepingCapacity: true)
       try connection.beginWrite()
       let result = try body()
@@ -80,6 +91,7 @@ package final class Writer: @unchecked Sendable {
       return outcome
     } catch {
       guard error.isConfinedToEntry, !connection.isIdle else { throw error }
+      connection.forgetCollected()
       try connection.execute("ROLLBACK TO entry")
       tally = counted
       try connection.execute("RELEASE entry")
