@@ -36,6 +36,9 @@ struct Foresight {
     return .some(row)
   }
 
+  /// Somebody changes it without looking.
+  mutating func forget(_ instance: InstanceID) { instances[ExactText(instance)] = nil }
+
   /// There is no such instance.
   mutating func takeAbsent(_ instance: InstanceID) -> Bool {
     guard let row = instances[ExactText(instance)], row == nil else { return false }
@@ -73,11 +76,12 @@ struct Foresight {
 }
 
 extension StoreEntry {
-  /// It changes nothing of an instance that it has not looked for.
+  /// It changes nothing of an instance that it has not looked for, or has it forgotten.
   var looksFirst: Bool {
     switch self {
     case .start, .post, .publish, .turn, .activityEnded, .activityRetry, .activityHeartbeat, .deferActivity,
-      .completeActivity, .heartbeatByToken:
+      .completeActivity, .heartbeatByToken, .claimInstance, .claimInstances, .releaseInstances,
+      .claimActivities, .releaseActivities:
       true
     default: false
     }
@@ -90,6 +94,9 @@ extension StoreEntry {
     case .post(let message, _): [message.to]
     case .turn(let commit):
       [commit.instance] + commit.starts.map(\.start.instance) + commit.messages.map(\.to)
+    case .claimInstance(_, let instance): [instance]
+    case .releaseInstances(_, let instances): instances
+    case .releaseActivities(let activities): activities.map(\.key.instance)
     default: attempts.map { [$0.instance] } ?? []
     }
   }

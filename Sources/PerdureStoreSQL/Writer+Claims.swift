@@ -35,7 +35,10 @@ extension Writer {
         level = try rare.nextPriority(ofInstancesOwnedBy: nil, below: priority)
       }
     }
-    for instance in found { try setOwner(of: instance.pk, node) }
+    for instance in found {
+      foresight.forget(instance.id)
+      try setOwner(of: instance.pk, node)
+    }
     for (pk, until) in suspects.putOff {
       try rare.run("UPDATE instances SET wake_at = ?2, paused_at = lost_turns WHERE pk = ?1", pk, until)
     }
@@ -133,7 +136,10 @@ extension Writer {
       try rare.run("UPDATE activities SET visible_at = ?2 WHERE pk = ?1", pk, until)
     }
     var tasks: [ActivityTask] = []
-    for row in found { tasks.append(try claim(row, node: node, now: now)) }
+    for row in found {
+      foresight.forget(row.task.key.instance)
+      tasks.append(try claim(row, node: node, now: now))
+    }
     let damaged = try self.putOff(unreadable, now: now)
     return .success(.activities(tasks, damaged: damaged, pausedUntil: putOff.map(\.until).min()))
   }
