@@ -23,6 +23,10 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private let sender: String
   private var statements = 0
   private var forgotten: [String] = []
+  private var collected = CollectedWrites()
+  /// Of this transaction; 0: not known yet.
+  private var laterKeys: [Int64] = []
+  private let withoutSync, notify: ServerStatement
   private var isClosed = false
   /// The server was not there for as long as a call may wait.
   private(set) var isAway = false
@@ -43,6 +47,10 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     self.busyTimeoutMS = busyTimeoutMS
     self.sender = sender
     path = url.path
+    let isPooled = url.options.isPooled
+    withoutSync = ServerStatement(
+      "SELECT set_config('synchronous_commit', 'off', true)", name: isPooled ? "" : "without_sync")
+    notify = ServerStatement("SELECT pg_notify($1, $2)", name: isPooled ? "" : "notify")
   }
 
   // MARK: Sessions
@@ -57,6 +65,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   var isLost: Bool { current?.isLost ?? true }
+  var traffic: (statements: Int, waits: Int) { (current?.sent ?? 0, current?.waits ?? 0) }
 
   /// Tries for as long as a call may wait: a server that starts anew is there within seconds.
   private func connect() throws(StoreError) -> Session {
@@ -112,7 +121,11 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   func settle() throws(StoreError) {
-    if let current, current.backlog > 0 { try current.settle() }
+    guard let current, current.backlog > 0 else { return }
+    do throws(StoreError) { try current.settle() } catch {
+      forgetCollected()
+      throw error
+    }
   }
 
   /// A statement is out whose answer nobody has asked for yet.
@@ -130,9 +143,55 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   func execute(_ sql: String) throws(StoreError) {
+    try sendCollected()
+    try session().send(sql, .done("running a statement"))
+    try settle()
+  }
+
+  func send(
+    _ statement: ServerStatement, _ parameters: borrowing Parameters, _ whose: Session.Expected
+  ) throws(StoreError) {
     let session = try session()
-    try session.send(sql, .done("running a statement"))
-    try session.settle()
+    if statement.name.isEmpty { return try session.send(statement.text, parameters, whose) }
+    if statement.preparedIn != generation {
+      try session.prepare(statement, parameters)
+      statement.preparedIn = generation
+    }
+    try session.send(prepared: statement.name, parameters, whose)
+  }
+
+  // MARK: Writes that are held back
+
+  /// Answers what stands for the key of the row, if it makes one that is asked for: below zero.
+  func collect(
+    _ row: [RowValue], of statement: PostgresStatement, _ write: RowWrite
+  ) throws(StoreError) -> Int64? {
+    var number: Int?
+    if write.key != nil {
+      number = laterKeys.count
+      laterKeys.append(0)
+    }
+    collected.add(row, of: statement, write, key: number)
+    if collected.isFull { try sendCollected() }
+    return number.map { -1 - Int64($0) }
+  }
+
+  /// Before anything else that looks or writes.
+  func sendCollected() throws(StoreError) {
+    if collected.isEmpty { return }
+    for batch in collected.take() { try batch.statement.send(batch) }
+    try wasRun()
+  }
+
+  func forgetCollected() { collected = CollectedWrites() }
+
+  func note(_ key: Int64, at number: Int) {
+    if laterKeys.indices.contains(number) { laterKeys[number] = key }
+  }
+
+  func key(_ later: Int64) -> Int64 {
+    let number = -1 - Int(clamping: later)
+    return laterKeys.indices.contains(number) ? laterKeys[number] : later
   }
 
   /// The end of its transaction would do, too.
@@ -146,6 +205,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
 
   private func begin(_ sql: String) throws(StoreError) -> Session {
     let session = try session()
+    forgetCollected()
+    laterKeys = []
     for name in forgotten { try session.send("DEALLOCATE " + name, .done("forgetting a statement")) }
     forgotten = []
     try session.begin(sql)
@@ -174,6 +235,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   func commitWrite() throws(StoreError) {
+    try sendCollected()
     let session = try session()
     // Whatever failed so far is told here, and not by a COMMIT that rolls back.
     try session.end("COMMIT", "committing")
@@ -193,12 +255,11 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   /// In a transaction of its own, which waits for no disk: the server lets one at a time tell something,
   /// until its commit. Should it be lost, the others look for themselves.
   private func tell(_ session: Session) throws(StoreError) {
-    try session.send(
-      "SELECT set_config('synchronous_commit', 'off', true)", .done("telling the others"))
+    try send(withoutSync, Parameters(), .done("telling the others"))
     var news = Parameters()
     news.set(0, untyped: store.channel)
     news.set(1, untyped: sender)
-    try session.send("SELECT pg_notify($1, $2)", news, .done("telling the others"))
+    try send(notify, news, .done("telling the others"))
     try session.push()
   }
 
@@ -214,6 +275,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   func rollBack(after error: StoreError) {
+    forgetCollected()
     if isIdle { return }
     isIdle = true
     guard let session = current, !session.isLost else { return }

@@ -32,6 +32,11 @@ package protocol Connection: AnyObject {
   /// - Parameter error: why. Some leave more behind than a transaction.
   func rollBack(after error: StoreError)
 
+  /// Forgets the runs that are held back: what they belong to is rolled back.
+  func forgetCollected()
+  /// The key that `laterKey` answered something for, once the transaction has ended; any other number as it is.
+  func key(_ later: Int64) -> Int64
+
   /// Ends the use, with all statements. A second call does nothing.
   func close()
 }
@@ -44,11 +49,16 @@ package enum WriteMode: Sendable {
   case shared
 }
 
+/// Of a database that runs everything where it is called.
 extension Connection {
+  package func forgetCollected() {}
+  package func key(_ later: Int64) -> Int64 { later }
   package var canShare: Bool { false }
   package var share: Int64 { 0 }
   package var hasClashed: Bool { false }
+}
 
+extension Connection {
   /// The single integer that a statement answers; 0 for no row.
   package func integer(_ sql: String) throws(StoreError) -> Int64 { try first(sql) { $0.integer(0) } ?? 0 }
 

@@ -5,7 +5,7 @@ internal import PerdureStore
 ///
 /// A row serves the first look at its instance, as nobody in the group has had a hand in it by then: whoever
 /// changes an instance, its messages or its activities has looked for it before. What does so without looking
-/// clears everything.
+/// clears everything. A message that comes puts the row back as it is then, so it serves the next look too.
 struct Foresight {
   struct Activity: Hashable {
     let instance: Int64
@@ -46,7 +46,25 @@ struct Foresight {
     return true
   }
 
+  /// There is such an instance.
+  func has(_ instance: InstanceID) -> Bool { row(instance) != nil }
+
   func covers(_ instance: Int64) -> Bool { current == instance }
+
+  /// A message came to the instance that was looked at last: nothing else of its row was changed since.
+  mutating func delivered(to instance: InstanceID, _ row: InstanceRow, owner: NodeID?) {
+    guard covers(row.pk) else { return }
+    var row = row
+    row.inboxCount &+= 1
+    row.owner = owner
+    instances[ExactText(instance)] = .some(row)
+  }
+
+  /// The row of the activity is gone.
+  mutating func ended(_ instance: Int64, _ execution: ExecutionID, _ action: ActionID) {
+    guard covers(instance) else { return }
+    activities[Activity(instance: instance, execution: execution, action: action)] = .some(nil)
+  }
 
   /// Outer nil: nothing is known of it.
   func activity(_ instance: Int64, _ execution: ExecutionID, _ action: ActionID) -> HeldActivity?? {
@@ -78,14 +96,10 @@ extension StoreEntry {
     case .turn(let commit):
       [commit.instance] + commit.starts.map(\.start.instance) + commit.messages.map(\.to)
         + commit.kvReads.map(\.instance)
-    case .activityEnded(let key, _, _, _), .activityRetry(let key, _, _, _, _),
-      .activityHeartbeat(let key, _, _), .deferActivity(let key, _, _, _):
-      [key.instance]
-    case .completeActivity(let token, _, _), .heartbeatByToken(let token, _, _): [token.key.instance]
     case .claimInstance(_, let instance): [instance]
     case .releaseInstances(_, let instances): instances
     case .releaseActivities(let activities): activities.map(\.key.instance)
-    default: []
+    default: attempts.map { [$0.instance] } ?? []
     }
   }
 
@@ -101,132 +115,158 @@ extension StoreEntry {
     default: nil
     }
   }
+
+  /// How many instances it may create.
+  fileprivate var starts: Int {
+    switch self {
+    case .start: 1
+    case .turn(let commit): commit.starts.count
+    default: 0
+    }
+  }
+
+  /// Up to which message it will look.
+  fileprivate var consumed: (instance: InstanceID, last: MessageSequence)? {
+    guard case .turn(let commit) = self else { return nil }
+    return commit.consumed.max().map { (commit.instance, $0) }
+  }
 }
 
 extension Writer {
-  /// How many rows one statement asks for; so there are few statements.
-  private static let sizes = [4, 16, 64]
-
-  /// Looks at what the entries will look at.
+  /// Looks at what the entries will look at: all is asked for before the first answer is waited for.
   func foresee(_ entries: [StoreEntry]) throws(StoreError) {
-    guard connection.dialect == .postgresql, entries.count > 1 || isShared else { return }
+    guard connection.dialect == .postgresql else { return }
     var seen: Set<ExactText> = []
-    let names = entries.flatMap(\.named).filter { seen.insert(ExactText($0)).inserted }
-    if isShared { try lock(names) } else { try foresee(instances: names) }
-    var activities: [[Int64]] = []
-    var messages: [[Int64]] = []
+    var names = entries.flatMap(\.named).filter { seen.insert(ExactText($0)).inserted }
+    if names.isEmpty { return }
+    // Everybody locks in this order. What is read by later statements is as whoever had them before us left it.
+    if isShared { names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
+    let instances = try question(isShared ? Self.lockedInstances : Self.instances)
+    let kept = try rare.statement(Self.anyKept)
+    let (activities, messages) = (try question(Self.activities), try question(Self.messages))
+    let keys = try rare.statement(Self.keysAhead)
+    defer { for statement in [instances, activities, messages, kept, keys] { statement.reset() } }
+    for name in names {
+      instances.bind(1, name)
+      instances.addRow()
+    }
+    try instances.ask()
+    let hasActivities = try ask(activities, activitiesOf: entries)
+    let hasMessages = try ask(messages, messagesOf: entries)
+    let starts = entries.reduce(0) { $0 + $1.starts }
+    if starts > 0 {
+      try kept.ask()
+      keys.bind(1, Int64(starts))
+      try keys.ask()
+    }
+    for name in names { foresee(name, nil) }
+    while try instances.step() {
+      let row = instanceRow(instances)
+      foresee(instances.text(12), row)
+      if let owner = row.owner { liveNodes[owner] = !instances.isNull(13) }
+    }
+    if hasActivities { try note(activities, activitiesOf: entries) }
+    if hasMessages { try note(messages, messagesOf: entries) }
+    if starts == 0 { return }
+    hasKept = try kept.step()
+    while try keys.step() { instanceKeys.append(keys.integer(0)) }
+  }
+
+  private func foresee(_ instance: InstanceID, _ row: InstanceRow?) {
+    foresight.add(instance, row)
+    shared?.lock(instance, isThere: row != nil)
+  }
+
+  private func question(_ sql: String) throws(StoreError) -> Statement { try rare.statement(sql, .gathering) }
+
+  /// False: there is nothing to ask.
+  private func ask(
+    _ statement: Statement, activitiesOf entries: [StoreEntry]
+  ) throws(StoreError) -> Bool {
+    var hasRows = false
     for entry in entries {
-      if let (instance, execution, actions) = entry.attempts, let row = foresight.row(instance) {
-        activities += actions.map { [row.pk, execution, $0] }
-      }
-      if case .turn(let commit) = entry, let last = commit.consumed.max(),
-        let row = foresight.row(commit.instance), row.inboxCount > 0, foresight.messages[row.pk] == nil
-      {
-        foresight.messages[row.pk] = []
-        messages.append([row.pk, last])
+      guard let (instance, execution, actions) = entry.attempts, !actions.isEmpty else { continue }
+      hasRows = true
+      statement.bind(1, instance)
+      statement.bind(2, execution)
+      for action in actions {
+        statement.bind(3, action)
+        statement.addRow()
       }
     }
-    try foresee(activities: activities)
-    try foresee(messages: messages)
+    if hasRows { try statement.ask() }
+    return hasRows
   }
 
-  private func foresee(instances names: [InstanceID]) throws(StoreError) {
-    for part in Self.parts(names) {
-      let statement = try kept(Self.instances[part.size])
-      for place in 0..<part.size {
-        // The rest is asked for once more.
-        statement.bind(Int32(clamping: place + 1), part.rows[min(place, part.rows.count - 1)])
+  private func note(_ statement: Statement, activitiesOf entries: [StoreEntry]) throws(StoreError) {
+    for entry in entries {
+      guard let (instance, execution, actions) = entry.attempts, let row = foresight.row(instance) else {
+        continue
       }
-      defer { statement.reset() }
-      for name in part.rows { foresight.add(name, nil) }
-      while try statement.step() { foresight.add(statement.text(12), instanceRow(statement)) }
+      for action in actions {
+        let key = Foresight.Activity(instance: row.pk, execution: execution, action: action)
+        foresight.activities[key] = .some(nil)
+      }
     }
-  }
-
-  private func foresee(activities keys: [[Int64]]) throws(StoreError) {
-    for key in keys {
-      foresight.activities[Foresight.Activity(instance: key[0], execution: key[1], action: key[2])] = .some(
-        nil)
-    }
-    try each(keys, Self.activities) { row in
+    while try statement.step() {
       let key = Foresight.Activity(
-        instance: row.integer(4), execution: row.integer(5), action: row.integer(6))
-      foresight.activities[key] = .some(heldActivity(row))
+        instance: statement.integer(4), execution: statement.integer(5), action: statement.integer(6))
+      foresight.activities[key] = .some(heldActivity(statement))
     }
   }
 
-  private func foresee(messages bounds: [[Int64]]) throws(StoreError) {
-    try each(bounds, Self.messages) { row in
-      foresight.messages[row.integer(0), default: []].append(row.integer(1))
+  /// For the first turn of each instance: another one conflicts.
+  private func ask(_ statement: Statement, messagesOf entries: [StoreEntry]) throws(StoreError) -> Bool {
+    var asked: Set<ExactText> = []
+    for case (let instance, let last)? in entries.map(\.consumed)
+    where asked.insert(ExactText(instance)).inserted {
+      statement.bind(1, instance)
+      statement.bind(2, last)
+      statement.addRow()
+    }
+    if !asked.isEmpty { try statement.ask() }
+    return !asked.isEmpty
+  }
+
+  private func note(_ statement: Statement, messagesOf entries: [StoreEntry]) throws(StoreError) {
+    for case (let instance, _)? in entries.map(\.consumed) {
+      if let row = foresight.row(instance) { foresight.messages[row.pk] = [] }
+    }
+    while try statement.step() {
+      foresight.messages[statement.integer(0), default: []].append(statement.integer(1))
     }
   }
 
-  private func each(
-    _ keys: [[Int64]], _ statements: [Int: String], _ body: (Statement) -> Void
-  ) throws(StoreError) {
-    for part in Self.parts(keys) {
-      let statement = try kept(statements[part.size])
-      let width = part.rows.first?.count ?? 0
-      for place in 0..<part.size {
-        for column in 0..<width {
-          // No row has a key of nothing.
-          let value = part.rows.indices.contains(place) ? part.rows[place][column] : 0
-          statement.bind(Int32(clamping: place * width + column + 1), value)
-        }
-      }
-      defer { statement.reset() }
-      while try statement.step() { body(statement) }
-    }
-  }
+  // MARK: Statements
 
-  private func kept(_ sql: String?) throws(StoreError) -> Statement { try rare.statement(sql ?? "") }
+  // OFFSET 0 keeps the planner from looking at the tables in another order: it would find it cheaper while they
+  // are small, and go on with that when they are not.
 
-  private static func parts<Row>(_ rows: [Row]) -> [(rows: [Row], size: Int)] {
-    let largest = sizes.last ?? 1
-    return stride(from: 0, to: rows.count, by: largest).map { begin in
-      let part = Array(rows[begin..<min(begin + largest, rows.count)])
-      return (part, sizes.first { $0 >= part.count } ?? largest)
-    }
-  }
+  private static let instances = instances(locking: "")
+  private static let lockedInstances = instances(locking: "FOR NO KEY UPDATE")
 
-  // MARK: Statements by size
-
-  private static let instances = bySize(width: 1) { marks in
+  /// - locking: which lock each row is taken with, in the order of the names.
+  private static func instances(locking: String) -> String {
     """
-    SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at,
-      orchestration, version, id
-    FROM instances WHERE id IN (\(list(marks)))
+    SELECT i.*, (SELECT id FROM nodes WHERE id = i.owner) FROM {rows} CROSS JOIN LATERAL (
+      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at,
+        orchestration, version, id
+      FROM instances WHERE id = ?1 OFFSET 0 \(locking)) AS i
     """
   }
 
-  private static let activities = bySize(width: 3) { marks in
+  private static let activities = """
+    SELECT a.* FROM {rows}
+    CROSS JOIN LATERAL (SELECT pk FROM instances WHERE id = ?1 OFFSET 0) AS i
+    CROSS JOIN LATERAL (
+      SELECT pk, node, token, session, instance, execution, action FROM activities
+      WHERE instance = i.pk AND execution = ?2 AND action = ?3 OFFSET 0) AS a
     """
-    SELECT a.pk, a.node, a.token, a.session, a.instance, a.execution, a.action
-    FROM (VALUES \(rows(marks))) AS k(instance, execution, action)
-    JOIN activities AS a ON a.instance = k.instance AND a.execution = k.execution AND a.action = k.action
+
+  private static let messages = """
+    SELECT m.* FROM {rows}
+    CROSS JOIN LATERAL (SELECT pk FROM instances WHERE id = ?1 OFFSET 0) AS i
+    CROSS JOIN LATERAL (
+      SELECT instance, sequence FROM inbox WHERE instance = i.pk AND sequence <= ?2 OFFSET 0) AS m
     """
-  }
-
-  private static let messages = bySize(width: 2) { marks in
-    """
-    SELECT m.instance, m.sequence FROM (VALUES \(rows(marks))) AS k(instance, last)
-    JOIN inbox AS m ON m.instance = k.instance AND m.sequence <= k.last
-    """
-  }
-
-  private static func list(_ marks: [[String]]) -> String {
-    marks.map { $0.joined(separator: ",") }.joined(separator: ",")
-  }
-
-  private static func rows(_ marks: [[String]]) -> String {
-    marks.map { "(" + $0.joined(separator: ",") + ")" }.joined(separator: ",")
-  }
-
-  private static func bySize(width: Int, _ sql: ([[String]]) -> String) -> [Int: String] {
-    var statements: [Int: String] = [:]
-    for size in sizes {
-      statements[size] = sql((0..<size).map { row in (1...width).map { "?\(row * width + $0)" } })
-    }
-    return statements
-  }
 }
