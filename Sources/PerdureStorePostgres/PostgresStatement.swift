@@ -31,7 +31,7 @@ final class PostgresStatement: PreparedStatement {
   init(_ connection: PostgresConnection, _ sql: String, _ use: Statement.Use, name: String) {
     self.connection = connection
     var sql = PostgresText.statement(sql)
-    isBrowsed = use.isBrowsed
+    isBrowsed = if case .browsed = use { true } else { false }
     if case .inserting(let key) = use { sql += " RETURNING \(key)" }
     self.sql = isBrowsed ? "DECLARE \(name) NO SCROLL CURSOR FOR " + sql : sql
     if case .once = use { self.name = "" } else { self.name = name }

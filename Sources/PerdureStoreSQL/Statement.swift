@@ -39,8 +39,6 @@ package final class Statement {
     case browsed
     /// An insert: the key is in the column of this name.
     case inserting(key: StaticString)
-
-    package var isBrowsed: Bool { if case .browsed = self { true } else { false } }
   }
 
   /// What a NULL is not.
