@@ -138,7 +138,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   func prepare(_ sql: String, _ use: Statement.Use) throws(StoreError) -> any PreparedStatement {
     statements += 1
     // A cursor ends with its transaction; the server would know a statement in another session, or not.
-    if url.options.isPooled, !use.isBrowsed { return PostgresStatement(self, sql, use, name: "") }
+    let isBrowsed = if case .browsed = use { true } else { false }
+    if url.options.isPooled, !isBrowsed { return PostgresStatement(self, sql, use, name: "") }
     return PostgresStatement(self, sql, use, name: "dx\(statements)")
   }
 

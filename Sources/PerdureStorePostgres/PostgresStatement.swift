@@ -55,7 +55,7 @@ final class PostgresStatement: PreparedStatement {
     }
   }
 
-  private var isBrowsed: Bool { use.isBrowsed }
+  private var isBrowsed: Bool { if case .browsed = use { true } else { false } }
 
   // MARK: Parameters
 

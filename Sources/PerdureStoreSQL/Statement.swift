@@ -62,8 +62,6 @@ package final class Statement {
     case collected(RowWrite)
     /// A question about many rows at once, which are in it as in `RowWrite.gathered`.
     case gathering
-
-    package var isBrowsed: Bool { if case .browsed = self { true } else { false } }
   }
 
   /// What a NULL is not.
