@@ -8,8 +8,10 @@ struct Parameters: ~Copyable {
   private var formats: [Int32] = []
   private var buffers: [UnsafeMutableRawBufferPointer] = []
 
-  private static let bigint: UInt32 = 20
-  private static let text: UInt32 = 25
+  static let bigint: UInt32 = 20
+  static let text: UInt32 = 25
+  static let bigintArray: UInt32 = 1016
+  static let textArray: UInt32 = 1009
 
   deinit {
     for buffer in buffers { buffer.deallocate() }
@@ -41,7 +43,8 @@ struct Parameters: ~Copyable {
     formats[index] = 0
   }
 
-  private mutating func set(_ index: Int, _ bytes: UnsafeRawBufferPointer, _ type: UInt32) {
+  /// - bytes: as the server stores them; a text with what it cannot store escaped.
+  mutating func set(_ index: Int, _ bytes: UnsafeRawBufferPointer, _ type: UInt32) {
     guard makeRoom(index) else { return }
     // With room for the zero that ends a text.
     if buffers[index].count <= bytes.count {

@@ -23,6 +23,9 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private let sender: String
   private var statements = 0
   private var forgotten: [String] = []
+  private var collected = CollectedWrites()
+  /// Of this transaction; 0: not known yet.
+  private var laterKeys: [Int64] = []
   private var isClosed = false
   /// Of the last transaction: nobody knows whether it was committed.
   private(set) var isOutcomeUnknown = false
@@ -55,6 +58,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   var isLost: Bool { current?.isLost ?? true }
+  var traffic: (statements: Int, waits: Int) { (current?.sent ?? 0, current?.waits ?? 0) }
 
   /// Tries for as long as a call may wait: a server that starts anew is there within seconds.
   private func connect() throws(StoreError) -> Session {
@@ -102,7 +106,11 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   func settle() throws(StoreError) {
-    if let current, current.backlog > 0 { try current.settle() }
+    guard let current, current.backlog > 0 else { return }
+    do throws(StoreError) { try current.settle() } catch {
+      forgetCollected()
+      throw error
+    }
   }
 
   /// A statement is out whose answer nobody has asked for yet.
@@ -118,9 +126,55 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   func execute(_ sql: String) throws(StoreError) {
+    try sendCollected()
+    try session().send(sql, .done("running a statement"))
+    try settle()
+  }
+
+  func send(
+    _ statement: ServerStatement, _ parameters: borrowing Parameters, _ whose: Session.Expected
+  ) throws(StoreError) {
     let session = try session()
-    try session.send(sql, .done("running a statement"))
-    try session.settle()
+    if statement.name.isEmpty { return try session.send(statement.text, parameters, whose) }
+    if statement.preparedIn != generation {
+      try session.prepare(statement, parameters)
+      statement.preparedIn = generation
+    }
+    try session.send(prepared: statement.name, parameters, whose)
+  }
+
+  // MARK: Writes that are held back
+
+  /// Answers what stands for the key of the row, if it makes one that is asked for: below zero.
+  func collect(
+    _ row: [RowValue], of statement: PostgresStatement, _ write: RowWrite
+  ) throws(StoreError) -> Int64? {
+    var number: Int?
+    if write.key != nil {
+      number = laterKeys.count
+      laterKeys.append(0)
+    }
+    collected.add(row, of: statement, write, key: number)
+    if collected.isFull { try sendCollected() }
+    return number.map { -1 - Int64($0) }
+  }
+
+  /// Before anything else that looks or writes.
+  func sendCollected() throws(StoreError) {
+    if collected.isEmpty { return }
+    for batch in collected.take() { try batch.statement.send(batch) }
+    try wasRun()
+  }
+
+  func forgetCollected() { collected = CollectedWrites() }
+
+  func note(_ key: Int64, at number: Int) {
+    if laterKeys.indices.contains(number) { laterKeys[number] = key }
+  }
+
+  func key(_ later: Int64) -> Int64 {
+    let number = -1 - Int(clamping: later)
+    return laterKeys.indices.contains(number) ? laterKeys[number] : later
   }
 
   /// The end of its transaction would do, too.
@@ -134,6 +188,8 @@ final class PostgresConnection: Connection, @unchecked Sendable {
 
   private func begin(_ sql: String) throws(StoreError) -> Session {
     let session = try session()
+    forgetCollected()
+    laterKeys = []
     for name in forgotten { try session.send("DEALLOCATE " + name, .done("forgetting a statement")) }
     forgotten = []
     try session.send(sql, .done("beginning a transaction"))
@@ -162,6 +218,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   func commitWrite() throws(StoreError) {
+    try sendCollected()
     let session = try session()
     // Whatever failed so far is told here, and not by a COMMIT that rolls back.
     try session.send("COMMIT", .done("committing"))
@@ -202,6 +259,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   }
 
   func rollBack(after error: StoreError) {
+    forgetCollected()
     if isIdle { return }
     isIdle = true
     guard let session = current, !session.isLost else { return }

@@ -5,91 +5,163 @@ internal import PerdureStoreSQL
 /// are bound then.
 final class PostgresStatement: PreparedStatement {
   private let connection: PostgresConnection
-  private let sql: String
-  /// Under which the server knows it, or its cursor; empty: it is not kept.
-  private let name: String
-  private let isBrowsed: Bool
-  /// How many rows a cursor gets at once.
-  private let chunk: Int32
+  private let use: Statement.Use
+  /// For one run.
+  private let one: ServerStatement
+  /// For many, in arrays; nil: there is none such.
+  private let many: ServerStatement?
   private var parameters = Parameters()
+  /// The parameters of what may be sent together with others.
+  private var row: [RowValue] = []
+  /// What a gathering statement is about.
+  private var gathered: [[RowValue]] = []
   private var rows: Rows?
-  private var row: Int32 = -1
+  private var position: Int32 = -1
+  /// An answer is on its way that is stepped through.
+  private var isAsked = false
   private var hasCursor = false
   /// Of the last run whose answer was read.
   private var changed: Int64 = 0
   private var key: Int64 = 0
+  /// Of the last run, if that is held back or was.
+  private var later: Int64?
   private var unescaped: [[UInt8]] = []
-
-  /// In the session of that number.
-  private var preparedIn = 0
-  var isPrepared: Bool {
-    get { preparedIn == connection.generation }
-    set { preparedIn = newValue ? connection.generation : 0 }
-  }
 
   init(_ connection: PostgresConnection, _ sql: String, _ use: Statement.Use, name: String) {
     self.connection = connection
-    var sql = PostgresText.statement(sql)
-    isBrowsed = if case .browsed = use { true } else { false }
-    // Rows may be locked as they come.
-    chunk = if case .browsed(let wanted) = use { Int32(clamping: max(1, min(wanted, 64))) } else { 0 }
-    if case .inserting(let key) = use { sql += " RETURNING \(key)" }
-    self.sql = isBrowsed ? "DECLARE \(name) NO SCROLL CURSOR FOR " + sql : sql
-    if case .once = use { self.name = "" } else { self.name = name }
+    self.use = use
+    let text = PostgresText.statement(sql)
+    switch use {
+    case .kept:
+      (one, many) = (ServerStatement(text, name: name), nil)
+    case .once:
+      (one, many) = (ServerStatement(text, name: ""), nil)
+    case .browsed:
+      (one, many) = (ServerStatement("DECLARE \(name) NO SCROLL CURSOR FOR " + text, name: name), nil)
+    case .inserting(let key):
+      (one, many) = (ServerStatement("\(text) RETURNING \(key)", name: name), nil)
+    case .collected(let write):
+      let answer = write.key.map { " RETURNING \($0)" } ?? ""
+      one = ServerStatement(text + answer, name: name)
+      many = ServerStatement(PostgresText.gathered(write.gathered) + answer, name: name + "m")
+    case .gathering:
+      one = ServerStatement(text, name: "")
+      many = ServerStatement(PostgresText.gathered(sql), name: name)
+    }
   }
+
+  /// How many rows a cursor gets at once: they may be locked as they come.
+  private var chunk: Int32 {
+    if case .browsed(let wanted) = use { Int32(clamping: max(1, min(wanted, 64))) } else { 0 }
+  }
+
+  private var isBrowsed: Bool { if case .browsed = use { true } else { false } }
 
   // MARK: Parameters
 
-  func bind(_ index: Int32, integer: Int64) { parameters.set(Int(index) - 1, integer: integer) }
-  func bind(_ index: Int32, text: UnsafeRawBufferPointer) { parameters.set(Int(index) - 1, text: text) }
+  func bind(_ index: Int32, integer: Int64) {
+    if many == nil {
+      parameters.set(Int(index) - 1, integer: integer)
+    } else {
+      row.set(Int(index) - 1, .integer(integer))
+    }
+  }
+
+  func bind(_ index: Int32, text: UnsafeRawBufferPointer) {
+    if many == nil {
+      parameters.set(Int(index) - 1, text: text)
+    } else {
+      row.set(Int(index) - 1, .text(PostgresText.escaped(text) ?? Array(text)))
+    }
+  }
 
   func bindNull(_ index: Int32, _ kind: Statement.Kind) {
-    parameters.setNull(Int(index) - 1, isInteger: kind == .integer)
+    if many == nil {
+      parameters.setNull(Int(index) - 1, isInteger: kind == .integer)
+    } else {
+      row.set(Int(index) - 1, .null(kind))
+    }
   }
+
+  func addRow() { gathered.append(row) }
 
   // MARK: Running
 
   func step() throws(StoreError) -> Bool {
     if rows == nil {
-      let session = try connection.session()
-      if isBrowsed {
-        try session.send(sql, parameters, .done("opening a cursor"))
-        hasCursor = true
-      }
-      try fetch(session)
+      if !isAsked { try ask() }
+      try settle()
     }
-    row &+= 1
+    position &+= 1
     let count = rows?.count ?? 0
-    if row < count { return true }
+    if position < count { return true }
     guard isBrowsed, count == chunk else { return false }
-    try fetch(try connection.session())
-    row = 0
+    rows = nil
+    unescaped = []
+    try fetch()
+    try settle()
+    position = 0
     return (rows?.count ?? 0) > 0
   }
 
-  private func fetch(_ session: Session) throws(StoreError) {
+  func ask() throws(StoreError) {
     rows = nil
-    unescaped = []
-    if isBrowsed {
-      try session.send("FETCH FORWARD " + String(chunk) + " FROM " + name, .rows(self))
-    } else {
-      try send(session, .rows(self))
+    isAsked = true
+    try connection.sendCollected()
+    if let many, case .gathering = use {
+      var columns = Parameters()
+      columns.set(columnsOf: gathered)
+      gathered = []
+      return try connection.send(many, columns, .rows(self))
     }
-    try connection.settle()
+    guard isBrowsed else { return try connection.send(one, parameters, .rows(self)) }
+    try connection.session().send(one.text, parameters, .done("opening a cursor"))
+    hasCursor = true
+    try fetch()
   }
 
-  private func send(_ session: Session, _ whose: Session.Expected) throws(StoreError) {
-    if name.isEmpty { return try session.send(sql, parameters, whose) }
-    if !isPrepared {
-      try session.prepare(self, name, sql, parameters)
-      isPrepared = true
-    }
-    try session.send(prepared: name, parameters, whose)
+  private func fetch() throws(StoreError) {
+    isAsked = true
+    let sql = "FETCH FORWARD " + String(chunk) + " FROM " + one.name
+    try connection.session().send(sql, .rows(self))
+  }
+
+  private func settle() throws(StoreError) {
+    try connection.settle()
+    isAsked = false
   }
 
   func run() throws(StoreError) {
-    try send(try connection.session(), .run(self))
+    if case .collected(let write) = use, !connection.isIdle {
+      later = try connection.collect(row, of: self, write)
+    } else {
+      try runAlone()
+    }
+  }
+
+  func runAlone() throws(StoreError) {
+    later = nil
+    try connection.sendCollected()
+    if many == nil {
+      try connection.send(one, parameters, .run(self))
+    } else {
+      var parameters = Parameters()
+      parameters.set(row)
+      try connection.send(one, parameters, .run(self))
+    }
     try connection.wasRun()
+  }
+
+  /// Sends what was collected.
+  func send(_ batch: CollectedWrites.Batch) throws(StoreError) {
+    var parameters = Parameters()
+    if batch.rows.count > 1, let many {
+      parameters.set(columnsOf: batch.rows)
+      try connection.send(many, parameters, .written(batch))
+    } else if let row = batch.rows.first {
+      parameters.set(row)
+      try connection.send(one, parameters, .written(batch))
+    }
   }
 
   func changes() throws(StoreError) -> Int64 {
@@ -98,8 +170,14 @@ final class PostgresStatement: PreparedStatement {
   }
 
   func insertedKey() throws(StoreError) -> Int64 {
+    if later != nil { try connection.sendCollected() }
     try connection.settle()
-    return key
+    return later.map { connection.key($0) } ?? key
+  }
+
+  func laterKey() throws(StoreError) -> Int64 {
+    if let later { return later }
+    return try insertedKey()
   }
 
   /// The answer of a run.
@@ -108,40 +186,49 @@ final class PostgresStatement: PreparedStatement {
     key = rows.count > 0 ? rows.integer(0, 0) : 0
   }
 
+  /// The answer of many runs. Keys grow from row to row, in whatever order they are told.
+  func note(_ rows: consuming Rows, of batch: CollectedWrites.Batch) {
+    if batch.keys.isEmpty { return }
+    let keys = (0..<rows.count).map { rows.integer($0, 0) }.sorted()
+    for (number, key) in zip(batch.keys, keys) { connection.note(key, at: number) }
+  }
+
   /// The answer that is stepped through.
-  func take(_ rows: consuming Rows) { self.rows = consume rows }
+  func take(_ rows: consuming Rows) { if isAsked { self.rows = consume rows } }
 
   func reset() {
     rows = nil
-    row = -1
+    position = -1
+    isAsked = false
+    gathered = []
     unescaped = []
-    if hasCursor { connection.closeCursor(name) }
+    if hasCursor { connection.closeCursor(one.name) }
     hasCursor = false
   }
 
   func finalize() {
     reset()
-    if isPrepared, !name.isEmpty, !isBrowsed { connection.forget(name) }
-    preparedIn = 0
+    for statement in [one, many] {
+      guard let statement, !isBrowsed, !statement.name.isEmpty else { continue }
+      if statement.preparedIn == connection.generation { connection.forget(statement.name) }
+      statement.preparedIn = 0
+    }
   }
 
   // MARK: Columns
 
-  func integer(_ column: Int32) -> Int64 { rows?.integer(row, column) ?? 0 }
-  func isNull(_ column: Int32) -> Bool { rows?.isNull(row, column) ?? true }
+  func integer(_ column: Int32) -> Int64 { rows?.integer(position, column) ?? 0 }
+  func isNull(_ column: Int32) -> Bool { rows?.isNull(position, column) ?? true }
 
   func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
-    guard let bytes = rows?.bytes(row, column) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+    guard let bytes = rows?.bytes(position, column) else {
+      return UnsafeRawBufferPointer(start: nil, count: 0)
+    }
     guard let meant = PostgresText.unescaped(bytes) else { return bytes }
     unescaped.append(meant)
     // The array stays as it is in `unescaped`, and so does its memory.
     return meant.withUnsafeBytes { $0 }
   }
 
-  var shown: String { Self.shown(sql) }
-
-  /// The beginning of a statement, in one line.
-  static func shown(_ sql: String) -> String {
-    sql.prefix(60).split(whereSeparator: \.isWhitespace).joined(separator: " ")
-  }
+  var shown: String { one.shown }
 }

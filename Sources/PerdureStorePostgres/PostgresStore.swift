@@ -194,6 +194,9 @@ package final class PostgresStore: SQLStore {
   /// Makes it look as if the process died: nothing is left or told, and its session is gone.
   package func crash() { watch.close() }
 
+  /// Statements that the session which writes has sent, and how often it waited for answers.
+  package var traffic: (statements: Int, waits: Int) { writer.withLock { _ in writing.traffic } }
+
   /// Runs a statement behind the back of the store; the first column of its rows.
   @discardableResult
   package func run(_ sql: String, _ values: String...) throws(StoreError) -> [String?] {

@@ -77,4 +77,27 @@ enum PostgresText {
     }
     return String(decoding: bytes, as: UTF8.self)
   }
+
+  /// A statement about many rows, whose parameters are arrays: ?1 is a column of what stands for `{rows}`.
+  static func gathered(_ sql: String) -> String {
+    var bytes: [UInt8] = []
+    var columns = 0
+    var rest = Array(sql.utf8)[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "?") else {
+        bytes.append(byte)
+        continue
+      }
+      let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+      rest = rest.dropFirst(digits.count)
+      let number = Int(String(decoding: digits, as: UTF8.self)) ?? 0
+      columns = max(columns, number)
+      bytes += Array("given.p\(number)".utf8)
+    }
+    let arrays = (0..<columns).map { "$\($0 + 1)" }.joined(separator: ", ")
+    let names = (0..<columns).map { "p\($0 + 1), " }.joined()
+    let rows = "unnest(\(arrays)) WITH ORDINALITY AS given(\(names)place)"
+    return String(decoding: bytes, as: UTF8.self)
+      .split(separator: "{rows}", omittingEmptySubsequences: false).joined(separator: rows)
+  }
 }

@@ -18,10 +18,15 @@ final class Session {
   /// The server is done with its part of `expected` up to here.
   private var first = 0
 
+  /// Statements that were sent, and how often their answers were waited for.
+  private(set) var sent = 0
+  private(set) var waits = 0
+
   /// Whose answer comes next.
   enum Expected {
-    case preparation(PostgresStatement)
+    case preparation(ServerStatement)
     case run(PostgresStatement)
+    case written(CollectedWrites.Batch)
     case rows(PostgresStatement)
     case answer(Answer)
     /// Of something that needs none; what it is, for messages.
@@ -87,11 +92,9 @@ final class Session {
     try note(library.sendParams(handle, sql, 0, nil, nil, nil, nil, 1), whose)
   }
 
-  func prepare(
-    _ statement: PostgresStatement, _ name: String, _ sql: String, _ parameters: borrowing Parameters
-  ) throws(StoreError) {
+  func prepare(_ statement: ServerStatement, _ parameters: borrowing Parameters) throws(StoreError) {
     let code = parameters.withArrays { count, types, _, _, _ in
-      library.sendPrepare(handle, name, sql, count, types)
+      library.sendPrepare(handle, statement.name, statement.text, count, types)
     }
     try note(code, .preparation(statement))
   }
@@ -108,6 +111,8 @@ final class Session {
   private func note(_ code: Int32, _ whose: Expected) throws(StoreError) {
     guard !isLost, code == 1 else { throw lost() }
     expected.append(whose)
+    if case .preparation = whose { return }
+    sent &+= 1
   }
 
   /// The transaction can only be rolled back.
@@ -143,6 +148,7 @@ final class Session {
   func settle() throws(StoreError) {
     guard !isLost, library.pipelineSync(handle) == 1 else { throw lost() }
     expected.append(.mark)
+    waits &+= 1
     var failure: StoreError?
     while expected.indices.contains(first) {
       let whose = expected[first]
@@ -189,17 +195,18 @@ final class Session {
         statement.take(Rows(library, outcome))
         return nil
       case .run(let statement): statement.note(Rows(library, outcome))
+      case .written(let batch): batch.statement.note(Rows(library, outcome), of: batch)
       case .answer(let answer): answer.rows = Rows(library, outcome).texts
       case .preparation, .done, .mark: library.clear(outcome)
       }
       return nil
     case LibPQ.pipelineAborted:
       library.clear(outcome)
-      if case .preparation(let statement) = whose { statement.isPrepared = false }
+      if case .preparation(let statement) = whose { statement.preparedIn = 0 }
       return nil
     default:
       defer { library.clear(outcome) }
-      if case .preparation(let statement) = whose { statement.isPrepared = false }
+      if case .preparation(let statement) = whose { statement.preparedIn = 0 }
       return error(outcome, whose)
     }
   }
@@ -250,7 +257,8 @@ extension Session.Expected {
     switch self {
     case .preparation(let statement): "preparing \(statement.shown)"
     case .run(let statement), .rows(let statement): "running \(statement.shown)"
-    case .answer(let answer): "running \(PostgresStatement.shown(answer.sql))"
+    case .written(let batch): "running \(batch.statement.shown)"
+    case .answer(let answer): "running \(ServerStatement.shown(answer.sql))"
     case .done(let what): "\(what)"
     case .mark: "waiting for the server"
     }

@@ -14,6 +14,8 @@ struct ActivityRow {
   }
 
   let pk: Int64
+  /// Its key in the table.
+  let instance: Int64
   /// Its `claim` is that of the row: none once its node left or gave it back, or it is deferred.
   var task: ActivityTask
   /// Of the last claim; 0: nobody has claimed it yet.
@@ -40,9 +42,9 @@ struct ActivityRow {
   static let columns = """
     a.pk, a.execution, a.action, a.orchestration, a.name, a.input, a.attempt, a.visible_at, a.scheduled_at, \
     a.failures, a.options, a.last_failure, a.heartbeat, (SELECT id FROM nodes WHERE id = a.node), a.token, \
-    a.phase, a.claimed_at, a.beat_at, a.trace
+    a.phase, a.claimed_at, a.beat_at, a.trace, a.instance
     """
-  static let columnCount: Int32 = 19
+  static let columnCount: Int32 = 20
 
   static func decode(
     _ row: Statement, of instance: InstanceID, path: String
@@ -76,7 +78,8 @@ struct ActivityRow {
     // Nothing depends on it: one that cannot be read is none.
     if let trace = row.optionalText(18) { task.trace = TraceContext(text: trace) }
     return ActivityRow(
-      pk: row.integer(0), task: task, token: token, phase: Phase(rawValue: row.integer(15)) ?? .run,
+      pk: row.integer(0), instance: row.integer(19), task: task, token: token,
+      phase: Phase(rawValue: row.integer(15)) ?? .run,
       claimedAt: row.integer(16), beatAt: row.integer(17))
   }
 }

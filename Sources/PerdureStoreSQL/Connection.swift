@@ -32,6 +32,11 @@ package protocol Connection: AnyObject {
   /// - Parameter error: why. Some leave more behind than a transaction.
   func rollBack(after error: StoreError)
 
+  /// Forgets the runs that are held back: what they belong to is rolled back.
+  func forgetCollected()
+  /// The key that `laterKey` answered something for, once the transaction has ended; any other number as it is.
+  func key(_ later: Int64) -> Int64
+
   /// Ends the use, with all statements. A second call does nothing.
   func close()
 }
@@ -42,6 +47,12 @@ package enum WriteMode: Sendable {
   case alone
   /// Other shared ones may be: rows are locked before they are looked at.
   case shared
+}
+
+/// Of a database that runs everything where it is called.
+extension Connection {
+  package func forgetCollected() {}
+  package func key(_ later: Int64) -> Int64 { later }
 }
 
 extension Connection {

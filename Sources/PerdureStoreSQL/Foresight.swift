@@ -5,7 +5,7 @@ internal import PerdureStore
 ///
 /// A row serves the first look at its instance, as nobody in the group has had a hand in it by then: whoever
 /// changes an instance, its messages or its activities has looked for it before. What does so without looking
-/// clears everything.
+/// clears everything. A message that comes puts the row back as it is then, so it serves the next look too.
 struct Foresight {
   struct Activity: Hashable {
     let instance: Int64
@@ -46,7 +46,25 @@ struct Foresight {
     return true
   }
 
+  /// There is such an instance.
+  func has(_ instance: InstanceID) -> Bool { row(instance) != nil }
+
   func covers(_ instance: Int64) -> Bool { current == instance }
+
+  /// A message came to the instance that was looked at last: nothing else of its row was changed since.
+  mutating func delivered(to instance: InstanceID, _ row: InstanceRow, owner: NodeID?) {
+    guard covers(row.pk) else { return }
+    var row = row
+    row.inboxCount &+= 1
+    row.owner = owner
+    instances[ExactText(instance)] = .some(row)
+  }
+
+  /// The row of the activity is gone.
+  mutating func ended(_ instance: Int64, _ execution: ExecutionID, _ action: ActionID) {
+    guard covers(instance) else { return }
+    activities[Activity(instance: instance, execution: execution, action: action)] = .some(nil)
+  }
 
   /// Outer nil: nothing is known of it.
   func activity(_ instance: Int64, _ execution: ExecutionID, _ action: ActionID) -> HeldActivity?? {
@@ -101,132 +119,150 @@ extension StoreEntry {
     default: nil
     }
   }
+
+  /// How many instances it may create.
+  fileprivate var starts: Int {
+    switch self {
+    case .start: 1
+    case .turn(let commit): commit.starts.count
+    default: 0
+    }
+  }
+
+  /// Up to which message it will look.
+  fileprivate var consumed: (instance: InstanceID, last: MessageSequence)? {
+    guard case .turn(let commit) = self else { return nil }
+    return commit.consumed.max().map { (commit.instance, $0) }
+  }
 }
 
 extension Writer {
-  /// How many rows one statement asks for; so there are few statements.
-  private static let sizes = [4, 16, 64]
-
-  /// Looks at what the entries will look at.
+  /// Looks at what the entries will look at: all is asked for before the first answer is waited for.
   func foresee(_ entries: [StoreEntry]) throws(StoreError) {
-    guard connection.dialect == .postgresql, entries.count > 1 || isShared else { return }
+    guard connection.dialect == .postgresql else { return }
     var seen: Set<ExactText> = []
     let names = entries.flatMap(\.named).filter { seen.insert(ExactText($0)).inserted }
-    if isShared { try lock(names) } else { try foresee(instances: names) }
-    var activities: [[Int64]] = []
-    var messages: [[Int64]] = []
+    if names.isEmpty { return }
+    let instances = try question(isShared ? Self.lockedInstances : Self.instances)
+    for name in names {
+      instances.bind(1, name)
+      instances.addRow()
+    }
+    try instances.ask()
+    let activities = try ask(activities: entries)
+    let messages = try ask(messages: entries)
+    let (kept, keys) = try ask(starts: entries.reduce(0) { $0 + $1.starts })
+    defer { for statement in [instances, activities, messages, kept, keys] { statement?.reset() } }
+    for name in names { noteForeseen(name, nil) }
+    while try instances.step() {
+      let row = instanceRow(instances)
+      noteForeseen(instances.text(12), row)
+      if let owner = row.owner { liveNodes[owner] = !instances.isNull(13) }
+    }
+    try note(activities, of: entries)
+    try note(messages: messages, of: entries)
+    if let kept { hasKept = try kept.step() }
+    while let keys, try keys.step() { instanceKeys.append(keys.integer(0)) }
+  }
+
+  private func question(_ sql: String) throws(StoreError) -> Statement {
+    let statement = try rare.statement(sql, .gathering)
+    // Of a group that failed before it could ask.
+    statement.reset()
+    return statement
+  }
+
+  private func ask(activities entries: [StoreEntry]) throws(StoreError) -> Statement? {
+    let statement = try question(Self.activities)
+    var hasRows = false
     for entry in entries {
-      if let (instance, execution, actions) = entry.attempts, let row = foresight.row(instance) {
-        activities += actions.map { [row.pk, execution, $0] }
-      }
-      if case .turn(let commit) = entry, let last = commit.consumed.max(),
-        let row = foresight.row(commit.instance), row.inboxCount > 0, foresight.messages[row.pk] == nil
-      {
-        foresight.messages[row.pk] = []
-        messages.append([row.pk, last])
+      guard let (instance, execution, actions) = entry.attempts, !actions.isEmpty else { continue }
+      hasRows = true
+      statement.bind(1, instance)
+      statement.bind(2, execution)
+      for action in actions {
+        statement.bind(3, action)
+        statement.addRow()
       }
     }
-    try foresee(activities: activities)
-    try foresee(messages: messages)
+    guard hasRows else { return nil }
+    try statement.ask()
+    return statement
   }
 
-  private func foresee(instances names: [InstanceID]) throws(StoreError) {
-    for part in Self.parts(names) {
-      let statement = try kept(Self.instances[part.size])
-      for place in 0..<part.size {
-        // The rest is asked for once more.
-        statement.bind(Int32(clamping: place + 1), part.rows[min(place, part.rows.count - 1)])
+  private func note(_ statement: Statement?, of entries: [StoreEntry]) throws(StoreError) {
+    guard let statement else { return }
+    for entry in entries {
+      guard let (instance, execution, actions) = entry.attempts, let row = foresight.row(instance) else {
+        continue
       }
-      defer { statement.reset() }
-      for name in part.rows { foresight.add(name, nil) }
-      while try statement.step() { foresight.add(statement.text(12), instanceRow(statement)) }
+      for action in actions {
+        let key = Foresight.Activity(instance: row.pk, execution: execution, action: action)
+        foresight.activities[key] = .some(nil)
+      }
     }
-  }
-
-  private func foresee(activities keys: [[Int64]]) throws(StoreError) {
-    for key in keys {
-      foresight.activities[Foresight.Activity(instance: key[0], execution: key[1], action: key[2])] = .some(
-        nil)
-    }
-    try each(keys, Self.activities) { row in
+    while try statement.step() {
       let key = Foresight.Activity(
-        instance: row.integer(4), execution: row.integer(5), action: row.integer(6))
-      foresight.activities[key] = .some(heldActivity(row))
+        instance: statement.integer(4), execution: statement.integer(5), action: statement.integer(6))
+      foresight.activities[key] = .some(heldActivity(statement))
     }
   }
 
-  private func foresee(messages bounds: [[Int64]]) throws(StoreError) {
-    try each(bounds, Self.messages) { row in
-      foresight.messages[row.integer(0), default: []].append(row.integer(1))
+  /// For the first turn of each instance: another one conflicts.
+  private func ask(messages entries: [StoreEntry]) throws(StoreError) -> Statement? {
+    let statement = try question(Self.messages)
+    var asked: Set<ExactText> = []
+    for case (let instance, let last)? in entries.map(\.consumed)
+    where asked.insert(ExactText(instance)).inserted {
+      statement.bind(1, instance)
+      statement.bind(2, last)
+      statement.addRow()
+    }
+    guard !asked.isEmpty else { return nil }
+    try statement.ask()
+    return statement
+  }
+
+  private func note(messages statement: Statement?, of entries: [StoreEntry]) throws(StoreError) {
+    guard let statement else { return }
+    for case (let instance, _)? in entries.map(\.consumed) {
+      if let row = foresight.row(instance) { foresight.messages[row.pk] = [] }
+    }
+    while try statement.step() {
+      foresight.messages[statement.integer(0), default: []].append(statement.integer(1))
     }
   }
 
-  private func each(
-    _ keys: [[Int64]], _ statements: [Int: String], _ body: (Statement) -> Void
-  ) throws(StoreError) {
-    for part in Self.parts(keys) {
-      let statement = try kept(statements[part.size])
-      let width = part.rows.first?.count ?? 0
-      for place in 0..<part.size {
-        for column in 0..<width {
-          // No row has a key of nothing.
-          let value = part.rows.indices.contains(place) ? part.rows[place][column] : 0
-          statement.bind(Int32(clamping: place * width + column + 1), value)
-        }
-      }
-      defer { statement.reset() }
-      while try statement.step() { body(statement) }
-    }
+  /// Whether messages are kept, and keys for as many instances.
+  private func ask(starts count: Int) throws(StoreError) -> (kept: Statement?, keys: Statement?) {
+    guard count > 0 else { return (nil, nil) }
+    let kept = try rare.statement(Self.anyKept)
+    try kept.ask()
+    let keys = try rare.statement(Self.keysAhead)
+    keys.bind(1, Int64(count))
+    try keys.ask()
+    return (kept, keys)
   }
 
-  private func kept(_ sql: String?) throws(StoreError) -> Statement { try rare.statement(sql ?? "") }
+  // MARK: Statements
 
-  private static func parts<Row>(_ rows: [Row]) -> [(rows: [Row], size: Int)] {
-    let largest = sizes.last ?? 1
-    return stride(from: 0, to: rows.count, by: largest).map { begin in
-      let part = Array(rows[begin..<min(begin + largest, rows.count)])
-      return (part, sizes.first { $0 >= part.count } ?? largest)
-    }
-  }
-
-  // MARK: Statements by size
-
-  private static let instances = bySize(width: 1) { marks in
+  private static let instances = """
+    SELECT i.pk, i.revision, i.status, i.execution, i.event_count, i.inbox_count, i.owner, i.used, i.parent,
+      i.created_at, i.orchestration, i.version, i.id, (SELECT id FROM nodes WHERE id = i.owner)
+    FROM {rows} JOIN instances AS i ON i.id = ?1
     """
-    SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at,
-      orchestration, version, id
-    FROM instances WHERE id IN (\(list(marks)))
-    """
-  }
 
-  private static let activities = bySize(width: 3) { marks in
-    """
+  /// Of a shared group. Everybody locks in this order; the rows are as they are when they are locked.
+  private static let lockedInstances = instances + "\nORDER BY i.id FOR NO KEY UPDATE OF i"
+
+  private static let activities = """
     SELECT a.pk, a.node, a.token, a.session, a.instance, a.execution, a.action
-    FROM (VALUES \(rows(marks))) AS k(instance, execution, action)
-    JOIN activities AS a ON a.instance = k.instance AND a.execution = k.execution AND a.action = k.action
+    FROM {rows} JOIN instances AS i ON i.id = ?1
+    JOIN activities AS a ON a.instance = i.pk AND a.execution = ?2 AND a.action = ?3
     """
-  }
 
-  private static let messages = bySize(width: 2) { marks in
+  private static let messages = """
+    SELECT m.instance, m.sequence FROM {rows} JOIN instances AS i ON i.id = ?1
+    JOIN inbox AS m ON m.instance = i.pk AND m.sequence <= ?2
     """
-    SELECT m.instance, m.sequence FROM (VALUES \(rows(marks))) AS k(instance, last)
-    JOIN inbox AS m ON m.instance = k.instance AND m.sequence <= k.last
-    """
-  }
-
-  private static func list(_ marks: [[String]]) -> String {
-    marks.map { $0.joined(separator: ",") }.joined(separator: ",")
-  }
-
-  private static func rows(_ marks: [[String]]) -> String {
-    marks.map { "(" + $0.joined(separator: ",") + ")" }.joined(separator: ",")
-  }
-
-  private static func bySize(width: Int, _ sql: ([[String]]) -> String) -> [Int: String] {
-    var statements: [Int: String] = [:]
-    for size in sizes {
-      statements[size] = sql((0..<size).map { row in (1...width).map { "?\(row * width + $0)" } })
-    }
-    return statements
-  }
 }

@@ -20,9 +20,9 @@ struct InstanceRow {
   let status: InstanceStatus
   let execution: ExecutionID
   let eventCount: Int64
-  let inboxCount: Int64
+  var inboxCount: Int64
   /// As it stands in the row: may be a node that is gone.
-  let owner: NodeID?
+  var owner: NodeID?
   var used: Used
   let parent: InstanceID?
   let createdAt: TimestampMS

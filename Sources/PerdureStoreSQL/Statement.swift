@@ -18,6 +18,17 @@ package protocol PreparedStatement: AnyObject {
   func changes() throws(StoreError) -> Int64
   /// The key of the row that the last run inserted.
   func insertedKey() throws(StoreError) -> Int64
+
+  /// Runs a collected write where it is called: `changes` can be asked for then.
+  func runAlone() throws(StoreError)
+  /// The key of the row that the last run inserted, or what stands for it until the transaction has ended
+  /// (`Connection.key`).
+  func laterKey() throws(StoreError) -> Int64
+  /// The parameters as they are bound are a row of what a gathering statement is about.
+  func addRow()
+  /// Sends a statement whose rows are wanted soon: so several answers come with one wait.
+  func ask() throws(StoreError)
+
   func reset()
   func finalize()
 
@@ -25,6 +36,14 @@ package protocol PreparedStatement: AnyObject {
   func isNull(_ column: Int32) -> Bool
   /// Valid until the next step or reset.
   func bytes(_ column: Int32) -> UnsafeRawBufferPointer
+}
+
+/// Of a database that runs everything where it is called.
+extension PreparedStatement {
+  package func runAlone() throws(StoreError) { try run() }
+  package func laterKey() throws(StoreError) -> Int64 { try insertedKey() }
+  package func addRow() {}
+  package func ask() throws(StoreError) {}
 }
 
 /// A prepared statement. Every parameter is bound before each run (bindings stay from the run before), and a
@@ -39,6 +58,10 @@ package final class Statement {
     case browsed(Int)
     /// An insert: the key is in the column of this name.
     case inserting(key: StaticString)
+    /// Its runs may be held back until something could tell, and sent together.
+    case collected(RowWrite)
+    /// A question about many rows at once, which are in it as in `RowWrite.gathered`.
+    case gathering
   }
 
   /// What a NULL is not.
@@ -48,6 +71,10 @@ package final class Statement {
 
   package init(_ connection: any Connection, _ sql: String, _ use: Use = .kept) throws(StoreError) {
     prepared = try connection.prepare(sql, use)
+  }
+
+  convenience init(_ connection: any Connection, _ write: RowWrite) throws(StoreError) {
+    try self.init(connection, write.text, .collected(write))
   }
 
   // MARK: Parameters, from 1
@@ -91,6 +118,11 @@ package final class Statement {
 
   /// The key of the row that the last run of an insert made.
   var insertedKey: Int64 { get throws(StoreError) { try prepared.insertedKey() } }
+
+  func runAlone() throws(StoreError) { try prepared.runAlone() }
+  var laterKey: Int64 { get throws(StoreError) { try prepared.laterKey() } }
+  func addRow() { prepared.addRow() }
+  func ask() throws(StoreError) { try prepared.ask() }
 
   package func reset() { prepared.reset() }
   package func finalize() { prepared.finalize() }

@@ -37,6 +37,11 @@ package final class StatementCache {
   /// Runs a statement that answers no rows.
   func run(_ sql: String, _ values: any Bindable...) throws(StoreError) { try bound(sql, values).run() }
 
+  /// The same, of one that may be collected.
+  func run(_ write: RowWrite, _ values: any Bindable...) throws(StoreError) {
+    try bound(write.text, values, .collected(write)).run()
+  }
+
   /// The same; how many rows it changed.
   func change(_ sql: String, _ values: any Bindable...) throws(StoreError) -> Int64 {
     let statement = try bound(sql, values)
@@ -79,6 +84,11 @@ package final class StatementCache {
   /// The statement with this text, to be bound, run and reset by the caller.
   func statement(_ sql: String, _ use: Statement.Use = .kept) throws(StoreError) -> Statement {
     try bound(sql, [], use)
+  }
+
+  /// The same, of one that may be collected.
+  func statement(_ write: RowWrite) throws(StoreError) -> Statement {
+    try bound(write.text, [], .collected(write))
   }
 
   private func bound(

@@ -57,26 +57,16 @@ extension Writer {
     insert.bind(11, task.claim == nil ? ActivityRow.Phase.unrun.rawValue : ActivityRow.Phase.run.rawValue)
     insert.bind(12, task.scheduledAt)
     insert.bind(13, task.claim == nil ? 0 : now)
+    // What most activities do not have.
+    let options = task.options.isDefault ? nil : task.options
+    insert.bind(14, options?.priority ?? 0)
+    insert.bind(15, options.flatMap { _ in task.claim == nil ? task.expiresAt(.notStarted) : task.closeBy })
+    insert.bind(16, options?.tag)
+    insert.bind(17, options?.session)
+    insert.bind(18, options.map { ActivityOptionsWire.encode($0) })
+    insert.bind(19, task.trace?.text)
     try insert.run()
-    if task.options.isDefault, task.trace == nil { return }
-    let row = try insert.insertedKey
-    if !task.options.isDefault { try add(task.options, of: task, at: row, now: now) }
-    if let trace = task.trace {
-      try rare.run("UPDATE activities SET trace = ?2 WHERE pk = ?1", row, trace.text)
-    }
-  }
-
-  /// What most activities do not have.
-  private func add(
-    _ options: ActivityOptions, of task: ActivityTask, at pk: Int64, now: TimestampMS
-  ) throws(StoreError) {
-    try rare.run(
-      """
-      UPDATE activities SET priority = ?2, expires_at = ?3, tag = ?4, session = ?5, options = ?6
-      WHERE pk = ?1
-      """, pk, options.priority, task.claim == nil ? task.expiresAt(.notStarted) : task.closeBy, options.tag,
-      options.session, ActivityOptionsWire.encode(options))
-    if let claim = task.claim { try use(options.session, by: claim.node, now: now) }
+    if let claim = task.claim { try use(options?.session, by: claim.node, now: now) }
   }
 
   // MARK: Ends of attempts, by the node that holds them
@@ -97,7 +87,9 @@ extension Writer {
     _ pk: Int64, _ key: ActivityKey, _ outcome: Outcome, of row: InstanceRow
   ) throws(StoreError) -> Delivery {
     statements.deleteActivity.bind(1, pk)
+    statements.deleteActivity.bind(2, row.pk)
     try statements.deleteActivity.run()
+    foresight.ended(row.pk, key.execution, key.action)
     let message = MessageKind.activityEnded(execution: key.execution, action: key.action, outcome: outcome)
     return try insert(message, to: key.instance, row)
   }

@@ -185,6 +185,7 @@ extension Writer {
     claim.bind(4, task.attempt)
     claim.bind(5, now)
     claim.bind(6, task.closeBy)
+    claim.bind(7, row.instance)
     try claim.run()
     try use(task.options.session, by: node, now: now)
     return task

@@ -24,11 +24,12 @@ extension Writer {
     _ kind: MessageKind, to instance: InstanceID, _ row: InstanceRow
   ) throws(StoreError) -> Delivery {
     let (sequence, owner) = try insert(StoreWire.encode(kind), kind, row)
+    foresight.delivered(to: instance, row, owner: owner)
     return Delivery(instance: instance, message: InboxMessage(sequence: sequence, kind: kind), owner: owner)
   }
 
   /// A suspended or quarantined instance keeps the message and sleeps on; one that starts later is only woken
-  /// by a cancel. Answers the sequence, and who holds the instance.
+  /// by a cancel. Answers the sequence (`Connection.key`), and who holds the instance.
   @discardableResult
   func insert(
     _ json: [UInt8], _ kind: MessageKind?, _ row: InstanceRow
@@ -36,7 +37,7 @@ extension Writer {
     statements.insertMessage.bind(1, row.pk)
     statements.insertMessage.bind(2, json)
     try statements.insertMessage.run()
-    let sequence = try statements.insertMessage.insertedKey
+    let sequence = try statements.insertMessage.laterKey
     let owner = try live(row.owner)
     var wakeAt: TimestampMS? = row.isServable ? 0 : nil
     if row.status == .pending, row.used.contains(.options) {

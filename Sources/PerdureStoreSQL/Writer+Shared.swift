@@ -44,22 +44,10 @@ extension Writer {
     throw StoreError(.busy, "The store \(connection.path) has more to look at than a shared group may.")
   }
 
-  /// Locks the rows of these instances until the end of the transaction, and notes them in `foresight` as
-  /// they are by then: whoever had them before us has committed.
-  func lock(_ instances: [InstanceID]) throws(StoreError) {
-    if instances.isEmpty { return }
-    for instance in instances {
-      foresight.add(instance, nil)
-      shared?.locked[ExactText(instance)] = false
-    }
-    let statement = try rare.statement(Self.locking)
-    statement.bind(1, Self.array(instances))
-    defer { statement.reset() }
-    while try statement.step() {
-      let instance = statement.text(12)
-      foresight.add(instance, instanceRow(statement))
-      shared?.locked[ExactText(instance)] = true
-    }
+  /// The row of an instance was looked at, and locked if the group is shared; nil: there is none.
+  func noteForeseen(_ instance: InstanceID, _ row: InstanceRow?) {
+    foresight.add(instance, row)
+    shared?.locked[ExactText(instance)] = row != nil
   }
 
   /// The insert for an instance; nil if its id is taken. Of a shared group it fails as a whole if another
@@ -72,7 +60,7 @@ extension Writer {
     }
     if isTaken { return nil }
     shared?.locked[ExactText(instance)] = true
-    return try rare.statement(WriterStatements.insertNewInstance, .inserting(key: "pk"))
+    return try rare.statement(WriterStatements.insertNewInstance)
   }
 
   /// What a claim locks row by row as it takes them: what others have locked is left to them, who tell when
@@ -102,27 +90,4 @@ extension Writer {
   }
 
   private static let fruitlessMax = 3
-
-  /// Everybody locks in this order. The rows are as they are when they are locked.
-  private static let locking = """
-    SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at,
-      orchestration, version, id
-    FROM instances WHERE id = ANY(CAST(?1 AS TEXT[])) ORDER BY id FOR NO KEY UPDATE
-    """
-
-  /// Texts as an array of PostgreSQL.
-  private static func array(_ texts: [String]) -> [UInt8] {
-    var bytes = [UInt8(ascii: "{")]
-    for text in texts {
-      if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
-      bytes.append(UInt8(ascii: "\""))
-      for byte in text.utf8 {
-        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
-        bytes.append(byte)
-      }
-      bytes.append(UInt8(ascii: "\""))
-    }
-    bytes.append(UInt8(ascii: "}"))
-    return bytes
-  }
 }

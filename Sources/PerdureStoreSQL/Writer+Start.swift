@@ -44,6 +44,7 @@ extension Writer {
   func create(
     _ start: InstanceStart, revision: Revision = 0, owner: NodeID?, now: TimestampMS
   ) throws(StoreError) -> Bool {
+    if foresight.has(start.instance) { return false }
     let options = start.options
     let startsLater = options.startAt > now
     if options.dedupKey != nil { try mustBeAlone() }
@@ -62,23 +63,26 @@ extension Writer {
     insert.bind(12, options.priority)
     let used: Used = options.hasMore ? .options : []
     insert.bind(13, used.rawValue)
-    let isAbsent = foresight.takeAbsent(start.instance)
-    try insert.run()
-    if !isAbsent, !isShared {
+    let key = try instanceKey()
+    insert.bind(14, key)
+    if foresight.takeAbsent(start.instance) || isShared {
+      try insert.run()
+    } else {
+      try insert.runAlone()
       guard try insert.changes == 1 else { return false }
     }
     tally.add(StatusTally.Kind(start.orchestration, start.version, .pending))
-    if options.hasMore { try add(options, to: insert.insertedKey) }
+    if options.hasMore {
+      if let key { try add(options, to: key) } else { try add(options, to: insert.insertedKey) }
+    }
     if try mayHaveKept() { try takeKept(for: start.instance) }
     return true
   }
 
   private func add(_ options: StartOptions, to pk: Int64) throws(StoreError) {
     try rare.run(
-      """
-      INSERT INTO instance_options(instance, start_at, close_policy, dedup_key, attributes, memo)
-      VALUES(?1, ?2, ?3, ?4, ?5, ?6)
-      """, pk, options.startAt, options.closePolicy == .cancel ? nil : options.closePolicy.rawValue,
+      Self.insertOptions, pk, options.startAt,
+      options.closePolicy == .cancel ? nil : options.closePolicy.rawValue,
       options.dedupKey, options.attributes?.bytes, options.memo?.bytes)
     if let attributes = options.attributes { try label(pk, attributes) }
   }
@@ -86,20 +90,39 @@ extension Writer {
   /// Puts the labels of an instance where it is found by them.
   func label(_ pk: Int64, _ attributes: Payload) throws(StoreError) {
     for label in AttributesWire.decode(attributes) {
-      try rare.run(
-        "INSERT INTO attributes(key, value, instance) VALUES(?1, ?2, ?3)", label.key, label.value, pk)
+      try rare.run(Self.insertLabel, label.key, label.value, pk)
     }
   }
+
+  private static let insertOptions = RowWrite.insert(
+    into: "instance_options", "instance, start_at, close_policy, dedup_key, attributes, memo",
+    values: "?1, ?2, ?3, ?4, ?5, ?6", scope: 1)
+  private static let insertLabel = RowWrite.insert(
+    into: "attributes", "key, value, instance", values: "?1, ?2, ?3", scope: 3)
+
+  /// The key of the next row of an instance; nil: the database makes it. Where an answer costs a wait keys are
+  /// taken ahead, as many as a group has starts.
+  private func instanceKey() throws(StoreError) -> Int64? {
+    guard connection.dialect == .postgresql else { return nil }
+    if instanceKeys.isEmpty {
+      try rare.rows(Self.keysAhead, 1 as Int64) { $0.integer(0) }.forEach { instanceKeys.append($0) }
+    }
+    return instanceKeys.popFirst()
+  }
+
+  static let keysAhead = "SELECT nextval('instances_pk_seq') FROM generate_series(1, ?1)"
 
   // MARK: Messages from before the start
 
   /// Looked up once in a transaction, so that starts cost nothing as long as nothing is kept.
   func mayHaveKept() throws(StoreError) -> Bool {
     if let known = hasKept { return known }
-    let found = try rare.first("SELECT 1 FROM kept LIMIT 1") { _ in true } ?? false
+    let found = try rare.first(Self.anyKept) { _ in true } ?? false
     hasKept = found
     return found
   }
+
+  static let anyKept = "SELECT 1 FROM kept LIMIT 1"
 
   /// `.kept`, or why not.
   func keep(_ message: OutgoingMessage) throws(StoreError) -> StoreOutcome {

@@ -27,8 +27,9 @@ extension Writer {
     var receipt = TurnReceipt()
     try send(commit, row, into: &receipt)
     receipt.hasWaitingMessages = remaining > 0
-    if !receipt.deliveries.isEmpty, !receipt.hasWaitingMessages {
-      receipt.hasWaitingMessages = (try find(commit.instance)?.inboxCount ?? 0) > 0
+    if !receipt.hasWaitingMessages {
+      let own = ExactText(commit.instance)
+      receipt.hasWaitingMessages = receipt.deliveries.contains { ExactText($0.instance) == own }
     }
     return .success(.turned(receipt))
   }

@@ -20,6 +20,8 @@ package final class Writer: @unchecked Sendable {
   var tally = StatusTally()
   /// What this group has looked at ahead.
   var foresight = Foresight()
+  /// Keys of instances that this transaction has taken ahead.
+  var instanceKeys: ArraySlice<Int64> = []
   /// Which nodes are there, as far as this transaction knows. Nobody else can forget one meanwhile: that is
   /// done alone.
   var liveNodes: [NodeID: Bool] = [:]
@@ -41,21 +43,28 @@ package final class Writer: @unchecked Sendable {
   package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {
     if connection.canShare, entries.allSatisfy(\.mayShare) {
       do throws(StoreError) {
-        return try transaction(.shared) { () throws(StoreError) in try apply(entries) }
+        return settled(try transaction(.shared) { () throws(StoreError) in try apply(entries) })
       } catch {
         guard mayLandAlone(error) else { throw error }
       }
     }
     do throws(StoreError) {
-      return try transaction { () throws(StoreError) in try apply(entries) }
+      return settled(try transaction { () throws(StoreError) in try apply(entries) })
     } catch {
       guard error.isConfinedToEntry else { throw error }
     }
-    return try transaction { () throws(StoreError) in
-      var outcomes: [StoreOutcome] = []
-      for entry in entries { outcomes.append(try applyAlone(entry)) }
-      return outcomes
-    }
+    return settled(
+      try transaction { () throws(StoreError) in
+        var outcomes: [StoreOutcome] = []
+        for entry in entries { outcomes.append(try applyAlone(entry)) }
+        return outcomes
+      })
+  }
+
+  /// With the keys that were only known at the end.
+  private func settled(_ outcomes: [StoreOutcome]) -> [StoreOutcome] {
+    guard connection.dialect == .postgresql else { return outcomes }
+    return outcomes.map { outcome in outcome.map { $0.mapSequences(connection.key) } }
   }
 
   /// Begins, runs, commits; whatever fails leaves no transaction and no lock behind.
@@ -67,6 +76,7 @@ package final class Writer: @unchecked Sendable {
       hasKept = nil
       tally = StatusTally()
       foresight = Foresight()
+      instanceKeys = []
       liveNodes.removeAll(keepingCapacity: true)
       try connection.beginWrite(mode)
       let result = try body()
@@ -99,6 +109,7 @@ package final class Writer: @unchecked Sendable {
       return outcome
     } catch {
       guard error.isConfinedToEntry, !connection.isIdle else { throw error }
+      connection.forgetCollected()
       try connection.execute("ROLLBACK TO entry")
       tally = counted
       try connection.execute("RELEASE entry")

@@ -82,7 +82,7 @@ final class SQLiteConnection: Connection {
 
   func prepare(_ sql: String, _ use: Statement.Use) throws(StoreError) -> any PreparedStatement {
     switch use {
-    case .kept, .inserting: try SQLiteStatement(self, sql, isKept: true)
+    case .kept, .inserting, .collected, .gathering: try SQLiteStatement(self, sql, isKept: true)
     case .once, .browsed: try SQLiteStatement(self, sql, isKept: false)
     }
   }
