@@ -1,4 +1,5 @@
 import PerdureModel
+import PerdureStore
 import PerdureStorePostgres
 import Testing
 
