@@ -87,7 +87,11 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private func open() throws(StoreError) -> Session {
     let session = try Session(url, statementMS: url.options.statementTimeoutMS)
     try session.configure(url, lockTimeoutMS: busyTimeoutMS)
-    if role == .reader { _ = try session.ask("SET default_transaction_read_only = on") }
+    // What is asked for at once is a transaction of its own, and sees the store at one moment, too.
+    if role == .reader {
+      _ = try session.ask("SET default_transaction_read_only = on")
+      _ = try session.ask("SET default_transaction_isolation = 'repeatable read'")
+    }
     try store.check(session)
     if role == .writer { share = try takeShare(session) }
     return session

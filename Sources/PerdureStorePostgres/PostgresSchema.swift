@@ -10,7 +10,7 @@ enum PostgresSchema {
   static var version: Int { migrations.count }
 
   /// Step n takes a store from version n - 1 to n. Steps that were released are never edited.
-  static let migrations = [initial, calls, shares]
+  static let migrations = [initial, calls, due, shares]
 
   /// What must be there for the server to do.
   private static let serverVersion: Int32 = 130_000
@@ -338,5 +338,16 @@ enum PostgresSchema {
       keep_ms BIGINT NOT NULL,
       statuses TEXT COLLATE "C" NOT NULL
     );
+    """
+
+  /// In the order of a claim: `owner IS NULL` in front of that would do for SQLite, PostgreSQL would sort all
+  /// that waits for each claim.
+  private static let due = """
+    DROP INDEX instances_due;
+    CREATE INDEX instances_due ON instances(priority, wake_at, pk) WHERE wake_at IS NOT NULL AND owner IS NULL;
+    CREATE INDEX instances_due_owned ON instances(owner, priority, wake_at, pk)
+      WHERE wake_at IS NOT NULL AND owner IS NOT NULL;
+    DROP INDEX activities_open;
+    CREATE INDEX activities_open ON activities(priority, visible_at, pk) WHERE node IS NULL AND phase <> 2
     """
 }

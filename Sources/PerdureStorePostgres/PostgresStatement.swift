@@ -127,8 +127,8 @@ final class PostgresStatement: PreparedStatement {
   }
 
   private func settle() throws(StoreError) {
+    defer { isAsked = false }
     try connection.settle()
-    isAsked = false
   }
 
   func run() throws(StoreError) {

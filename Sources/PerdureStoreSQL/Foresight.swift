@@ -141,39 +141,47 @@ extension Writer {
   func foresee(_ entries: [StoreEntry]) throws(StoreError) {
     guard connection.dialect == .postgresql else { return }
     var seen: Set<ExactText> = []
-    let names = entries.flatMap(\.named).filter { seen.insert(ExactText($0)).inserted }
+    var names = entries.flatMap(\.named).filter { seen.insert(ExactText($0)).inserted }
     if names.isEmpty { return }
+    // Everybody locks in this order.
+    if isShared { names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
     let instances = try question(isShared ? Self.lockedInstances : Self.instances)
+    let kept = try rare.statement(Self.anyKept)
+    let (activities, messages) = (try question(Self.activities), try question(Self.messages))
+    let keys = try rare.statement(Self.keysAhead)
+    defer { for statement in [instances, activities, messages, kept, keys] { statement.reset() } }
     for name in names {
       instances.bind(1, name)
       instances.addRow()
     }
     try instances.ask()
-    let activities = try ask(activities: entries)
-    let messages = try ask(messages: entries)
-    let (kept, keys) = try ask(starts: entries.reduce(0) { $0 + $1.starts })
-    defer { for statement in [instances, activities, messages, kept, keys] { statement?.reset() } }
+    let hasActivities = try ask(activities, activitiesOf: entries)
+    let hasMessages = try ask(messages, messagesOf: entries)
+    let starts = entries.reduce(0) { $0 + $1.starts }
+    if starts > 0 {
+      try kept.ask()
+      keys.bind(1, Int64(starts))
+      try keys.ask()
+    }
     for name in names { noteForeseen(name, nil) }
     while try instances.step() {
       let row = instanceRow(instances)
       noteForeseen(instances.text(12), row)
       if let owner = row.owner { liveNodes[owner] = !instances.isNull(13) }
     }
-    try note(activities, of: entries)
-    try note(messages: messages, of: entries)
-    if let kept { hasKept = try kept.step() }
-    while let keys, try keys.step() { instanceKeys.append(keys.integer(0)) }
+    if hasActivities { try note(activities, activitiesOf: entries) }
+    if hasMessages { try note(messages, messagesOf: entries) }
+    if starts == 0 { return }
+    hasKept = try kept.step()
+    while try keys.step() { instanceKeys.append(keys.integer(0)) }
   }
 
-  private func question(_ sql: String) throws(StoreError) -> Statement {
-    let statement = try rare.statement(sql, .gathering)
-    // Of a group that failed before it could ask.
-    statement.reset()
-    return statement
-  }
+  private func question(_ sql: String) throws(StoreError) -> Statement { try rare.statement(sql, .gathering) }
 
-  private func ask(activities entries: [StoreEntry]) throws(StoreError) -> Statement? {
-    let statement = try question(Self.activities)
+  /// False: there is nothing to ask.
+  private func ask(
+    _ statement: Statement, activitiesOf entries: [StoreEntry]
+  ) throws(StoreError) -> Bool {
     var hasRows = false
     for entry in entries {
       guard let (instance, execution, actions) = entry.attempts, !actions.isEmpty else { continue }
@@ -185,13 +193,11 @@ extension Writer {
         statement.addRow()
       }
     }
-    guard hasRows else { return nil }
-    try statement.ask()
-    return statement
+    if hasRows { try statement.ask() }
+    return hasRows
   }
 
-  private func note(_ statement: Statement?, of entries: [StoreEntry]) throws(StoreError) {
-    guard let statement else { return }
+  private func note(_ statement: Statement, activitiesOf entries: [StoreEntry]) throws(StoreError) {
     for entry in entries {
       guard let (instance, execution, actions) = entry.attempts, let row = foresight.row(instance) else {
         continue
@@ -209,8 +215,7 @@ extension Writer {
   }
 
   /// For the first turn of each instance: another one conflicts.
-  private func ask(messages entries: [StoreEntry]) throws(StoreError) -> Statement? {
-    let statement = try question(Self.messages)
+  private func ask(_ statement: Statement, messagesOf entries: [StoreEntry]) throws(StoreError) -> Bool {
     var asked: Set<ExactText> = []
     for case (let instance, let last)? in entries.map(\.consumed)
     where asked.insert(ExactText(instance)).inserted {
@@ -218,13 +223,11 @@ extension Writer {
       statement.bind(2, last)
       statement.addRow()
     }
-    guard !asked.isEmpty else { return nil }
-    try statement.ask()
-    return statement
+    if !asked.isEmpty { try statement.ask() }
+    return !asked.isEmpty
   }
 
-  private func note(messages statement: Statement?, of entries: [StoreEntry]) throws(StoreError) {
-    guard let statement else { return }
+  private func note(_ statement: Statement, messagesOf entries: [StoreEntry]) throws(StoreError) {
     for case (let instance, _)? in entries.map(\.consumed) {
       if let row = foresight.row(instance) { foresight.messages[row.pk] = [] }
     }
@@ -233,36 +236,38 @@ extension Writer {
     }
   }
 
-  /// Whether messages are kept, and keys for as many instances.
-  private func ask(starts count: Int) throws(StoreError) -> (kept: Statement?, keys: Statement?) {
-    guard count > 0 else { return (nil, nil) }
-    let kept = try rare.statement(Self.anyKept)
-    try kept.ask()
-    let keys = try rare.statement(Self.keysAhead)
-    keys.bind(1, Int64(count))
-    try keys.ask()
-    return (kept, keys)
-  }
-
   // MARK: Statements
 
-  private static let instances = """
-    SELECT i.pk, i.revision, i.status, i.execution, i.event_count, i.inbox_count, i.owner, i.used, i.parent,
-      i.created_at, i.orchestration, i.version, i.id, (SELECT id FROM nodes WHERE id = i.owner)
-    FROM {rows} JOIN instances AS i ON i.id = ?1
-    """
+  // OFFSET 0 keeps the planner from looking at the tables in another order: it would find it cheaper while they
+  // are small, and go on with that when they are not.
 
-  /// Of a shared group. Everybody locks in this order; the rows are as they are when they are locked.
-  private static let lockedInstances = instances + "\nORDER BY i.id FOR NO KEY UPDATE OF i"
+  private static let instances = instances(locking: "")
+
+  /// - locking: which lock each row is taken with, in the order of the names.
+  private static func instances(locking: String) -> String {
+    """
+    SELECT i.*, (SELECT id FROM nodes WHERE id = i.owner) FROM {rows} CROSS JOIN LATERAL (
+      SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at,
+        orchestration, version, id
+      FROM instances WHERE id = ?1 OFFSET 0 \(locking)) AS i
+    """
+  }
+
+  /// Of a shared group. The rows are as they are when they are locked: of one that is waited for, as it is then.
+  private static let lockedInstances = instances(locking: "FOR NO KEY UPDATE")
 
   private static let activities = """
-    SELECT a.pk, a.node, a.token, a.session, a.instance, a.execution, a.action
-    FROM {rows} JOIN instances AS i ON i.id = ?1
-    JOIN activities AS a ON a.instance = i.pk AND a.execution = ?2 AND a.action = ?3
+    SELECT a.* FROM {rows}
+    CROSS JOIN LATERAL (SELECT pk FROM instances WHERE id = ?1 OFFSET 0) AS i
+    CROSS JOIN LATERAL (
+      SELECT pk, node, token, session, instance, execution, action FROM activities
+      WHERE instance = i.pk AND execution = ?2 AND action = ?3 OFFSET 0) AS a
     """
 
   private static let messages = """
-    SELECT m.instance, m.sequence FROM {rows} JOIN instances AS i ON i.id = ?1
-    JOIN inbox AS m ON m.instance = i.pk AND m.sequence <= ?2
+    SELECT m.* FROM {rows}
+    CROSS JOIN LATERAL (SELECT pk FROM instances WHERE id = ?1 OFFSET 0) AS i
+    CROSS JOIN LATERAL (
+      SELECT instance, sequence FROM inbox WHERE instance = i.pk AND sequence <= ?2 OFFSET 0) AS m
     """
 }

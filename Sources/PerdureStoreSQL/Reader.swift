@@ -35,18 +35,57 @@ package final class Reader: @unchecked Sendable {
   }
 
   func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
-    try connection.read { () throws(StoreError) in
-      guard let row = try row(instance) else { return nil }
-      if let damage = row.damage { throw damage }
-      let start = try start(of: row)
-      let history = try history(row)
-      let inbox = try inbox(of: instance, pk: row.pk, after: 0)
-      var snapshot = InstanceSnapshot(
-        description: row.description, start: start, owner: row.owner, history: history, inbox: inbox,
-        kv: row.used.contains(.keyValues) ? try initialState(row.pk, of: instance) : [])
-      snapshot.lostTurns = row.lostTurns
-      return snapshot
+    if connection.dialect == .postgresql, connection.isIdle {
+      return try loadAtOnce(instance)
     }
+    return try connection.read { () throws(StoreError) in
+      guard let row = try row(instance) else { return nil }
+      events.bind(1, row.pk)
+      events.bind(2, row.description.execution)
+      messages.bind(1, row.pk)
+      messages.bind(2, 0)
+      return try snapshot(row, events, messages)
+    }
+  }
+
+  /// Asks for everything before the first answer is there: so it is one transaction, and one wait.
+  private func loadAtOnce(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
+    let events = try rare.statement(Self.eventsByID)
+    let messages = try rare.statement(Self.messagesByID)
+    defer { for statement in [find, events, messages] { statement.reset() } }
+    for statement in [find, events, messages] {
+      statement.bind(1, instance)
+      try statement.ask()
+    }
+    guard let row = try plainRow(instance) else { return nil }
+    if row.used.isDisjoint(with: [.options, .keyValues]) { return try snapshot(row, events, messages) }
+    return try connection.read { () throws(StoreError) in try load(instance) }
+  }
+
+  private static let eventsByID = """
+    SELECT event, json FROM history
+    WHERE instance = (SELECT pk FROM instances WHERE id = ?1)
+      AND execution = (SELECT execution FROM instances WHERE id = ?1)
+    ORDER BY event
+    """
+  private static let messagesByID = """
+    SELECT sequence, json FROM inbox WHERE instance = (SELECT pk FROM instances WHERE id = ?1)
+    ORDER BY sequence
+    """
+
+  private func snapshot(
+    _ row: Row, _ events: Statement, _ messages: Statement
+  ) throws(StoreError) -> InstanceSnapshot {
+    if let damage = row.damage { throw damage }
+    let instance = row.description.instance
+    let start = try start(of: row)
+    let history = try history(row, events)
+    let inbox = try inbox(of: instance, messages)
+    var snapshot = InstanceSnapshot(
+      description: row.description, start: start, owner: row.owner, history: history, inbox: inbox,
+      kv: row.used.contains(.keyValues) ? try initialState(row.pk, of: instance) : [])
+    snapshot.lostTurns = row.lostTurns
+    return snapshot
   }
 
   func describe(_ instance: InstanceID) throws(StoreError) -> InstanceDescription? {
@@ -151,10 +190,14 @@ package final class Reader: @unchecked Sendable {
 
   /// The whole history of the current execution: without gaps, and as long as the row says.
   func history(_ row: Row) throws(StoreError) -> [Event] {
+    events.bind(1, row.pk)
+    events.bind(2, row.description.execution)
+    return try history(row, events)
+  }
+
+  private func history(_ row: Row, _ events: Statement) throws(StoreError) -> [Event] {
     let instance = row.description.instance
     let execution = row.description.execution
-    events.bind(1, row.pk)
-    events.bind(2, execution)
     defer { events.reset() }
     var history: [Event] = []
     history.reserveCapacity(Int(clamping: max(0, min(row.description.eventCount, Limits.historyEvents))))
@@ -193,6 +236,10 @@ package final class Reader: @unchecked Sendable {
   ) throws(StoreError) -> [InboxMessage] {
     messages.bind(1, pk)
     messages.bind(2, after)
+    return try inbox(of: instance, messages)
+  }
+
+  private func inbox(of instance: InstanceID, _ messages: Statement) throws(StoreError) -> [InboxMessage] {
     defer { messages.reset() }
     var inbox: [InboxMessage] = []
     while try messages.step() {

@@ -53,12 +53,23 @@ package struct RowWrite: Sendable {
     RowWrite(
       .update, table, scope: scope, row: row ?? [scope],
       "UPDATE \(table) SET \(changes) WHERE \(condition)",
-      "UPDATE \(table) SET \(changes) FROM {rows} WHERE \(condition)")
+      "UPDATE \(table) SET \(changes) FROM {rows} WHERE \(led(condition))")
   }
 
   static func delete(from table: String, where condition: String, scope: Int) -> RowWrite {
     RowWrite(
       .delete, table, scope: scope, row: [], "DELETE FROM \(table) WHERE \(condition)",
-      "DELETE FROM \(table) USING {rows} WHERE \(condition)")
+      "DELETE FROM \(table) USING {rows} WHERE \(led(condition))")
+  }
+
+  /// The parameters lead to the rows of the table. With plain equality the planner may begin with a whole index
+  /// and go from there to the parameters, of a table that was small when it looked.
+  private static func led(_ condition: String) -> String {
+    let parts = condition.split(separator: " = ?", omittingEmptySubsequences: false)
+    guard let first = parts.first else { return condition }
+    return parts.dropFirst().reduce(String(first)) { text, part in
+      let number = part.prefix { $0.isNumber }
+      return text + " = ANY(ARRAY[?\(number)])" + part.dropFirst(number.count)
+    }
   }
 }
