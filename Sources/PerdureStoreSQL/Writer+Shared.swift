@@ -4,7 +4,8 @@ internal import PerdureStore
 /// A group that is written while others are (`docs/decisions/0019-shared-groups.md`).
 ///
 /// Before it looks at anything of an instance it has locked its row, and whatever belongs to an instance is
-/// written by nobody else meanwhile. What cannot keep to that gives the group up: it then runs once more, alone.
+/// written by nobody else meanwhile. What cannot keep to that gives the group up: it then runs once more,
+/// alone.
 struct SharedGroup {
   /// Those whose rows were to be locked, and those it has made. False: there was none.
   fileprivate(set) var locked: [ExactText: Bool] = [:]
@@ -63,15 +64,11 @@ extension Writer {
     return try rare.statement(WriterStatements.insertNewInstance)
   }
 
-  /// What a claim locks row by row as it takes them: what others have locked is left to them, who tell when
-  /// they have committed.
-  ///
-  /// - Parameter tables: the first is locked first; none: there is only one.
-  func claiming(_ tables: String...) -> String {
-    guard isShared else { return "" }
-    if tables.isEmpty { return " FOR NO KEY UPDATE SKIP LOCKED" }
-    return tables.map { " FOR NO KEY UPDATE OF \($0) SKIP LOCKED" }.joined()
-  }
+  /// A claim locks row by row as it takes them: what others have locked is left to them, who tell when they
+  /// have committed.
+  static let claimingInstances = "FOR NO KEY UPDATE SKIP LOCKED"
+  /// Of each activity its instance first: who has that has all its activities.
+  static let claimingActivities = "FOR NO KEY UPDATE OF i SKIP LOCKED FOR NO KEY UPDATE OF a SKIP LOCKED"
 
   /// Others might have their hands on the rows that it would take each time that a claim comes by. So the
   /// fourth in a row that takes nothing, though there is something, waits until it is alone.

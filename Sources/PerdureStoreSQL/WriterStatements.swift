@@ -64,7 +64,8 @@ struct WriterStatements {
   private static let addToCount = """
     INSERT INTO status_counts(orchestration, version, status, instances, lives, total_ms, least_ms, most_ms)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-    ON CONFLICT(orchestration, version, status) DO UPDATE SET\(addition(to: "status_counts"))
+    ON CONFLICT(orchestration, version, status) DO UPDATE SET
+    \(addition(to: "status_counts"))
     """
 
   /// The same into the share ?9 (`Connection.share`).
@@ -72,12 +73,12 @@ struct WriterStatements {
     INSERT INTO status_count_shares(orchestration, version, status, instances, lives, total_ms, least_ms,
       most_ms, share)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    ON CONFLICT(share, orchestration, version, status) DO UPDATE SET\(addition(to: "status_count_shares"))
+    ON CONFLICT(share, orchestration, version, status) DO UPDATE SET
+    \(addition(to: "status_count_shares"))
     """
 
   private static func addition(to table: String) -> String {
     """
-
       instances = CASE WHEN abs(\(table).instances / 2) > 1e15 THEN 0 ELSE \(table).instances END
         + excluded.instances,
       least_ms = CASE WHEN \(table).lives = 0 THEN excluded.least_ms
