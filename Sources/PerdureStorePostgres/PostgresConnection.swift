@@ -26,6 +26,9 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private var collected = CollectedWrites()
   /// Of this transaction; 0: not known yet.
   private var laterKeys: [Int64] = []
+  private let withoutSync = ServerStatement(
+    "SELECT set_config('synchronous_commit', 'off', true)", name: "without_sync")
+  private let notify = ServerStatement("SELECT pg_notify($1, $2)", name: "notify")
   private var isClosed = false
   /// Of the last transaction: nobody knows whether it was committed.
   private(set) var isOutcomeUnknown = false
@@ -87,11 +90,7 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   private func open() throws(StoreError) -> Session {
     let session = try Session(url, statementMS: url.options.statementTimeoutMS)
     try session.configure(url, lockTimeoutMS: busyTimeoutMS)
-    // What is asked for at once is a transaction of its own, and sees the store at one moment, too.
-    if role == .reader {
-      _ = try session.ask("SET default_transaction_read_only = on")
-      _ = try session.ask("SET default_transaction_isolation = 'repeatable read'")
-    }
+    if role == .reader { _ = try session.ask("SET default_transaction_read_only = on") }
     try store.check(session)
     if role == .writer { share = try takeShare(session) }
     return session
@@ -244,12 +243,11 @@ final class PostgresConnection: Connection, @unchecked Sendable {
   /// In a transaction of its own, which waits for no disk: the server lets one at a time tell something,
   /// until its commit. Should it be lost, the others look for themselves.
   private func tell(_ session: Session) throws(StoreError) {
-    try session.send(
-      "SELECT set_config('synchronous_commit', 'off', true)", .done("telling the others"))
+    try send(withoutSync, Parameters(), .done("telling the others"))
     var news = Parameters()
     news.set(0, untyped: store.channel)
     news.set(1, untyped: sender)
-    try session.send("SELECT pg_notify($1, $2)", news, .done("telling the others"))
+    try send(notify, news, .done("telling the others"))
     try session.push()
   }
 

@@ -96,14 +96,10 @@ extension StoreEntry {
     case .turn(let commit):
       [commit.instance] + commit.starts.map(\.start.instance) + commit.messages.map(\.to)
         + commit.kvReads.map(\.instance)
-    case .activityEnded(let key, _, _, _), .activityRetry(let key, _, _, _, _),
-      .activityHeartbeat(let key, _, _), .deferActivity(let key, _, _, _):
-      [key.instance]
-    case .completeActivity(let token, _, _), .heartbeatByToken(let token, _, _): [token.key.instance]
     case .claimInstance(_, let instance): [instance]
     case .releaseInstances(_, let instances): instances
     case .releaseActivities(let activities): activities.map(\.key.instance)
-    default: []
+    default: attempts.map { [$0.instance] } ?? []
     }
   }
 

@@ -35,10 +35,8 @@ package final class Reader: @unchecked Sendable {
   }
 
   func load(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
-    if connection.dialect == .postgresql, connection.isIdle {
-      return try loadAtOnce(instance)
-    }
-    return try connection.read { () throws(StoreError) in
+    try connection.read { () throws(StoreError) in
+      if connection.dialect == .postgresql { return try loadAtOnce(instance) }
       guard let row = try row(instance) else { return nil }
       events.bind(1, row.pk)
       events.bind(2, row.description.execution)
@@ -48,7 +46,7 @@ package final class Reader: @unchecked Sendable {
     }
   }
 
-  /// Asks for everything before the first answer is there: so it is one transaction, and one wait.
+  /// Asks for everything before the first answer is there: so all of a plain instance comes with one wait.
   private func loadAtOnce(_ instance: InstanceID) throws(StoreError) -> InstanceSnapshot? {
     let events = try rare.statement(Self.eventsByID)
     let messages = try rare.statement(Self.messagesByID)
@@ -57,9 +55,8 @@ package final class Reader: @unchecked Sendable {
       statement.bind(1, instance)
       try statement.ask()
     }
-    guard let row = try plainRow(instance) else { return nil }
-    if row.used.isDisjoint(with: [.options, .keyValues]) { return try snapshot(row, events, messages) }
-    return try connection.read { () throws(StoreError) in try load(instance) }
+    guard let row = try row(instance) else { return nil }
+    return try snapshot(row, events, messages)
   }
 
   private static let eventsByID = """
