@@ -230,9 +230,11 @@ final class PostgresConnection: Connection, @unchecked Sendable {
     self.mode = mode
     var lock = Parameters()
     lock.set(0, integer: store.space)
-    let function = mode == .shared ? "pg_advisory_xact_lock_shared" : "pg_advisory_xact_lock"
-    try session.send(
-      "SELECT \(function)(CAST($1 AS INTEGER), 0)", lock, .done("waiting for the other writers"))
+    let sql =
+      mode == .shared
+      ? "SELECT pg_advisory_xact_lock_shared(CAST($1 AS INTEGER), 0)"
+      : "SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), 0)"
+    try session.send(sql, lock, .done("waiting for the other writers"))
   }
 
   func commitWrite() throws(StoreError) {

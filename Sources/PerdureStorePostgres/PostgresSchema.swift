@@ -10,7 +10,7 @@ enum PostgresSchema {
   static var version: Int { migrations.count }
 
   /// Step n takes a store from version n - 1 to n. Steps that were released are never edited.
-  static let migrations = [initial, calls, leases, shares, due]
+  static let migrations = [initial, calls, leases, due, shares]
 
   /// What must be there for the server to do.
   private static let serverVersion: Int32 = 130_000

@@ -10,8 +10,6 @@ final class PostgresStatement: PreparedStatement {
   private let one: ServerStatement
   /// For many, in arrays; nil: there is none such.
   private let many: ServerStatement?
-  /// How many rows a cursor gets at once.
-  private let chunk: Int32
   private var parameters = Parameters()
   /// The parameters of what may be sent together with others.
   private var row: [RowValue] = []
@@ -32,8 +30,6 @@ final class PostgresStatement: PreparedStatement {
   init(_ connection: PostgresConnection, _ sql: String, _ use: Statement.Use, name: String) {
     self.connection = connection
     self.use = use
-    // Rows may be locked as they come.
-    chunk = if case .browsed(let wanted) = use { Int32(clamping: max(1, min(wanted, 64))) } else { 0 }
     let text = PostgresText.statement(sql)
     switch use {
     case .kept:
@@ -53,6 +49,11 @@ final class PostgresStatement: PreparedStatement {
       one = ServerStatement(text, name: "")
       many = ServerStatement(PostgresText.gathered(sql), name: name)
     }
+  }
+
+  /// How many rows a cursor gets at once: they may be locked as they come.
+  private var chunk: Int32 {
+    if case .browsed(let wanted) = use { Int32(clamping: max(1, min(wanted, 64))) } else { 0 }
   }
 
   private var isBrowsed: Bool { if case .browsed = use { true } else { false } }

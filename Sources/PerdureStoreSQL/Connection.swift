@@ -53,6 +53,9 @@ package enum WriteMode: Sendable {
 extension Connection {
   package func forgetCollected() {}
   package func key(_ later: Int64) -> Int64 { later }
+}
+
+extension Connection {
   package var canShare: Bool { false }
   package var share: Int64 { 0 }
   package var hasClashed: Bool { false }

@@ -11,13 +11,15 @@ package enum Dialect: Sendable {
   /// Where the counts by status are, as a table. Of PostgreSQL each is the sum of several rows.
   var statusCounts: String {
     if self == .sqlite { return "status_counts" }
-    let columns = "orchestration, version, status, instances, lives, total_ms, least_ms, most_ms"
     return """
       (SELECT orchestration, version, status, CAST(sum(instances) AS BIGINT) AS instances,
           CAST(sum(lives) AS BIGINT) AS lives, CAST(sum(total_ms) AS BIGINT) AS total_ms,
           coalesce(min(least_ms) FILTER (WHERE lives <> 0), 0) AS least_ms, max(most_ms) AS most_ms
-        FROM (SELECT \(columns) FROM status_counts UNION ALL SELECT \(columns) FROM status_count_shares)
-          AS parts
+        FROM (
+          SELECT orchestration, version, status, instances, lives, total_ms, least_ms, most_ms
+          FROM status_counts
+          UNION ALL SELECT orchestration, version, status, instances, lives, total_ms, least_ms, most_ms
+          FROM status_count_shares) AS parts
         GROUP BY orchestration, version, status) AS status_counts
       """
   }

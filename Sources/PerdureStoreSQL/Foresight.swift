@@ -139,7 +139,7 @@ extension Writer {
     var seen: Set<ExactText> = []
     var names = entries.flatMap(\.named).filter { seen.insert(ExactText($0)).inserted }
     if names.isEmpty { return }
-    // Everybody locks in this order. What is read by later statements is as whoever had them before us left it.
+    // Everybody locks in this order.
     if isShared { names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
     let instances = try question(isShared ? Self.lockedInstances : Self.instances)
     let kept = try rare.statement(Self.anyKept)
@@ -159,10 +159,10 @@ extension Writer {
       keys.bind(1, Int64(starts))
       try keys.ask()
     }
-    for name in names { foresee(name, nil) }
+    for name in names { noteForeseen(name, nil) }
     while try instances.step() {
       let row = instanceRow(instances)
-      foresee(instances.text(12), row)
+      noteForeseen(instances.text(12), row)
       if let owner = row.owner { liveNodes[owner] = !instances.isNull(13) }
     }
     if hasActivities { try note(activities, activitiesOf: entries) }
@@ -170,11 +170,6 @@ extension Writer {
     if starts == 0 { return }
     hasKept = try kept.step()
     while try keys.step() { instanceKeys.append(keys.integer(0)) }
-  }
-
-  private func foresee(_ instance: InstanceID, _ row: InstanceRow?) {
-    foresight.add(instance, row)
-    shared?.lock(instance, isThere: row != nil)
   }
 
   private func question(_ sql: String) throws(StoreError) -> Statement { try rare.statement(sql, .gathering) }
@@ -243,8 +238,6 @@ extension Writer {
   // are small, and go on with that when they are not.
 
   private static let instances = instances(locking: "")
-  private static let lockedInstances = instances(locking: "FOR NO KEY UPDATE")
-
   /// - locking: which lock each row is taken with, in the order of the names.
   private static func instances(locking: String) -> String {
     """
@@ -254,6 +247,9 @@ extension Writer {
       FROM instances WHERE id = ?1 OFFSET 0 \(locking)) AS i
     """
   }
+
+  /// Of a shared group. The rows are as they are when they are locked: of one that is waited for, as it is then.
+  private static let lockedInstances = instances(locking: "FOR NO KEY UPDATE")
 
   private static let activities = """
     SELECT a.* FROM {rows}

@@ -4,11 +4,11 @@ internal import PerdureStore
 /// What is counted over many instances.
 extension Reader {
   func statusCounts(of orchestration: String?) throws(StoreError) -> [StatusCount] {
-    let path = connection.path
+    let (path, dialect) = (connection.path, connection.dialect)
     return try rare.rows(
       """
       SELECT orchestration, version, status, instances, lives, total_ms, least_ms, most_ms
-      FROM \(connection.dialect.statusCounts)
+      FROM \(dialect.statusCounts)
       WHERE (instances <> 0 OR lives <> 0) AND (?1 IS NULL OR orchestration = ?1)
       ORDER BY orchestration, version, status
       """, orchestration

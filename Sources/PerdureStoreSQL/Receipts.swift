@@ -1,9 +1,9 @@
-internal import PerdureModel
-internal import PerdureStore
+package import PerdureModel
+package import PerdureStore
 
 extension StoreReceipt {
   /// The same, with other sequences of its messages.
-  func mapSequences(_ known: (MessageSequence) -> MessageSequence) -> StoreReceipt {
+  package func mapSequences(_ known: (MessageSequence) -> MessageSequence) -> StoreReceipt {
     func told(_ delivery: Delivery) -> Delivery {
       var delivery = delivery
       delivery.message.sequence = known(delivery.message.sequence)

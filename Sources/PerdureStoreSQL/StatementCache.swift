@@ -86,7 +86,7 @@ package final class StatementCache {
     try bound(sql, [], use)
   }
 
-  /// The same, of a write that may be collected.
+  /// The same, of one that may be collected.
   func statement(_ write: RowWrite) throws(StoreError) -> Statement {
     try bound(write.text, [], .collected(write))
   }

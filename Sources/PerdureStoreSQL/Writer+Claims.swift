@@ -6,7 +6,7 @@ extension Writer {
     node: NodeID, orchestrations: [ServedOrchestration], limit: Int, now: TimestampMS
   ) throws(StoreError) -> StoreOutcome {
     guard limit > 0, !orchestrations.isEmpty else { return .success(.instances([])) }
-    let due = try due(orchestrations, now: now, claiming(), limit)
+    let due = try due(orchestrations, now: now, isShared ? Self.claimingInstances : "", limit)
     defer { due.finalize() }
     var found: [(pk: Int64, id: InstanceID)] = []
     var suspects = SuspectLine<Int64>(now: now, spacingMS: Limits.suspectTurnsMS)
@@ -52,7 +52,8 @@ extension Writer {
       SELECT pk, id, lost_turns, paused_at FROM instances
       WHERE owner IS NULL AND priority = ?1 AND wake_at <= ?2
         AND (\(Self.conditions(orchestrations)))
-      ORDER BY wake_at, pk\(claiming)
+      ORDER BY wake_at, pk
+      \(claiming)
       """, .browsed(limit))
     due.bind(2, now)
     let texts = orchestrations.flatMap { [$0.name] + ($0.versions ?? []) }
@@ -106,7 +107,7 @@ extension Writer {
     node: NodeID, filter: ActivityFilter, limit: Int, now: TimestampMS
   ) throws(StoreError) -> StoreOutcome {
     guard limit > 0, !filter.names.isEmpty else { return .success(.activities([])) }
-    let open = try open(filter, now: now, claiming("i", "a"), limit)
+    let open = try open(filter, now: now, isShared ? Self.claimingActivities : "", limit)
     defer { open.finalize() }
     var sessions = SessionDesk(node: node, filter: filter, now: now)
     var found: [ActivityRow] = []
@@ -166,7 +167,8 @@ extension Writer {
       FROM activities AS a JOIN instances AS i ON i.pk = a.instance
       WHERE a.node IS NULL AND a.phase <> 2 AND a.priority = ?1 AND a.visible_at <= ?2
         AND (\(Self.conditions(filter)))
-      ORDER BY a.visible_at, a.pk\(claiming)
+      ORDER BY a.visible_at, a.pk
+      \(claiming)
       """, .browsed(limit))
     open.bind(2, now)
     let texts = filter.names + (filter.tags ?? [])

@@ -4,14 +4,12 @@ internal import PerdureStore
 /// A group that is written while others are (`docs/decisions/0019-shared-groups.md`).
 ///
 /// Before it looks at anything of an instance it has locked its row, and whatever belongs to an instance is
-/// written by nobody else meanwhile. What cannot keep to that gives the group up: it then runs once more, alone.
+/// written by nobody else meanwhile. What cannot keep to that gives the group up: it then runs once more,
+/// alone.
 struct SharedGroup {
   /// Those whose rows were to be locked, and those it has made. False: there was none.
   fileprivate(set) var locked: [ExactText: Bool] = [:]
   fileprivate(set) var isGivenUp = false
-
-  /// - isThere: its row is there, and locked.
-  mutating func lock(_ instance: InstanceID, isThere: Bool) { locked[ExactText(instance)] = isThere }
 
   func holds(_ instance: InstanceID) -> Bool { locked[ExactText(instance)] == true }
 }
@@ -47,6 +45,12 @@ extension Writer {
     throw StoreError(.busy, "The store \(connection.path) has more to look at than a shared group may.")
   }
 
+  /// The row of an instance was looked at, and locked if the group is shared; nil: there is none.
+  func noteForeseen(_ instance: InstanceID, _ row: InstanceRow?) {
+    foresight.add(instance, row)
+    shared?.locked[ExactText(instance)] = row != nil
+  }
+
   /// The insert for an instance; nil if its id is taken. Of a shared group it fails as a whole if another
   /// takes the id at the same time.
   func insertion(of instance: InstanceID) throws(StoreError) -> Statement? {
@@ -60,15 +64,11 @@ extension Writer {
     return try rare.statement(WriterStatements.insertNewInstance)
   }
 
-  /// What a claim locks row by row as it takes them: what others have locked is left to them, who tell when
-  /// they have committed.
-  ///
-  /// - Parameter tables: the first is locked first; none: there is only one.
-  func claiming(_ tables: String...) -> String {
-    guard isShared else { return "" }
-    if tables.isEmpty { return " FOR NO KEY UPDATE SKIP LOCKED" }
-    return tables.map { " FOR NO KEY UPDATE OF \($0) SKIP LOCKED" }.joined()
-  }
+  /// A claim locks row by row as it takes them: what others have locked is left to them, who tell when they
+  /// have committed.
+  static let claimingInstances = "FOR NO KEY UPDATE SKIP LOCKED"
+  /// Of each activity its instance first: who has that has all its activities.
+  static let claimingActivities = "FOR NO KEY UPDATE OF i SKIP LOCKED FOR NO KEY UPDATE OF a SKIP LOCKED"
 
   /// Others might have their hands on the rows that it would take each time that a claim comes by. So the
   /// fourth in a row that takes nothing, though there is something, waits until it is alone.

@@ -65,7 +65,8 @@ struct WriterStatements {
   private static let addToCount = """
     INSERT INTO status_counts(orchestration, version, status, instances, lives, total_ms, least_ms, most_ms)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-    ON CONFLICT(orchestration, version, status) DO UPDATE SET\(addition(to: "status_counts"))
+    ON CONFLICT(orchestration, version, status) DO UPDATE SET
+    \(addition(to: "status_counts"))
     """
 
   /// The same into the share ?9 (`Connection.share`).
@@ -73,12 +74,12 @@ struct WriterStatements {
     INSERT INTO status_count_shares(orchestration, version, status, instances, lives, total_ms, least_ms,
       most_ms, share)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    ON CONFLICT(share, orchestration, version, status) DO UPDATE SET\(addition(to: "status_count_shares"))
+    ON CONFLICT(share, orchestration, version, status) DO UPDATE SET
+    \(addition(to: "status_count_shares"))
     """
 
   private static func addition(to table: String) -> String {
     """
-
       instances = CASE WHEN abs(\(table).instances / 2) > 1e15 THEN 0 ELSE \(table).instances END
         + excluded.instances,
       least_ms = CASE WHEN \(table).lives = 0 THEN excluded.least_ms
@@ -93,13 +94,13 @@ struct WriterStatements {
     """
   }
 
-  /// The key is given where it can be taken ahead (`Writer.instanceKey`).
-  private static let insertInstance = insertion(replacing: ([1], "ON CONFLICT(id) DO NOTHING"))
+  private static let insertInstance = newInstance(replacing: ([1], "ON CONFLICT(id) DO NOTHING"))
 
   /// Fails if the id is taken.
-  static let insertNewInstance = insertion(replacing: nil)
+  static let insertNewInstance = newInstance(replacing: nil)
 
-  private static func insertion(replacing: (row: [Int], with: String)?) -> RowWrite {
+  /// The key is given where it can be taken ahead (`Writer.instanceKey`).
+  private static func newInstance(replacing: (row: [Int], with: String)?) -> RowWrite {
     .insert(
       into: "instances",
       """

@@ -61,7 +61,7 @@ struct PostgresBatchTests {
       let count = try Statement(connection, "SELECT count(*), max(said) FROM collected")
       let countPlain = try Statement(connection, "SELECT count(*), max(said) FROM plain")
       for _ in 0..<6 {
-        try connection.beginWrite()
+        try connection.beginWrite(.alone)
         var keys: [(later: Int64, key: Int64)] = []
         for _ in 0..<(1 + dice.number(60)) {
           // Inserts more often than all else.

@@ -68,8 +68,10 @@ extension SharedLoad {
     }
     #expect(counted.sorted() == there.sorted())
     let ended = try store.run(
-      "SELECT count(*) || ' ' || coalesce(sum(ended_at - created_at), 0) FROM instances WHERE ended_at IS NOT NULL"
-    )
+      """
+      SELECT count(*) || ' ' || coalesce(sum(ended_at - created_at), 0) FROM instances
+      WHERE ended_at IS NOT NULL
+      """)
     let lives = try store.statusCounts(of: nil).map(\.lives)
     #expect(ended == ["\(lives.map(\.count).reduce(0, +)) \(lives.map(\.totalMS).reduce(0, +))"])
   }
