@@ -46,15 +46,17 @@ package struct RowWrite: Sendable {
         "INSERT INTO ", table, "(", columns, ") SELECT ", values, " FROM {rows} ORDER BY given.place ", tail))
   }
 
-  /// - row: the parameters that name the row; nil: that of the scope.
+  /// - Parameters:
+  ///   - more: changes too, with a comma before them.
+  ///   - row: the parameters that name the row; nil: that of the scope.
   static func update(
-    _ table: StaticString, set changes: StaticString, where condition: StaticString, scope: Int,
-    row: [Int]? = nil
+    _ table: StaticString, set changes: StaticString, more: StaticString = "",
+    where condition: StaticString, scope: Int, row: [Int]? = nil
   ) -> RowWrite {
     RowWrite(
       .update, table, scope: scope, row: row ?? [scope],
-      text("UPDATE ", table, " SET ", changes, " WHERE ", condition),
-      text("UPDATE ", table, " SET ", changes, " FROM {rows} WHERE ") + led(condition.description))
+      text("UPDATE ", table, " SET ", changes, more, " WHERE ", condition),
+      text("UPDATE ", table, " SET ", changes, more, " FROM {rows} WHERE ") + led(condition.description))
   }
 
   static func delete(from table: StaticString, where condition: StaticString, scope: Int) -> RowWrite {

@@ -100,7 +100,7 @@ struct WriterStatements {
   static let insertNewInstance = newInstance(replacing: nil)
 
   /// The key is given where it can be taken ahead (`Writer.instanceKey`).
-  private static func newInstance(replacing: (row: [Int], with: String)?) -> RowWrite {
+  private static func newInstance(replacing: (row: [Int], with: StaticString)?) -> RowWrite {
     .insert(
       into: "instances",
       """
@@ -115,15 +115,14 @@ struct WriterStatements {
   }
 
   private static let updateInstance = RowWrite.update(
-    "instances",
-    set: """
-      \(passage), version = ?10, status = ?11, ended_at = ?12, output = ?13, failure = ?14
-      """, where: "pk = ?1", scope: 1)
+    "instances", set: passage,
+    more: ", version = ?10, status = ?11, ended_at = ?12, output = ?13, failure = ?14", where: "pk = ?1",
+    scope: 1)
 
   private static let passInstance = RowWrite.update("instances", set: passage, where: "pk = ?1", scope: 1)
 
   /// What every turn changes.
-  private static let passage = """
+  private static let passage: StaticString = """
     execution = ?2, revision = ?3, event_count = ?4, inbox_count = ?5, wake_at = ?6,
     owner = (SELECT id FROM nodes WHERE id = ?7), updated_at = ?8, used = ?9, start = NULL, lost_turns = 0,
     paused_at = 0
