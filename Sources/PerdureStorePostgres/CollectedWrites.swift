@@ -10,8 +10,8 @@ internal import PerdureStoreSQL
 ///   several deletions name goes once; or
 /// - into the same, if that updates and none of its rows is the one that this run changes.
 /// For a run looks for its place from the last statement backwards: it comes into the first of its own kind
-/// that takes it, or behind all others as soon as it passes one that it meets. So keys that the database makes
-/// are in the order of the runs as well: no insert ever comes before another of its kind.
+/// that takes it, or behind all others as soon as it passes one that it meets. So keys that the database
+/// makes are in the order of the runs as well: no insert ever comes before another of its kind.
 ///
 /// Whatever reads, or writes without being collected, sends all of these first.
 struct CollectedWrites {

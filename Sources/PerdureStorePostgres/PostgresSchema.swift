@@ -344,7 +344,8 @@ enum PostgresSchema {
   /// that waits for each claim.
   private static let due = """
     DROP INDEX instances_due;
-    CREATE INDEX instances_due ON instances(priority, wake_at, pk) WHERE wake_at IS NOT NULL AND owner IS NULL;
+    CREATE INDEX instances_due ON instances(priority, wake_at, pk)
+      WHERE wake_at IS NOT NULL AND owner IS NULL;
     CREATE INDEX instances_due_owned ON instances(owner, priority, wake_at, pk)
       WHERE wake_at IS NOT NULL AND owner IS NOT NULL;
     DROP INDEX activities_open;

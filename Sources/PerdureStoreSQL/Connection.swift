@@ -34,7 +34,8 @@ package protocol Connection: AnyObject {
 
   /// Forgets the runs that are held back: what they belong to is rolled back.
   func forgetCollected()
-  /// The key that `laterKey` answered something for, once the transaction has ended; any other number as it is.
+  /// The key that `laterKey` answered something for, once the transaction has ended; any other number as it
+  /// is.
   func key(_ later: Int64) -> Int64
 
   /// Ends the use, with all statements. A second call does nothing.

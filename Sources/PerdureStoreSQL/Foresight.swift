@@ -234,23 +234,21 @@ extension Writer {
 
   // MARK: Statements
 
-  // OFFSET 0 keeps the planner from looking at the tables in another order: it would find it cheaper while they
-  // are small, and go on with that when they are not.
+  // OFFSET 0 keeps the planner from looking at the tables in another order: it would find it cheaper while
+  // they are small, and go on with that when they are not.
 
-  private static let instances = instances(locking: "")
+  private static let instances = foundInstances + ") AS i"
 
-  /// - locking: which lock each row is taken with, in the order of the names.
-  private static func instances(locking: String) -> String {
-    """
+  /// In the order of the names; a lock that is taken with each row comes next.
+  private static let foundInstances = """
     SELECT i.*, (SELECT id FROM nodes WHERE id = i.owner) FROM {rows} CROSS JOIN LATERAL (
       SELECT pk, revision, status, execution, event_count, inbox_count, owner, used, parent, created_at,
         orchestration, version, id
-      FROM instances WHERE id = ?1 OFFSET 0 \(locking)) AS i
+      FROM instances WHERE id = ?1 OFFSET 0
     """
-  }
 
   /// Of a shared group. The rows are as they are when they are locked: of one that is waited for, as it is then.
-  private static let lockedInstances = instances(locking: "FOR NO KEY UPDATE")
+  private static let lockedInstances = foundInstances + "\nFOR NO KEY UPDATE) AS i"
 
   private static let activities = """
     SELECT a.* FROM {rows}

@@ -1,6 +1,6 @@
-/// A write to the rows of one key, in two texts: for one run, and for many runs at once with their parameters in
-/// arrays. A database where each statement costs a message may hold runs back and send them together; SQLite
-/// runs the first text where it is called.
+/// A write to the rows of one key, in two texts: for one run, and for many runs at once with their parameters
+/// in arrays. A database where each statement costs a message may hold runs back and send them together;
+/// SQLite runs the first text where it is called.
 package struct RowWrite: Sendable {
   package enum Kind: Sendable { case insert, update, delete }
 
@@ -19,14 +19,14 @@ package struct RowWrite: Sendable {
   package let gathered: String
 
   private init(
-    _ kind: Kind, _ table: String, scope: Int, row: [Int], key: String? = nil, _ text: String,
+    _ kind: Kind, _ table: StaticString, scope: Int, row: [Int], key: StaticString? = nil, _ text: String,
     _ gathered: String
   ) {
     self.kind = kind
-    self.table = table
+    self.table = table.description
     self.scope = scope
     self.row = row
-    self.key = key
+    self.key = key?.description
     self.text = text
     self.gathered = gathered
   }
@@ -35,35 +35,39 @@ package struct RowWrite: Sendable {
   ///
   /// - replacing: the parameters that name the row which may be there already, and what happens to it.
   static func insert(
-    into table: String, _ columns: String, values: String, scope: Int, key: String? = nil,
-    replacing: (row: [Int], with: String)? = nil
+    into table: StaticString, _ columns: StaticString, values: StaticString, scope: Int,
+    key: StaticString? = nil, replacing: (row: [Int], with: StaticString)? = nil
   ) -> RowWrite {
-    let head = "INSERT INTO \(table)(\(columns))"
-    let tail = replacing.map { " " + $0.with } ?? ""
+    let tail = replacing?.with ?? ""
     return RowWrite(
       replacing == nil ? .insert : .update, table, scope: scope, row: replacing?.row ?? [], key: key,
-      "\(head) VALUES(\(values))\(tail)",
-      "\(head) SELECT \(values) FROM {rows} ORDER BY given.place\(tail)")
+      text("INSERT INTO ", table, "(", columns, ") VALUES(", values, ") ", tail),
+      text(
+        "INSERT INTO ", table, "(", columns, ") SELECT ", values, " FROM {rows} ORDER BY given.place ", tail))
   }
 
   /// - row: the parameters that name the row; nil: that of the scope.
   static func update(
-    _ table: String, set changes: String, where condition: String, scope: Int, row: [Int]? = nil
+    _ table: StaticString, set changes: StaticString, where condition: StaticString, scope: Int,
+    row: [Int]? = nil
   ) -> RowWrite {
     RowWrite(
       .update, table, scope: scope, row: row ?? [scope],
-      "UPDATE \(table) SET \(changes) WHERE \(condition)",
-      "UPDATE \(table) SET \(changes) FROM {rows} WHERE \(led(condition))")
+      text("UPDATE ", table, " SET ", changes, " WHERE ", condition),
+      text("UPDATE ", table, " SET ", changes, " FROM {rows} WHERE ") + led(condition.description))
   }
 
-  static func delete(from table: String, where condition: String, scope: Int) -> RowWrite {
+  static func delete(from table: StaticString, where condition: StaticString, scope: Int) -> RowWrite {
     RowWrite(
-      .delete, table, scope: scope, row: [], "DELETE FROM \(table) WHERE \(condition)",
-      "DELETE FROM \(table) USING {rows} WHERE \(led(condition))")
+      .delete, table, scope: scope, row: [], text("DELETE FROM ", table, " WHERE ", condition),
+      text("DELETE FROM ", table, " USING {rows} WHERE ") + led(condition.description))
   }
 
-  /// The parameters lead to the rows of the table. With plain equality the planner may begin with a whole index
-  /// and go from there to the parameters, of a table that was small when it looked.
+  /// All of it is in the code: nobody's value can be in a statement.
+  private static func text(_ parts: StaticString...) -> String { parts.map(\.description).joined() }
+
+  /// The parameters lead to the rows of the table. With plain equality the planner may begin with a whole
+  /// index and go from there to the parameters, of a table that was small when it looked.
   private static func led(_ condition: String) -> String {
     let parts = condition.split(separator: " = ?", omittingEmptySubsequences: false)
     guard let first = parts.first else { return condition }

@@ -100,8 +100,8 @@ extension Writer {
   private static let insertLabel = RowWrite.insert(
     into: "attributes", "key, value, instance", values: "?1, ?2, ?3", scope: 3)
 
-  /// The key of the next row of an instance; nil: the database makes it. Where an answer costs a wait keys are
-  /// taken ahead, as many as a group has starts.
+  /// The key of the next row of an instance; nil: the database makes it. Where an answer costs a wait keys
+  /// are taken ahead, as many as a group has starts.
   private func instanceKey() throws(StoreError) -> Int64? {
     guard connection.dialect == .postgresql else { return nil }
     if instanceKeys.isEmpty {

@@ -99,7 +99,7 @@ struct WriterStatements {
   static let insertNewInstance = newInstance(replacing: nil)
 
   /// The key is given where it can be taken ahead (`Writer.instanceKey`).
-  private static func newInstance(replacing: (row: [Int], with: String)?) -> RowWrite {
+  private static func newInstance(replacing: (row: [Int], with: StaticString)?) -> RowWrite {
     .insert(
       into: "instances",
       """
