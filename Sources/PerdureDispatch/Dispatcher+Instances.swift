@@ -58,6 +58,7 @@ extension Dispatcher {
     guard isRunning, let held = held[ExactText(instance)], held.phase != .loading else { return }
     held.take(read: messages)
     becameReady(held)
+    if held.phase == .idle, held.mustReadAgain { readInbox(held) }
     pump(now)
   }
 
@@ -85,7 +86,13 @@ extension Dispatcher {
       return reload(held)
     }
     held.isDueForNothing = held.phase == .idle
-    readInbox(held)
+    // What a turn is at is due by its row until it lands, and others may write all the time: one read for each
+    // turn tells as much as one for each write.
+    if held.phase == .turning || held.phase == .committing || held.inboxReads > 0 {
+      held.mustReadAgain = true
+    } else {
+      readInbox(held)
+    }
   }
 
   /// Answer to `.findNextDue`.
@@ -99,9 +106,12 @@ extension Dispatcher {
   /// Answer to `.load`.
   package mutating func loaded(_ instance: InstanceID, _ result: LoadResult, now: TimestampMS) {
     guard isRunning, let held = held[ExactText(instance)] else { return }
-    if case .failed = result, held.phase == .idle {
-      // Its inbox could not be read. Loading is tried until it works.
-      reload(held)
+    if case .failed = result, held.phase != .loading {
+      // Its inbox could not be read.
+      held.inboxReads = max(0, held.inboxReads - 1)
+      held.mustReadAgain = true
+      // Loading is tried until it works.
+      if held.phase == .idle { reload(held) }
       return pump(now)
     }
     guard held.phase == .loading else { return }
@@ -198,6 +208,7 @@ extension Dispatcher {
 
   mutating func readInbox(_ held: Held) {
     held.inboxReads += 1
+    held.mustReadAgain = false
     effects.append(.loadInbox(held.instance, after: held.readThrough))
   }
 
@@ -206,6 +217,7 @@ extension Dispatcher {
     unfold(held)
     if isDraining { return handBack(held) }
     held.state = nil
+    held.mustReadAgain = false
     held.phase = .loading
     effects.append(.load(held.instance))
   }

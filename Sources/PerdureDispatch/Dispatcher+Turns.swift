@@ -229,11 +229,10 @@ extension Dispatcher {
     case .turned(let hasWaitingMessages):
       for line in held.logs { log(line.level, line.message, now, held) }
       for metric in held.metrics { log(metric, now, held) }
+      let mayHaveMore = hasWaitingMessages || held.mustReadAgain
       landed(held, commit, now)
       let knowsOne = held.incoming.contains { if case .message = $0 { true } else { false } }
-      if hasWaitingMessages && !knowsOne && !commit.status.isTerminal {
-        readInbox(held)
-      }
+      if mayHaveMore && !knowsOne && !commit.status.isTerminal { readInbox(held) }
     case .failed(let message, let isTransient):
       held.failures += 1
       log(

@@ -32,6 +32,8 @@ final class Held {
   /// answer may still show them.
   var known: Set<MessageSequence> = []
   var inboxReads = 0
+  /// Others may have written to it since it was last read, or since the read that is under way.
+  var mustReadAgain = false
   /// At rest it was said to be due, and since then nothing came.
   var isDueForNothing = false
   /// The highest sequence that we have been told of.
