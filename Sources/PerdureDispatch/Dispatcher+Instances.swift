@@ -86,8 +86,8 @@ extension Dispatcher {
       return reload(held)
     }
     held.isDueForNothing = held.phase == .idle
-    // What a turn is at is due by its row until it lands, and others may write all the time: one read for each
-    // turn tells as much as one for each write.
+    // What a turn is at is due by its row until it lands, and others may write all the time: one read for
+    // each turn tells as much as one for each write.
     if held.phase == .turning || held.phase == .committing || held.inboxReads > 0 {
       held.mustReadAgain = true
     } else {
