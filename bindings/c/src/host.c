@@ -28,9 +28,11 @@ struct host {
  */
 
 static size_t bucket_of(const host *host, const char *instance) {
-  uint64_t hash = UINT64_C(14695981039346656037);
-  for (; *instance != '\0'; instance++) hash = (hash ^ (unsigned char)*instance) * UINT64_C(1099511628211);
-  return (size_t)(hash ^ hash >> 32) & (host->bucket_count - 1);
+  /* FNV-1a of 32 bits: a product never leaves 64. */
+  uint64_t hash = UINT64_C(2166136261);
+  for (; *instance != '\0'; instance++)
+    hash = (hash ^ (unsigned char)*instance) * UINT64_C(16777619) & UINT32_MAX;
+  return (size_t)(hash ^ hash >> 16) & (host->bucket_count - 1);
 }
 
 /* Takes an execution out of the table; NULL if it is not there. */
