@@ -6,7 +6,7 @@ final class Listener: @unchecked Sendable {
   /// Writes come in flocks: one look tells of all that came during the pause.
   private static let pauseMilliseconds: Int32 = 20
   /// How often it is looked whether somebody is gone.
-  private static let beatMilliseconds: Int32 = 250
+  private static let beatMilliseconds: Int32 = 125
   /// How often those who listen look for themselves, should a notification be lost.
   private static let netMilliseconds: Int64 = 5_000
 

@@ -33,7 +33,7 @@ def test_processes_work_and_hear_of_each_other_through_it(
             client.raise_event(order, "approved", "yes")
         for order in orders:
             assert client.result(order, timeout=WAIT) == finished(order)
-        # Nobody is told of a write: they look four times a second, and not every five seconds.
+        # Nobody is told of a write: they look eight times a second, and not every five seconds.
         assert time.monotonic() - began < 12
         # More than a cursor hands over at once, in more than one page.
         listed = [each.instance for each in client.list(orchestration="order")]
