@@ -83,7 +83,7 @@ import Testing
     .deliverTwice: ["was not in its inbox"],
     .fireEarly: ["ms early"],
     .forgetTheParent: ["not told to its parent"],
-    .applyHalf: ["waits for activity"],
+    .applyHalf: ["waits for activity", "was claimed while"],
     .loseTheClaimCheck: ["under a claim that is not", "ms early"],
     .ignoreDeadNodes: ["nobody noticed in time"],
     .forgetCarried: ["refused as malformed", "carries", "not what the turns made"],
