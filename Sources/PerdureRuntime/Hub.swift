@@ -53,6 +53,7 @@ package final class Hub: @unchecked Sendable {
   /// Ends the use of the store after what was submitted is written.
   package func close() {
     guard !isClosed.exchange(true, ordering: .relaxed) else { return }
+    store.willClose()
     store.observeForeignWrites(nil)
     waits.close()
     committerBox.withLock { $0?.stop() }

@@ -84,6 +84,10 @@ package protocol Store: AnyObject, Sendable {
   /// Whoever observes foreign writes is told of it as of one, within some seconds.
   var fault: StoreError? { get }
 
+  /// `close` comes soon: nobody is to wait any longer for what only the user can give. May be called more
+  /// than once, from any thread.
+  func willClose()
+
   /// Ends the use of the store. Later calls throw `.closed`.
   func close()
 }
@@ -97,4 +101,5 @@ extension Store {
 
 extension Store {
   package var sharedTime: (any SharedTime)? { nil }
+  package func willClose() {}
 }

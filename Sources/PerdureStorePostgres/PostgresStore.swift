@@ -140,10 +140,12 @@ package final class PostgresStore: SQLStore {
 
   package var fault: StoreError? { lost.withLock { $0 } }
 
+  /// Who waits for a password must not hold up the end.
+  package func willClose() { url.passwords?.close() }
+
   package func close() {
     isClosed.store(true, ordering: .relaxed)
-    // Who waits for one must not hold up the end.
-    url.passwords?.close()
+    willClose()
     observeForeignWrites(nil)
     readers.close()
     replica?.close()
