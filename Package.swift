@@ -50,9 +50,10 @@ let fuzzer: [Target] =
   Context.environment["PERDURE_FUZZ"] == nil
   ? []
   : [
+    .systemLibrary(name: "CFuzzer"),
     .executableTarget(
-      name: "dx-fuzz", dependencies: ["PerdureFuzzing"],
-      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+      name: "dx-fuzz", dependencies: ["CFuzzer", "PerdureFuzzing"],
+      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
   ]
 
 let package = Package(
@@ -131,7 +132,9 @@ let package = Package(
     .executableTarget(
       name: "example-simulate", dependencies: ["Perdure", "PerdureTesting", "PerdureABI"],
       path: "examples/simulate",
-      exclude: ["double_charge.js", "double_charge.py", "forgotten_event.py", "lost_compensation.py"],
+      exclude: [
+        "double_charge.js", "double_charge.py", "forgotten_event.py", "lost_compensation.py", "simulate.cpp",
+      ],
       sources: ["simulate.swift"], swiftSettings: strict),
     .executableTarget(
       name: "example-mixed", dependencies: ["Perdure", "PerdureABI"], path: "examples/mixed",

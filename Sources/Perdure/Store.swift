@@ -54,6 +54,8 @@ public struct StoreLimits: Hashable, Sendable {
   public var pendingActions: Int
   /// Messages that wait in an instance: 100,000.
   public var inboxMessages: Int
+  /// Generations of children below an instance without a parent: 64. The call of one more fails.
+  public var subOrchestrationDepth: Int
 
   /// Those of a store that was opened without others.
   public init() {
@@ -66,6 +68,7 @@ public struct StoreLimits: Hashable, Sendable {
     historyBytes = standard.historyBytes
     pendingActions = standard.pendingActions
     inboxMessages = standard.inboxMessages
+    subOrchestrationDepth = standard.subOrchestrationDepth
   }
 
   /// The engine checks the ranges.
@@ -79,6 +82,7 @@ public struct StoreLimits: Hashable, Sendable {
     settings.historyBytes = historyBytes
     settings.pendingActions = pendingActions
     settings.inboxMessages = inboxMessages
+    settings.subOrchestrationDepth = subOrchestrationDepth
     return settings
   }
 }

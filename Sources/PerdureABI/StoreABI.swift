@@ -72,7 +72,7 @@ private func open(
   switch url[..<colon] {
   case "memory":
     guard rest.isEmpty else { throw ABIError(.invalidArgument, "url '\(url)': memory: takes no path") }
-    return MemoryStore(inboxLimit: settings.limits.inboxMessages)
+    return MemoryStore(limits: settings.limits)
   case "sqlite":
     guard !rest.isEmpty else { throw ABIError(.invalidArgument, "url '\(url)' has no path; use sqlite:PATH") }
     return try mapped { () throws(StoreError) in try SQLiteStore.open(path: rest, settings: settings) }

@@ -149,8 +149,10 @@ extension Client {
     }
     let row = try read { () throws(StoreError) in try hub.store.describe(child.instance) }
     guard let row else {
+      // The store tells of the second of two with one id.
+      let isTaken = reset.starts.contains { ExactText($0.instance) == ExactText(child.instance) }
       reset.starts.append(child)
-      return .restarted
+      return isTaken ? .ended : .restarted
     }
     guard row.parent == link else {
       tell(.failed(.alreadyExists(child.instance, row.status)))

@@ -178,6 +178,7 @@ extension Dispatcher {
           node: settings.node)))
     guard let held = held[ExactText(found.instance)] else { return }
     forwardResults(held)
+    giveBackUncertain(held)
     forget(held)
   }
 
@@ -282,6 +283,12 @@ extension Dispatcher {
   mutating func giveBack(_ tasks: [ActivityTask]) {
     let claimed = tasks.filter { $0.claim != nil }
     if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+  }
+
+  /// A turn of ours may have landed though the store said that it failed. Then activities are claimed for us
+  /// that we have never held, and never will where its instance is forgotten.
+  mutating func giveBackUncertain(_ held: Held) {
+    if held.failures > 0, let commit = held.commit { giveBack(commit.scheduled) }
   }
 
   /// Frees the slots of results that are no longer on the way.

@@ -184,7 +184,7 @@ extension Dispatcher {
   }
 
   /// Decides who takes what the turn makes: we do, where we can.
-  private mutating func assign(_ commit: TurnCommit, _ held: Held) -> TurnCommit {
+  mutating func assign(_ commit: TurnCommit, _ held: Held) -> TurnCommit {
     if registry.takesAnyActivity { learn(commit.scheduled) }
     var commit = commit
     commit.createdAt = held.createdAt
@@ -213,7 +213,7 @@ extension Dispatcher {
     return commit
   }
 
-  private mutating func commitTurn(_ held: Held, _ commit: TurnCommit) {
+  mutating func commitTurn(_ held: Held, _ commit: TurnCommit) {
     held.phase = .committing
     held.commit = commit
     write(.turn(commit))
@@ -249,14 +249,17 @@ extension Dispatcher {
   /// The instance was suspended or deleted in the same group commit, and we heard of that first. Nobody here
   /// holds what the turn claimed for us.
   private mutating func turnLandedUnheld(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard case .turned = outcome else { return }
-    desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)
-    let claimed = commit.scheduled.filter { $0.claim != nil }
-    if !claimed.isEmpty { write(.releaseActivities(claimed)) }
+    switch outcome {
+    case .turned: desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)
+    // It may have landed all the same.
+    case .failed: break
+    default: return
+    }
+    giveBack(commit.scheduled)
   }
 
   private mutating func landed(_ held: Held, _ commit: TurnCommit, _ now: TimestampMS) {
-    held.revision = commit.revision + 1
+    held.revision = commit.revision &+ 1
     held.forget(commit.consumed)
     held.failures = 0
     held.start = nil
@@ -327,97 +330,6 @@ extension Dispatcher {
       } else {
         desk.enqueue(task, now, into: &effects)
       }
-    }
-  }
-
-  // MARK: Failures
-
-  private mutating func turnFailed(
-    _ held: Held, _ type: String, _ message: String, logged: String, _ now: TimestampMS
-  ) {
-    held.turnFailures += 1
-    unfold(held)
-    guard held.turnFailures < Limits.turnFailures else {
-      let cause = Failure(type: type, message: message)
-      let text = "the host failed \(held.turnFailures) turns of this instance in a row: "
-      return quarantine(
-        held, Failure(type: FailureType.poison, message: text + message, cause: cause), logged: text + logged,
-        now)
-    }
-    log(.warn, "a turn failed and is tried again: \(logged)", now, held)
-    wait(held, held.turnFailures, now)
-  }
-
-  /// Puts back what a turn had taken; the next one builds the code anew.
-  func unfold(_ held: Held) {
-    held.incoming.insert(contentsOf: held.folding, at: 0)
-    held.folding = []
-    held.prepared = PreparedTurn()
-    held.history = nil
-    held.hostEvents = 0
-  }
-
-  mutating func wait(_ held: Held, _ failures: Int, _ now: TimestampMS) {
-    held.phase = .waiting
-    held.retryAt = now + Self.backoffMS(failures)
-    retries.insert(held.instance, at: held.retryAt)
-  }
-
-  mutating func retry(_ instance: InstanceID, _ now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .waiting, held.retryAt <= now else { return }
-    if let commit = held.commit {
-      commitTurn(held, commit)
-    } else if held.state == nil && held.start == nil {
-      reload(held)
-    } else {
-      settle(held)
-    }
-  }
-
-  private mutating func quarantine(
-    _ held: Held, _ failure: Failure, logged: String, _ now: TimestampMS
-  ) {
-    log(.error, "quarantined: \(logged)", now, held)
-    unfold(held)
-    held.phase = .committing
-    write(.quarantine(held.instance, held.revision, failure))
-  }
-
-  /// Ends the instance without its code.
-  private mutating func endNow(_ held: Held, _ end: TurnEndKind, _ now: TimestampMS) {
-    guard let commit = held.state?.conclude(ending: end, revision: held.revision, now: now) else {
-      return reload(held)
-    }
-    commitTurn(held, assign(commit, held))
-  }
-
-  /// The code and its history differ.
-  private mutating func differs(_ held: Held, _ report: Nondeterminism, _ now: TimestampMS) {
-    guard settings.failsNondeterminism else {
-      return quarantine(held, report.failure, logged: report.logged, now)
-    }
-    log(.error, "failed: \(report.logged)", now, held)
-    unfold(held)
-    endNow(held, .failed(report.failure), now)
-  }
-
-  mutating func quarantined(_ instance: InstanceID, _ outcome: WriteOutcome, _ now: TimestampMS) {
-    guard let held = held[ExactText(instance)], held.phase == .committing else { return }
-    switch outcome {
-    case .done:
-      forwardResults(held)
-      forget(held)
-    case .notFound: forget(held)
-    case .failed:
-      held.failures += 1
-      held.state = nil
-      held.start = nil
-      wait(held, held.failures, now)
-    default:
-      // Another runtime went on with it, or an operator changed it. Whoever finds it due takes it: to claim
-      // it by name, and to find it unreadable once more, would never end.
-      handBack(held)
-      backlog.mayHaveInstances = true
     }
   }
 }

@@ -122,21 +122,32 @@ enum ABICalls {
   ]
 
   private static let managing: [Call] = [
-    { site in ask(site, ABITexts.managements, dx_client_manage) },
+    { site in
+      let client = handle(site, site.clients)
+      with(json(site, ABITexts.managements)) { request in
+        _ = site.take(lines: { dx_client_manage(client, request, $0) })
+      }
+    },
     { site in ask(site, ABITexts.schedules, dx_client_manage) },
     { site in
       // What one store exports, another (or the same, after a delete) takes back.
       let client = handle(site, site.clients)
-      let exported = with(#"{"operation":"export","instance":"i","children":true}"#) { request in
-        site.take(json: { dx_client_manage(client, request, $0) })
+      var file = with(#"{"operation":"export","instance":"i","children":true}"#) { request in
+        site.take(lines: { dx_client_manage(client, request, $0) })
       }
-      guard var file = ManageWire.member("text", of: exported), !file.isEmpty else { return }
+      guard !file.isEmpty else { return }
       if site.script.flag() {
         let place = Int(site.script.byte()) * 7 % file.count
         file.replaceSubrange(
           place..<min(file.count, place + site.script.pick(5)), with: site.script.chunk(limit: 8))
       }
-      file = Array(#"{"operation":"import","suspended":false,"text":"#.utf8) + file + Array("}".utf8)
+      var request = JSONWriter()
+      request.beginObject()
+      request.member("operation", literal: "import")
+      request.member("suspended", false)
+      request.member("text", String(decoding: file, as: UTF8.self))
+      request.endObject()
+      file = request.finish()
       let other = handle(site, site.clients)
       with(file) { request in _ = site.take(json: { dx_client_manage(other, request, $0) }) }
     },

@@ -106,6 +106,15 @@ final class ABISite {
     return bytes
   }
 
+  /// What a call writes must be JSON, or lines of it, as an export is.
+  func take(lines call: (UnsafeMutablePointer<dx_buffer>) -> OpaquePointer?) -> [UInt8] {
+    let bytes = take(bytes: call)
+    for line in bytes.split(separator: UInt8(ascii: "\n")) where !StrictJSON.accepts(Array(line)) {
+      fault = "a line of an answer is no JSON: \(Array(line).shown)"
+    }
+    return bytes
+  }
+
   func take(bytes call: (UnsafeMutablePointer<dx_buffer>) -> OpaquePointer?) -> [UInt8] {
     var buffer = dx_buffer(data: nil, size: 0)
     let error = call(&buffer)

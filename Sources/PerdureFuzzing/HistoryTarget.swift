@@ -23,9 +23,11 @@ enum HistoryTarget {
   // MARK: The next turn
 
   private static func fold(_ events: [Event], _ script: inout ByteScript) throws(Finding) {
-    guard var state = try? ExecutionState.folding(events, instance: "i", execution: script.number()) else {
-      return
-    }
+    let execution = script.number()
+    guard
+      var state = (try? ExecutionState.folding(events, instance: "i", execution: execution))
+        ?? (try? ExecutionState.folding(events, instance: "i", execution: Limits.executions))
+    else { return }
     try expect(
       state.lastEvent == events.last?.id || state.isFresh, "the state ends with event \(state.lastEvent)")
     guard !state.isEnded else { return }

@@ -116,6 +116,14 @@ extension Failure {
       isNonRetryable: true)
   }
 
+  /// A child that would be too many generations below its root.
+  package static func tooDeep(_ instance: InstanceID, limit: Int) -> Failure {
+    Failure(
+      type: FailureType.limitExceeded,
+      message: "sub-orchestration '\(instance)' would be \(limit + 1) generations below its root; "
+        + "the limit is \(limit)")
+  }
+
   package static func fullInbox(_ instance: InstanceID, limit: Int) -> Failure {
     Failure(
       type: FailureType.limitExceeded,

@@ -22,7 +22,7 @@ package struct InstanceReset: Hashable, Sendable {
   /// Children that go, with their descendants, whether they have ended or not. Others than children of the
   /// instance are left alone.
   package var removed: [InstanceID] = []
-  /// Children that begin (anew).
+  /// Children that begin (anew). The parent hears of one whose id is taken, as from a turn.
   package var starts: [InstanceStart] = []
 
   package init(

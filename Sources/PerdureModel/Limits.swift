@@ -13,9 +13,13 @@ package enum Limits {
   package static let kvValueBytes = 256 * 1024
   package static let failureBytes = 2 * 1024 * 1024
   package static let historyEvents: Int64 = 50_000
+  /// What JSON numbers carry in every language. No instance comes so far: only damage does.
+  package static let executions: ExecutionID = 0x1f_ffff_ffff_ffff
   package static let historyBytes: Int64 = 64 * 1024 * 1024
   package static let pendingActions = 10_000
   package static let inboxMessages = 100_000
+  /// Generations of children below an instance that has no parent.
+  package static let subOrchestrationDepth = 64
 
   /// Actions in one answer, which has those of the whole execution when the code was built anew: far more
   /// than a history takes, whose limit is the one that code meets.
@@ -131,6 +135,7 @@ package struct LimitSettings: Hashable, Sendable {
   package var historyBytes = Limits.historyBytes
   package var pendingActions = Limits.pendingActions
   package var inboxMessages = Limits.inboxMessages
+  package var subOrchestrationDepth = Limits.subOrchestrationDepth
 
   package init() {}
 

@@ -18,6 +18,9 @@ extension ExecutionState {
   package static func folding(
     _ history: [Event], instance: InstanceID, execution: ExecutionID, kv: [KVEntry] = []
   ) throws(HistoryFault) -> ExecutionState {
+    guard (1...Limits.executions).contains(execution) else {
+      throw HistoryFault(event: 0, message: "there is no execution \(execution)")
+    }
     guard let first = history.first else {
       throw HistoryFault(event: 0, message: "the history is empty")
     }

@@ -76,7 +76,7 @@ extension TurnWriter {
     }
     let pinned = version ?? latestVersion
     var next = ExecutionState(
-      instance: state.instance, execution: state.execution + 1, orchestration: state.orchestration,
+      instance: state.instance, execution: state.execution &+ 1, orchestration: state.orchestration,
       version: pinned, parent: state.parent, trace: state.trace, at: now)
     let started = EventKind.orchestrationStarted(
       name: state.orchestration, version: pinned, input: input, parent: state.parent, trace: state.trace)

@@ -25,7 +25,7 @@ package final class EngineClock: Sendable {
 
   /// - shared: how to agree with other processes; nil: there are none.
   package init(_ settings: ClockSettings = .system, shared: (any SharedTime)? = nil) {
-    let (own, monotonic) = Self.look()
+    let (own, monotonic) = SystemTime.look()
     if case .system = settings { self.shared = shared } else { self.shared = nil }
     let agreed = self.shared?.agree(own) ?? own
     offsetNS = Atomic(max(own, agreed))
@@ -40,7 +40,7 @@ package final class EngineClock: Sendable {
 
   package func now() -> TimestampMS {
     if let virtual { return virtual.now }
-    let (own, monotonic) = Self.look()
+    let (own, monotonic) = SystemTime.look()
     let offset = agree(offsetNS.max(own, ordering: .relaxed).newValue, monotonic)
     return (monotonic + offset) / 1_000_000
   }
@@ -66,21 +66,5 @@ package final class EngineClock: Sendable {
     guard time > 0 else { return 0 }
     guard time < latest / 1_000_000 else { return latest }
     return max(0, time * 1_000_000 &- offsetNS.load(ordering: .relaxed))
-  }
-
-  /// The system's time is asked for first: a thread that pauses in between takes it for less than it is,
-  /// which the next one mends. The other way round it takes it for more, and that would stay.
-  private static func look() -> (offsetNS: Int64, monotonicNS: Int64) {
-    let wall = wallNS()
-    let monotonic = monotonicNowNS()
-    return (wall - monotonic, monotonic)
-  }
-
-  private static func wallNS() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    // A clock may show anything; this much is far from any overflow.
-    let seconds = min(max(Int64(time.tv_sec), 0), Int64.max / 2_000_000_000)
-    return seconds * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }

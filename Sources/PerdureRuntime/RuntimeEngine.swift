@@ -19,6 +19,7 @@ final class RuntimeEngine: @unchecked Sendable {
   /// Whoever steps has it.
   private let turnstile = Monitor()
   private var dispatcher: Dispatcher
+  private var leftovers = Leftovers()
   /// What the engine's thread was told before it slept; nil: for ever.
   private var sleepsUntil: TimestampMS?
   /// At hosts, also those that nobody waits for any more.
@@ -54,7 +55,13 @@ final class RuntimeEngine: @unchecked Sendable {
     if runtime.account != nil {
       while !isDone, let inputs = nextInputs(dispatcher.nextDeadline) { step(inputs) }
     } else {
-      while let due = goOn(), runtime.inputs.sleep(untilMonotonicNS: due.monotonicNS) {}
+      while let due = goOn() {
+        if due.isPause {
+          let tookMS = Leftovers.giveBack()
+          turnstile.locked { leftovers.gaveBack(tookMS: tookMS, now: hub.clock.now()) }
+        }
+        guard runtime.inputs.sleep(untilMonotonicNS: due.monotonicNS) else { break }
+      }
     }
     runtime.ended(node: node)
   }
@@ -63,14 +70,20 @@ final class RuntimeEngine: @unchecked Sendable {
   private func goOn() -> Sleep? {
     turnstile.locked {
       if !isDone { step(runtime.inputs.takeNow()) }
-      sleepsUntil = dispatcher.nextDeadline
-      return isDone ? nil : Sleep(monotonicNS: sleepsUntil.map { hub.clock.monotonicNS(at: $0) })
+      let isPause = leftovers.dueAt != nil && leftovers.areDue(now: hub.clock.now())
+      sleepsUntil = nextDue
+      return isDone
+        ? nil : Sleep(monotonicNS: sleepsUntil.map { hub.clock.monotonicNS(at: $0) }, isPause: isPause)
     }
   }
+
+  private var nextDue: TimestampMS? { soonest(dispatcher.nextDeadline, leftovers.dueAt) }
 
   private struct Sleep {
     /// nil: for ever.
     var monotonicNS: Int64?
+    /// Nothing has happened for a while after much work.
+    var isPause: Bool
   }
 
   /// The same on a thread that does something else otherwise, while the engine's own sleeps. Who finds
@@ -81,7 +94,7 @@ final class RuntimeEngine: @unchecked Sendable {
       var mustWake = false
       let hasStepped = turnstile.tryLocked {
         if !isDone { step(runtime.inputs.takeNow()) }
-        mustWake = isDone || soonest(dispatcher.nextDeadline, sleepsUntil) != sleepsUntil
+        mustWake = isDone || soonest(nextDue, sleepsUntil) != sleepsUntil
       }
       guard hasStepped else { return }
       if mustWake { return runtime.inputs.nudge() }
@@ -92,6 +105,7 @@ final class RuntimeEngine: @unchecked Sendable {
 
   private func step(_ inputs: [RuntimeInput]) {
     let now = hub.clock.now()
+    leftovers.worked(inputs.count, now: now)
     if let due = dispatcher.nextDeadline, due <= now { dispatcher.tick(now: now) }
     for input in inputs { handle(input, now) }
     for (count, effect) in dispatcher.takeEffects().enumerated() {

@@ -12,14 +12,19 @@ package enum FaultKind: String, CaseIterable, Sendable {
   case kill, killAmidEffects, pause, stop, clockJump, clockBack, skewedClock
   // Clients.
   case flood
+  // Between a process and the store.
+  case partition
 
   /// Those that happen to a process, or to the disk of all, now and then; their rates are weights.
   static let ofProcesses: [FaultKind] = [
-    .kill, .pause, .stop, .clockJump, .clockBack, .fullDisk, .damagedRow,
+    .kill, .pause, .stop, .clockJump, .clockBack, .fullDisk, .damagedRow, .partition,
   ]
 
   /// Those that end processes, or let others take them for dead.
-  static let thatKill: [FaultKind] = [.kill, .pause, .killAmidEffects, .muteHost]
+  static let thatKill: [FaultKind] = [.kill, .pause, .killAmidEffects, .muteHost, .partition]
+
+  /// Drawn from streams of its own: worlds without it are those that they were before there was any.
+  var isApart: Bool { self == .partition }
 
   /// What a world that has this kind draws its rate from: per thousand.
   var range: ClosedRange<Int> {
@@ -34,6 +39,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case .skewedClock: 300...1_000
     case .flood: 50...200
     case .kill, .pause, .stop, .clockJump, .clockBack, .fullDisk, .damagedRow: 100...1_000
+    case .partition: 500...3_000
     }
   }
 }
@@ -64,6 +70,8 @@ package struct ForcedFault: Hashable, Sendable {
   package enum Kind: String, CaseIterable, Sendable {
     /// Of a group commit.
     case failBefore, failAfter, slowCommit, tornCommit, killBefore, killAfter
+    /// From there on the process does not reach the store for a while.
+    case partition
     case failedRead
     /// A process dies before it performs an effect of a dispatcher.
     case killAtEffect
@@ -71,7 +79,7 @@ package struct ForcedFault: Hashable, Sendable {
     /// What is counted.
     package var place: Place {
       switch self {
-      case .failBefore, .failAfter, .slowCommit, .tornCommit, .killBefore, .killAfter: .commit
+      case .failBefore, .failAfter, .slowCommit, .tornCommit, .killBefore, .killAfter, .partition: .commit
       case .failedRead: .read
       case .killAtEffect: .effect
       }
@@ -104,9 +112,12 @@ struct FaultPlan: CustomStringConvertible {
   private let deadlyProgram: String?
   /// What each runtime allows each activity.
   private(set) var limits: [String: ActivityLimits] = [:]
+  /// A process lives as long as it holds a lock, however long it says nothing; else its lease runs out.
+  private(set) var detectsByLock = false
 
   /// - rare: draws what few worlds have.
-  init(random: inout Random, rare: Random, begins: Int64, programs: Int) {
+  /// - without: kinds that do not happen, whatever is drawn.
+  init(random: inout Random, rare: Random, begins: Int64, programs: Int, without: Set<FaultKind>) {
     var rare = rare
     deadlyProgram = rare.chance(40) ? Program.name(rare.below(programs)) : nil
     duration = random.delay(4_000...12_000)
@@ -120,14 +131,20 @@ struct FaultPlan: CustomStringConvertible {
     }
     guard !random.chance(150) else { return }
     let isMany = random.chance(500)
-    for kind in FaultKind.allCases where random.chance(isMany ? 400 : 150) {
+    for kind in FaultKind.allCases where !kind.isApart && random.chance(isMany ? 400 : 150) {
       rates[kind] = random.within(kind.range)
     }
+    if rare.chance(250) {
+      rates[.partition] = rare.within(FaultKind.partition.range)
+    }
+    for kind in without { rates[kind] = nil }
+    detectsByLock = rates[.partition] != nil && rare.chance(300)
   }
 
   var description: String {
     var parts = FaultKind.allCases.compactMap { kind in rates[kind].map { "\(kind.rawValue) \($0)" } }
     if let deadlyProgram { parts.append("deadly \(deadlyProgram)") }
+    if detectsByLock { parts.append("locks") }
     return parts.isEmpty ? "no faults" : parts.joined(separator: ", ")
   }
 
@@ -161,7 +178,7 @@ struct FaultDesk {
     self.only = only.map { Set($0) }
     self.forced = forced
     processes = random.fork()
-    for kind in FaultKind.allCases { randoms[kind] = random.fork() }
+    for kind in FaultKind.allCases where !kind.isApart { randoms[kind] = random.fork() }
   }
 
   /// Some fault is forced, be it after all has healed.

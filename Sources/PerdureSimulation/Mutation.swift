@@ -94,4 +94,11 @@ package enum Mutation: String, Sendable, CaseIterable {
   case resetForgetsActivities
   /// A node asks the store all the time.
   case pollTheStore
+
+  /// What a node held before it was taken for dead counts as held when it comes back.
+  case honourLostClaims
+  /// A client is told that a message is stored, though the store cannot be reached.
+  case acknowledgeWhileAway
+  /// A node that comes back does not look at what it missed, and hears of nothing any more.
+  case comeBackDeaf
 }

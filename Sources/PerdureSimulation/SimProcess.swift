@@ -46,6 +46,7 @@ final class SimNode {
   unowned let process: SimProcess
   let registry: Registry
   let settings: DispatchSettings
+  let service: NodeService
   var dispatcher: Dispatcher
   var host: Host
   var inputs: [NodeInput] = []
@@ -62,21 +63,28 @@ final class SimNode {
   var isExcused = false
   /// When a write of its process failed last.
   var failedAt: Int64?
+  /// When a read of it failed last.
+  var readFailedAt: Int64?
   /// Runs of its engine thread in the current second, to notice one that spins.
   var second: Int64 = 0
   var runsInSecond = 0
 
   init(
-    number: Int, id: NodeID, process: SimProcess, registry: Registry, settings: DispatchSettings, host: Host
+    number: Int, id: NodeID, process: SimProcess, registry: Registry, settings: DispatchSettings,
+    service: NodeService, host: Host
   ) {
     self.number = number
     self.id = id
     self.process = process
     self.registry = registry
     self.settings = settings
+    self.service = service
     self.host = host
     dispatcher = Dispatcher(settings: settings, registry: registry)
   }
+
+  /// Nobody may take it for dead.
+  var isRunning: Bool { process.isAlive && !process.isZombie && !process.isSilent && !isStopped }
 
   func accepts(_ start: InstanceStart) -> Bool {
     !isStopping && dispatcher.hasRoom && registry.resolve(start) != nil
@@ -102,6 +110,8 @@ final class SimProcess {
 
   enum CommitFault {
     case none, failBefore, failAfter, full
+    /// Nothing is heard of it; it has landed, or has not.
+    case cut
     /// Some of the entries are refused, each by itself.
     case torn
     /// The process dies before the group has landed, or before anybody hears of it.
@@ -129,6 +139,14 @@ final class SimProcess {
   var isPaused = false
   /// It was paused for so long that others took it for dead.
   var isZombie = false
+  /// What does not get through between it and the store.
+  var cut: Cut?
+  /// No sign of life came from it for so long that others took it for dead.
+  var isSilent = false
+  /// The mutation that is told of nothing that others write.
+  var isDeaf = false
+  /// It can tell who is gone.
+  var seesOthers: Bool { cut == nil && !isSilent }
   /// Its host owes an answer that will never come.
   var isMute = false
   var isUnwell: Bool { isPaused || isZombie || isMute }

@@ -7,6 +7,8 @@ struct SimStore {
   private var state = MemoryState()
   /// Nodes that are gone, until somebody looks.
   private var fallen: [NodeID] = []
+  /// Nodes that were taken for dead and came back.
+  private var returned: Set<NodeID> = []
   let mutation: Mutation?
 
   init(mutation: Mutation?) { self.mutation = mutation }
@@ -16,6 +18,15 @@ struct SimStore {
 
   /// The node can be noticed as gone from now on.
   mutating func fell(_ node: NodeID) { fallen.append(node) }
+
+  /// The node shows that it lives. Answers whether it was forgotten; then it is known again.
+  mutating func showsSign(_ node: NodeID, serving service: NodeService) -> Bool {
+    fallen.removeAll { $0 == node }
+    guard !state.nodes().contains(where: { $0.id == node }) else { return false }
+    state.comeBack(node, serving: service)
+    returned.insert(node)
+    return true
+  }
 
   /// Forgets the nodes that are gone, and answers them.
   ///
@@ -130,6 +141,10 @@ struct SimStore {
     _ entry: StoreEntry, _ rows: [ActivityKey: Watch.Row], _ mutation: Mutation
   ) -> StoreOutcome {
     switch (mutation, entry) {
+    case (.honourLostClaims, .activityEnded(let key, let claim, let outcome, let now))
+    where returned.contains(claim.node):
+      guard let held = rows[key]?.claim else { break }
+      return state.apply(.activityEnded(key, claim: held, outcome: outcome, now: now))
     case (.loseTheClaimCheck, .activityEnded(let key, _, let outcome, let now)):
       guard let held = rows[key]?.claim else { break }
       return state.apply(.activityEnded(key, claim: held, outcome: outcome, now: now))
@@ -219,6 +234,13 @@ struct SimStore {
         let key = ActivityKey(
           instance: commit.instance, execution: commit.execution, action: finished.action)
         return FinishedActivity(action: finished.action, claim: rows[key]?.claim ?? finished.claim)
+      }
+    case .honourLostClaims:
+      commit.finished = commit.finished.map { finished in
+        let key = ActivityKey(
+          instance: commit.instance, execution: commit.execution, action: finished.action)
+        guard returned.contains(finished.claim.node), let held = rows[key]?.claim else { return finished }
+        return FinishedActivity(action: finished.action, claim: held)
       }
     case .forgetCarried: commit.nextExecution = commit.nextExecution.map { Array($0.prefix(1)) }
     case .forgetValues:

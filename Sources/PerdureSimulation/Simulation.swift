@@ -10,6 +10,8 @@ package enum Simulation {
     package var stepLimit = Simulation.stepLimit
     /// Of what the seed asks for, only these faults happen; nil: all.
     package var only: [Fault]?
+    /// Kinds that the world does not have, as if they had never been thought of.
+    package var without: Set<FaultKind> = []
     package var forced: ForcedFault?
 
     package init(seed: UInt64, mutation: Mutation? = nil) {

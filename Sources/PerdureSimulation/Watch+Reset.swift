@@ -4,7 +4,8 @@ import PerdureStore
 /// Instances that are put back, pruned or removed.
 extension Watch {
   mutating func wasReset(_ resets: [InstanceReset], _ deleted: [InstanceID], _ store: SimStore) {
-    for reset in resets { putBack(reset, store) }
+    let told = tellsOfTaken(resets)
+    for reset in resets { putBack(reset, told[reset.instance] ?? [], store) }
     var expected: Set<InstanceID> = []
     for reset in resets {
       for child in reset.removed where life(child)?.start.parent?.instance == reset.instance {
@@ -20,7 +21,32 @@ extension Watch {
     }
   }
 
-  private mutating func putBack(_ reset: InstanceReset, _ store: SimStore) {
+  /// What parents hear of children that are to begin anew, and whose ids are taken.
+  private func tellsOfTaken(_ resets: [InstanceReset]) -> [InstanceID: [MessageKind]] {
+    var gone: Set<InstanceID> = []
+    var statuses = Dictionary(resets.map { ($0.instance, InstanceStatus.running) }, uniquingKeysWith: { $1 })
+    var told: [InstanceID: [MessageKind]] = [:]
+    for reset in resets {
+      for child in reset.removed where life(child)?.start.parent?.instance == reset.instance {
+        gone.formUnion(tree(of: child))
+      }
+      for start in reset.starts {
+        let before = gone.contains(start.instance) ? nil : life(start.instance)?.status
+        guard let status = statuses[start.instance] ?? before, let link = start.parent else {
+          statuses[start.instance] = .pending
+          continue
+        }
+        told[reset.instance, default: []].append(
+          .subOrchestrationEnded(
+            execution: link.execution, action: link.action,
+            outcome: .failed(.alreadyExists(start.instance, status))))
+      }
+    }
+    return told
+  }
+
+  /// - told: of children that could not begin.
+  private mutating func putBack(_ reset: InstanceReset, _ told: [MessageKind], _ store: SimStore) {
     let instance = reset.instance
     guard let life = life(instance), let history = life.histories.last else {
       return require(false, "'\(instance)' was reset, and is not there.")
@@ -30,7 +56,7 @@ extension Watch {
       "A reset of '\(instance)' computed from revision \(reset.revision) landed on \(life.revision).")
     let messages = store.messages(of: instance)
     require(
-      messages.map { $0.kind } == reset.returned + life.inbox.map { $0.kind },
+      messages.map { $0.kind } == reset.returned + life.inbox.map { $0.kind } + told,
       "'\(instance)' was reset and has other messages than those that are told again and that wait.")
     let now = moment.now
     change(instance) { life in

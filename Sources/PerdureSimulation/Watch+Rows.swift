@@ -34,6 +34,9 @@ extension Watch {
     "Activity \(key.action) of '\(key.instance)' execution \(key.execution)"
   }
 
+  /// The claim is that of its row.
+  func holds(_ claimed: ClaimedActivity) -> Bool { rows[claimed.key]?.claim == claimed.claim }
+
   /// Some living node holds it.
   func isHeld(_ row: Row) -> Bool { row.claim.map { !goneNodes.contains($0.node) } ?? false }
 
@@ -41,6 +44,8 @@ extension Watch {
     guard goneNodes.insert(node).inserted else { return }
     for (key, row) in rows where row.claim?.node == node { rows[key]?.claim = nil }
   }
+
+  mutating func nodeIsBack(_ node: NodeID) { goneNodes.remove(node) }
 
   // MARK: What lands
 

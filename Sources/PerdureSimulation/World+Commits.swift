@@ -35,6 +35,7 @@ extension World {
     case .killBefore?: fault = .killBefore
     case .killAfter?: fault = .killAfter
     case .slowCommit?: isSlow = true
+    case .partition?: cutOff(process)
     default: break
     }
     process.group = SimProcess.Group(jobs: process.queue, fault: fault)
@@ -43,7 +44,7 @@ extension World {
   }
 
   func applyGroup(_ process: SimProcess) {
-    guard var group = process.group else { return }
+    guard var group = process.group, !isHeldUp(process, group) else { return }
     if group.fault == .killBefore { return kill(process, landing: false) }
     if group.fault != .failBefore, group.fault != .full {
       let isTorn = group.fault == .torn
@@ -132,7 +133,7 @@ extension World {
 
   /// The group as a whole has come back.
   func answerGroup(_ process: SimProcess) {
-    guard let group = process.group else { return }
+    guard let group = process.group, !isAnswerLost(process, group) else { return }
     process.group = nil
     let isAnswered = group.fault == .none || group.fault == .torn
     if isAnswered {
@@ -150,12 +151,9 @@ extension World {
       let outcome = isAnswered ? group.outcomes[index] : nil
       switch job.origin {
       case .node(let node, let write):
-        let failed = WriteOutcome(
-          group.fault == .full
-            ? StoreError(.full, "the disk is full") : StoreError(.io, "the disk failed"))
-        add(.wrote(write, outcome.map { WriteOutcome($0) } ?? failed), to: node)
+        add(.wrote(write, WriteOutcome(outcome, group.fault)), to: node)
       default:
-        if mutation == .acknowledgeOnFullDisk, group.fault == .full, case .post(let message, _) = job.entry {
+        if acknowledgesFromMemory(group.fault), case .post(let message, _) = job.entry {
           answered(job, .success(.posted(Delivery.early(message))))
           continue
         }
@@ -164,6 +162,15 @@ extension World {
       }
     }
     startGroup(process)
+  }
+
+  /// The mutations that answer before anything is written.
+  private func acknowledgesFromMemory(_ fault: SimProcess.CommitFault) -> Bool {
+    switch mutation {
+    case .acknowledgeOnFullDisk: fault == .full
+    case .acknowledgeWhileAway: fault == .cut
+    default: false
+    }
   }
 
   /// - outcome: nil when nobody knows.
@@ -179,10 +186,26 @@ extension World {
   /// Other processes notice a write: soon, or twice, or not at all.
   private func wakeOthers(_ writer: SimProcess) {
     for process in processes where process !== writer && process.isAlive && !process.isWakeScheduled {
+      if process.cut != nil || process.isDeaf { continue }
       if fails(.lostWake) { continue }
       process.isWakeScheduled = true
       after(random.delay(1...40), .foreignWrite(process))
       if fails(.doubleWake) { after(random.delay(1...400), .foreignWrite(process)) }
+    }
+  }
+}
+
+extension WriteOutcome {
+  /// - outcome: nil: the group as a whole failed.
+  fileprivate init(_ outcome: StoreOutcome?, _ fault: SimProcess.CommitFault) {
+    if let outcome {
+      self.init(outcome)
+      return
+    }
+    switch fault {
+    case .full: self.init(StoreError(.full, "the disk is full"))
+    case .cut: self.init(StoreError(.io, "the store cannot be reached"))
+    default: self.init(StoreError(.io, "the disk failed"))
     }
   }
 }

@@ -41,7 +41,8 @@ extension World {
     settings.failsNondeterminism = random.chance(100)
     let host = Host(programs: programs, capacity: random.chance(300) ? random.below(3) : 100)
     let node = SimNode(
-      number: nodes.count, id: id, process: process, registry: registry, settings: settings, host: host)
+      number: nodes.count, id: id, process: process, registry: registry, settings: settings, service: service,
+      host: host)
     if mutation == .freeSlotsEarly {
       settings.activityGraceMS = 0
       node.dispatcher = Dispatcher(settings: settings, registry: registry)
@@ -85,6 +86,7 @@ extension World {
       damaged.insert(life.start.instance)
       watch.damaged.insert(life.start.instance)
       trace.note(now, "damage", life.start.instance)
+    case .partition: cutOff(process)
     default: moveClock(of: process, isBack: kind == .clockBack)
     }
   }
@@ -140,11 +142,11 @@ extension World {
     for node in process.nodes { node.isExcused = true }
     let length = random.delay(100...7_000)
     trace.note(now, "pause", "", Int64(process.number), length)
-    if length > Self.leaseMS { after(Self.leaseMS, .declaredDead(process)) }
+    if length > Self.leaseMS, !plan.detectsByLock { after(Self.leaseMS, .declaredDead(process)) }
     after(length, .resumes(process))
   }
 
-  private func fell(_ node: SimNode) {
+  func fell(_ node: SimNode) {
     store.fell(node.id)
     if fallenAt[node.id] == nil { fallenAt[node.id] = now }
   }
@@ -152,7 +154,9 @@ extension World {
   /// A process that runs notices within its net, and a second, that a node is gone.
   func checkLeases(_ process: SimProcess) {
     let since = now - Self.netMS - 1_000
-    guard process.runsSince < since, process.nodes.contains(where: { !$0.isStopping && !$0.isStopped }) else {
+    guard process.seesOthers, process.runsSince < since,
+      process.nodes.contains(where: { !$0.isStopping && !$0.isStopped })
+    else {
       return
     }
     let late = fallenAt.filter { $0.value < since }.keys.min()
@@ -173,7 +177,13 @@ extension World {
     process.runsSince = now
     for (index, happening) in process.deferred.enumerated() { after(Int64(index), happening) }
     process.deferred = []
-    if process.isZombie { after(random.delay(0...4_000), .zombieEnds(process)) }
+    guard process.isZombie else { return }
+    // Where nodes can be away, this is another way to come back.
+    if plan.rate(.partition) > 0, partitions.chance(700) {
+      after(partitions.delay(0...1_000), .showsSign(process))
+    } else {
+      after(random.delay(0...4_000), .zombieEnds(process))
+    }
   }
 
   private func stop(_ process: SimProcess) {
@@ -195,9 +205,7 @@ extension World {
       node.isExcused = true
     }
     node.process.nodes.removeAll { $0 === node }
-    store.leave(node.id)
-    watch.nodeIsGone(node.id)
-    fallenAt[node.id] = nil
+    leave(node)
     for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
   }
 
@@ -216,6 +224,7 @@ extension World {
     diskIsFullUntil = 0
     trace.note(now, "heal")
     for process in processes where process.isAlive && process.isUnwell { kill(process) }
+    for process in processes where process.isAlive { mendNow(process) }
     openProcess(isWhole: true)
     phase = .healing(rounds: 0)
     lastLanding = now

@@ -20,6 +20,7 @@ extension World {
 
   /// What was read is told a moment later; by then it may be old.
   func take(_ read: Read, _ node: SimNode) {
+    if isHeldUp(read, node) { return }
     readsDone += 1
     let isFailed = fails(.failedRead) || isForced(.read) == .failedRead
     let input = answer(read, node, isFailed: isFailed)
@@ -28,7 +29,8 @@ extension World {
     heap.add(.answered(node, input), at: at)
   }
 
-  private func answer(_ read: Read, _ node: SimNode, isFailed: Bool) -> NodeInput {
+  func answer(_ read: Read, _ node: SimNode, isFailed: Bool) -> NodeInput {
+    if isFailed { node.readFailedAt = now }
     switch read {
     case .load(let instance):
       trace.note(now, "read", instance, node.id)
@@ -54,7 +56,7 @@ extension World {
           store.fell(other.id)
         }
       }
-      if reap() > 0 {
+      if node.process.seesOthers, reap() > 0 {
         for other in node.process.nodes { add(.storeChanged(byOthers: false), to: other) }
       }
       return isFailed ? .missed : .foundDue(store.dueInstances(ownedBy: node.id, now: clock(node)))
@@ -69,7 +71,7 @@ extension World {
   func reap() -> Int {
     let gone = store.reap { id in nodes.first { $0.id == id }.map { clock($0) } ?? now }
     for node in gone.nodes {
-      let lives = nodes.contains { $0.id == node && $0.process.isAlive && !$0.process.isZombie }
+      let lives = nodes.contains { $0.id == node && $0.isRunning }
       watch.require(!lives, "Node \(node) was taken for dead, and lives.")
       watch.nodeIsGone(node)
       fallenAt[node] = nil

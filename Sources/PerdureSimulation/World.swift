@@ -28,6 +28,11 @@ final class World {
     case givenUp(SimProcess)
     case declaredDead(SimProcess)
     case resumes(SimProcess)
+    /// A cut of this number.
+    case lapses(SimProcess, Int)
+    case mends(SimProcess, Int)
+    case showsSign(SimProcess)
+    case looksBack(SimNode, [ClaimedActivity])
     case zombieEnds(SimProcess)
     case restarts
     case heals
@@ -42,6 +47,8 @@ final class World {
   var faults: FaultDesk
   let programs: [Program]
   var random: Random
+  /// Draws all about partitions.
+  var partitions: Random
   var trace: Trace
   var heap: EventHeap<Happening>
   var store: SimStore
@@ -59,6 +66,8 @@ final class World {
   var wallOffset: Int64 = 0
   /// The disk takes nothing until then.
   var diskIsFullUntil: Int64 = 0
+  /// Partitions so far.
+  var cuts = 0
   /// Nodes that are gone, since when, until somebody notices.
   var fallenAt: [NodeID: Int64] = [:]
   /// Instances whose rows cannot be read.
@@ -86,8 +95,10 @@ final class World {
     heap = EventHeap(random: random.fork())
     var maker = ProgramMaker(random: random.fork(), count: random.within(3...6))
     programs = maker.make()
+    var rare = Random(seed: ~options.seed)
     plan = FaultPlan(
-      random: &random, rare: Random(seed: ~options.seed), begins: now, programs: programs.count)
+      random: &random, rare: rare, begins: now, programs: programs.count, without: options.without)
+    partitions = rare.fork()
     faults = FaultDesk(plan: plan, random: &random, only: options.only, forced: options.forced)
     store = SimStore(mutation: mutation)
     lastLanding = now
@@ -155,6 +166,7 @@ final class World {
       process.isWakeScheduled = false
       for node in process.nodes { add(.storeChanged(byOthers: true), to: node) }
     case .net(let process):
+      if process.isDeaf { return }
       checkLeases(process)
       for node in process.nodes { add(.storeChanged(byOthers: true), to: node) }
       after(mutation == .pollTheStore ? 50 : Self.netMS, .net(process))
@@ -163,6 +175,10 @@ final class World {
     case .givenUp(let process): kill(process)
     case .declaredDead(let process): declareDead(process)
     case .resumes(let process): resume(process)
+    case .lapses(let process, let cut): lapse(process, cut)
+    case .mends(let process, let cut): mend(process, cut)
+    case .showsSign(let process): showSign(process)
+    case .looksBack(let node, let lost): checkReturn(node, lost)
     case .zombieEnds(let process): kill(process)
     case .restarts: openProcess(isWhole: !isHostile)
     case .heals: heal()
@@ -176,10 +192,11 @@ extension World.Happening {
   fileprivate var process: SimProcess? {
     switch self {
     case .nodeRuns(let node), .nodeWakes(let node, _), .readTaken(let node, _), .answered(let node, _),
-      .turnDone(let node, _), .activityDone(let node, _), .activityBeats(let node, _, _):
+      .turnDone(let node, _), .activityDone(let node, _), .activityBeats(let node, _, _),
+      .looksBack(let node, _):
       node.process
     case .groupApplies(let process), .groupAnswers(let process), .foreignWrite(let process),
-      .net(let process):
+      .net(let process), .showsSign(let process):
       process
     default: nil
     }

@@ -1,3 +1,5 @@
+package import PerdureModel
+
 /// What the processes on one store agree on about time: how far their clock is ahead of the monotonic one of
 /// the machine.
 ///
@@ -8,4 +10,13 @@ package protocol SharedTime: Sendable {
   ///
   /// - offsetNS: of this process. One that cannot be told to the others (a full disk) counts here alone.
   func agree(_ offsetNS: Int64) -> Int64
+}
+
+extension SharedTime {
+  /// Now, in milliseconds since 1970, as the engines on the store take it: those that run when the clock of
+  /// the system is set back do not go back with it.
+  package func now() -> TimestampMS {
+    let (offsetNS, monotonicNS) = SystemTime.look()
+    return (monotonicNS &+ agree(offsetNS)) / 1_000_000
+  }
 }

@@ -68,7 +68,8 @@ package protocol Store: AnyObject, Sendable {
   func join(serving service: NodeService) throws(StoreError) -> NodeID
   /// The living runtimes, in the order in which they joined.
   func nodes() throws(StoreError) -> [RuntimeNode]
-  /// Forgets a node at once: what it owned and held is open to others.
+  /// Forgets a node at once: what it owned and held is open to others. If that cannot be written, the node
+  /// counts as gone from here on, as if its process were, and whoever reaps forgets it.
   func leave(_ node: NodeID) throws(StoreError)
   /// Forgets nodes whose process is gone; the number of those. Called at open and when the outside changed.
   func reapNodes() throws(StoreError) -> Int

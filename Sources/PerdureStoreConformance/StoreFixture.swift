@@ -7,9 +7,9 @@ package protocol StoreFixture: Sendable {
   /// A fresh store with nothing in it, independent of all others that the fixture made. The case closes it.
   func makeStore() throws -> any Store
 
-  /// The same, with room for `inboxLimit` messages in each inbox. nil: the limit cannot be chosen, and the
-  /// cases about full inboxes fill those that there are.
-  func makeStore(inboxLimit: Int) throws -> (any Store)?
+  /// The same with these limits of messages and of generations. nil: they cannot be chosen, and the cases go
+  /// to those that there are.
+  func makeStore(limits: LimitSettings) throws -> (any Store)?
 
   /// Opens the data of `store` again as after a crash: without having closed it. `store` is not used
   /// afterwards, only closed at the very end. The case closes the new one. nil: the store does not outlive
@@ -29,7 +29,7 @@ package protocol StoreFixture: Sendable {
 }
 
 extension StoreFixture {
-  package func makeStore(inboxLimit: Int) throws -> (any Store)? { nil }
+  package func makeStore(limits: LimitSettings) throws -> (any Store)? { nil }
   package func reopen(_ store: any Store) throws -> (any Store)? { nil }
   package func openSecond(_ store: any Store) throws -> (any Store)? { nil }
   package func corrupt(event: EventID, of instance: InstanceID, in store: any Store) throws -> Bool { false }

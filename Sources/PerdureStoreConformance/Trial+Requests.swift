@@ -83,12 +83,13 @@ extension Trial {
   /// Runs the story on a store whose inboxes hold few messages if the fixture can make one, else on this one.
   /// `fill` posts messages until one more does not fit.
   func withFullInboxes(_ story: (Trial, _ limit: Int) throws -> Void) throws {
-    let limit = 3
-    guard let small = try fixture.makeStore(inboxLimit: limit) else {
+    var limits = LimitSettings()
+    limits.inboxMessages = 3
+    guard let small = try fixture.makeStore(limits: limits) else {
       return try story(self, Limits.inboxMessages)
     }
     defer { small.close() }
-    try story(on(small), limit)
+    try story(on(small), limits.inboxMessages)
   }
 
   func fill(_ instance: InstanceID, upTo limit: Int, isKept: Bool = false) throws {

@@ -107,6 +107,8 @@ extension MemoryState {
 
   private func takes(_ name: ExactText, _ desk: inout SessionDesk) -> Bool {
     if let decided = desk.decided[name] { return decided }
+    // One that was taken for dead has no session until it is known again.
+    guard alive[desk.node] != nil else { return false }
     if let session = sessions[name], isInUse(name, session, desk) {
       let isOurs = session.node == desk.node
       desk.decided[name] = isOurs

@@ -25,6 +25,22 @@ extension MemoryState {
     bury(node)
   }
 
+  /// A node that was taken for dead lives: what it owned and held then is open to others, and stays so. What
+  /// it has claimed since, and what slept under it, is its own from here on.
+  package mutating func comeBack(_ node: NodeID, serving service: NodeService) {
+    guard alive[node] == nil else { return }
+    fallen.remove(node)
+    let owned = records.values.filter { $0.owner == node }.compactMap(\.placement)
+    let claimed = records.flatMap { order, record in
+      record.activities.values.filter { $0.task.claim?.node == node }.map { (order, $0) }
+    }
+    for placement in owned { withdraw(placement) }
+    for (order, row) in claimed { withdraw(row, of: order) }
+    alive[node] = service
+    for placement in owned { enter(placement) }
+    for (order, row) in claimed { enter(row, of: order) }
+  }
+
   /// Forgets the nodes that were killed; their number.
   package mutating func reap() -> Int {
     defer { fallen = [] }
@@ -56,8 +72,8 @@ extension MemoryState {
       return true
     }
     for due in instances {
-      guard let placement = records[due.order]?.placement else { continue }
-      enter(placement)
+      records[due.order]?.owner = nil
+      if let placement = records[due.order]?.placement { enter(placement) }
     }
     var activities: [ActivityDue] = []
     held.removeValue(forKey: node)?.walk {

@@ -55,8 +55,12 @@ extension MemoryState {
       revisions[ExactText(child)] = row.revision &+ 1
       deleted += remove(tree(of: order))
     }
-    for start in reset.starts where locate(start.instance) == nil {
-      create(start, revision: revisions[ExactText(start.instance)] ?? 0, owner: nil, now: reset.now)
+    for start in reset.starts {
+      if let status = status(of: start.instance) {
+        _ = tellTaken(start, status)
+      } else {
+        create(start, revision: revisions[ExactText(start.instance)] ?? 0, owner: nil, now: reset.now)
+      }
     }
     return deleted
   }

@@ -25,7 +25,10 @@ extension MemoryState {
     }
 
     var receipt = TurnReceipt()
-    for child in commit.starts { start(child, now: commit.now, receipt: &receipt) }
+    if !commit.starts.isEmpty {
+      let isDeepest = generation(of: commit.instance) >= depthLimit
+      for child in commit.starts { start(child, isDeepest, now: commit.now, receipt: &receipt) }
+    }
     for message in commit.messages { send(message, in: commit, of: order, receipt: &receipt) }
     for read in commit.kvReads { answer(read, in: commit, of: order, receipt: &receipt) }
     for publication in commit.publications { receipt.deliveries += publish(publication) }
@@ -88,21 +91,51 @@ extension MemoryState {
     return nil
   }
 
-  /// A child whose id is taken tells its parent; a detached start has nobody to tell.
-  private mutating func start(_ child: ChildStart, now: TimestampMS, receipt: inout TurnReceipt) {
-    let instance = child.start.instance
-    guard let order = locate(instance), let status = records[order]?.description.status else {
-      create(child.start, owner: child.owner, now: now)
-      receipt.started.append(instance)
-      return
+  /// So many parents it has, as far as the limit goes.
+  private func generation(of instance: InstanceID) -> Int {
+    var count = 0
+    var above = instance
+    while count < depthLimit, let order = locate(above), let parent = records[order]?.description.parent {
+      count += 1
+      above = parent.instance
     }
-    guard let link = child.start.parent, let parent = locate(link.instance),
-      records[parent]?.description.status.isTerminal == false
-    else { return }
-    let failure = Failure.alreadyExists(instance, status)
-    let kind = MessageKind.subOrchestrationEnded(
-      execution: link.execution, action: link.action, outcome: .failed(failure))
-    if let delivery = deliver(kind, to: parent) { receipt.deliveries.append(delivery) }
+    return count
+  }
+
+  /// A child whose id is taken tells its parent, as does one that is too deep; a detached start has nobody to
+  /// tell.
+  private mutating func start(
+    _ child: ChildStart, _ parentIsDeepest: Bool, now: TimestampMS, receipt: inout TurnReceipt
+  ) {
+    if parentIsDeepest, let parent = child.start.parent {
+      let failure = Failure.tooDeep(child.start.instance, limit: depthLimit)
+      if let delivery = tell(parent, failure) { receipt.deliveries.append(delivery) }
+    } else if let status = status(of: child.start.instance) {
+      if let delivery = tellTaken(child.start, status) { receipt.deliveries.append(delivery) }
+    } else {
+      create(child.start, owner: child.owner, now: now)
+      receipt.started.append(child.start.instance)
+    }
+  }
+
+  /// nil: there is no such instance.
+  func status(of instance: InstanceID) -> InstanceStatus? {
+    locate(instance).flatMap { records[$0]?.description.status }
+  }
+
+  /// There is another instance with the id of the child. nil: nobody waits for it.
+  mutating func tellTaken(_ start: InstanceStart, _ status: InstanceStatus) -> Delivery? {
+    start.parent.flatMap { tell($0, .alreadyExists(start.instance, status)) }
+  }
+
+  /// A child has failed, without having done so itself.
+  private mutating func tell(_ parent: ParentLink, _ failure: Failure) -> Delivery? {
+    guard let order = locate(parent.instance), records[order]?.description.status.isTerminal == false else {
+      return nil
+    }
+    let ended = MessageKind.subOrchestrationEnded(
+      execution: parent.execution, action: parent.action, outcome: .failed(failure))
+    return deliver(ended, to: order)
   }
 
   // MARK: Messages

@@ -47,14 +47,18 @@ package struct MemoryState: Sendable {
   var fallen: Set<NodeID> = []
 
   let inboxLimit: Int
+  let depthLimit: Int
   private var lastOrder: Int64 = 0
   private var lastSequence: MessageSequence = 0
   private var lastActivity: Int64 = 0
   private var lastAudit: Int64 = 0
   var lastNode: NodeID = 0
 
-  /// - inboxLimit: messages that may wait for one instance, and that are kept for one id.
-  package init(inboxLimit: Int = Limits.inboxMessages) { self.inboxLimit = inboxLimit }
+  /// - limits: those of messages that wait for one instance or are kept for one id, and of generations.
+  package init(limits: LimitSettings = LimitSettings()) {
+    inboxLimit = limits.inboxMessages
+    depthLimit = limits.subOrchestrationDepth
+  }
 
   /// Applies one entry whole, or refuses it with nothing changed.
   package mutating func apply(_ entry: StoreEntry) -> StoreOutcome {

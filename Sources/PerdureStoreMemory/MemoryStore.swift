@@ -11,9 +11,9 @@ package final class MemoryStore: Store {
 
   private let contents: Mutex<Contents>
 
-  /// - inboxLimit: messages that may wait for one instance, and that are kept for one id.
-  package init(inboxLimit: Int = Limits.inboxMessages) {
-    contents = Mutex(Contents(state: MemoryState(inboxLimit: inboxLimit)))
+  /// - limits: as `MemoryState` has them.
+  package init(limits: LimitSettings = LimitSettings()) {
+    contents = Mutex(Contents(state: MemoryState(limits: limits)))
   }
 
   package func commit(_ entries: [StoreEntry]) throws(StoreError) -> [StoreOutcome] {

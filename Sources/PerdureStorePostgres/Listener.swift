@@ -85,7 +85,7 @@ final class Listener: @unchecked Sendable {
     return descriptors.first?.revents != 0
   }
 
-  private static func nowMS() -> Int64 { ServerTime.nowNS() / 1_000_000 }
+  private static func nowMS() -> Int64 { SystemTime.monotonicNS() / 1_000_000 }
 
   deinit {
     for descriptor in [stopRead, stopWrite] { close(descriptor) }

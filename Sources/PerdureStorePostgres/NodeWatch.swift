@@ -95,7 +95,7 @@ final class NodeWatch: @unchecked Sendable {
           CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - n.seen_at
         FROM nodes AS n
         """, String(UInt32(bitPattern: Int32(truncatingIfNeeded: store.space))))
-      let now = ServerTime.nowNS() / 1_000_000
+      let now = SystemTime.monotonicNS() / 1_000_000
       var gone: Set<NodeID> = []
       var missing: [NodeID: Int64] = [:]
       for row in rows where row.count == 3 {
@@ -158,7 +158,7 @@ final class NodeWatch: @unchecked Sendable {
     try state.withLock { state throws(StoreError) in
       let isNew = state.session?.isLost ?? true
       let session = try self.session(&state)
-      let now = ServerTime.nowNS() / 1_000_000
+      let now = SystemTime.monotonicNS() / 1_000_000
       var isNews = isNew
       if now >= state.nextSignMS {
         state.nextSignMS = now + Int64(url.options.leaseMS) / 3

@@ -36,7 +36,7 @@ final class Passwords: Sendable {
   ///
   /// - Throws: `wanted`.
   func take() throws(StoreError) -> String {
-    let now = ServerTime.nowNS() / 1_000_000
+    let now = SystemTime.monotonicNS() / 1_000_000
     let next = given.withLock { given in
       given.removeAll { now - $0.atMS > Self.freshMS }
       return given.popLast()
@@ -63,7 +63,7 @@ final class Passwords: Sendable {
       guard !password.isEmpty, !password.utf8.contains(0) else {
         throw StoreError(code, "The store \(path) got a password that is empty, or has a NUL in it.")
       }
-      given.withLock { $0.append(Given(password: password, atMS: ServerTime.nowNS() / 1_000_000)) }
+      given.withLock { $0.append(Given(password: password, atMS: SystemTime.monotonicNS() / 1_000_000)) }
     }
     throw StoreError(.io, "The store \(path) loses its connections as soon as it has them.")
   }

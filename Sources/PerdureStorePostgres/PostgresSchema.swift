@@ -122,17 +122,7 @@ enum PostgresSchema {
   /// would wait for the other's commit. Counts are the sums of both tables.
   private static let shares = """
     CREATE TABLE status_count_shares(
-      share BIGINT NOT NULL,
-      orchestration TEXT COLLATE "C" NOT NULL,
-      version TEXT COLLATE "C" NOT NULL,
-      status TEXT COLLATE "C" NOT NULL,
-      instances BIGINT NOT NULL,
-      lives BIGINT NOT NULL,
-      total_ms BIGINT NOT NULL,
-      least_ms BIGINT NOT NULL,
-      most_ms BIGINT NOT NULL,
-      PRIMARY KEY(share, orchestration, version, status)
-    )
+      share BIGINT NOT NULL, LIKE status_counts, PRIMARY KEY(share, orchestration, version, status))
     """
 
   private static let initial = """

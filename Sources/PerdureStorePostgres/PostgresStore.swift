@@ -107,8 +107,9 @@ package final class PostgresStore: SQLStore {
   }
 
   package func leave(_ node: NodeID) throws(StoreError) {
+    // Also when the row stays: no lock and no sign of life keeps it then.
+    defer { watch.release(node) }
     _ = try write { writer throws(StoreError) in try writer.forget([node], deadAt: nil) }
-    watch.release(node)
   }
 
   package func reapNodes() throws(StoreError) -> Int {

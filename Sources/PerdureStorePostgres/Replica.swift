@@ -37,7 +37,7 @@ final class Replica: Sendable {
 
   /// nil: it is away, or cannot say.
   func look<R: Sendable>(_ body: (Reader) throws(StoreError) -> R) throws(StoreError) -> R? {
-    guard ServerTime.nowNS() / 1_000_000 >= awayUntilMS.load(ordering: .relaxed) else { return nil }
+    guard SystemTime.monotonicNS() / 1_000_000 >= awayUntilMS.load(ordering: .relaxed) else { return nil }
     do throws(StoreError) {
       return try url.answering { () throws(StoreError) in
         try readers.withReader { reader throws(StoreError) -> R? in
@@ -53,7 +53,7 @@ final class Replica: Sendable {
   }
 
   private func rest() {
-    awayUntilMS.store(ServerTime.nowNS() / 1_000_000 + Self.pauseMS, ordering: .relaxed)
+    awayUntilMS.store(SystemTime.monotonicNS() / 1_000_000 + Self.pauseMS, ordering: .relaxed)
   }
 
   func close() { readers.close() }

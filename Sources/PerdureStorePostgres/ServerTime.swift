@@ -1,4 +1,3 @@
-internal import Glibc
 internal import PerdureStore
 internal import Synchronization
 
@@ -14,12 +13,6 @@ final class ServerTime: SharedTime {
   func note(serverMicroseconds: Int64) {
     let (serverNS, isOverflow) = serverMicroseconds.multipliedReportingOverflow(by: 1_000)
     guard !isOverflow, serverNS > 0, serverNS < .max / 2 else { return }
-    aheadNS.store(serverNS - Self.nowNS(), ordering: .relaxed)
-  }
-
-  static func nowNS() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    aheadNS.store(serverNS - SystemTime.monotonicNS(), ordering: .relaxed)
   }
 }

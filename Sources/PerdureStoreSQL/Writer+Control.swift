@@ -152,10 +152,7 @@ extension Writer {
     let link = try rare.first("SELECT parent_execution, parent_action FROM instances WHERE pk = ?1", row.pk) {
       ParentLink(instance: parent, execution: $0.integer(0), action: $0.integer(1))
     }
-    guard let link else { return nil }
-    let ended = MessageKind.subOrchestrationEnded(
-      execution: link.execution, action: link.action, outcome: .failed(.terminated(reason)))
-    return try deliver(ended, to: parent)
+    return try link.flatMap { link throws(StoreError) in try tell(link, .terminated(reason)) }
   }
 
   private func openChildren(

@@ -108,6 +108,8 @@ extension Writer {
   func takes(_ session: String, _ desk: inout SessionDesk) throws(StoreError) -> Bool {
     try mustBeAlone()
     if let known = desk.decided[ExactText(session)] { return known }
+    // One that was taken for dead has no session until it is known again.
+    guard try live(desk.node) != nil else { return false }
     let idleSince = desk.now &- desk.filter.sessionIdleMS
     let holder = try rare.first(
       "SELECT s.node FROM sessions AS s WHERE s.session = ?1 AND \(Self.isInUse)", session, idleSince

@@ -105,7 +105,7 @@ extension Writer {
     }
     for start in reset.starts {
       let revision = revisions[ExactText(start.instance)] ?? 0
-      _ = try create(start, revision: revision, owner: nil, now: reset.now)
+      if try !create(start, revision: revision, owner: nil, now: reset.now) { _ = try tellTaken(start) }
     }
     return deleted
   }

@@ -7,7 +7,10 @@ extension Writer {
   func send(
     _ commit: TurnCommit, _ row: InstanceRow, into receipt: inout TurnReceipt
   ) throws(StoreError) {
-    for child in commit.starts { try start(child, now: commit.now, into: &receipt) }
+    if !commit.starts.isEmpty {
+      let isDeepest = row.parent == nil ? false : try generation(of: row) >= depthLimit
+      for child in commit.starts { try start(child, isDeepest, now: commit.now, into: &receipt) }
+    }
     for message in commit.messages { try send(message, commit, into: &receipt) }
     for request in commit.kvReads {
       try tell(try read(request), to: request.action, commit, into: &receipt)
@@ -22,18 +25,48 @@ extension Writer {
     }
   }
 
-  /// A child whose id is taken tells its parent; a detached start has nobody to tell.
+  /// So many parents it has, as far as the limit goes.
+  private func generation(of row: InstanceRow) throws(StoreError) -> Int {
+    let count = try rare.first(
+      """
+      WITH RECURSIVE line(id, generation) AS (
+        SELECT parent, 1 FROM instances WHERE pk = ?1
+        UNION ALL
+        SELECT above.parent, line.generation + 1
+        FROM line JOIN instances AS above ON above.id = line.id
+        WHERE above.parent IS NOT NULL AND line.generation < ?2)
+      SELECT count(*) FROM line
+      """, row.pk, Int64(depthLimit)
+    ) { $0.integer(0) }
+    return Int(count ?? 0)
+  }
+
+  /// A child whose id is taken tells its parent, as does one that is too deep; a detached start has nobody to
+  /// tell.
   private func start(
-    _ child: ChildStart, now: TimestampMS, into receipt: inout TurnReceipt
+    _ child: ChildStart, _ parentIsDeepest: Bool, now: TimestampMS, into receipt: inout TurnReceipt
   ) throws(StoreError) {
-    if try create(child.start, owner: child.owner, now: now) {
+    if parentIsDeepest, let parent = child.start.parent {
+      let failure = Failure.tooDeep(child.start.instance, limit: depthLimit)
+      try tell(parent, failure).map { receipt.deliveries.append($0) }
+    } else if try create(child.start, owner: child.owner, now: now) {
       receipt.started.append(child.start.instance)
-    } else if let parent = child.start.parent, let taken = try find(child.start.instance) {
-      let failure = Failure.alreadyExists(child.start.instance, taken.status)
-      let ended = MessageKind.subOrchestrationEnded(
-        execution: parent.execution, action: parent.action, outcome: .failed(failure))
-      try deliver(ended, to: parent.instance).map { receipt.deliveries.append($0) }
+    } else {
+      try tellTaken(child.start).map { receipt.deliveries.append($0) }
     }
+  }
+
+  /// There is another instance with the id of the child. nil: nobody waits for it.
+  func tellTaken(_ start: InstanceStart) throws(StoreError) -> Delivery? {
+    guard let parent = start.parent, let taken = try find(start.instance) else { return nil }
+    return try tell(parent, .alreadyExists(start.instance, taken.status))
+  }
+
+  /// A child has failed, without having done so itself.
+  func tell(_ parent: ParentLink, _ failure: Failure) throws(StoreError) -> Delivery? {
+    let ended = MessageKind.subOrchestrationEnded(
+      execution: parent.execution, action: parent.action, outcome: .failed(failure))
+    return try deliver(ended, to: parent.instance)
   }
 
   /// Without an action to be told, only unknown and finished receivers are passed over: ends of children and

@@ -13,6 +13,8 @@ package final class Writer: @unchecked Sendable {
   package let rare: StatementCache
   /// Messages that wait for one instance.
   let inboxLimit: Int64
+  /// Generations of children below a root.
+  let depthLimit: Int
   /// There are kept messages, as far as this transaction knows. Nobody else can keep or take one meanwhile:
   /// that is done alone.
   var hasKept: Bool?
@@ -34,6 +36,7 @@ package final class Writer: @unchecked Sendable {
   package init(_ connection: any Connection, limits: LimitSettings) throws(StoreError) {
     self.connection = connection
     inboxLimit = Int64(limits.inboxMessages)
+    depthLimit = limits.subOrchestrationDepth
     rare = StatementCache(connection)
     statements = try WriterStatements(connection)
   }

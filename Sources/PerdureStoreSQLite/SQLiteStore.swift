@@ -78,8 +78,9 @@ package final class SQLiteStore: SQLStore {
 
   package func leave(_ node: NodeID) throws(StoreError) {
     let locks = try openLocks()
+    // Also when the row stays: it is then that of a node that is gone.
+    defer { locks.release(node) }
     _ = try write { writer throws(StoreError) in try writer.forget([node], deadAt: nil) }
-    locks.release(node)
   }
 
   package func reapNodes() throws(StoreError) -> Int {

@@ -29,6 +29,7 @@ extension OptionsWire {
     writer.member("historyBytes", limits.historyBytes)
     writer.member("pendingActions", Int64(limits.pendingActions))
     writer.member("inboxMessages", Int64(limits.inboxMessages))
+    writer.member("subOrchestrationDepth", Int64(limits.subOrchestrationDepth))
     writer.endObject()
     writer.endObject()
     return writer.finish()
@@ -95,10 +96,10 @@ extension OptionsWire {
   }
 
   private static func readLimits(_ reader: inout JSONReader) throws(JSONFault) -> LimitSettings {
-    var slots = [8 of JSONSlice](repeating: .absent)
-    let names: [8 of StaticString] = [
+    var slots = [9 of JSONSlice](repeating: .absent)
+    let names: [9 of StaticString] = [
       "payloadBytes", "customStatusBytes", "kvKeys", "kvValueBytes", "historyEvents", "historyBytes",
-      "pendingActions", "inboxMessages",
+      "pendingActions", "inboxMessages", "subOrchestrationDepth",
     ]
     _ = try reader.beginObject()
     var first = true
@@ -120,6 +121,8 @@ extension OptionsWire {
       try reader.int(slots[5], in: limitRange, default: Int(standard.historyBytes)))
     limits.pendingActions = try reader.int(slots[6], in: limitRange, default: standard.pendingActions)
     limits.inboxMessages = try reader.int(slots[7], in: limitRange, default: standard.inboxMessages)
+    limits.subOrchestrationDepth = try reader.int(
+      slots[8], in: limitRange, default: standard.subOrchestrationDepth)
     return limits
   }
 }

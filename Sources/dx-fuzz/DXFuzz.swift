@@ -1,5 +1,6 @@
 // dx-fuzz TARGET [libFuzzer options, corpus folders or input files...]: drives one target of PerdureFuzzing.
-// Tests/fuzz/run.py (`make fuzz`) builds it with libFuzzer, whose main() it has, and the address sanitizer.
+// Tests/fuzz/run.py (`make fuzz`) builds it with libFuzzer and the address sanitizer.
+import CFuzzer
 import Glibc
 import PerdureFuzzing
 
@@ -40,4 +41,14 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     abort()
   }
   return 0
+}
+
+/// What `swift build` makes the process begin with, by its name.
+@c(dx_fuzz_main)
+public func begin(
+  _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+) -> Int32 {
+  var count = count
+  var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = arguments
+  return LLVMFuzzerRunDriver(&count, &arguments, testOneInput)
 }

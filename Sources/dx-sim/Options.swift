@@ -4,10 +4,10 @@ import PerdureSimulation
 /// What dx-sim is asked to do.
 struct Options {
   static let usage = """
-    usage: dx-sim [--seed N] [--seeds COUNT] [--jobs N] [--only FAULTS] [--force FAULT] [--trace]
-                  [--no-minimize]
+    usage: dx-sim [--seed N] [--seeds COUNT] [--jobs N] [--only FAULTS] [--without KINDS] [--force FAULT]
+                  [--trace] [--no-minimize]
            dx-sim --sweep KIND [--seed N] [--seeds COUNT] [--stride N] [--jobs N]
-           dx-sim --mutations [--seeds COUNT] [--jobs N]
+           dx-sim --mutations [--mutation NAME] [--seeds COUNT] [--jobs N]
 
       --seed N         the first seed (default 1)
       --seeds COUNT    how many seeds from there on (default 1; with --mutations 20000 at most)
@@ -16,10 +16,11 @@ struct Options {
       --steps MAX      a world that takes more steps fails (default \(Simulation.stepLimit))
       --only FAULTS    of the faults of the seed only these, as a failure lists them: 'kill#0 failAfter#3';
                        'none' for no faults
+      --without KINDS  these kinds of fault do not happen: 'partition kill'
       --force FAULT    one fault at a place, and no others: 'killAtEffect#17'
       --no-minimize    does not look for the faults that a failure needs
       --mutation NAME  puts a deliberate bug in: \(Mutation.allCases.map(\.rawValue).joined(separator: ", "))
-      --mutations      runs every deliberate bug until a seed shows it
+      --mutations      runs every deliberate bug, or that of --mutation, until a seed shows it
       --sweep KIND     runs each seed with one fault at the first place, the second, and so on. KIND is one of
                        \(ForcedFault.Kind.allCases.map(\.rawValue).joined(separator: ", ")),
                        'kill' (the three that end a process) or 'store' (those of the store)
@@ -79,6 +80,11 @@ struct Options {
       let faults = words.compactMap { Fault($0) }
       guard faults.count == words.count else { return false }
       simulation.only = faults
+    case "--without":
+      let words = value.split(whereSeparator: { " ,".contains($0) })
+      let kinds = words.compactMap { FaultKind(rawValue: String($0)) }
+      guard kinds.count == words.count else { return false }
+      simulation.without = Set(kinds)
     case "--force":
       let parts = value.split(separator: "#")
       guard parts.count == 2, let kind = ForcedFault.Kind(rawValue: String(parts[0])),
@@ -97,7 +103,7 @@ struct Options {
     let kinds: [ForcedFault.Kind] =
       switch value {
       case "kill": [.killBefore, .killAfter, .killAtEffect]
-      case "store": [.failBefore, .failAfter, .slowCommit, .tornCommit, .failedRead]
+      case "store": [.failBefore, .failAfter, .slowCommit, .tornCommit, .failedRead, .partition]
       default: all.filter { $0.rawValue == value }
       }
     command = .sweep(kinds)

@@ -6,8 +6,11 @@ private func again(_ simulation: Simulation.Options) -> String {
   let only = simulation.only.map { faults in
     " --only '\(faults.isEmpty ? "none" : faults.map(\.description).joined(separator: " "))'"
   }
+  let without = simulation.without.map(\.rawValue).sorted().joined(separator: " ")
+  let left = without.isEmpty ? "" : " --without '\(without)'"
   let forced = simulation.forced.map { " --force '\($0.kind.rawValue)#\($0.number)'" }
-  return "swift run -c release dx-sim --seed \(simulation.seed)\(mutation)\(forced ?? only ?? "") --trace"
+  return
+    "swift run -c release dx-sim --seed \(simulation.seed)\(mutation)\(left)\(forced ?? only ?? "") --trace"
 }
 
 /// Runs seeds one after the other.
@@ -94,7 +97,7 @@ private func trace(_ options: Options, _ count: UInt64) -> Int32 {
 func runMutations(_ options: Options) async -> Int32 {
   let limit = options.count ?? 20_000
   var (passed, failed) = (0, 0)
-  for mutation in Mutation.allCases {
+  for mutation in options.simulation.mutation.map({ [$0] }) ?? Mutation.allCases {
     var found: (number: UInt64, violation: String)?
     await Pool.run(limit, jobs: options.jobs) { number in
       Simulation.run(seed: options.first &+ number, mutation: mutation).violation

@@ -121,6 +121,7 @@ final class Site {
       case "historyBytes": limits.historyBytes = value
       case "pendingActions": limits.pendingActions = Int(value)
       case "inboxMessages": limits.inboxMessages = Int(value)
+      case "subOrchestrationDepth": limits.subOrchestrationDepth = Int(value)
       default: throw KitError("there is no limit '\(name)'")
       }
     }

@@ -68,6 +68,37 @@ import Testing
     guard case .claimActivities = again else { throw Surprise("\(again)") }
   }
 
+  /// The answer to the first try was lost; before another one is answered an operator changes the instance.
+  @Test(arguments: [false, true])
+  func activitiesOfATurnThatLandedUnnoticedAreGivenBackByAChange(isAgainOnItsWay: Bool) throws {
+    let node = Node.started()
+    node.starts("a")
+    try node.runs("a", [.work])
+    let write = try node.takeWrite()
+    node.wrote(write, Self.busy)
+    if isAgainOnItsWay {
+      node.wait(100)
+      #expect(try node.takeWrite() == write)
+    }
+    node.changed("a")
+    let release = try node.takeWrite()
+    guard case .releaseActivities(let tasks) = release else { throw Surprise("\(release)") }
+    #expect(tasks.map { $0.claim } == [Self.claim])
+  }
+
+  @Test func activitiesOfAForgottenTurnThatMayHaveLandedAreGivenBack() throws {
+    let node = Node.started()
+    node.starts("a")
+    try node.runs("a", [.work])
+    let write = try node.takeWrite()
+    node.changed("a")
+    #expect(node.takeWrites().isEmpty, "its answer is on the way")
+    node.wrote(write, Self.busy)
+    let release = try node.takeWrite()
+    guard case .releaseActivities(let tasks) = release else { throw Surprise("\(release)") }
+    #expect(tasks.map { $0.claim } == [Self.claim])
+  }
+
   @Test func whatIsClaimedAnewUnderTheSameTokenIsNotGivenBackLate() throws {
     let node = Node.started()
     node.starts("a")

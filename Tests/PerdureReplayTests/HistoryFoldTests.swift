@@ -112,6 +112,14 @@ import Testing
     #expect(fault.message.contains(given.says), "\(fault.message)")
   }
 
+  @Test("no instance has come to such an execution", arguments: [.min, -1, 0, 1 << 53, .max])
+  func noSuchExecution(_ execution: ExecutionID) throws {
+    let fault = try #require(throws: HistoryFault.self) {
+      try ExecutionState.folding(Self.history([Self.started]), instance: "i", execution: execution)
+    }
+    #expect(fault.message == "there is no execution \(execution)")
+  }
+
   @Test func goodHistoryGivesTheOpenWork() throws {
     let state = try ExecutionState.folding(
       Self.history([

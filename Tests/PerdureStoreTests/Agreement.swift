@@ -6,16 +6,23 @@ import Testing
 
 /// Another store against the one in memory, on stories that a seed tells.
 struct Agreement {
-  /// Opens a fresh store with room for 6 messages in each inbox.
+  /// Opens a fresh store with `limits`.
   let open: () throws -> any Store
   /// Numbers of messages may be left out: only their order counts.
   var hasGaps = false
+
+  static let limits = {
+    var limits = LimitSettings()
+    limits.inboxMessages = 6
+    limits.subOrchestrationDepth = 2
+    return limits
+  }()
 
   /// On the answer to every entry, and on all that can be read afterwards.
   func check(seed: UInt64, steps: Int) throws {
     let store = try open()
     defer { store.close() }
-    let memory = MemoryStore(inboxLimit: 6)
+    let memory = MemoryStore(limits: Self.limits)
     var story = RandomStory(seed: seed, nodes: [])
     func join() throws {
       let service = NodeService(orchestrations: ["order"], activities: ["pay"], tags: ["gpu"])
@@ -48,7 +55,7 @@ struct Agreement {
 
   /// What is imported into an empty store is what was exported.
   private func moveAll(from memory: MemoryStore, _ what: String) throws {
-    let stores: [any Store] = [try open(), MemoryStore(inboxLimit: 6)]
+    let stores: [any Store] = [try open(), MemoryStore(limits: Self.limits)]
     defer { for store in stores { store.close() } }
     for id in RandomStory.ids {
       guard let row = try memory.describe(id), row.parent == nil else { continue }

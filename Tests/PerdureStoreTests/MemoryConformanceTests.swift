@@ -7,7 +7,7 @@ import Testing
 struct MemoryFixture: StoreFixture {
   func makeStore() -> any Store { MemoryStore() }
 
-  func makeStore(inboxLimit: Int) -> (any Store)? { MemoryStore(inboxLimit: inboxLimit) }
+  func makeStore(limits: LimitSettings) -> (any Store)? { MemoryStore(limits: limits) }
 
   func kill(_ node: NodeID, in store: any Store) throws -> Bool {
     guard let memory = store as? MemoryStore else { return false }
@@ -57,6 +57,30 @@ struct MemoryFixture: StoreFixture {
     _ = state.apply(.delete("a", force: true))
     #expect(state.load("a") == nil)
     #expect(before.load("a")?.inbox == [])
+  }
+
+  /// What it owned then is open to others; what it claimed since is its own.
+  @Test func aNodeThatWasTakenForDeadComesBack() {
+    var state = MemoryState()
+    let node = state.join(serving: NodeService())
+    let other = state.join(serving: NodeService())
+    for name in ["old", "new"] {
+      let start = InstanceStart(instance: name, orchestration: name, input: .null)
+      _ = state.apply(.start(start, owner: name == "old" ? node : nil, now: 0))
+    }
+    func claim(_ name: String, _ node: NodeID) -> StoreOutcome {
+      state.apply(
+        .claimInstances(node: node, orchestrations: [ServedOrchestration(name: name)], limit: 9, now: 1))
+    }
+    state.kill(node, now: 0)
+    #expect(state.reap() == 1)
+    #expect(claim("new", node) == .success(.instances(["new"])))
+    state.comeBack(node, serving: NodeService())
+    #expect(state.nodes().map(\.id) == [node, other])
+    #expect(claim("new", other) == .success(.instances([])))
+    #expect(claim("old", other) == .success(.instances(["old"])))
+    #expect(state.dueInstances(ownedBy: node, now: 1, limit: 9) == ["new"])
+    #expect(state.reap() == 0)
   }
 
   /// Far more entries than one chunk of an index holds, inserted and claimed in unlike orders.

@@ -11,7 +11,7 @@ struct PostgresAgreementTests {
     arguments: 1...(Extent.isFull ? 400 : 12) as ClosedRange<UInt64>)
   func agree(seed: UInt64) throws {
     var settings = StoreSettings()
-    settings.limits.inboxMessages = 6
+    settings.limits = Agreement.limits
     let isShared = seed % 2 == 0
     let open = {
       let url = try PostgresServer.newURL("&grace_ms=0&shared_writes=\(isShared ? "on" : "off")")

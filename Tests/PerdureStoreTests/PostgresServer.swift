@@ -32,9 +32,9 @@ final class PostgresStores: StoreFixture {
 
   func makeStore() throws -> any Store { try open(newURL()) }
 
-  func makeStore(inboxLimit: Int) throws -> (any Store)? {
+  func makeStore(limits: LimitSettings) throws -> (any Store)? {
     var settings = StoreSettings()
-    settings.limits.inboxMessages = inboxLimit
+    settings.limits = limits
     return try open(newURL(), settings)
   }
 

@@ -98,19 +98,39 @@ struct PostgresStoreTests {
     #expect(try other.load("a")?.owner == node)
   }
 
-  @Test("a node that shows no sign of life is gone when its lease ends")
-  func lease() throws {
-    let url = try PostgresServer.newURL("&lease_ms=5000")
+  /// Two processes on one store.
+  private func withTwo(
+    _ options: String, _ body: (_ store: PostgresStore, _ other: PostgresStore) throws -> Void
+  ) throws {
+    let url = try PostgresServer.newURL(options)
     let store = try PostgresStore.open(url: url)
     let other = try PostgresStore.open(url: url)
     defer {
       store.close()
       other.close()
     }
-    let node = try store.join(serving: NodeService())
-    #expect(try other.reapNodes() == 0)
-    try store.run("UPDATE nodes SET seen_at = seen_at - 6000 WHERE id = CAST($1 AS BIGINT)", String(node))
-    #expect(try other.reapNodes() == 1)
+    try body(store, other)
+  }
+
+  @Test("a node that cannot say that it leaves is gone all the same")
+  func failedLeave() throws {
+    try withTwo("&grace_ms=0") { store, other in
+      let node = try store.join(serving: NodeService())
+      try store.run("ALTER TABLE sessions RENAME TO away")
+      #expect(throws: StoreError.self) { try store.leave(node) }
+      try store.run("ALTER TABLE away RENAME TO sessions")
+      #expect(try other.reapNodes() == 1)
+    }
+  }
+
+  @Test("a node that shows no sign of life is gone when its lease ends")
+  func lease() throws {
+    try withTwo("&lease_ms=5000") { store, other in
+      let node = try store.join(serving: NodeService())
+      #expect(try other.reapNodes() == 0)
+      try store.run("UPDATE nodes SET seen_at = seen_at - 6000 WHERE id = CAST($1 AS BIGINT)", String(node))
+      #expect(try other.reapNodes() == 1)
+    }
   }
 
   @Test("a write of another process is told at once, one of our own is not")

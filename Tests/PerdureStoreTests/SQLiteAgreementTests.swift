@@ -13,7 +13,7 @@ struct SQLiteAgreementTests {
   func agree(seed: UInt64, steps: Int) throws {
     let fixture = try SQLiteFixture()
     var settings = StoreSettings()
-    settings.limits.inboxMessages = 6
+    settings.limits = Agreement.limits
     var number = 0
     let agreement = Agreement {
       number += 1

@@ -17,9 +17,9 @@ final class SQLiteStores: StoreFixture {
 
   func makeStore() throws -> any Store { try open(files.directory + "/\(UUID().uuidString).db") }
 
-  func makeStore(inboxLimit: Int) throws -> (any Store)? {
+  func makeStore(limits: LimitSettings) throws -> (any Store)? {
     var settings = StoreSettings()
-    settings.limits.inboxMessages = inboxLimit
+    settings.limits = limits
     return try open(files.directory + "/\(UUID().uuidString).db", settings)
   }
 

@@ -27,6 +27,15 @@ struct SQLiteNodeTests {
     sys.stdin.read()
     """
 
+  /// Keeps everybody else from writing.
+  private static let holding = """
+    import sqlite3, sys
+    connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+    connection.execute('BEGIN IMMEDIATE')
+    print('held', flush=True)
+    sys.stdin.read()
+    """
+
   private func claims(_ node: NodeID) -> [StoreEntry] {
     [
       .claimInstances(node: node, orchestrations: ["Other", "Order"], limit: 10, now: fixture.now),
@@ -106,6 +115,26 @@ struct SQLiteNodeTests {
     store.abandon(node)
     #expect(try store.reapNodes() == 1)
     #expect(try store.load("a")?.lostTurns == 1)
+  }
+
+  @Test("a node that cannot say that it leaves is gone all the same")
+  func failedLeave() throws {
+    var settings = StoreSettings()
+    settings.busyTimeoutMS = 20
+    let store = try SQLiteStore.open(path: fixture.path, settings: settings)
+    let other = try fixture.open()
+    defer {
+      store.close()
+      other.close()
+    }
+    let node = try store.join(serving: NodeService())
+    _ = try store.commit([fixture.start("a", owner: node)])
+    let stranger = try OtherProcess(python: Self.holding, [fixture.path])
+    #expect(stranger.line() == "held")
+    #expect(throws: StoreError.self) { try store.leave(node) }
+    stranger.kill()
+    #expect(try other.reapNodes() == 1)
+    #expect(try other.load("a")?.owner == nil)
   }
 
   @Test("opening reaps")

@@ -21,8 +21,8 @@ private final class WrappedStores: StoreFixture {
 
   func makeStore() throws -> any Store { wrap(try base.makeStore()) }
 
-  func makeStore(inboxLimit: Int) throws -> (any Store)? {
-    try base.makeStore(inboxLimit: inboxLimit).map(wrap)
+  func makeStore(limits: LimitSettings) throws -> (any Store)? {
+    try base.makeStore(limits: limits).map(wrap)
   }
 
   func reopen(_ store: any Store) throws -> (any Store)? { try base.reopen(inner(store)).map(wrap) }

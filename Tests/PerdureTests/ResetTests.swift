@@ -64,6 +64,43 @@ import Testing
   }
 
   @Test(arguments: Site.Place.allCases)
+  func ofTwoChildrenWithOneIDTheSecondHearsOfIt(_ place: Site.Place) async throws {
+    let made = Self.definitions(Shop())
+    let twins = OrchestrationDefinition("twins") { (context, name: String) -> [String] in
+      func child() async throws -> String {
+        do {
+          return try await context.call(made.chain, with: [name], instance: "kid").joined()
+        } catch let failure as OrchestrationFailure {
+          return "\(failure.failure.type)"
+        }
+      }
+      async let one = child()
+      async let other = child()
+      return try await [one, other].sorted()
+    }
+    try await Site.with(
+      in: place,
+      register: { runtime in
+        try runtime.register(made.work)
+        try runtime.register(made.chain)
+        try runtime.register(twins)
+      }
+    ) { site in
+      let before = try await site.client.start(made.chain, input: ["x"], instance: "kid")
+      _ = try await before.result(timeout: .seconds(20))
+      let handle = try await site.client.start(twins, input: "a", instance: "p")
+      let taken = "perdure.AlreadyExists"
+      #expect(try await handle.result(timeout: .seconds(20)) == [taken, taken])
+      _ = try await site.client.delete("kid")
+      try await site.restart()
+      let report = try await site.client.management().reset("p", toEvent: 1)
+      #expect(report.first?.children.map(\.fate) == [.restarted, .ended])
+      let again = site.client.instance("p", returning: [String].self)
+      #expect(try await again.result(timeout: .seconds(20)) == ["A", taken])
+    }
+  }
+
+  @Test(arguments: Site.Place.allCases)
   func resetBeginsAnew(_ place: Site.Place) async throws {
     let shop = Shop()
     let made = Self.definitions(shop)

@@ -198,6 +198,7 @@ extension Samples {
     store.limits.historyBytes = 6
     store.limits.pendingActions = 7
     store.limits.inboxMessages = 1_000_000_000
+    store.limits.subOrchestrationDepth = 3
     return store
   }()
 

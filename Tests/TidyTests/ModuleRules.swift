@@ -22,7 +22,7 @@ extension Rules {
     "PerdureReplay": ["PerdureModel"],
     "PerdureDispatch": ["PerdureModel", "PerdureReplay"],
     "PerdureSchedule": ["PerdureModel", "PerdureWire"],
-    "PerdureStore": ["PerdureModel"],
+    "PerdureStore": ["PerdureModel", "Glibc"],
     "PerdureStoreMemory": ["PerdureModel", "PerdureWire", "PerdureStore", "Synchronization"],
     "PerdureStoreSQL": ["PerdureModel", "PerdureWire", "PerdureStore", "Glibc", "Synchronization"],
     "PerdureStoreSQLite": [
@@ -68,7 +68,7 @@ extension Rules {
       "CDX", "CSQLite", "PerdureModel", "PerdureWire", "PerdureReplay", "PerdureSchedule", "PerdureStore",
       "PerdureStoreSQL", "PerdureStoreSQLite", "PerdureABI", "Glibc", "Synchronization",
     ],
-    "dx-fuzz": ["PerdureFuzzing", "Glibc"],
+    "dx-fuzz": ["CFuzzer", "PerdureFuzzing", "Glibc"],
   ]
 
   static let imports = Rule.each(

@@ -208,7 +208,8 @@ class Cuts:
             operations = self.cut_worker(live, plan(kind, self.chance))
             left = min(IMAGES_PER_RUN, self.cuts - self.done.total())
             # One at the very end; of a worker that was told nothing yet the others are as good.
-            points = [*sorted(self.chance.sample(range(len(operations) + 1), left - 1)), len(operations)]
+            early = min(left - 1, len(operations))
+            points = [*sorted(self.chance.sample(range(len(operations) + 1), early)), len(operations)]
             image, at = base, 0
             for index, point in enumerate(points):
                 for operation in operations[at:point]:

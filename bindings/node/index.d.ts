@@ -281,6 +281,8 @@ export interface Limits {
   historyBytes: number;
   pendingActions: number;
   inboxMessages: number;
+  /** Generations of children below an instance without a parent: the call of one more fails. */
+  subOrchestrationDepth: number;
 }
 
 export interface StoreOptions {

@@ -154,6 +154,8 @@ struct Limits {
   std::int64_t pending_actions = 10'000;
   /// Messages that wait for one instance.
   std::int64_t inbox_messages = 100'000;
+  /// Generations of children below an instance without a parent: the call of one more fails.
+  std::int64_t sub_orchestration_depth = 64;
 
   /// With the names of docs/wire-format.md.
   static void fields(auto &limits, auto visit) {
@@ -166,6 +168,7 @@ struct Limits {
     visit("historyBytes", limits.history_bytes, usual.history_bytes);
     visit("pendingActions", limits.pending_actions, usual.pending_actions);
     visit("inboxMessages", limits.inbox_messages, usual.inbox_messages);
+    visit("subOrchestrationDepth", limits.sub_orchestration_depth, usual.sub_orchestration_depth);
   }
 };
 

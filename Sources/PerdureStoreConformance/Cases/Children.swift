@@ -68,6 +68,39 @@ extension StoreConformance {
       try expect(receipt.deliveries, [], "deliveries")
       try expect(try trial.row("d").orchestration, "order", "the instance that has the id")
     },
+    ConformanceCase("child starts: one that is a generation too deep is told to the parent") { trial in
+      try trial.run("0")
+      for depth in 0..<Limits.subOrchestrationDepth {
+        try trial.turn("\(depth)") { $0.starts = [.child("\(depth + 1)", of: "\(depth)")] }
+      }
+      let receipt = try trial.turn("64") {
+        $0.starts = [.child("65", of: "64", action: 7), .detached("free")]
+      }
+      try expect(receipt.started, ["free"], "started")
+      try expect(receipt.deliveries.map(\.instance), ["64"], "receivers")
+      let failure = Failure.tooDeep("65", limit: 64)
+      try expect(
+        try trial.kinds("64"),
+        [.subOrchestrationEnded(execution: 1, action: 7, outcome: .failed(failure))], "the inbox")
+      try expect(try trial.store.describe("65") == nil, "the one that is too deep is not there")
+      // What is detached begins a line of its own.
+      try trial.turn("free") { $0.starts = [.child("its child", of: "free")] }
+      try expect(try trial.row("its child").status, .pending, "the child of the detached one")
+    },
+    ConformanceCase("child starts: how deep they may be can be chosen") { trial in
+      var limits = LimitSettings()
+      limits.subOrchestrationDepth = 1
+      guard let store = try trial.fixture.makeStore(limits: limits) else { return }
+      defer { store.close() }
+      let flat = trial.on(store)
+      try flat.run("root")
+      try expect(try flat.turn("root") { $0.starts = [.child("a", of: "root")] }.started, ["a"], "started")
+      try expect(try flat.turn("a") { $0.starts = [.child("b", of: "a")] }.started, [], "started by a child")
+      guard case .subOrchestrationEnded(1, 1, .failed(let failure))? = try flat.kinds("a").first else {
+        throw ConformanceFailure("the inbox", expected: "the failure", found: "\(try flat.inbox("a"))")
+      }
+      try expect(failure.type, FailureType.limitExceeded, "the type of the failure")
+    },
     ConformanceCase("child starts: the second of two children with one id is told to the parent") { trial in
       try trial.run("p")
       let receipt = try trial.turn("p") {

@@ -176,5 +176,27 @@ extension StoreConformance {
       try expect(try trial.row("again").revision, revision + 1, "its revision")
       try expect(try trial.row("stranger").status, .running, "one that is not its child")
     },
+    ConformanceCase("reset: a child that cannot begin, as its id is taken, is told to the parent") { trial in
+      try trial.run("a")
+      try trial.run("stranger")
+      let starts = [("stranger", ActionID(1)), ("b", 2), ("b", 3)].map { id, action in
+        ChildStart.child(id, of: "a", action: action).start
+      }
+      try trial.land(
+        .reset([
+          try draft(trial, "a") {
+            $0.starts = starts
+            $0.returned = [.named("first")]
+          }
+        ]))
+      let told = [("stranger", ActionID(1), InstanceStatus.running), ("b", 3, .pending)].map {
+        id, action, status in
+        MessageKind.subOrchestrationEnded(
+          execution: 1, action: action, outcome: .failed(.alreadyExists(id, status)))
+      }
+      try expect(try trial.kinds("a"), [.named("first")] + told, "the inbox")
+      try expect(try trial.row("b").parent?.action, 2, "the action of the child that began")
+      try expect(try trial.row("stranger").parent, nil, "the parent of the other")
+    },
   ]
 }

@@ -57,6 +57,13 @@ extension StoreConformance {
       try trial.store.leave(one)
       try expect(try claim(trial, other), [2], "after it left")
     },
+    ConformanceCase("sessions: a node that is not known any more gets none of their work") { trial in
+      let one = try trial.store.join()
+      try schedule(trial, ["s", nil])
+      try trial.store.leave(one)
+      try expect(try claim(trial, one), [2], "for one that is gone")
+      try expect(try claim(trial, try trial.store.join(), limit: 1), [1], "for one that lives")
+    },
     ConformanceCase("sessions: one that was not used for long is free") { trial in
       let one = try trial.store.join()
       let other = try trial.store.join()

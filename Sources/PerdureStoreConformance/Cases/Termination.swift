@@ -166,13 +166,13 @@ extension StoreConformance {
     },
     ConformanceCase("termination: a long line of descendants") { trial in
       try trial.run("0")
-      for depth in 0..<200 {
+      for depth in 0..<Limits.subOrchestrationDepth {
         try trial.turn("\(depth)") {
           $0.starts = [.child("\(depth + 1)", of: "\(depth)") { $0.closePolicy = .terminate }]
         }
       }
-      try expect(try trial.control("0", .terminate).terminated.count, 201, "terminated")
-      try expectTerminated(trial, "200", "because")
+      try expect(try trial.control("0", .terminate).terminated.count, 65, "terminated")
+      try expectTerminated(trial, "64", "because")
     },
     ConformanceCase("termination: a detached instance has nothing to do with it") { trial in
       try trial.run("a")

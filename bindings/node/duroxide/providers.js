@@ -20,6 +20,7 @@ const LIMITS = Object.freeze({
   historyEvents: 1_000_000,
   historyBytes: 900 * MIB,
   pendingActions: 100_000,
+  subOrchestrationDepth: 1_000_000,
 });
 
 /** An open store. Any number of clients and runtimes share it. */

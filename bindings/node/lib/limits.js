@@ -21,6 +21,7 @@ const DEFAULTS = Object.freeze({
   historyBytes: 64 * 1024 * 1024,
   pendingActions: 10_000,
   inboxMessages: 100_000,
+  subOrchestrationDepth: 64,
 });
 
 /** The defaults with what `given` says: `new Store(url, { limits: { kvKeys: 100 } })`. */

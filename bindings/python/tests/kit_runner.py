@@ -26,6 +26,7 @@ LIMITS = {
     "payloadBytes": "payload_bytes", "customStatusBytes": "custom_status_bytes", "kvKeys": "kv_keys",
     "kvValueBytes": "kv_value_bytes", "historyEvents": "history_events", "historyBytes": "history_bytes",
     "pendingActions": "pending_actions", "inboxMessages": "inbox_messages",
+    "subOrchestrationDepth": "sub_orchestration_depth",
 }  # fmt: skip
 RUNTIME = {
     "activitySlots": "activity_slots", "activityTags": "activity_tags",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any, List
 
@@ -22,6 +24,15 @@ def test_every_setting_gives_the_same_results(store: perdure.Store, options: Any
     with perdure.Runtime(store, [*ACTIVITIES, *ORCHESTRATIONS], **options), perdure.Client(store) as client:
         ids = [client.start(numbers, item) for item in range(10)]
         assert [client.result(each, WAIT) for each in ids] == [item * (item - 1) for item in range(10)]
+
+
+def test_a_runtime_that_was_not_started_closes_when_nobody_has_it(store: perdure.Store) -> None:
+    gc.disable()
+    try:
+        runtime = weakref.ref(perdure.Runtime(store, [*ACTIVITIES, *ORCHESTRATIONS]))
+        assert runtime() is None, "only the garbage collector finds it, and the store stays open"
+    finally:
+        gc.enable()
 
 
 def test_slots_bound_the_activities_that_run_at_once(store: perdure.Store) -> None:

@@ -32,6 +32,8 @@ class Limits:
     pending_actions: int = 10_000
     #: Messages that wait for one instance.
     inbox_messages: int = 100_000
+    #: Generations of children below an instance without a parent: the call of one more fails.
+    sub_orchestration_depth: int = 64
 
     def to_wire(self) -> Dict[str, int]:
         return {_wire_name(field.name): getattr(self, field.name) for field in fields(self)}

@@ -95,7 +95,8 @@ class Runtime:
         self._registry = Registry()
         limits = self.store.limits
         self._turns = TurnHost(self._registry.orchestrations, cached_instances if cache else 0, limits, watch)
-        self._attempts = Attempts(_Source(self), self._registry.activities, limits)
+        self._source = _Source(lib)
+        self._attempts = Attempts(self._source, self._registry.activities, limits)
         self._workers = ActivityWorkers(self._attempts, activity_slots, most, grace / 1000)
         self._client: Optional[Client] = None
         self._client_lock = threading.Lock()
@@ -134,6 +135,7 @@ class Runtime:
         refuse_in_child()
         self._lib.check(self._lib.dx.dx_runtime_start(self._handle.value))
         self._started = True
+        self._source.runtime = self
         if self._registry.orchestrations:
             self._turn_thread = threading.Thread(target=self._run_turns, name="perdure-turns", daemon=True)
             self._turn_thread.start()
@@ -281,12 +283,15 @@ class Runtime:
 class _Source(WorkSource):
     """The runtime as its activities see it."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._lib = runtime._lib
+    #: From its start on: one that could not be started closes as soon as nobody has it, without a cycle that
+    #: only the garbage collector finds.
+    runtime: Runtime
+
+    def __init__(self, lib: _library.Library) -> None:
+        self._lib = lib
 
     def poll_activities(self, answers: List[str], most: int, wait: bool) -> Dict[str, Any]:
-        lib, runtime = self._lib, self._runtime
+        lib, runtime = self._lib, self.runtime
         handed = f'{{"v":1,"activities":[{",".join(answers)}]}}' if answers else ""
         try:
             data = lib.bytes_of(
@@ -309,12 +314,12 @@ class _Source(WorkSource):
         return bool(self._lib.dx.dx_activity_is_cancelled(token))
 
     def heartbeat(self, token: int, details: Any) -> None:
-        payload = self._runtime.store.limits.payload(details, "The details of the heartbeat")
+        payload = self.runtime.store.limits.payload(details, "The details of the heartbeat")
         self._lib.check(self._lib.dx.dx_activity_heartbeat(token, text(payload)))
 
     @property
     def client(self) -> Client:
-        runtime = self._runtime
+        runtime = self.runtime
         with runtime._client_lock:
             if runtime._client is None:
                 runtime._client = Client(runtime.store)

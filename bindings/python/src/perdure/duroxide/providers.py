@@ -23,6 +23,7 @@ LIMITS = Limits(
     history_events=1_000_000,
     history_bytes=900 << 20,
     pending_actions=100_000,
+    sub_orchestration_depth=1_000_000,
 )
 #: What tokens for Azure's PostgreSQL are for.
 ENTRA_AUDIENCE = "https://ossrdbms-aad.database.windows.net"
