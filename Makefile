@@ -65,9 +65,10 @@ test: prepare
 
 install: $(LIBRARY)
 	install -D -m 644 include/dx.h $(DESTDIR)$(PREFIX)/include/dx.h
-	install -D -m 644 include/dx.hpp $(DESTDIR)$(PREFIX)/include/dx.hpp
-	install -d $(DESTDIR)$(PREFIX)/include/perdure
+	install -m 644 include/dx.hpp include/dx_testing.hpp $(DESTDIR)$(PREFIX)/include
+	install -d $(DESTDIR)$(PREFIX)/include/perdure/testing
 	install -m 644 include/perdure/*.hpp $(DESTDIR)$(PREFIX)/include/perdure
+	install -m 644 include/perdure/testing/*.hpp $(DESTDIR)$(PREFIX)/include/perdure/testing
 	install -D -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libdx.so
 	strip --strip-unneeded $(DESTDIR)$(PREFIX)/lib/libdx.so
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig

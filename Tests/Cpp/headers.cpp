@@ -1,12 +1,13 @@
-/// Compiled alone with every compiler at hand: each header needs nothing before it, and dx.hpp is complete.
-/// Linked with headers_too.cpp, so that everything in them may be in several files of one program.
+/// Compiled alone with every compiler at hand: each header needs nothing before it, and dx_testing.hpp is
+/// complete. Linked with headers_too.cpp, so that everything in them may be in several files of one program.
 #include "perdure/combine.hpp"
 #include "perdure/context.hpp"
 #include "perdure/convert.hpp"
 #include "perdure/json.hpp"
+#include "perdure/testing/simulate.hpp"
 #include "perdure/turns.hpp"
 // After its parts, to see that they go with it.
-#include "dx.hpp"
+#include "dx_testing.hpp"
 
 perdure::Task<int> other(perdure::OrchestrationContext &ctx);
 

@@ -21,13 +21,47 @@ struct AttemptHost {
 /// Thrown by `defer`. No `std::exception`, so that what handles failures lets it pass.
 struct DeferredAttempt {};
 
-/// The token of one attempt: answered exactly once. One that is dropped is answered with a failure.
+/// One attempt as it was handed out: answered exactly once.
 class Attempt {
  public:
-  Attempt(dx_activity *token, std::shared_ptr<AttemptHost> host) : token_(token), host_(std::move(host)) {}
+  explicit Attempt(std::shared_ptr<AttemptHost> host) : host_(std::move(host)) {}
   Attempt(const Attempt &) = delete;
   Attempt &operator=(const Attempt &) = delete;
-  ~Attempt() {
+  virtual ~Attempt() = default;
+
+  /// "Activity task" of docs/wire-format.md; good as long as the attempt is not answered.
+  virtual std::string_view task() const = 0;
+  virtual void complete(std::string_view result) = 0;
+  virtual void defer() = 0;
+  /// The rest is what `ActivityContext` offers. `details`: JSON text.
+  virtual void heartbeat(std::string_view details) = 0;
+  virtual bool is_cancelled() const = 0;
+  virtual void on_cancel(std::stop_source &stop) = 0;
+
+  void fail(const Failure &failure) {
+    std::string text = failure_text(failure);
+    if (text.size() > static_cast<std::uint64_t>(host_->limits.payload_bytes)) {
+      Failure large("perdure.LimitExceeded", "The failure has " + std::to_string(text.size()) + " bytes.");
+      large.non_retryable = true;
+      text = failure_text(large);
+    }
+    fail_with(text);
+  }
+  AttemptHost &host() const { return *host_; }
+
+ protected:
+  virtual void fail_with(std::string_view failure) = 0;
+
+ private:
+  std::shared_ptr<AttemptHost> host_;
+};
+
+/// That of a runtime, behind the token of the library. One that is dropped is answered with a failure.
+class HandedAttempt final : public Attempt {
+ public:
+  HandedAttempt(dx_activity *token, std::shared_ptr<AttemptHost> host)
+      : Attempt(std::move(host)), token_(token) {}
+  ~HandedAttempt() override {
     if (token_ == nullptr) return;
     try {
       fail(Failure("DroppedAttempt",
@@ -36,19 +70,31 @@ class Attempt {
       dx_error_free(dx_activity_fail(token_, text_of("{\"type\":\"std::bad_alloc\",\"message\":\"\"}")));
     }
   }
-  void complete(std::string_view result) { settle(dx_activity_complete(take(), text_of(result))); }
-  void fail(const Failure &failure) {
-    std::string text = failure_text(failure);
-    if (text.size() > static_cast<std::uint64_t>(host_->limits.payload_bytes)) {
-      Failure large("perdure.LimitExceeded", "The failure has " + std::to_string(text.size()) + " bytes.");
-      large.non_retryable = true;
-      text = failure_text(large);
-    }
-    settle(dx_activity_fail(take(), text_of(text)));
+  bool is_open() const { return token_ != nullptr; }
+  std::string_view task() const override {
+    dx_text task;
+    check(dx_activity_input(token_, &task));
+    return view_of(task);
   }
-  void defer() { settle(dx_activity_defer(take())); }
-  dx_activity *token() const { return token_; }
-  AttemptHost &host() const { return *host_; }
+  void complete(std::string_view result) override { settle(dx_activity_complete(take(), text_of(result))); }
+  void defer() override { settle(dx_activity_defer(take())); }
+  void heartbeat(std::string_view details) override {
+    check(dx_activity_heartbeat(token_, text_of(details)));
+  }
+  bool is_cancelled() const override { return dx_activity_is_cancelled(token_); }
+  void on_cancel(std::stop_source &stop) override {
+    auto owned = std::make_unique<std::stop_source>(stop);
+    dx_stop_fn cancelled = [](void *source) { static_cast<std::stop_source *>(source)->request_stop(); };
+    dx_release_fn release = [](void *source) { delete static_cast<std::stop_source *>(source); };
+    // Released also when the call fails.
+    auto *error = dx_activity_on_cancel(token_, cancelled, owned.release(), release);
+    if (error == nullptr) return;
+    dx_error_free(error);
+    stop.request_stop();
+  }
+
+ protected:
+  void fail_with(std::string_view failure) override { settle(dx_activity_fail(take(), text_of(failure))); }
 
  private:
   dx_activity *take() { return std::exchange(token_, nullptr); }
@@ -56,12 +102,16 @@ class Attempt {
     if (error == nullptr) return;
     // Results that nobody needs any more are part of life.
     if (dx_error_code(error) != DX_STALE && dx_error_code(error) != DX_INVALID_HANDLE) {
-      host_->report(std::string("The engine refused the answer of an activity: ") + dx_error_message(error));
+      host().report(std::string("The engine refused the answer of an activity: ") + dx_error_message(error));
     }
     dx_error_free(error);
   }
   dx_activity *token_;
-  std::shared_ptr<AttemptHost> host_;
+};
+
+/// What an activity returns that has made its JSON by itself.
+struct JsonText {
+  std::string text;
 };
 
 }  // namespace detail
@@ -125,10 +175,10 @@ class ActivityContext {
   void heartbeat(const T &details = {}) {
     std::string text =
         detail::encode_result(details, "The details of the heartbeat", attempt_->host().limits.payload_bytes);
-    detail::check(dx_activity_heartbeat(attempt_->token(), detail::text_of(text)));
+    attempt_->heartbeat(text);
   }
   /// The result is no longer wanted: cancelled, out of time, the orchestration has ended, the runtime stops.
-  bool is_cancelled() const { return dx_activity_is_cancelled(attempt_->token()); }
+  bool is_cancelled() const { return attempt_->is_cancelled(); }
   /// Stops when the result is no longer wanted; for `std::condition_variable_any::wait` and whatever else
   /// takes a stop token. From one thread at a time.
   std::stop_token stop_token();
@@ -153,39 +203,39 @@ class ActivityContext {
 inline std::stop_token ActivityContext::stop_token() {
   if (!stop_) {
     stop_.emplace();
-    auto owned = std::make_unique<std::stop_source>(*stop_);
-    dx_stop_fn cancelled = [](void *source) { static_cast<std::stop_source *>(source)->request_stop(); };
-    dx_release_fn release = [](void *source) { delete static_cast<std::stop_source *>(source); };
-    // Released also when the call fails.
-    auto *error = dx_activity_on_cancel(attempt_->token(), cancelled, owned.release(), release);
-    if (error != nullptr) {
-      dx_error_free(error);
-      stop_->request_stop();
-    }
+    attempt_->on_cancel(*stop_);
   }
   return stop_->get_token();
 }
 
 namespace detail {
 
-/// Runs a function for an attempt and answers it.
+/// Runs a function for an attempt; returns its result as JSON text.
+template <class F>
+std::string result_for(F &function, ActivityContext &context, std::int64_t most) {
+  std::string of_it = " of activity '" + context.name() + "'", input = "The input" + of_it;
+  using Result = typename Shape<F, ActivityContext>::Result;
+  if constexpr (std::is_void_v<Result>) {
+    call_with(function, context, context.input(), input);
+    return "null";
+  } else if constexpr (std::same_as<Result, JsonText>) {
+    std::string text = call_with(function, context, context.input(), input).text;
+    check_size(text.size(), most, "The result" + of_it);
+    return text;
+  } else {
+    return encode_result(call_with(function, context, context.input(), input), "The result" + of_it, most);
+  }
+}
+
+/// The same, and answers it.
 template <class F>
 void run_attempt(F &function, Attempt &attempt) noexcept {
   std::optional<Failure> failure;
-  std::string result = "null";
+  std::string result;
   bool is_deferred = false;
   try {
-    dx_text task;
-    check(dx_activity_input(attempt.token(), &task));
-    ActivityContext context(attempt, view_of(task));
-    std::string of_it = " of activity '" + context.name() + "'";
-    using Result = typename Shape<F, ActivityContext>::Result;
-    if constexpr (std::is_void_v<Result>) {
-      call_with(function, context, context.input(), "The input" + of_it);
-    } else {
-      result = encode_result(call_with(function, context, context.input(), "The input" + of_it),
-                             "The result" + of_it, attempt.host().limits.payload_bytes);
-    }
+    ActivityContext context(attempt, attempt.task());
+    result = result_for(function, context, attempt.host().limits.payload_bytes);
   } catch (const DeferredAttempt &) {
     is_deferred = true;
   } catch (...) {

@@ -2,13 +2,9 @@
 #ifndef PERDURE_RUNTIME_HPP
 #define PERDURE_RUNTIME_HPP
 
-#include "activity.hpp"
-#include "turns.hpp"
+#include "definitions.hpp"
 
 namespace perdure {
-
-/// Runs a function sometime, on whatever thread: where activities are to run.
-using Executor = std::function<void(std::function<void()>)>;
 
 struct RuntimeOptions {
   /// Activities at once, 1...10000.
@@ -54,17 +50,6 @@ struct RuntimeOptions {
     wire.set("nondeterminism", nondeterminism).set("replayOnly", replay_only).set("schedules", schedules);
     return wire;
   }
-};
-
-/// Bounds what this runtime does of one activity.
-struct ActivityLimits {
-  /// Attempts at once, 1...10000.
-  std::optional<int> concurrency = {};
-  /// Attempts begun per `rate_period`, 1...1000000.
-  std::optional<int> rate = {};
-  Milliseconds rate_period = std::chrono::seconds(1);
-  /// Where it runs, in place of the runtime's executor.
-  Executor executor = {};
 };
 
 namespace detail {
@@ -139,15 +124,15 @@ struct ActivityCode {
 
   static void run(dx_activity *token, void *user_data) noexcept {
     auto &code = *static_cast<std::shared_ptr<ActivityCode> *>(user_data);
-    std::shared_ptr<Attempt> attempt;
+    std::shared_ptr<HandedAttempt> attempt;
     try {
-      attempt = std::make_shared<Attempt>(token, code->core);
+      attempt = std::make_shared<HandedAttempt>(token, code->core);
       if (!code->executor) return run_attempt(code->function, *attempt);
       code->executor([attempt, code = code] { run_attempt(code->function, *attempt); });
     } catch (...) {
       if (attempt == nullptr) {
         dx_error_free(dx_activity_fail(token, text_of("{\"type\":\"std::bad_alloc\",\"message\":\"\"}")));
-      } else if (attempt->token() != nullptr) {
+      } else if (attempt->is_open()) {
         attempt->fail(failure_of(std::current_exception()));
       }
     }
@@ -188,15 +173,7 @@ class Runtime {
   /// out. Throws AlreadyExists for a name and version that are there.
   template <detail::Function F>
   Runtime &orchestration(const std::string &name, F function, const std::string &version = "1.0.0") {
-    auto *runtime = handle();
-    core_->turns.add(detail::make_code(name, version, std::move(function)));
-    auto owned = std::make_unique<std::shared_ptr<detail::RuntimeCore>>(core_);
-    dx_release_fn release = [](void *core) {
-      delete static_cast<std::shared_ptr<detail::RuntimeCore> *>(core);
-    };
-    detail::check(dx_register_orchestration(runtime, detail::text_of(name), detail::text_of(version),
-                                            detail::run_turn, owned.release(), release));
-    return *this;
+    return add(detail::make_code(name, version, std::move(function)));
   }
   /// The same, checked against the types of its name.
   template <class R, class... In, detail::Function F>
@@ -237,6 +214,13 @@ class Runtime {
     return activity(target.name, std::move(function), limits);
   }
 
+  /// Registers all of them.
+  Runtime &add(const Definitions &definitions) {
+    for (auto &code : definitions.orchestrations()) add(code);
+    for (auto &[name, code] : definitions.activities()) activity(name, code.run, code.limits);
+    return *this;
+  }
+
   /// Begins to take work. Throws a StoreError if the store cannot be used.
   Runtime &start() {
     detail::check(dx_runtime_start(handle()));
@@ -266,6 +250,18 @@ class Runtime {
   dx_runtime *handle() const { return detail::open_handle(handle_, "runtime"); }
 
  private:
+  Runtime &add(detail::OrchestrationCode code) {
+    auto *runtime = handle();
+    std::string name = code.name, version = code.version;
+    core_->turns.add(std::move(code));
+    auto owned = std::make_unique<std::shared_ptr<detail::RuntimeCore>>(core_);
+    dx_release_fn release = [](void *core) {
+      delete static_cast<std::shared_ptr<detail::RuntimeCore> *>(core);
+    };
+    detail::check(dx_register_orchestration(runtime, detail::text_of(name), detail::text_of(version),
+                                            detail::run_turn, owned.release(), release));
+    return *this;
+  }
   template <class Function>
   Json waited(Function function, const std::string &request, std::optional<Milliseconds> timeout) const {
     auto *runtime = handle();

@@ -100,13 +100,20 @@ class TurnHost {
     return live_.size();
   }
 
-  /// Drops all coroutines, and keeps none from now on.
-  void close() {
+  /// Drops all coroutines.
+  void drop() {
     std::list<Live> dropped;
     std::lock_guard lock(mutex_);
-    cached_ = 0;
     by_instance_.clear();
     dropped.swap(live_);
+  }
+  /// The same, and keeps none from now on.
+  void close() {
+    {
+      std::lock_guard lock(mutex_);
+      cached_ = 0;
+    }
+    drop();
   }
 
  private:
