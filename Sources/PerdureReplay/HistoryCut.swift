@@ -79,21 +79,29 @@ extension HistoryCut {
     let history = snapshot.history
     let name = "instance '\(snapshot.description.instance)'"
     guard let last = history.last else { throw Fault(message: "\(name) has not run yet") }
-    let seen = history.last { $0.kind.isDelivered }?.id ?? 1
+    let latest = last.kind.isTerminal ? lastBeforeEnd(of: history) : last.id
     switch point {
     case .event(let event):
       guard (0...last.id).contains(event) else {
         throw Fault(message: "\(name) has no event \(event): its history ends with \(last.id)")
       }
-      let place = history.last { $0.kind.isDelivered && $0.id <= event }?.id ?? 0
-      // To go on, code that has come to its end must be told something.
-      return place == seen && last.kind.isTerminal ? seen - 1 : place
+      return min(history.last { $0.kind.isDelivered && $0.id <= event }?.id ?? 0, latest)
     case .failedStep:
       guard case .orchestrationFailed(let failure) = last.kind else {
         throw Fault(message: "\(name) has not failed; it can be reset to an event")
       }
-      return (failedStep(in: history, behind: failure) ?? seen) - 1
+      return min(failedStep(in: history, behind: failure).map { $0 - 1 } ?? latest, latest)
     }
+  }
+
+  /// To go on, code that has come to its end must be told something: what it was told last. An execution
+  /// that begins with messages has these in its history though code may have ended before them: that it lived
+  /// to see one is certain only where it did something then.
+  private static func lastBeforeEnd(of history: [Event]) -> EventID {
+    let seen = history.last { $0.kind.isDelivered }?.id ?? 1
+    let firstMade = history.first { !$0.kind.isDelivered }?.id ?? .max
+    if firstMade < seen { return seen - 1 }
+    return (history.compactMap { $0.kind.origin?.after }.max() ?? 1) - 1
   }
 
   /// The last failure that code was told of and let pass, as it stands or as a cause; if none did, the last

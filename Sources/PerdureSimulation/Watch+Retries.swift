@@ -130,11 +130,11 @@ extension Watch {
         require(false, "\(Self.name(key)) ran out of time though nobody waits for it.")
         continue
       }
-      require(!isHeld(row), "\(Self.name(key)) was ended for want of time while a node holds it.")
+      require(row.claim == nil, "\(Self.name(key)) was ended for want of time while a node holds it.")
       checkExpiry(key, row, outcome, now)
       rows[key] = nil
     }
-    for (key, row) in rows.sorted(by: { $0.key.action < $1.key.action }) where !isHeld(row) {
+    for (key, row) in rows.sorted(by: { $0.key.action < $1.key.action }) where row.claim == nil {
       guard let (failure, end) = dueDeferral(row, now) else { continue }
       require(now < end, "\(Self.name(key)) is over its time and was not ended.")
       failed(key, failure, from: now + Self.pause(row, failure))

@@ -37,8 +37,10 @@ extension Watch {
   /// The claim is that of its row.
   func holds(_ claimed: ClaimedActivity) -> Bool { rows[claimed.key]?.claim == claimed.claim }
 
-  /// Some living node holds it.
-  func isHeld(_ row: Row) -> Bool { row.claim.map { !goneNodes.contains($0.node) } ?? false }
+  /// A node that is gone holds nothing, though it claims.
+  private func held(_ task: ActivityTask) -> ActivityClaim? {
+    task.claim.flatMap { goneNodes.contains($0.node) ? nil : $0 }
+  }
 
   mutating func nodeIsGone(_ node: NodeID) {
     guard goneNodes.insert(node).inserted else { return }
@@ -88,13 +90,11 @@ extension Watch {
   private mutating func released(by node: NodeID, except held: [ClaimedActivity]) {
     let kept = Set(held)
     for (key, row) in rows {
-      guard let claim = row.claim, claim.node == node, !isKept(key, claim, kept) else { continue }
+      guard let claim = row.claim, claim.node == node,
+        !kept.contains(ClaimedActivity(key: key, claim: claim))
+      else { continue }
       release(key, claim)
     }
-  }
-
-  private func isKept(_ key: ActivityKey, _ claim: ActivityClaim, _ kept: Set<ClaimedActivity>) -> Bool {
-    kept.contains(ClaimedActivity(key: key, claim: claim)) || goneNodes.contains(claim.node)
   }
 
   private mutating func release(_ key: ActivityKey, _ claim: ActivityClaim) {
@@ -108,7 +108,7 @@ extension Watch {
     guard var row = rows[task.key] else {
       return require(false, "\(name) was claimed, but no turn scheduled it.")
     }
-    require(!isHeld(row), "\(name) was claimed while node \(row.claim?.node ?? 0) holds it.")
+    require(row.claim == nil, "\(name) was claimed while node \(row.claim?.node ?? 0) holds it.")
     require(row.deferredBeatAt == nil, "\(name) was claimed although it is completed from elsewhere.")
     require(
       row.visibleFrom <= now, "\(name) was claimed \(row.visibleFrom - now) ms before its next attempt.")
@@ -121,7 +121,7 @@ extension Watch {
       "\(name) gives '\(task.lastHeartbeat?.text ?? "")' as its heartbeat '\(row.heartbeat?.text ?? "")'."
     )
     if let session = task.options.session { checkSession(session, node, name) }
-    row.claim = task.claim
+    row.claim = held(task)
     row.token = task.claim?.token ?? 0
     row.attempt = attempt
     row.isUnrun = false
@@ -132,13 +132,15 @@ extension Watch {
 
   private mutating func checkSession(_ session: String, _ node: NodeID, _ name: String) {
     let other = rows.values.contains { row in
-      row.task.options.session == session && isHeld(row) && row.claim?.node != node
+      row.task.options.session == session && row.claim != nil && row.claim?.node != node
     }
     require(!other, "\(name) was given to node \(node) while another one runs session '\(session)'.")
   }
 
   mutating func addRow(_ task: ActivityTask, _ now: TimestampMS) {
-    rows[task.key] = Row(task, now: now)
+    var row = Row(task, now: now)
+    row.claim = held(task)
+    rows[task.key] = row
     if let claim = task.claim { committedRuns.insert(Run(key: task.key, claim: claim)) }
   }
 

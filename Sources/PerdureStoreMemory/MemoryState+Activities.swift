@@ -3,7 +3,8 @@ import PerdureStore
 
 extension MemoryState {
   mutating func schedule(_ task: ActivityTask, of order: Int64, revision: Revision, now: TimestampMS) {
-    let row = ActivityRow(task, sequence: nextActivitySequence(), revision: revision, now: now)
+    var row = ActivityRow(task, sequence: nextActivitySequence(), revision: revision, now: now)
+    loseUnknownClaim(&row)
     records[order]?.activities[task.key.action] = row
     enter(row, of: order)
     if let claim = task.claim { use(task.options.session, by: claim.node, now: now) }
@@ -33,13 +34,13 @@ extension MemoryState {
     enter(changed, of: order)
   }
 
-  func liveHolder(_ row: ActivityRow) -> NodeID? {
-    guard let node = row.task.claim?.node, alive[node] != nil else { return nil }
-    return node
+  /// A node that was taken for dead and claims all the same holds nothing.
+  func loseUnknownClaim(_ row: inout ActivityRow) {
+    if let claim = row.task.claim, alive[claim.node] == nil { row.task.claim = nil }
   }
 
   mutating func enter(_ row: ActivityRow, of order: Int64) {
-    if let node = liveHolder(row) {
+    if let node = row.task.claim?.node {
       held[node, default: SortedSet()].insert(row.due(of: order))
       return
     }
@@ -50,7 +51,7 @@ extension MemoryState {
   }
 
   mutating func withdraw(_ row: ActivityRow, of order: Int64) {
-    if let node = liveHolder(row) {
+    if let node = row.task.claim?.node {
       held[node]?.remove(row.due(of: order))
       return
     }

@@ -11,6 +11,7 @@ extension MemoryState {
       routes.insert(route)
     }
     var desk = SessionDesk(node: node, filter: filter, now: now)
+    var tasks: [ActivityTask] = []
     var taken: [(order: Int64, row: ActivityRow)] = []
     var suspects = SuspectLine<(order: Int64, row: ActivityRow)>(
       now: now, spacingMS: Limits.suspectActivitiesMS, delayMS: Limits.suspectActivitiesDelayMS)
@@ -22,6 +23,8 @@ extension MemoryState {
       guard suspects.takes((order, row), losses: losses, hasWaited: hasWaited) else { continue }
       var claimed = row
       claimed.take(node, now: now)
+      tasks.append(claimed.task)
+      loseUnknownClaim(&claimed)
       records[order]?.activities[row.task.key.action] = claimed
       use(row.task.options.session, by: node, now: now)
       taken.append((order, claimed))
@@ -35,7 +38,7 @@ extension MemoryState {
     }
     // Entered only now, so that a claim for a node that is not alive does not meet its own rows again.
     for (order, row) in taken { enter(row, of: order) }
-    return .success(.activities(taken.map(\.row.task), pausedUntil: putOff.map(\.until).min()))
+    return .success(.activities(tasks, pausedUntil: putOff.map(\.until).min()))
   }
 
   private func nextActivity(

@@ -19,11 +19,9 @@ extension MemoryState {
   }
 
   private func pending(_ row: ActivityRow) -> PendingActivity {
-    var task = row.task
-    if liveHolder(row) == nil { task.claim = nil }
-    let session = task.options.session.flatMap { sessions[ExactText($0)]?.node }
+    let session = row.task.options.session.flatMap { sessions[ExactText($0)]?.node }
     return PendingActivity(
-      task: task, isDeferred: row.deferredBeatAt != nil,
+      task: row.task, isDeferred: row.deferredBeatAt != nil,
       startedAt: row.isUnrun || row.claimedAt == 0 ? nil : row.claimedAt, beatAt: row.deferredBeatAt,
       sessionNode: session.flatMap { alive[$0] == nil ? nil : $0 })
   }
@@ -81,7 +79,7 @@ extension MemoryState {
         holdings[owner, default: NodeHoldings()].instances += 1
       }
       for row in record.activities.values {
-        if let node = liveHolder(row) { holdings[node, default: NodeHoldings()].activities += 1 }
+        if let node = row.task.claim?.node { holdings[node, default: NodeHoldings()].activities += 1 }
       }
     }
     return holdings

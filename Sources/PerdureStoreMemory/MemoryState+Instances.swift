@@ -33,7 +33,7 @@ extension MemoryState {
     }
     var instances: [InstanceID] = []
     for order in claimed {
-      records[order]?.owner = node
+      records[order]?.owner = alive[node] == nil ? nil : node
       guard let record = records[order] else { continue }
       if let placement = record.placement { enter(placement) }
       instances.append(record.description.instance)

@@ -26,19 +26,11 @@ extension MemoryState {
   }
 
   /// A node that was taken for dead lives: what it owned and held then is open to others, and stays so. What
-  /// it has claimed since, and what slept under it, is its own from here on.
+  /// slept under it is its own from here on.
   package mutating func comeBack(_ node: NodeID, serving service: NodeService) {
     guard alive[node] == nil else { return }
     fallen.remove(node)
-    let owned = records.values.filter { $0.owner == node }.compactMap(\.placement)
-    let claimed = records.flatMap { order, record in
-      record.activities.values.filter { $0.task.claim?.node == node }.map { (order, $0) }
-    }
-    for placement in owned { withdraw(placement) }
-    for (order, row) in claimed { withdraw(row, of: order) }
     alive[node] = service
-    for placement in owned { enter(placement) }
-    for (order, row) in claimed { enter(row, of: order) }
   }
 
   /// Forgets the nodes that were killed; their number.

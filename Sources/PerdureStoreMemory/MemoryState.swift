@@ -7,8 +7,8 @@ package import PerdureStore
 /// `MemoryStore` puts a lock around it; the simulator uses it bare. Claims and wake-ups are found through
 /// sorted indexes, never by looking at every instance:
 ///
-///     an instance with a wake-up   is in `owned[node]` if a live node owns it, else in `open[orchestration]`
-///     an activity that is claimed  is in `held[node]` if that node lives
+///     an instance with a wake-up   is in `owned[node]` if a node owns it, else in `open[orchestration]`
+///     an activity that is claimed  is in `held[node]`
 ///     one that is deferred         is in none of them
 ///     any other activity           is in `unheld[name, tag]`
 ///     one that nobody holds and that has a time limit is in `expiring` as well
@@ -147,6 +147,7 @@ package struct MemoryState: Sendable {
   mutating func insert(_ start: InstanceStart, revision: Revision, owner: NodeID?, now: TimestampMS) -> Int64
   {
     lastOrder &+= 1
+    let owner = owner.flatMap { alive[$0] == nil ? nil : $0 }
     let record = InstanceRecord(start, order: lastOrder, revision: revision, owner: owner, now: now)
     records[lastOrder] = record
     orders[ExactText(start.instance)] = lastOrder
@@ -164,12 +165,18 @@ package struct MemoryState: Sendable {
   /// Changes a record in place and its entries in the indexes with it.
   mutating func update(_ order: Int64, _ change: (inout InstanceRecord) -> Void) {
     guard let index = records.index(forKey: order) else { return }
-    let before = records.values[index].placement
+    let (before, ownerBefore) = (records.values[index].placement, records.values[index].owner)
     let end = records.values[index].endPlace
     let (status, version) = (
       records.values[index].description.status, records.values[index].description.version
     )
     change(&records.values[index])
+    // A node that was taken for dead owns what slept under it, and nothing else.
+    if let owner = records.values[index].owner, alive[owner] == nil,
+      owner != ownerBefore || records.values[index].placement != nil
+    {
+      records.values[index].owner = nil
+    }
     if end != records.values[index].endPlace { moveEnd(end, to: records.values[index].endPlace) }
     count(records.values[index].description, from: status, version)
     let after = records.values[index].placement
@@ -193,7 +200,7 @@ package struct MemoryState: Sendable {
   }
 
   mutating func enter(_ placement: Placement) {
-    if let owner = placement.owner, alive[owner] != nil {
+    if let owner = placement.owner {
       owned[owner, default: SortedSet()].insert(placement.due)
     } else {
       let name = ExactText(placement.orchestration)
@@ -202,7 +209,7 @@ package struct MemoryState: Sendable {
   }
 
   mutating func withdraw(_ placement: Placement) {
-    if let owner = placement.owner, alive[owner] != nil {
+    if let owner = placement.owner {
       owned[owner]?.remove(placement.due)
     } else {
       removeOpen(placement.due, ExactText(placement.orchestration), priority: placement.priority)

@@ -132,6 +132,16 @@ import Testing
       [activity(1, "pay"), done(1), .orchestrationCompleted(output: .null)], .event(4), kept: 2,
       returned: [ended(1)]),
     Case(
+      "code that may have ended before all messages that it began with hears them again",
+      [raised("go"), raised("stop"), .orchestrationFailed(failure: Failure(type: "Bug", message: "oops"))],
+      .event(2), kept: 1,
+      returned: ["go", "stop"].map { .raised(channel: .event, name: $0, data: Payload("1")) }),
+    Case(
+      "of those it has heard what came before its last action",
+      [raised("go"), raised("stop"), activity(1, "pay", after: 2), gone], .failedStep, kept: 1,
+      returned: ["go", "stop"].map { .raised(channel: .event, name: $0, data: Payload("1")) },
+      repeated: ["pay"]),
+    Case(
       "a cancellation is taken back",
       [
         activity(1, "pay"), .cancellationRequested(reason: "", deadline: nil),

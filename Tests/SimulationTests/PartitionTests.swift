@@ -17,7 +17,7 @@ import Testing
     #expect(rest.isEmpty, "\(life.what): no \(rest.joined(separator: ", "))")
   }
 
-  /// Worlds that showed a defect of the engine, as the simulator was then.
+  /// Worlds that showed a defect, as the simulator was then.
   @Test func `An old defect is gone`() {
     // A turn had landed, its answer was lost, and an operator suspended the instance: its activity was
     // claimed for ever by a node that did not know of it.
@@ -27,6 +27,8 @@ import Testing
     #expect(Simulation.run(options).violation == nil)
     // Two nodes ran one session: the work of the one was claimed while it was taken for dead.
     #expect(Simulation.run(seed: 14_411).violation == nil)
+    // The store in memory kept what a node claimed while it was taken for dead.
+    #expect(Simulation.run(seed: 47_989).violation == nil)
   }
 
   /// Where a lock says who lives, nobody is taken for dead for his silence.

@@ -34,6 +34,7 @@ import Testing
     (2808, "an activity that ran was given back, late, as one of an earlier try of its turn"),
     (10032, "no defect: one that was put back and terminated before its next turn was thought to differ"),
     (34087, "of two children with one id that began anew, nobody was told of the second one"),
+    (78876, "what failed behind the first of the messages that it began with was reset to one of the others"),
     (17244, "a deadly instance was not counted while the clock was back, and others were in its place"),
   ]
 

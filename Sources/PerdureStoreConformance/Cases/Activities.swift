@@ -160,6 +160,17 @@ extension StoreConformance {
       try expect(open.map(\.attempt), [1], "attempts")
       try expect(open.map(\.claim?.token), [.sample(2)], "tokens")
     },
+    ConformanceCase("activity claims: a node that is not known any more holds nothing") { trial in
+      let node = try trial.store.join()
+      try trial.start("a")
+      try trial.turn("a") { $0.scheduled = [.sample("a", 1)] }
+      try trial.store.leave(node)
+      let (task, claim) = try trial.claimTask(node)
+      try trial.refuse(trial.ended(task.key, claim), .staleClaim, "its end")
+      try trial.land(.releaseUnheldActivities(node: node, held: []))
+      let open = try trial.claimTasks(try trial.store.join())
+      try expect(open.map(\.attempt), [2], "attempts")
+    },
     ConformanceCase("activity claims: what a node held is open after it left") { trial in
       let node = try trial.store.join()
       let other = try trial.store.join()

@@ -106,13 +106,16 @@ test('a promise that an activity leaves behind is reported with the instance, an
 
 test('a hook that throws does not keep answers from their callers', async () => {
   const source = `${OPENING}
-    process.on('uncaughtException', (error) => console.log(error.message));
+    const thrown = new Promise((resolve) => {
+      process.on('uncaughtException', (error) => { console.log(error.message); resolve(); });
+    });
     perdure.logTo(() => { throw new Error('the hook threw'); }, { level: 'debug' });
     const talks = perdure.orchestration('talks', async (ctx) => { ctx.log.info('x'); return 7; });
     open().then(async (store) => {
       const runtime = await new perdure.Runtime(store, [talks]).start();
       const client = new perdure.Client(store);
       console.log(await client.result(await client.start(talks)));
+      await thrown;
       await runtime.stop();
       perdure.logTo(null);
     });`;
