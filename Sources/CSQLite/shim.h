@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* In <fcntl.h> only with _GNU_SOURCE; part of the kernel's ABI. */
@@ -86,6 +87,24 @@ static int perdure_ftruncate(int descriptor, off_t size) {
   return result;
 }
 
+/* Why this thread's last attempt to look for a file failed, likewise: SQLite says that the file is gone. */
+static inline int *perdure_look_failure(void) {
+  static __thread int cause;
+  return &cause;
+}
+
+static inline int perdure_take_look_failure(void) {
+  int cause = *perdure_look_failure();
+  *perdure_look_failure() = 0;
+  return cause;
+}
+
+static int perdure_stat(const char *path, struct stat *status) {
+  int result = stat(path, status);
+  if (result != 0 && errno != ENOENT && errno != ENOTDIR) *perdure_look_failure() = errno;
+  return result;
+}
+
 /* What SQLite cannot open for writing it tries to open for reading, which tells of a read-only or missing
    file whatever the cause was. Only what is a matter of permissions comes to that. */
 static int perdure_open(const char *path, int flags, int mode) {
@@ -128,6 +147,7 @@ static inline int perdure_sqlite_start(void) {
       {"pwrite", (sqlite3_syscall_ptr)perdure_pwrite},
       {"pwrite64", (sqlite3_syscall_ptr)perdure_pwrite},
       {"ftruncate", (sqlite3_syscall_ptr)perdure_ftruncate},
+      {"stat", (sqlite3_syscall_ptr)perdure_stat},
   };
   for (size_t i = 0; i < sizeof calls / sizeof calls[0] && code == SQLITE_OK; i++) {
     if (unix_vfs->xGetSystemCall(unix_vfs, calls[i].name) == NULL) continue;

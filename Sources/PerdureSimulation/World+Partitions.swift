@@ -96,8 +96,11 @@ extension World {
   /// - lost: what ran there a second ago under claims that were others' by then.
   func checkReturn(_ node: SimNode, _ lost: [ClaimedActivity]) {
     let hasFailed = node.readFailedAt.map { $0 >= now - 1_000 } ?? false
+    // A read that was held up by a cut which was mended early keeps the others waiting.
+    let hasRead = node.readerIsFreeAt <= now
     let process = node.process
-    guard !hasFailed, process.seesOthers, process.runsSince <= now - 1_000, !node.isStopping else { return }
+    guard !hasFailed, hasRead, process.seesOthers, process.runsSince <= now - 1_000, !node.isStopping
+    else { return }
     let left = lost.first { claimed in
       node.running[claimed].map { !$0.isCancelled && !$0.isDone } ?? false
     }

@@ -18,8 +18,8 @@ final class OpenFiles {
       }
     }
     self.identities = identities
-    // SQLite takes a file that it cannot look at for one that is gone: hence twice.
-    guard identities.count == 2, !connection.hasMoved || !connection.hasMoved else {
+    let hasMoved = try connection.hasMoved()
+    guard identities.count == 2, !hasMoved else {
       throw StoreError(.replaced, "The store \(path) was removed while it was being opened.")
     }
   }

@@ -4,6 +4,9 @@ internal import PerdureStore
 
 /// What an SQLite result means to a caller. SQLite's own taxonomy ends here.
 enum ResultCode {
+  /// READONLY_DBMOVED: the file is no longer where its name says; or could not be looked for.
+  static let moved = SQLITE_READONLY | (4 << 8)
+
   /// - Parameters:
   ///   - code: the extended result code.
   ///   - systemError: `sqlite3_system_errno`: some causes show in it alone.
@@ -13,9 +16,7 @@ enum ResultCode {
     case SQLITE_FULL: return .full
     case SQLITE_NOMEM: return .io
     case SQLITE_IOERR: return ioCode(systemError)
-    case SQLITE_READONLY:
-      // READONLY_DBMOVED: the file is no longer where its name says.
-      return code == SQLITE_READONLY | (4 << 8) ? .replaced : .readOnly
+    case SQLITE_READONLY: return code == moved ? .replaced : .readOnly
     case SQLITE_CORRUPT: return .corrupt
     case SQLITE_NOTADB: return .foreign
     case SQLITE_CANTOPEN, SQLITE_PERM:

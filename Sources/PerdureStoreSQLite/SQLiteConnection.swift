@@ -137,10 +137,13 @@ final class SQLiteConnection: Connection {
     return String(cString: name)
   }
 
-  /// The file at the path is not the one that SQLite holds open.
-  var hasMoved: Bool {
+  /// The file at the path is not the one that SQLite holds open. Throws `.io` if the system does not tell.
+  func hasMoved() throws(StoreError) -> Bool {
     var moved: Int32 = 0
+    _ = SystemCalls.takeLookFailure()
     let code = sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved)
+    let cause = SystemCalls.takeLookFailure()
+    if cause != 0 { throw unreadable(cause, "looking for its file") }
     return code == SQLITE_OK && moved != 0
   }
 
@@ -167,6 +170,8 @@ final class SQLiteConnection: Connection {
   func error(_ code: Int32, _ doing: String) -> StoreError {
     let readFailure = SystemCalls.takeReadFailure()
     if code & 0xff == SQLITE_CORRUPT, readFailure != 0 { return unreadable(readFailure, doing) }
+    let lookFailure = SystemCalls.takeLookFailure()
+    if code == ResultCode.moved, lookFailure != 0 { return unreadable(lookFailure, doing) }
     let writeFailure = SystemCalls.takeWriteFailure()
     let systemError =
       code & 0xff == SQLITE_IOERR && writeFailure != 0 ? writeFailure : sqlite3_system_errno(handle)

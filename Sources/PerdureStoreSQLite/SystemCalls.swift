@@ -16,4 +16,8 @@ enum SystemCalls {
   /// The same of writing.
   @inline(never)
   static func takeWriteFailure() -> Int32 { perdure_take_write_failure() }
+
+  /// The same of looking for a file by its name.
+  @inline(never)
+  static func takeLookFailure() -> Int32 { perdure_take_look_failure() }
 }
