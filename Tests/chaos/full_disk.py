@@ -81,6 +81,8 @@ def work(url: str) -> None:
         while not finishing.is_set():
             count += 1
             exchange(client, number, f"{number}-{count}")
+        for instance in [f"{number}-{each + 1}" for each in range(count)]:
+            tried("result", lambda instance=instance: client.result(instance, timeout=WAIT_LIMIT_S))
 
     def exchange(client: perdure.Client, number: int, instance: str) -> None:
         tried("start", lambda: client.start(letter, "x" * 3_000, instance=instance))
