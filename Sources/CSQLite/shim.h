@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* In <fcntl.h> only with _GNU_SOURCE; part of the kernel's ABI. */
@@ -99,8 +98,11 @@ static inline int perdure_take_look_failure(void) {
   return cause;
 }
 
-static int perdure_stat(const char *path, struct stat *status) {
-  int result = stat(path, status);
+/* stat, without <sys/stat.h>: in Swift its type would belong to this module, and not to Glibc. */
+extern int perdure_system_stat(const char *path, void *status) __asm__("stat");
+
+static int perdure_stat(const char *path, void *status) {
+  int result = perdure_system_stat(path, status);
   if (result != 0 && errno != ENOENT && errno != ENOTDIR) *perdure_look_failure() = errno;
   return result;
 }
