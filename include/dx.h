@@ -183,7 +183,8 @@ DX_API DX_CHECKED dx_error *dx_store_clock(dx_store *store, dx_buffer *out);
  * when time is the system's. */
 DX_API DX_CHECKED dx_error *dx_store_advance_clock(dx_store *store, int64_t ms, int64_t timeout_ms,
                                                    dx_wait_fn done, void *user_data);
-/* Drops your reference. The store closes when the last client and runtime on it are freed. */
+/* Drops your reference. The store closes when the last client and runtime on it are freed: its files a moment
+ * later, when its threads have ended. */
 DX_API void dx_store_close(dx_store *store);
 
 /* ---- Client: start, message, observe ------------------------------------------------------------------- */

@@ -205,7 +205,8 @@ int main(int count, char **arguments) {
   dx_client_free(client);
   dx_store_close(store);
   char command[300];
-  snprintf(command, sizeof command, "rm -r '%s'", folder);
+  /* -f: the last of its threads may still be taking the log away. */
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
   check_that(system(command) == 0, "the store can be removed", "it cannot");
   return checks_done();
 }
