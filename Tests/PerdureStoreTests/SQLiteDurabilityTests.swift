@@ -67,6 +67,19 @@ struct SQLiteDurabilityTests {
     #expect(fixture.refusal(of: path)?.message.contains(path) == true)
   }
 
+  @Test("the log is longer than what is in it, so that few commits make it longer")
+  func logIsFilledAhead() throws {
+    let store = try fixture.open()
+    defer { store.close() }
+    var sizes: [Int] = []
+    for number in 0..<60 {
+      #expect(try store.commit([fixture.start("i\(number)")]).allSatisfy { $0.isSuccess })
+      sizes.append(try #require(fixture.bytes(fixture.path + "-wal")).count)
+    }
+    #expect(sizes == sizes.sorted())
+    #expect((2...15).contains(Set(sizes).count), "\(sizes)")
+  }
+
   @Test(
     "a file that is gone or another one: nothing more is acknowledged",
     arguments: ["database deleted", "database replaced", "log deleted"])
