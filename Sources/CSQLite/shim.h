@@ -82,10 +82,10 @@ static inline int64_t *perdure_log_size(int descriptor) {
   return descriptor >= 0 && descriptor < perdure_logs ? &sizes[descriptor] : NULL;
 }
 
-/* Fills the log with zeros ahead of what is written: a sync of bytes that the file has already takes less than
-   one that makes it longer, by a fifth of a commit here. To SQLite they are what a torn write leaves, the end of
-   the log. Only who has the write lock comes here, so nobody else makes the file longer meanwhile; and whatever
-   fails is no loss. */
+/* Fills the log with zeros ahead of what is written: a sync of bytes that the file has already takes less
+   than one that makes it longer, by a fifth of a commit here. To SQLite they are what a torn write leaves,
+   the end of the log. Only who has the write lock comes here, so nobody else makes the file longer meanwhile;
+   and whatever fails is no loss. */
 static void perdure_lengthen(int descriptor, int64_t needed, int64_t *known) {
   static const char zeros[perdure_zeros];
   int64_t end = lseek(descriptor, 0, SEEK_END);
@@ -105,7 +105,8 @@ static void perdure_lengthen(int descriptor, int64_t needed, int64_t *known) {
 
 static ssize_t perdure_pwrite(int descriptor, const void *bytes, size_t size, off_t offset) {
   int64_t *known = perdure_log_size(descriptor);
-  int64_t length = known == NULL ? 0 : __atomic_load_n(known, __ATOMIC_RELAXED), needed = offset + (int64_t)size;
+  int64_t length = known == NULL ? 0 : __atomic_load_n(known, __ATOMIC_RELAXED);
+  int64_t needed = offset + (int64_t)size;
   if (length > 0 && needed > length) perdure_lengthen(descriptor, needed, known);
   ssize_t count = pwrite(descriptor, bytes, size, offset);
   if (count < 0 && errno != EINTR) *perdure_write_failure() = errno;
