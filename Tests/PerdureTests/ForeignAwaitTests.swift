@@ -12,8 +12,9 @@ import Testing
   static let cases: [(name: String, code: Code)] = [
     ("Task.sleep", { _ in try await Task.sleep(for: .milliseconds(50)) }),
     ("Task.sleep for long", { _ in try await Task.sleep(for: .seconds(3_600)) }),
-    ("Task { }", { _ in await Task { await Task.yield() }.value }),
-    ("Task.detached", { _ in await Task.detached { await Task.yield() }.value }),
+    // Long: one that has ended before its value is asked for is not waited for.
+    ("Task { }", { _ in try await Task { try await Task.sleep(for: .seconds(5)) }.value }),
+    ("Task.detached", { _ in try await Task.detached { try await Task.sleep(for: .seconds(5)) }.value }),
     ("the main actor", { _ in _ = await onMain() }),
     ("a continuation", { _ in await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in } }),
     (
