@@ -42,41 +42,40 @@ static int perdure_ofd_fcntl(int descriptor, int command, ...) {
   return result;
 }
 
-/* Why this thread's last attempt to read a file failed, 0 if none did since somebody asked. SQLite says of a
-   device that cannot be read that the database is malformed. (In a function: what imports this header makes
+/* Attempts of this thread whose failures SQLite tells of as of something else: of a device that cannot be
+   read it says that the database is malformed, of a commit nothing, of a file that cannot be looked for that
+   it is gone. */
+enum { perdure_reading, perdure_writing, perdure_looking, perdure_attempts };
+
+/* Why the last one failed, 0 if none did since somebody asked. (In a function: what imports this header makes
    no variables.) */
-static inline int *perdure_read_failure(void) {
-  static __thread int cause;
-  return &cause;
+static inline int *perdure_failure(int attempt) {
+  static __thread int causes[perdure_attempts];
+  return &causes[attempt];
 }
 
-static inline int perdure_take_read_failure(void) {
-  int cause = *perdure_read_failure();
-  *perdure_read_failure() = 0;
+static inline int perdure_take_failure(int attempt) {
+  int cause = *perdure_failure(attempt);
+  *perdure_failure(attempt) = 0;
   return cause;
 }
 
 static ssize_t perdure_pread(int descriptor, void *bytes, size_t size, off_t offset) {
   ssize_t count = pread(descriptor, bytes, size, offset);
-  if (count < 0 && errno != EINTR) *perdure_read_failure() = errno;
+  if (count < 0 && errno != EINTR) *perdure_failure(perdure_reading) = errno;
   return count;
-}
-
-/* Why this thread's last attempt to write to a file failed, likewise: of a commit SQLite does not tell. */
-static inline int *perdure_write_failure(void) {
-  static __thread int cause;
-  return &cause;
-}
-
-static inline int perdure_take_write_failure(void) {
-  int cause = *perdure_write_failure();
-  *perdure_write_failure() = 0;
-  return cause;
 }
 
 enum { perdure_logs = 4096, perdure_zeros = 65536, perdure_step_max = 524288 };
 
-/* How long the log is that this descriptor is of, as far as is known; 0: it is of no log. */
+/* This thread opens a store: logs that it opens meanwhile are ours, and not of databases that the host has
+   with the same SQLite. */
+static inline int *perdure_opens_store(void) {
+  static __thread int opens;
+  return &opens;
+}
+
+/* How long our log is that this descriptor is of, as far as is known; 0: it is of none. */
 static inline int64_t *perdure_log_size(int descriptor) {
   static int64_t sizes[perdure_logs];
   return descriptor >= 0 && descriptor < perdure_logs ? &sizes[descriptor] : NULL;
@@ -109,26 +108,14 @@ static ssize_t perdure_pwrite(int descriptor, const void *bytes, size_t size, of
   int64_t needed = offset + (int64_t)size;
   if (length > 0 && needed > length) perdure_lengthen(descriptor, needed, known);
   ssize_t count = pwrite(descriptor, bytes, size, offset);
-  if (count < 0 && errno != EINTR) *perdure_write_failure() = errno;
+  if (count < 0 && errno != EINTR) *perdure_failure(perdure_writing) = errno;
   return count;
 }
 
 static int perdure_ftruncate(int descriptor, off_t size) {
   int result = ftruncate(descriptor, size);
-  if (result != 0 && errno != EINTR) *perdure_write_failure() = errno;
+  if (result != 0 && errno != EINTR) *perdure_failure(perdure_writing) = errno;
   return result;
-}
-
-/* Why this thread's last attempt to look for a file failed, likewise: SQLite says that the file is gone. */
-static inline int *perdure_look_failure(void) {
-  static __thread int cause;
-  return &cause;
-}
-
-static inline int perdure_take_look_failure(void) {
-  int cause = *perdure_look_failure();
-  *perdure_look_failure() = 0;
-  return cause;
 }
 
 /* stat, without <sys/stat.h>: in Swift its type would belong to this module, and not to Glibc. */
@@ -136,7 +123,7 @@ extern int perdure_system_stat(const char *path, void *status) __asm__("stat");
 
 static int perdure_stat(const char *path, void *status) {
   int result = perdure_system_stat(path, status);
-  if (result != 0 && errno != ENOENT && errno != ENOTDIR) *perdure_look_failure() = errno;
+  if (result != 0 && errno != ENOENT && errno != ENOTDIR) *perdure_failure(perdure_looking) = errno;
   return result;
 }
 
@@ -160,7 +147,7 @@ static int perdure_open(const char *path, int flags, int mode) {
   int64_t *known = perdure_log_size(descriptor);
   if (known != NULL) {
     size_t length = strlen(path);
-    int is_log = length > 4 && strcmp(path + length - 4, "-wal") == 0 && (flags & O_ACCMODE) == O_RDWR;
+    int is_log = *perdure_opens_store() && length > 4 && strcmp(path + length - 4, "-wal") == 0;
     __atomic_store_n(known, is_log, __ATOMIC_RELAXED);
   }
   return descriptor;

@@ -34,7 +34,7 @@ enum Opening {
         throw StoreError(
           .internalError, "SQLite does not start (code \(code)): the store \(path) stays closed.")
       }
-      return try open(file, settings)
+      return try SystemCalls.openingStore { () throws(StoreError) in try open(file, settings) }
     }
   }
 
@@ -119,10 +119,10 @@ enum Opening {
 
   private static func check(_ connection: SQLiteConnection) throws(StoreError) {
     guard try connection.integer("PRAGMA page_count") <= checkedPages else { return }
-    _ = SystemCalls.takeReadFailure()
+    _ = SystemCalls.takeFailure(of: .reading)
     let answer = try connection.text("PRAGMA integrity_check(1)")
     guard answer == "ok" else {
-      let cause = SystemCalls.takeReadFailure()
+      let cause = SystemCalls.takeFailure(of: .reading)
       if cause != 0 { throw connection.unreadable(cause, "checking it") }
       let finding = answer.split(separator: "\n").joined(separator: " ")
       throw StoreError(.corrupt, "The store \(connection.path) is damaged: \(finding).")

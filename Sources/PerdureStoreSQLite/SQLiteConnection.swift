@@ -140,9 +140,9 @@ final class SQLiteConnection: Connection {
   /// The file at the path is not the one that SQLite holds open. Throws `.io` if the system does not tell.
   func hasMoved() throws(StoreError) -> Bool {
     var moved: Int32 = 0
-    _ = SystemCalls.takeLookFailure()
+    _ = SystemCalls.takeFailure(of: .looking)
     let code = sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved)
-    let cause = SystemCalls.takeLookFailure()
+    let cause = SystemCalls.takeFailure(of: .looking)
     if cause != 0 { throw unreadable(cause, "looking for its file") }
     return code == SQLITE_OK && moved != 0
   }
@@ -168,11 +168,11 @@ final class SQLiteConnection: Connection {
 
   /// One sentence that names the store, what it was doing, and SQLite's cause.
   func error(_ code: Int32, _ doing: String) -> StoreError {
-    let readFailure = SystemCalls.takeReadFailure()
+    let readFailure = SystemCalls.takeFailure(of: .reading)
     if code & 0xff == SQLITE_CORRUPT, readFailure != 0 { return unreadable(readFailure, doing) }
-    let lookFailure = SystemCalls.takeLookFailure()
+    let lookFailure = SystemCalls.takeFailure(of: .looking)
     if code == ResultCode.moved, lookFailure != 0 { return unreadable(lookFailure, doing) }
-    let writeFailure = SystemCalls.takeWriteFailure()
+    let writeFailure = SystemCalls.takeFailure(of: .writing)
     let systemError =
       code & 0xff == SQLITE_IOERR && writeFailure != 0 ? writeFailure : sqlite3_system_errno(handle)
     let cause =

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import PerdureStore
 
 /// The system calls that SQLite makes through us, and why they failed.
 ///
@@ -9,15 +10,30 @@ enum SystemCalls {
   @inline(never)
   static func start() -> Int32 { perdure_sqlite_start() }
 
-  /// Why this thread's last attempt to read a file failed (an `errno`), 0 if none did since this was asked.
-  @inline(never)
-  static func takeReadFailure() -> Int32 { perdure_take_read_failure() }
+  /// Attempts whose failures SQLite tells of as of something else.
+  enum Attempt {
+    case reading, writing
+    /// For a file, by its name.
+    case looking
 
-  /// The same of writing.
-  @inline(never)
-  static func takeWriteFailure() -> Int32 { perdure_take_write_failure() }
+    fileprivate var number: Int32 {
+      switch self {
+      case .reading: Int32(perdure_reading)
+      case .writing: Int32(perdure_writing)
+      case .looking: Int32(perdure_looking)
+      }
+    }
+  }
 
-  /// The same of looking for a file by its name.
+  /// Why this thread's last one failed (an `errno`), 0 if none did since this was asked.
   @inline(never)
-  static func takeLookFailure() -> Int32 { perdure_take_look_failure() }
+  static func takeFailure(of attempt: Attempt) -> Int32 { perdure_take_failure(attempt.number) }
+
+  /// Runs `body`, which opens a store: the logs that it opens are filled ahead of what is written.
+  @inline(never)
+  static func openingStore<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    perdure_opens_store().pointee = 1
+    defer { perdure_opens_store().pointee = 0 }
+    return try body()
+  }
 }

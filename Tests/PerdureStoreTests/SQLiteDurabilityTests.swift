@@ -80,6 +80,23 @@ struct SQLiteDurabilityTests {
     #expect((2...15).contains(Set(sizes).count), "\(sizes)")
   }
 
+  @Test("the log of a database that the host has with the same SQLite is left as it is")
+  func logOfTheHost() throws {
+    let store = try fixture.open()
+    defer { store.close() }
+    let path = fixture.directory + "/host.db"
+    var handle: OpaquePointer?
+    try #require(sqlite3_open(path, &handle) == SQLITE_OK)
+    defer { sqlite3_close(handle) }
+    for sql in ["PRAGMA journal_mode=WAL", "CREATE TABLE t(x)", "INSERT INTO t VALUES(1)"] {
+      try #require(sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK)
+    }
+    // A head of 32 bytes, and frames of a page each with a head of 24.
+    let size = try #require(fixture.bytes(path + "-wal")).count
+    #expect(size > 32 && size < 6 * (24 + 4096))
+    #expect((size - 32) % (24 + 4096) == 0, "\(size)")
+  }
+
   @Test(
     "a file that is gone or another one: nothing more is acknowledged",
     arguments: ["database deleted", "database replaced", "log deleted"])
