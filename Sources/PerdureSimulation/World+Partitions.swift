@@ -125,13 +125,8 @@ extension World {
       return false
     }
     if cut.way == .answers || (cut.way == .most && partitions.chance(500)) { return false }
-    if waits(cut) {
-      // It goes on as if nothing had been, though others may have gone on meanwhile.
-      heap.add(.groupApplies(process), at: cut.until + partitions.delay(0...200))
-    } else {
-      process.group?.fault = .cut
-      after(cut.patienceMS + partitions.delay(1...20), .groupAnswers(process))
-    }
+    // It goes on as if nothing had been, though others may have gone on meanwhile.
+    delay(process, cut, .groupApplies(process))
     return true
   }
 
@@ -140,13 +135,18 @@ extension World {
     guard let cut = process.cut, cut.isDeaf, group.fault == .none || group.fault == .torn else {
       return false
     }
+    delay(process, cut, .groupAnswers(process))
+    return true
+  }
+
+  /// What is to happen with the group does when all gets through again, unless its process gives up before.
+  private func delay(_ process: SimProcess, _ cut: Cut, _ next: Happening) {
     if waits(cut) {
-      heap.add(.groupAnswers(process), at: cut.until + partitions.delay(0...200))
+      heap.add(next, at: cut.until + partitions.delay(0...200))
     } else {
       process.group?.fault = .cut
       after(cut.patienceMS + partitions.delay(1...20), .groupAnswers(process))
     }
-    return true
   }
 
   /// The read is not answered, or not yet.
