@@ -76,7 +76,7 @@ import Testing
     try cancel(runtime)
     try bed.wait { ticket.isCancelled }
     #expect(runtime.poll(turnsMax: 1, activitiesMax: 0, timeoutMS: 0).cancelled.isEmpty)
-    #expect(runtime.poll(turnsMax: 0, activitiesMax: 1, timeoutMS: 0).cancelled == [77])
+    #expect(runtime.poll(turnsMax: 0, activitiesMax: 1, timeoutMS: 30_000).cancelled == [77])
   }
 
   func control(_ verb: ControlVerb) throws -> InstanceStatus {

@@ -186,8 +186,7 @@ import Testing
     _ = try client.wait(for: "ended", timeoutMS: 30_000) { _ in ended.add(()) }
     ended.wait(for: 1)
     _ = try bed.turn(runtime).answer(.ran(TurnResult(actions: [child])))
-    let deadline = monotonicNowNS() + 30_000_000_000
-    while try client.describe("open").status != .running, monotonicNowNS() < deadline {}
+    try bed.wait { try client.describe("open").status == .running }
     let error = try #require(throws: ClientError.self) { try given.call(client) }
     #expect("\(error)".hasPrefix(given.error), "\(error)")
     #expect(error.message.contains(given.says), "\(error.message)")

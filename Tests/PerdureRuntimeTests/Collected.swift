@@ -1,3 +1,4 @@
+import Glibc
 import PerdureClient
 import PerdureModel
 import PerdureRuntime
@@ -187,7 +188,7 @@ final class Bed: @unchecked Sendable {
   /// Until it is so, or half a minute has passed.
   func wait(until isSo: () throws -> Bool) throws {
     let deadline = monotonicNowNS() + 30_000_000_000
-    while try !isSo(), monotonicNowNS() < deadline {}
+    while try !isSo(), monotonicNowNS() < deadline { usleep(500) }
   }
 
   /// The next turn of a runtime; fails after half a minute.
