@@ -3,8 +3,8 @@
     fleet_member.py URL ROLE [TRACE]
 
 ROLE is a JSON object: `serves`, names of what stands below; `flows`, versions of the orchestration "flow";
-`tags`, `untagged`, `slots`, as the runtime has them. Activities answer with the process that ran them, and
-leave a line in TRACE. At the end it adds what it has committed to the file `counts`, if the role names one.
+`tags`, `untagged`, `slots`, as the runtime has them. Activities answer with the process that ran them; `slow`
+leaves a line in TRACE, and takes its time in seconds, or until there is the file that it is given. At the end it adds what it has committed to the file `counts`, if the role names one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import re
 import sys
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Union
 
 import perdure
 
@@ -33,9 +33,13 @@ def where(ctx: perdure.ActivityContext) -> int:
 
 
 @perdure.activity
-def slow(ctx: perdure.ActivityContext, seconds: float) -> int:
+def slow(ctx: perdure.ActivityContext, until: Union[float, str]) -> int:
     _leave(f"{ctx.instance_id} {os.getpid()} {time.monotonic()}")
-    time.sleep(seconds)
+    if isinstance(until, str):
+        while not os.path.exists(until):
+            time.sleep(0.01)
+    else:
+        time.sleep(until)
     return os.getpid()
 
 
@@ -65,8 +69,8 @@ async def waits(ctx: perdure.OrchestrationContext) -> str:
 
 
 @perdure.orchestration
-async def work(ctx: perdure.OrchestrationContext, seconds: float) -> int:
-    return await ctx.activity("slow", seconds)
+async def work(ctx: perdure.OrchestrationContext, until: Union[float, str]) -> int:
+    return await ctx.activity("slow", until)
 
 
 DEFINITIONS = {each.name: each for each in (where, slow, routed, waits, work)}
