@@ -58,7 +58,7 @@ def crash_once(ctx: perdure.ActivityContext, how: str) -> Any:
 
 @perdure.activity(process=True)
 def crash(ctx: perdure.ActivityContext) -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
+    os.abort()
 
 
 @perdure.activity(process=True)
@@ -153,8 +153,8 @@ def test_a_process_that_dies_is_a_failed_attempt(rig: Any, how: str) -> None:
 def test_a_crash_is_a_typed_failure_and_others_go_on(rig: Any) -> None:
     world = rig(*DEFINITIONS, processes=1)
     kind, message, details = world.run(failing, ["crash"])
-    assert (kind, details) == ("perdure.ProcessDied", {"exitcode": -signal.SIGSEGV})
-    assert message == "The process that ran activity 'crash' was ended by SIGSEGV before it answered."
+    assert (kind, details) == ("perdure.ProcessDied", {"exitcode": -signal.SIGABRT})
+    assert message == "The process that ran activity 'crash' was ended by SIGABRT before it answered."
     assert world.run(one, ["total", Range(0, 3)])[1] == 3
 
 
