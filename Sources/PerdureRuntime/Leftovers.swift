@@ -1,5 +1,6 @@
 import Glibc
 import PerdureModel
+import Synchronization
 
 /// What bursts of work have left over of memory, which malloc keeps until it is asked: after 10,000
 /// orchestrations at once more than half of the process.
@@ -44,9 +45,13 @@ struct Leftovers {
   static func giveBack() -> Int64 {
     guard let trim else { return 0 }
     let beginNS = monotonicNowNS()
-    _ = trim(0)
+    trimming.withLock { _ in _ = trim(0) }
     return (monotonicNowNS() - beginNS) / 1_000_000
   }
+
+  /// One at a time: in a process whose malloc is not that of glibc, nothing has set glibc's up before the
+  /// first call, and two first calls at once break it.
+  private static let trimming = Mutex(())
 
   /// malloc_trim(3) of glibc, and of a host's own malloc. Others have none.
   static let trim = dlsym(nil, "malloc_trim").map {

@@ -99,7 +99,8 @@ class Bench:
         for old in OUT.glob(f"{name}.report.*"):
             old.unlink()
         settings = f"{sanitizer.settings}:exitcode=66:log_path={OUT / name}.report{settings}"
-        everything = {**os.environ, **environment}
+        # Swift's own crash reports come before those of the sanitizer, and read memory that it watches.
+        everything = {**os.environ, "SWIFT_BACKTRACE": "enable=no", **environment}
         if sanitizer.options:
             everything[sanitizer.options] = settings
         if sanitizer is THREAD:
@@ -153,7 +154,8 @@ class Bench:
             f"-I{ROOT / 'include'}",
             f"-I{BINDING / 'include'}",
         ]
-        command += map(str, [*sources, *JSON])
+        ending = [HERE / "threads_end.c"] if sanitizer is ADDRESS else []
+        command += map(str, [*sources, *JSON, *ending])
         command += ["-o", str(program), str(library), f"-Wl,-rpath,{library.parent}", "-lpthread"]
         # The sanitizers' runtimes know the libraries of the toolchain and its linker.
         swift_libraries = toolchain("lib", "swift", "linux")
