@@ -4,7 +4,8 @@
 
 ROLE is a JSON object: `serves`, names of what stands below; `flows`, versions of the orchestration "flow";
 `tags`, `untagged`, `slots`, as the runtime has them. Activities answer with the process that ran them; `slow`
-leaves a line in TRACE, and takes its time in seconds, or until there is the file that it is given. At the end it adds what it has committed to the file `counts`, if the role names one.
+leaves a line in TRACE, and takes its time in seconds, or until there is the file that it is given. At the end
+it adds what it has committed to the file `counts`, if the role names one.
 """
 
 from __future__ import annotations
