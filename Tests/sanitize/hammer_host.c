@@ -233,24 +233,42 @@ static size_t answer_work(dx_text work, char *answers, size_t capacity) {
   return size + (size_t)snprintf(answers + size, capacity - size, "]}");
 }
 
+static dx_text as_text(dx_buffer buffer) { return (dx_text){buffer.data, buffer.size}; }
+
+/* What no poll hands in any more, as the runtime has stopped or is gone: each token wants its answer. */
+static void give_up(dx_text work) {
+  dx_text each, turns = dx_json_member(work, "turns"), activities = dx_json_member(work, "activities");
+  while (dx_json_next(&turns, NULL, &each)) {
+    int64_t token = dx_json_int64_or(dx_json_member(each, "token"), 0);
+    TAKEN(dx_turn_fail((dx_turn *)token, text(FAILURE)), "turn_fail at the end", DX_STALE, DX_INVALID_HANDLE);
+  }
+  while (dx_json_next(&activities, NULL, &each)) {
+    int64_t token = dx_json_int64_or(dx_json_member(each, "token"), 0);
+    TAKEN(dx_activity_fail((dx_activity *)token, text(FAILURE)), "activity_fail at the end", DX_STALE,
+          DX_INVALID_HANDLE);
+  }
+}
+
 static void *poll_all(void *given) {
   server *server = given;
   static const size_t capacity = 64 * 1024;
   char *answers = malloc(capacity);
   dx_text handed_in = {NULL, 0};
+  dx_buffer work = {NULL, 0};
   if (answers == NULL) abort();
   for (bool stopped = false; !stopped;) {
     dx_buffer out = {NULL, 0};
     dx_code code = TAKEN(dx_runtime_poll(server->runtime, handed_in, 8, 8, 100, &out), "poll",
                          DX_INVALID_HANDLE, DX_CLOSED);
-    handed_in.size = 0;
     if (code != DX_OK) break;
-    dx_text work = {out.data, out.size};
-    (void)dx_json_bool(dx_json_member(work, "stopped"), &stopped);
+    dx_buffer_free(&work);
+    work = out;
+    (void)dx_json_bool(dx_json_member(as_text(work), "stopped"), &stopped);
     handed_in.data = answers;
-    handed_in.size = answer_work(work, answers, capacity);
-    dx_buffer_free(&out);
+    handed_in.size = answer_work(as_text(work), answers, capacity);
   }
+  if (work.data != NULL) give_up(as_text(work));
+  dx_buffer_free(&work);
   free(answers);
   return NULL;
 }
