@@ -41,16 +41,20 @@ struct Leftovers {
     notBefore = max(notBefore, now &+ tookMS &* Self.intervalPerMS)
   }
 
-  /// Returns how long it took.
-  static func giveBack() -> Int64 {
+  /// Returns how long it took; 0 while another thread is at it, which does the same for the whole process.
+  ///
+  /// Two at once would also break glibc where malloc is of another: nothing has set it up before the first
+  /// call.
+  static func giveBack(by trim: ((Int) -> CInt)? = trim) -> Int64 {
     guard let trim else { return 0 }
-    let beginNS = monotonicNowNS()
-    trimming.withLock { _ in _ = trim(0) }
-    return (monotonicNowNS() - beginNS) / 1_000_000
+    let tookMS = trimming.withLockIfAvailable { _ in
+      let beginNS = monotonicNowNS()
+      _ = trim(0)
+      return (monotonicNowNS() - beginNS) / 1_000_000
+    }
+    return tookMS ?? 0
   }
 
-  /// One at a time: in a process whose malloc is not that of glibc, nothing has set glibc's up before the
-  /// first call, and two first calls at once break it.
   private static let trimming = Mutex(())
 
   /// malloc_trim(3) of glibc, and of a host's own malloc. Others have none.

@@ -46,4 +46,25 @@ import Testing
     #expect(Leftovers.trim != nil)
     #expect(Leftovers.giveBack() >= 0)
   }
+
+  @Test("two threads never do it at once, and neither waits for the other")
+  func once() {
+    let calls = Collected<String>()
+    // Engines of other tests may be at it.
+    while calls.all.isEmpty {
+      _ = Leftovers.giveBack { _ in
+        let ended = Collected<Int64>()
+        _ = startThread {
+          ended.add(
+            Leftovers.giveBack { _ in
+              calls.add("the other")
+              return 0
+            })
+        }
+        calls.add("one, beside \(ended.wait(for: 1))")
+        return 0
+      }
+    }
+    #expect(calls.all == ["one, beside [0]"])
+  }
 }

@@ -1,26 +1,15 @@
 /* For programs whose leaks are looked for: a thread of the engine ends a moment after the last handle that it
  * served is gone, and what it has in hand until then counts as lost. The end of the program waits until no
  * thread has ended for a second, 10 s at most; that of callbacks stays for good. */
-#include <dirent.h>
-#include <stdlib.h>
+#include "entries.h"
+
 #include <unistd.h>
 
-static int threads(void) {
-  int count = 0;
-  DIR *folder = opendir("/proc/self/task");
-  if (folder == NULL) abort();
-  for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-    count += entry->d_name[0] != '.';
-  }
-  closedir(folder);
-  return count;
-}
-
 static void wait_for_threads(void) {
-  int last = threads();
+  int last = entries("/proc/self/task");
   for (int tenth = 0, same = 0; tenth < 100 && same < 10 && last > 1; tenth++) {
     usleep(100000);
-    int now = threads();
+    int now = entries("/proc/self/task");
     same = now == last ? same + 1 : 0;
     last = now;
   }
