@@ -81,9 +81,10 @@ def commands(programs: Path, url: str) -> dict[str, list[str]]:
     place = OUT / "place"
     if not place.exists():
         OUT.mkdir(parents=True, exist_ok=True)
-        flags = ["-Iinclude", "-Ibindings/c/include", f"-Wl,-rpath,{library.parent}", "-lpthread"]
+        flags = ["-Wall", "-Wextra", "-Werror", "-Iinclude", "-Ibindings/c/include"]
         sources = [str(HERE / "place.c"), "bindings/c/src/json.c", "bindings/c/src/json_check.c"]
-        subprocess.run(["gcc", *sources, str(library), *flags, "-o", str(place)], cwd=ROOT, check=True)
+        links = [str(library), f"-Wl,-rpath,{library.parent}", "-lpthread"]
+        subprocess.run(["gcc", *flags, *sources, *links, "-o", str(place)], cwd=ROOT, check=True)
     return {
         "python": [sys.executable, str(HERE / "orders.py"), url],
         "node": [shutil.which("node") or "node", str(HERE / "prices.mjs"), url],

@@ -1,4 +1,6 @@
 /* Calls of dx.h that answer later, made on this thread. */
+#define _GNU_SOURCE 1 /* strndup */
+
 #include "dx_host.h"
 #include "dx_json.h"
 #include "memory.h"

@@ -1,4 +1,6 @@
 /* Finds and converts values in JSON that has been checked. */
+#define _GNU_SOURCE 1 /* strtod_l */
+
 #include "dx_json.h"
 #include "json_scan.h"
 

@@ -1,4 +1,6 @@
 /* Prepares functions, and registers them as activities. */
+#define _GNU_SOURCE 1 /* strndup */
+
 #include "native.h"
 
 #include <dlfcn.h>

@@ -1,4 +1,6 @@
 /* Calls a function through libffi, and makes JSON of what it says. */
+#define _GNU_SOURCE 1 /* strerrorname_np */
+
 #include "native.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* Many functions from one JSON text: all of them are found and read before the first is registered. */
+#define _GNU_SOURCE 1 /* asprintf */
+
 #include "native.h"
 
 #include <stdio.h>
