@@ -237,6 +237,7 @@ extension Dispatcher {
     held.prepared = PreparedTurn()
     held.history = nil
     held.commit = nil
+    held.told = []
     held.next = nil
     held.state = nil
     held.start = nil

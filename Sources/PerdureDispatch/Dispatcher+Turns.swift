@@ -154,11 +154,20 @@ extension Dispatcher {
     held.request = nil
     held.incoming.insert(contentsOf: conclusion.unseen, at: 0)
     held.next = conclusion.next
-    held.logs = conclusion.logs
-    held.metrics = conclusion.metrics
+    held.told = told(conclusion, held, now)
     held.isRetained = result.retained && result.end == nil && settings.cacheIsOn
     held.turnFailures = 0
     commitTurn(held, assign(conclusion.commit, held))
+  }
+
+  private func told(_ conclusion: TurnConclusion, _ held: Held, _ now: TimestampMS) -> [LogRecord] {
+    let lines = conclusion.logs.map { record($0.level, $0.message, now, held) }
+    return lines
+      + conclusion.metrics.map { metric in
+        var record = record(.info, metric.name, now, held)
+        record.metric = metric
+        return record
+      }
   }
 
   /// That process after process died under an activity, if code does not catch it. It is no end: the activity
@@ -216,19 +225,20 @@ extension Dispatcher {
   mutating func commitTurn(_ held: Held, _ commit: TurnCommit) {
     held.phase = .committing
     held.commit = commit
-    write(.turn(commit))
+    write(.turn(commit, told: held.told))
   }
 
   // MARK: After a turn
 
-  mutating func turnWritten(_ commit: TurnCommit, _ outcome: WriteOutcome, _ now: TimestampMS) {
+  mutating func turnWritten(
+    _ commit: TurnCommit, _ told: [LogRecord], _ outcome: WriteOutcome, _ now: TimestampMS
+  ) {
+    if case .turned = outcome { effects += told.map { .log($0) } }
     guard let held = held[ExactText(commit.instance)], held.phase == .committing,
       held.revision == commit.revision
     else { return turnLandedUnheld(commit, outcome, now) }
     switch outcome {
     case .turned(let hasWaitingMessages):
-      for line in held.logs { log(line.level, line.message, now, held) }
-      for metric in held.metrics { log(metric, now, held) }
       let mayHaveMore = hasWaitingMessages || held.mustReadAgain
       landed(held, commit, now)
       let knowsOne = held.incoming.contains { if case .message = $0 { true } else { false } }
@@ -267,8 +277,7 @@ extension Dispatcher {
     held.history = nil
     held.folding = []
     held.prepared = PreparedTurn()
-    held.logs = []
-    held.metrics = []
+    held.told = []
     held.kv = []
     desk.drop(commit.instance, commit.execution, commit.cancelled, now, into: &effects)
     takeActivities(commit, now)

@@ -222,7 +222,7 @@ extension Dispatcher {
   package mutating func wrote(_ write: Write, _ outcome: WriteOutcome, now: TimestampMS) {
     writesOut -= 1
     switch write {
-    case .turn(let commit): turnWritten(commit, outcome, now)
+    case .turn(let commit, let told): turnWritten(commit, told, outcome, now)
     case .claimInstances(_, let limit): instancesClaimed(outcome, limit: limit, now)
     case .claimInstance(let instance): instanceClaimed(instance, outcome, now)
     case .claimActivities(_, let limit): activitiesClaimed(outcome, limit: limit, now)
@@ -271,11 +271,15 @@ extension Dispatcher {
   }
 
   mutating func log(_ level: LogLevel, _ message: String, _ now: TimestampMS, _ held: Held) {
+    effects.append(.log(record(level, message, now, held)))
+  }
+
+  func record(_ level: LogLevel, _ message: String, _ now: TimestampMS, _ held: Held) -> LogRecord {
     var record = LogRecord(
       at: now, level: level, message: message, instance: held.instance, execution: held.state?.execution,
       orchestration: held.state?.orchestration ?? held.start?.orchestration, node: settings.node)
     record.trace = held.state?.trace ?? held.start?.options.trace?.span(of: held.instance, 1)
-    effects.append(.log(record))
+    return record
   }
 
   /// Of an attempt.
@@ -285,15 +289,6 @@ extension Dispatcher {
       orchestration: task.orchestration, activity: task.name, node: settings.node)
     record.attempt = task.attempt
     record.trace = task.trace?.span(of: task.key, attempt: task.attempt)
-    effects.append(.log(record))
-  }
-
-  mutating func log(_ metric: MetricLine, _ now: TimestampMS, _ held: Held) {
-    var record = LogRecord(
-      at: now, level: .info, message: metric.name, instance: held.instance, execution: held.state?.execution,
-      orchestration: held.state?.orchestration, node: settings.node)
-    record.metric = metric
-    record.trace = held.state?.trace
     effects.append(.log(record))
   }
 

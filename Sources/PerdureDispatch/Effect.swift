@@ -28,7 +28,9 @@ package indirect enum Effect: Hashable, Sendable {
 }
 
 package indirect enum Write: Hashable, Sendable {
-  case turn(TurnCommit)
+  /// - told: what the code logged and measured, which goes out once the turn has landed, even if the instance
+  ///   is not held any more.
+  case turn(TurnCommit, told: [LogRecord] = [])
   case claimInstances(orchestrations: [ServedOrchestration], limit: Int)
   case claimInstance(InstanceID)
   case claimActivities(ActivityFilter, limit: Int)

@@ -52,8 +52,8 @@ final class Held {
   /// While committing.
   var commit: TurnCommit?
   var next: ExecutionState?
-  var logs: [LogLine] = []
-  var metrics: [MetricLine] = []
+  /// What the code of that turn logged and measured.
+  var told: [LogRecord] = []
   var priority: Int64 = 0
   /// The time to clean up after a cancellation is over.
   var mustEnd = false

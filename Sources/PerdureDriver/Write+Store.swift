@@ -8,7 +8,7 @@ extension Write {
   /// - node: who writes.
   package func entry(node: NodeID, now: TimestampMS) -> StoreEntry {
     switch self {
-    case .turn(let commit): .turn(commit)
+    case .turn(let commit, _): .turn(commit)
     case .claimInstances(let orchestrations, let limit):
       .claimInstances(node: node, orchestrations: orchestrations, limit: limit, now: now)
     case .claimInstance(let instance): .claimInstance(node: node, instance: instance)

@@ -21,7 +21,7 @@ extension Rehearsal {
   /// nil: nobody's code notices whether it lands.
   private func name(of write: Write) -> String? {
     switch write {
-    case .turn(let commit):
+    case .turn(let commit, _):
       "commit of turn \(landed[ExactText(commit.instance), default: 0] + 1) of \(commit.instance)"
     case .activityEnded(let key, let claim, _):
       "commit of the end of action \(key.action) of \(key.instance), claim \(claim.token)"

@@ -181,7 +181,7 @@ final class RuntimeEngine: @unchecked Sendable {
     case .checkClaims: dispatcher.checkClaims()
     case .wrote(let write, let outcome):
       // Asked first: to take the commit out is to copy it.
-      if hub.logs(.debug), case .turned = outcome, case .turn(let commit) = write {
+      if hub.logs(.debug), case .turned = outcome, case .turn(let commit, _) = write {
         hub.log(.turn(commit, node: node, now: now))
       }
       dispatcher.wrote(write, outcome, now: now)

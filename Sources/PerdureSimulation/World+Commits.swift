@@ -6,7 +6,7 @@ import PerdureStore
 /// The committer of a process, as Committer is.
 extension World {
   func submit(_ write: Write, of node: SimNode) {
-    if mutation == .dispatchEarly, case .turn(let commit) = write { beginEarly(commit, node) }
+    if mutation == .dispatchEarly, case .turn(let commit, _) = write { beginEarly(commit, node) }
     let clock = clock(node)
     submit(
       SimProcess.Job(

@@ -18,7 +18,7 @@ import Testing
   }
 
   static func end(_ write: Write) throws -> TurnCommit {
-    guard case .turn(let commit) = write, commit.status == .cancelled else { throw Surprise("\(write)") }
+    guard case .turn(let commit, _) = write, commit.status == .cancelled else { throw Surprise("\(write)") }
     return commit
   }
 

@@ -90,6 +90,44 @@ import Testing
       node.takeWrites().contains { if case .claimActivities = $0 { true } else { false } }, "anybody may")
   }
 
+  /// It will not be told of by the next turn, whose code is built anew.
+  @Test(arguments: [true, false])
+  func whatALandedTurnLoggedAndMeasuredIsTold(isDeleted: Bool) throws {
+    let node = Node.started()
+    node.starts("a")
+    let request = try node.takeTurn("a")
+    var result = TurnResult(actions: [Action(id: 1, after: 1, kind: .work)])
+    result.logs = [LogLine(level: .info, message: "begun")]
+    result.metrics = [MetricLine(name: "orders", kind: .counter, value: Payload("2"))]
+    node.answer("a", .ran(result))
+    let commit = try node.takeWrite()
+    if isDeleted {
+      node.dispatcher.instancesDeleted(["a"], now: node.now)
+    } else {
+      node.changed("a")
+    }
+    #expect(node.logs.isEmpty)
+    node.wrote(commit, .turned(hasWaitingMessages: false))
+    #expect(node.logs.map(\.message) == ["begun", "orders"])
+    #expect(node.logs.map(\.instance) == ["a", "a"])
+    #expect(node.logs.map(\.orchestration) == [request.orchestration, request.orchestration])
+    #expect(node.logs.last?.metric == result.metrics.first)
+  }
+
+  /// The code runs again and says it then.
+  @Test func whatATurnLoggedThatDidNotLandIsNotTold() throws {
+    let node = Node.started()
+    node.starts("a")
+    _ = try node.takeTurn("a")
+    var result = TurnResult(actions: [Action(id: 1, after: 1, kind: .work)])
+    result.logs = [LogLine(level: .info, message: "begun")]
+    node.answer("a", .ran(result))
+    let commit = try node.takeWrite()
+    node.changed("a")
+    node.wrote(commit, .conflict)
+    #expect(node.logs.isEmpty)
+  }
+
   @Test func aTurnOfADeletedInstanceClaimsNothing() throws {
     let node = Node.started()
     node.starts("a")

@@ -23,7 +23,7 @@ import Testing
     try node.runs(instance, kinds)
     let write = try #require(node.takeWrites().first { if case .turn = $0 { true } else { false } })
     try node.lands(write)
-    guard case .turn(let commit) = write else { throw Surprise("\(write)") }
+    guard case .turn(let commit, _) = write else { throw Surprise("\(write)") }
     return commit
   }
 

@@ -134,7 +134,7 @@ final class Node {
 
   /// The turn is durable.
   func lands(_ write: Write, hasWaitingMessages: Bool = false) throws {
-    guard case .turn(let commit) = write else { throw Surprise("\(write) is no turn") }
+    guard case .turn(let commit, _) = write else { throw Surprise("\(write) is no turn") }
     if var row = rows[commit.instance] {
       row.start = nil
       row.history = commit.nextExecution ?? row.history + commit.events

@@ -50,7 +50,7 @@ import Testing
       try node.runs("a", end: .completed(output: .null)).events.map { $0.kind } == [
         .activityCompleted(action: 1, result: .null)
       ])
-    guard case .turn(let commit) = try node.takeWrite() else { throw Surprise("no turn") }
+    guard case .turn(let commit, _) = try node.takeWrite() else { throw Surprise("no turn") }
     #expect(commit.finished.map { $0.claim } == [second.claim])
   }
 

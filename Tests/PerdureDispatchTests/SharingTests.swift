@@ -12,7 +12,7 @@ import Testing
     node.starts(instance)
     try node.runs(instance, Array(repeating: .work, count: count))
     for write in node.takeWrites() {
-      guard case .turn(let commit) = write else { continue }
+      guard case .turn(let commit, _) = write else { continue }
       try node.lands(write)
       return commit.scheduled.map { $0.claim }
     }

@@ -104,7 +104,7 @@ import Testing
     let node = Node.started { settings, _ in settings.limits.payloadBytes = 5 }
     node.starts("a")
     try node.runs("a", end: .completed(output: Payload("123456")))
-    guard case .turn(let commit) = try node.takeWrite() else { throw Surprise("no turn") }
+    guard case .turn(let commit, _) = try node.takeWrite() else { throw Surprise("no turn") }
     #expect(commit.failure?.type == FailureType.limitExceeded)
   }
 
@@ -129,7 +129,7 @@ import Testing
       fails: true, parent: ParentLink(instance: "parent", execution: 1, action: 2))
     let task = try #require(node.takeActivities().first)
     let write = try node.takeWrite()
-    guard case .turn(let commit) = write else { throw Surprise("\(write)") }
+    guard case .turn(let commit, _) = write else { throw Surprise("\(write)") }
     #expect(commit.status == .failed && commit.failure?.type == FailureType.nondeterminism)
     #expect(commit.revision == 1 && commit.consumed.isEmpty && commit.cancelled == [2])
     #expect(commit.messages.map { $0.to } == ["parent"])

@@ -72,7 +72,7 @@ import Testing
     node.stop(grace: 5_000)
     try node.runs("a", [.work])
     let first = try node.takeWrite()
-    guard case .turn(let commit) = first else { throw Surprise("\(first)") }
+    guard case .turn(let commit, _) = first else { throw Surprise("\(first)") }
     #expect(commit.scheduled.map { $0.claim } == [nil], "its work is for others")
     try node.runs("b")
     let second = try node.takeWrite()
@@ -89,7 +89,7 @@ import Testing
     node.starts("a")
     try node.runs("a", [.work, .waiting, .work])
     let write = try node.takeWrite()
-    guard case .turn(let commit) = write else { throw Surprise("\(write)") }
+    guard case .turn(let commit, _) = write else { throw Surprise("\(write)") }
     #expect(commit.scheduled.allSatisfy { $0.claim != nil })
     node.stop(grace: grace)
     try node.lands(write)

@@ -72,7 +72,7 @@ import Testing
     #expect(!node.ends(task), "too late")
     let request = try node.runs("a")
     #expect(Self.limit(request.events.last?.kind) == #"{"timeout":"\#(given.limit.rawValue)"}"#)
-    guard case .turn(let commit) = try node.takeWrite() else { throw Surprise("no turn") }
+    guard case .turn(let commit, _) = try node.takeWrite() else { throw Surprise("no turn") }
     #expect(commit.finished.map { $0.claim } == [task.claim], "its row goes with the turn")
   }
 

@@ -50,7 +50,7 @@ import Testing
     #expect(first.events.map { $0.id } == [1])
 
     let write = try node.takeWrite()
-    guard case .turn(let commit) = write else { throw Surprise("\(write)") }
+    guard case .turn(let commit, _) = write else { throw Surprise("\(write)") }
     #expect(commit.owner == Node.id)
     #expect(commit.scheduled.map { $0.claim } == [ActivityClaim(node: Node.id, token: 1)])
     #expect(node.takeActivities().isEmpty, "nothing is dispatched before it is durable")
@@ -62,7 +62,7 @@ import Testing
     #expect(second.from == 1 && second.replayed == 1 && second.firstAction == 2, "warm: only what is new")
     #expect(second.events.map { $0.id } == [3])
     let last = try node.takeWrite()
-    guard case .turn(let end) = last else { throw Surprise("\(last)") }
+    guard case .turn(let end, _) = last else { throw Surprise("\(last)") }
     #expect(end.finished == [FinishedActivity(action: 1, claim: ActivityClaim(node: Node.id, token: 1))])
     try node.lands(last)
     #expect(node.dispatcher.heldCount == 0)
@@ -149,7 +149,7 @@ import Testing
         .startDetached(name: "elsewhere", version: nil, instance: "c", input: .null),
         .scheduleActivity(name: "elsewhere", input: .null, options: ActivityOptions()),
       ])
-    guard case .turn(let commit) = try node.takeWrite() else { throw Surprise("no turn") }
+    guard case .turn(let commit, _) = try node.takeWrite() else { throw Surprise("no turn") }
     #expect(commit.starts.map { $0.owner } == [Node.id, nil])
     #expect(commit.scheduled.map { $0.claim } == [nil])
   }
@@ -169,7 +169,7 @@ import Testing
     let stray = MessageKind.activityEnded(execution: 1, action: 9, outcome: .completed(.null))
     node.dispatcher.messageStored("a", InboxMessage(sequence: 4, kind: stray), now: node.now)
     let write = try node.takeWrite()
-    guard case .turn(let commit) = write else { throw Surprise("\(write)") }
+    guard case .turn(let commit, _) = write else { throw Surprise("\(write)") }
     #expect(commit.events.isEmpty && commit.consumed == [4] && commit.revision == 1)
     try node.lands(write)
     node.message("a", 5)

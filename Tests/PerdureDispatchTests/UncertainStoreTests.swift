@@ -128,7 +128,7 @@ import Testing
     node.wait(1_000)
     var second = task.key
     second.action = 2
-    guard case .turn(let turn) = commit else { throw Surprise("\(commit)") }
+    guard case .turn(let turn, _) = commit else { throw Surprise("\(commit)") }
     let given = try #require(turn.scheduled.first?.claim)
     let release = Write.releaseUnheldActivities(held: [task.key: Self.claim, second: given])
     #expect(node.takeWrites().contains(release), "not what we run, nor what is about to land")
