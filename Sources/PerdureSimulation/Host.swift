@@ -38,6 +38,7 @@ struct Host {
       code = Interpreter(programs[program], request, isNew: isNew)
     }
     var result = code.run(request)
+    result.logs = [Self.line(request)]
     guard result.end == nil, capacity > 0, !isLate else {
       result.retained = false
       return .ran(result)
@@ -46,6 +47,18 @@ struct Host {
       Live(instance: request.instance, execution: request.execution, turn: request.turn, code: code))
     if live.count > capacity { live.removeFirst() }
     return .ran(result)
+  }
+
+  /// What the code of each turn logs.
+  private static func line(_ request: TurnRequest) -> LogLine {
+    LogLine(level: .debug, message: "\(sign)\(request.turn)")
+  }
+
+  private static let sign = "code in turn "
+
+  /// The turn whose code logged this; nil: the engine did.
+  static func turn(of record: LogRecord) -> Int64? {
+    record.message.hasPrefix(sign) ? Int64(record.message.dropFirst(sign.count)) : nil
   }
 
   /// The host lost the code of an instance.

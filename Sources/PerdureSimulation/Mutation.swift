@@ -94,6 +94,8 @@ package enum Mutation: String, Sendable, CaseIterable {
   case resetForgetsActivities
   /// A node asks the store all the time.
   case pollTheStore
+  /// What code logged goes with what is held of its instance.
+  case forgetWhatWasLogged
 
   /// What a node held before it was taken for dead counts as held when it comes back.
   case honourLostClaims

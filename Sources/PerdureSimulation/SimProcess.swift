@@ -61,6 +61,8 @@ final class SimNode {
   var isStopped = false
   /// Something happened to it after which an activity may run again elsewhere.
   var isExcused = false
+  /// Turns whose code was heard.
+  var heard: Set<Int64> = []
   /// When a write of its process failed last.
   var failedAt: Int64?
   /// When a read of it failed last.

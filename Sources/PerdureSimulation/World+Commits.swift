@@ -151,7 +151,7 @@ extension World {
       let outcome = isAnswered ? group.outcomes[index] : nil
       switch job.origin {
       case .node(let node, let write):
-        add(.wrote(write, WriteOutcome(outcome, group.fault)), to: node)
+        add(.wrote(asHeld(write, group), WriteOutcome(outcome, group.fault)), to: node)
       default:
         if acknowledgesFromMemory(group.fault), case .post(let message, _) = job.entry {
           answered(job, .success(.posted(Delivery.early(message))))
@@ -162,6 +162,16 @@ extension World {
       }
     }
     startGroup(process)
+  }
+
+  /// The mutation that lets what the code logged go with what is held of its instance.
+  private func asHeld(_ write: Write, _ group: SimProcess.Group) -> Write {
+    guard mutation == .forgetWhatWasLogged, case .turn(let commit, _) = write else { return write }
+    let isForgotten = group.jobs.contains { job in
+      guard case .noted(.control(commit.instance, _, _, _), _) = job.entry else { return false }
+      return true
+    }
+    return isForgotten ? .turn(commit) : write
   }
 
   /// The mutations that answer before anything is written.

@@ -26,9 +26,13 @@ extension World {
     }
     let inputs = node.inputs
     node.inputs = []
-    for input in inputs { handle(input, node, clock) }
+    var effects = node.dispatcher.takeEffects()
+    for input in inputs {
+      handle(input, node, clock)
+      effects += listen(node.dispatcher.takeEffects(), after: input, node)
+    }
     noticeSpinning(node)
-    perform(node.dispatcher.takeEffects(), of: node)
+    perform(effects, of: node)
     guard node.process.isAlive, !node.isStopped, let deadline = node.dispatcher.nextDeadline else { return }
     let wakesAt = max(deadline - node.process.clockOffset - haste, now + (mutation == .fireLate ? 3_000 : 1))
     if node.wakesAt.map({ wakesAt < $0 || $0 <= now }) ?? true {
@@ -77,6 +81,31 @@ extension World {
     case .stop(let graceMS): node.dispatcher.stop(graceMS: graceMS, now: now)
     case .stray(let answer): take(answer, node, now)
     }
+  }
+
+  /// What the code of a turn logs goes out when the turn is on disk: then, once, and not otherwise. Answers
+  /// the other effects.
+  private func listen(_ effects: [Effect], after input: NodeInput, _ node: SimNode) -> [Effect] {
+    var turns: [Int64] = []
+    let others = effects.filter { effect in
+      guard case .log(let record) = effect, let turn = Host.turn(of: record) else { return true }
+      turns.append(turn)
+      return false
+    }
+    for turn in turns {
+      watch.require(
+        node.heard.insert(turn).inserted, "What turn \(turn) of node \(node.id) logged was told twice.")
+    }
+    guard case .wrote(.turn(let commit, _), .turned) = input else {
+      watch.require(turns.isEmpty, "What turn \(turns) of node \(node.id) logged was told before it landed.")
+      return others
+    }
+    // Strays are dropped, and ends are made, without code.
+    let isOfCode = !commit.events.isEmpty && !commit.status.isTerminal
+    watch.require(
+      !isOfCode || turns.count == 1,
+      "What a turn of '\(commit.instance)' logged was told \(turns.count) times.")
+    return others
   }
 
   /// nil: another attempt has its claim, and the ticket of this one is gone.

@@ -129,6 +129,7 @@ import Testing
     .resetLosesMessages: ["that are told again"],
     .resetForgetsActivities: ["waits for activity"],
     .pollTheStore: ["read", "idle nodes wrote"],
+    .forgetWhatWasLogged: ["logged was told 0 times"],
     .honourLostClaims: ["under a claim that is not"],
     .acknowledgeWhileAway: ["never received"],
     .comeBackDeaf: ["Nothing goes on", "which it lost while it was away"],
