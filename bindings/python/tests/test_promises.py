@@ -287,7 +287,9 @@ def declines(ctx: perdure.ActivityContext) -> None:
 @perdure.orchestration
 async def child(ctx: Context, number: int) -> int:
     ctx.kv.set("number", number)
-    return await ctx.activity(flaky, number) + await ctx.wait_for_event("add")
+    squared = await ctx.activity(flaky, number)
+    ctx.publish("ready", number)
+    return squared + await ctx.wait_for_event("add")
 
 
 @perdure.orchestration
@@ -296,9 +298,11 @@ async def mixed(ctx: Context, round_: int) -> Any:
     guids = [str(ctx.new_guid()), ctx.random()]
     ctx.set_custom_status({"round": round_})
     ctx.kv.set("round", round_)
-    ctx.subscribe("news")
+    for topic in ("news", "ready"):
+        ctx.subscribe(topic)
     seen = [await ctx.activity(flaky, 3), await ctx.dequeue("q"), await ctx.dequeue("q")]
     kid = ctx.sub_orchestration(child, 4)
+    seen.append(await ctx.wait_for_topic("ready"))
     await ctx.raise_event(f"{ctx.instance_id}.{ctx.execution_id}.{CHILD}", "add", 5)
     seen.append(await kid)
     for failing in (ctx.activity(declines), ctx.raise_event("nobody", "x"), ctx.read_kv("nobody", "k")):
@@ -320,7 +324,7 @@ async def mixed(ctx: Context, round_: int) -> Any:
 
 
 #: The number of the action that starts the child.
-CHILD = 7
+CHILD = 8
 
 
 def play(store: perdure.Store, restart: Callable[[perdure.Store], perdure.Store]) -> Any:
@@ -365,6 +369,7 @@ def test_a_program_is_the_same_on_every_store(tmp_path: Path) -> None:
         9,
         2,
         3,
+        4,
         21,
         "ValueError",
         "perdure.NotFound",
