@@ -1,3 +1,4 @@
+import Glibc
 import PerdureModel
 import Synchronization
 import Testing
@@ -55,9 +56,9 @@ import Testing
     rig.start()
     #expect(rig.end == nil, "the timer is open, so this may be a wait for it")
     for await _ in back {}
-    // The detached task has ended or is about to: its return to this instance follows at once.
-    for _ in 0..<1_000 where rig.end == nil {
-      await Task.yield()
+    // The detached task has ended or is about to: its return to this instance follows.
+    for round in 0..<400 as Range<UInt32> where rig.end == nil {
+      usleep(round * 500)
       rig.deliver(.messageReceived(channel: .event, name: "poke", data: .null))
     }
     #expect(rig.failure?.message.contains("Task.detached") == true)
