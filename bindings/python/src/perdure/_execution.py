@@ -13,7 +13,7 @@ import inspect
 import math
 from collections import deque
 from contextvars import Context
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Collection, Deque, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import _cancellation, _failures, _json, _limits, _types
 from ._chance import Chance
@@ -56,7 +56,6 @@ class Execution(Host):
         self.traceparent: Optional[str] = request.get("traceparent")
         self.tracestate: Optional[str] = request.get("tracestate")
         self.loop = OrchestrationLoop(self)  # type: ignore[abstract]
-        self.chance = Chance(self.instance, self.number)
         self.kv = KeyValue(self, request.get("kv") or ())
         self.context = OrchestrationContext(self)
         self.main: Optional[DurableTask[Any]] = None
@@ -70,11 +69,15 @@ class Execution(Host):
         #: Plain functions by the name of the query that they answer.
         self.queries: Dict[str, Callable[[Any], Any]] = {}
         self._next_action = 1
-        self._actions: List[str] = []
-        self._logs: List[Dict[str, str]] = []
-        self._metrics: List[Dict[str, Any]] = []
+        # There may be thousands of executions at rest, and the garbage collector visits each of their
+        # objects: what most of them do not need is made when it is needed.
+        self._chance: Optional[Chance] = None
+        self._actions: Optional[List[str]] = None
+        self._logs: Optional[List[Dict[str, str]]] = None
+        self._metrics: Optional[List[Dict[str, Any]]] = None
         # Patches that the history has recorded, and what the code was told of those that it asked about.
-        self._recorded = frozenset(request.get("patches") or ())
+        patches = request.get("patches")
+        self._recorded: Collection[str] = frozenset(patches) if patches else ()
         self._patches: Dict[str, bool] = {}
         # Open actions by number: what they answer to, a name for messages, how to decode their result.
         self._open: Dict[int, Work] = {}
@@ -92,8 +95,16 @@ class Execution(Host):
         self.loop.check_open()
         action = self._next_action
         self._next_action = action + 1
+        if self._actions is None:
+            self._actions = []
         self._actions.append(f'{{"id":{action},"after":{self.after},{members}}}')
         return action
+
+    @property
+    def chance(self) -> Chance:
+        if self._chance is None:
+            self._chance = Chance(self.instance, self.number)
+        return self._chance
 
     def child_id(self, action: Optional[int] = None) -> str:
         """The id that the engine makes for a child without one; of the next action by default."""
@@ -171,9 +182,13 @@ class Execution(Host):
                 self.emit(f'"kind":"RecordPatch","patch":{quoted}')
 
     def log(self, level: str, message: str) -> None:
+        if self._logs is None:
+            self._logs = []
         self._logs.append({"level": level, "message": _failures.clean(message)})
 
     def metric(self, metric: Dict[str, Any]) -> None:
+        if self._metrics is None:
+            self._metrics = []
         self._metrics.append(metric)
 
     def report(self, message: str) -> None:
@@ -221,8 +236,8 @@ class Execution(Host):
 
     def take_actions(self) -> List[str]:
         """The actions emitted since the last call, as JSON text."""
-        actions, self._actions = self._actions, []
-        return actions
+        actions, self._actions = self._actions, None
+        return actions or []
 
     def query(self, name: str, value: Any) -> str:
         """Asks the handler of that name, which cannot do durable work. The answer's member as JSON text."""
@@ -249,12 +264,12 @@ class Execution(Host):
         return {"type": "perdure.NotRegistered", "message": message, "nonRetryable": True}
 
     def take_logs(self) -> List[Dict[str, str]]:
-        logs, self._logs = self._logs, []
-        return logs
+        logs, self._logs = self._logs, None
+        return logs or []
 
     def take_metrics(self) -> List[Dict[str, Any]]:
-        metrics, self._metrics = self._metrics, []
-        return metrics
+        metrics, self._metrics = self._metrics, None
+        return metrics or []
 
     def close(self) -> None:
         """Closes the coroutine, with no effect whatever its `finally` blocks do."""
@@ -262,7 +277,7 @@ class Execution(Host):
         self._open.clear()
         self._waits.clear()
         self._kept.clear()
-        self._actions = []
+        self._actions = None
 
     # ---- Delivery --------------------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ class Dropped(GeneratorExit):
 class DurableFuture(asyncio.Future[T]):
     """A future whose place in a set is the same in every run."""
 
+    __slots__ = ("_order",)
+
     def __init__(self, *, loop: OrchestrationLoop) -> None:
         self._order = loop.next_order()
         super().__init__(loop=loop)
@@ -57,6 +59,8 @@ class DurableFuture(asyncio.Future[T]):
 
 class DurableTask(asyncio.Task[T]):
     """A task whose place in a set, and whose name, is the same in every run."""
+
+    __slots__ = ("_creator", "_hash")
 
     def __init__(self, coro: Any, *, loop: OrchestrationLoop, name: Optional[str], **options: Any) -> None:
         order = loop.next_order()

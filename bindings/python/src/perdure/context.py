@@ -75,7 +75,11 @@ class OrchestrationContext(Messaging):
         self.tracestate: Optional[str] = execution.tracestate
         #: The key-value state of the instance.
         self.kv = execution.kv
-        self.log = OrchestrationLog(execution)
+
+    @property
+    def log(self) -> OrchestrationLog:
+        """Lines of the instance, told once: not again when the code is run again."""
+        return OrchestrationLog(self._execution)
 
     @property
     def is_replaying(self) -> bool:

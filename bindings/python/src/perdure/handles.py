@@ -25,6 +25,8 @@ class Handle(DurableFuture[T]):
     ends is given up then: when Python collects an object differs from run to run.
     """
 
+    __slots__ = ("_creator", "_execution", "_what", "action")
+
     def __init__(self, execution: Execution, action: int, what: str) -> None:
         super().__init__(loop=execution.loop)
         #: The number of the action in the history.
