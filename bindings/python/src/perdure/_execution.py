@@ -73,8 +73,8 @@ class Execution(Host):
         # objects: what most of them do not need is made when it is needed.
         self._chance: Optional[Chance] = None
         self._actions: Optional[List[str]] = None
-        self._logs: Optional[List[Dict[str, str]]] = None
-        self._metrics: Optional[List[Dict[str, Any]]] = None
+        # Logs and metrics, by the member of the answer that they are for.
+        self._said: Optional[Dict[str, List[Dict[str, Any]]]] = None
         # Patches that the history has recorded, and what the code was told of those that it asked about.
         patches = request.get("patches")
         self._recorded: Collection[str] = frozenset(patches) if patches else ()
@@ -182,14 +182,15 @@ class Execution(Host):
                 self.emit(f'"kind":"RecordPatch","patch":{quoted}')
 
     def log(self, level: str, message: str) -> None:
-        if self._logs is None:
-            self._logs = []
-        self._logs.append({"level": level, "message": _failures.clean(message)})
+        self._say("logs", {"level": level, "message": _failures.clean(message)})
 
     def metric(self, metric: Dict[str, Any]) -> None:
-        if self._metrics is None:
-            self._metrics = []
-        self._metrics.append(metric)
+        self._say("metrics", metric)
+
+    def _say(self, member: str, line: Dict[str, Any]) -> None:
+        if self._said is None:
+            self._said = {}
+        self._said.setdefault(member, []).append(line)
 
     def report(self, message: str) -> None:
         if not self.replaying:
@@ -263,13 +264,10 @@ class Execution(Host):
         message = f"the instance '{self.instance}' has no handler for the query '{query}'; it has {known}"
         return {"type": "perdure.NotRegistered", "message": message, "nonRetryable": True}
 
-    def take_logs(self) -> List[Dict[str, str]]:
-        logs, self._logs = self._logs, None
-        return logs or []
-
-    def take_metrics(self) -> List[Dict[str, Any]]:
-        metrics, self._metrics = self._metrics, None
-        return metrics or []
+    def take_said(self) -> Dict[str, List[Dict[str, Any]]]:
+        """The members of the answer with what the code logged and measured since the last call."""
+        said, self._said = self._said, None
+        return said or {}
 
     def close(self) -> None:
         """Closes the coroutine, with no effect whatever its `finally` blocks do."""

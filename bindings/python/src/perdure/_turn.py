@@ -84,9 +84,8 @@ class TurnHost:
 
     def _answer(self, execution: Execution) -> str:
         answer = f'{{"v":1,"actions":[{",".join(execution.take_actions())}]'
-        for name, lines in (("logs", execution.take_logs()), ("metrics", execution.take_metrics())):
-            if lines:
-                answer += f',"{name}":{_json.encode(lines)}'
+        for member, lines in execution.take_said().items():
+            answer += f',"{member}":{_json.encode(lines)}'
         if execution.end is not None:
             answer += f',"end":{execution.end}'
         retained = execution.end is None and self._cached > 0
