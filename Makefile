@@ -8,6 +8,7 @@ MINUTES ?= 60
 RUNS ?= 10000000
 INSTANCES ?= 20000
 BUDGET ?= 0
+TIMES ?= 7
 SWEEP_SEEDS ?= 8
 LIBRARY ?= .build/release/libdx.so
 PYTHON = .build/venv/bin/python
@@ -17,7 +18,7 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel node node-package bench bench-prune bench-management scale \
+.PHONY: help demo test build install wheel node node-package bench bench-against bench-prune bench-management scale order \
   chaos chaos-pg soak sim pythons faults fuzz \
   sanitize coverage sim-mutations sim-sweep docc swift-package format check-format clean prepare
 
@@ -30,8 +31,10 @@ help:
 	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
 	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
 	@echo "make bench          C, C++, Swift, Python and Node side by side"
+	@echo "make bench-against COMMIT=c TIMES=n  the host in C on this library and on that of a commit, in turns"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
+	@echo "make order          Sources/PerdureExport/order.txt: what of libdx.so the linker puts side by side"
 	@echo "make scale          1, 2 and 4 processes on SQLite and on PostgreSQL, and the takeover of a killed one's work"
 	@echo "make chaos          kills, power loss, full disks, damaged files...: a verdict for each case"
 	@echo "make chaos-pg       4 processes on a PostgreSQL that is restarted, under kills and cuts: 20,000 orchestrations"
@@ -106,6 +109,12 @@ node-package: $(LIBRARY) node
 bench: build node
 	$(SWIFT) build -c release --product bench-swift
 	@$(WITH_PYTHON) benchmarks/run.py
+
+bench-against: build
+	@$(WITH_PYTHON) benchmarks/against.py $(COMMIT) --times $(TIMES)
+
+order: build
+	@$(WITH_PYTHON) benchmarks/order.py
 
 bench-prune: build
 	@$(WITH_PYTHON) benchmarks/prune.py

@@ -8,8 +8,16 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+// Each function in a section of its own, for the linker to order (see order.txt). SwiftPM takes such flags
+// from nobody whom it has checked out as a dependency.
+let isDependency = Context.packageDirectory.contains("/checkouts/")
+let sectioned: [SwiftSetting] =
+  isDependency
+  ? []
+  : [.unsafeFlags(["-Xfrontend", "-function-sections"], .when(platforms: [.linux], configuration: .release))]
+
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+  .target(name: name, dependencies: dependencies, swiftSettings: strict + sectioned)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -19,15 +27,23 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 // Set by Tests/sanitize/run.py. The runtime of a sanitizer stands in the program, not in libdx.so, and must
 // see Swift's own library from outside.
 let isSanitized = Context.environment["PERDURE_SANITIZE"] != nil
-let selfContainedFlags = isSanitized ? [] : ["-static-stdlib", "-use-ld=lld"]
+let export = "\(Context.packageDirectory)/Sources/PerdureExport"
+let selfContainedFlags =
+  isSanitized
+  ? []
+  : [
+    "-static-stdlib", "-use-ld=lld", "-L", "\(export)/static",
+    "-Xlinker", "--symbol-ordering-file=\(export)/order.txt", "-Xlinker", "--no-warn-symbol-ordering",
+  ]
 let completeFlags = isSanitized ? [] : ["-Xlinker", "-z", "-Xlinker", "defs"]
 
-// The self-contained libdx.so: Swift runtime linked in (release), only dx_* exported, never unloaded.
+// The self-contained libdx.so: runtimes of Swift and C++ linked in (release), what programs use of it side by
+// side, only dx_* exported, never unloaded.
 let exportFlags: [LinkerSetting] = [
   .unsafeFlags(selfContainedFlags, .when(platforms: [.linux], configuration: .release)),
   .unsafeFlags(
     [
-      "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/PerdureExport/exports.map",
+      "-Xlinker", "--version-script=\(export)/exports.map",
       "-Xlinker", "-soname=libdx.so",
       "-Xlinker", "-z", "-Xlinker", "nodelete",
     ] + completeFlags, .when(platforms: [.linux])),
@@ -87,7 +103,7 @@ let package = Package(
     .target(
       name: "PerdureStoreSQLite",
       dependencies: ["PerdureStore", "PerdureStoreSQL", "PerdureModel", "CSQLite"],
-      swiftSettings: strict, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
+      swiftSettings: strict + sectioned, linkerSettings: [.linkedLibrary(":libsqlite3.a")]),
     library("PerdureStorePostgres", ["PerdureStore", "PerdureStoreSQL", "PerdureModel", "PerdureWire"]),
     library("PerdureStoreConformance", ["PerdureStore", "PerdureModel"]),
     library(
@@ -108,7 +124,7 @@ let package = Package(
         "PerdureStorePostgres", "PerdureRuntime", "PerdureClient", "PerdureRehearsal",
       ]),
     .target(
-      name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map"],
+      name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map", "order.txt", "static"],
       linkerSettings: exportFlags),
     library("Perdure", ["CDX", "PerdureModel", "PerdureWire"]),
     library("PerdureTesting", ["Perdure", "PerdureModel", "PerdureWire"]),

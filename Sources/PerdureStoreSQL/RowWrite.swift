@@ -71,11 +71,12 @@ package struct RowWrite: Sendable {
   /// The parameters lead to the rows of the table. With plain equality the planner may begin with a whole
   /// index and go from there to the parameters, of a table that was small when it looked.
   private static func led(_ condition: String) -> String {
-    let parts = condition.split(separator: " = ?", omittingEmptySubsequences: false)
+    let parts = condition.split(separator: "?", omittingEmptySubsequences: false)
     guard let first = parts.first else { return condition }
     return parts.dropFirst().reduce(String(first)) { text, part in
+      guard text.hasSuffix(" = ") else { return "\(text)?\(part)" }
       let number = part.prefix { $0.isNumber }
-      return text + " = ANY(ARRAY[?\(number)])" + part.dropFirst(number.count)
+      return "\(text)ANY(ARRAY[?\(number)])\(part.dropFirst(number.count))"
     }
   }
 }
