@@ -71,4 +71,8 @@ extension Reader {
       return (row.integer(0), node)
     }
   }
+  /// The nodes that have a row.
+  package func nodeIDs() throws(StoreError) -> [NodeID] {
+    try rare.rows("SELECT id FROM nodes ORDER BY id") { row in row.integer(0) }
+  }
 }

@@ -85,7 +85,7 @@ package final class SQLiteStore: SQLStore {
 
   package func reapNodes() throws(StoreError) -> Int {
     let locks = try openLocks()
-    let nodes = try read { reader throws(StoreError) in try reader.nodes() }.map(\.id)
+    let nodes = try read { reader throws(StoreError) in try reader.nodeIDs() }
     let gone = nodes.filter { !locks.isAlive($0) }
     if gone.isEmpty { return 0 }
     let now = time.now()
