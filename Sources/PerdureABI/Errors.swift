@@ -174,4 +174,6 @@ public func dx_error_details(_ error: OpaquePointer?) -> UnsafePointer<CChar>? {
 }
 
 @c @implementation
-public func dx_error_free(_ error: OpaquePointer?) { _ = try? Handles.errors.remove(error) }
+public func dx_error_free(_ error: OpaquePointer?) {
+  if error != nil { _ = try? Handles.errors.remove(error) }
+}

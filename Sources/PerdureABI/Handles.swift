@@ -5,8 +5,10 @@ import Synchronization
 /// freed, used twice or made up is told apart from a good one without touching memory.
 ///
 ///     bits 0-3     kind (never 0)
-///     bits 4-27    place in the table
-///     bits 28-52   how often the place was used
+///     bits 4-7     shelf of the table
+///     bits 8-27    place on the shelf
+///     bits 28-49   how often the place was used
+///     bits 50-52   how many forks led to the process
 ///
 /// 53 bits, so that the same number passes through JSON (tokens of the pull mode).
 enum HandleKind: UInt, CaseIterable, Sendable {
@@ -14,12 +16,39 @@ enum HandleKind: UInt, CaseIterable, Sendable {
   case store, client, runtime, turn, activity, simulation, password
 }
 
-/// A table of living objects of one kind.
-final class HandleTable<Object: AnyObject & Sendable>: Sendable {
+/// A handle taken apart.
+private struct HandleParts {
+  static let placeCount = 1 << 20
+  static let useCount: UInt = 1 << 22
+  static let forkCount: UInt = 1 << 3
+
+  var kind: UInt
+  var shelf: Int
+  var place: Int
+  var use: UInt
+  var forks: UInt
+
+  init(kind: UInt, shelf: Int, place: Int, use: UInt, forks: UInt) {
+    (self.kind, self.shelf, self.place, self.use, self.forks) = (kind, shelf, place, use, forks)
+  }
+
+  init(_ handle: UInt) {
+    kind = handle & 0xf
+    shelf = Int(handle >> 4 & 0xf)
+    place = Int(handle >> 8 & UInt(Self.placeCount - 1))
+    use = handle >> 28 & (Self.useCount - 1)
+    forks = handle >> 50
+  }
+
+  var handle: UInt { forks << 50 | use << 28 | UInt(place) << 8 | UInt(shelf) << 4 | kind }
+}
+
+/// A table of living objects of one kind, in shelves: threads that add and take at once mostly do so from
+/// different ones, as they would wait for each other at one lock.
+final class HandleTable<Object: AnyObject & Sendable>: @unchecked Sendable, ForkedTable {
   private struct Slot {
     var object: Object?
-    var generation: UInt = 1
-    var process: Int32 = 0
+    var use: UInt = 1
   }
 
   private struct State {
@@ -27,62 +56,108 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
     var free: [Int] = []
   }
 
-  private static var placeBits: UInt { 24 }
-  private static var generationMask: UInt { (1 << 25) - 1 }
-  private static var kindBits: UInt { 4 }
+  private struct Shelf: ~Copyable {
+    let state = Mutex(State())
+    /// No two locks in one line of the processor's cache.
+    private let space: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
+  }
+
+  private static var shelfCount: Int { 16 }
 
   private let kind: HandleKind
-  private let state = Mutex(State())
+  /// Tables live as long as the process.
+  private let shelves = UnsafeMutablePointer<Shelf>.allocate(capacity: shelfCount)
 
-  init(_ kind: HandleKind) { self.kind = kind }
+  init(_ kind: HandleKind) {
+    self.kind = kind
+    clear()
+  }
+
+  /// In a forked child. What was in the table is the parent's and stays where it is; so does a lock that a
+  /// thread of the parent held, whom nobody would wait for in vain.
+  fileprivate func clear() {
+    for shelf in 0..<Self.shelfCount { (shelves + shelf).initialize(to: Shelf()) }
+  }
 
   /// nil: the table is full (16 million).
   func add(_ object: Object) -> UInt? {
-    state.withLock { state in
-      let place: Int
-      if let free = state.free.popLast() {
-        place = free
-      } else {
-        guard state.slots.count < 1 << Self.placeBits else { return nil }
-        place = state.slots.count
-        state.slots.append(Slot())
+    let forks = Forks.count
+    let first = Int(truncatingIfNeeded: pthread_self() >> 12 &* 0x9e37_79b9_7f4a_7c15 >> 60)
+    for shelf in (0..<Self.shelfCount).lazy.map({ ($0 + first) % Self.shelfCount }) {
+      guard let (place, use) = add(object, to: shelf) else { continue }
+      return HandleParts(kind: kind.rawValue, shelf: shelf, place: place, use: use, forks: forks).handle
+    }
+    return nil
+  }
+
+  private func add(_ object: Object, to shelf: Int) -> (place: Int, use: UInt)? {
+    shelves[shelf].state.withLock { state in
+      if let place = state.free.popLast() {
+        state.slots[place].object = object
+        return (place, state.slots[place].use)
       }
-      state.slots[place].object = object
-      state.slots[place].process = getpid()
-      return (state.slots[place].generation << Self.placeBits | UInt(place)) << Self.kindBits
-        | kind.rawValue
+      guard state.slots.count < HandleParts.placeCount else { return nil }
+      let slot = Slot(object: object)
+      state.slots.append(slot)
+      return (state.slots.count - 1, slot.use)
     }
   }
 
-  func find(_ handle: UInt) throws(ABIError) -> Object {
-    try state.withLock { state throws(ABIError) in try look(handle, state).1 }
-  }
+  func find(_ handle: UInt) throws(ABIError) -> Object { try look(handle, removing: false) }
 
   /// Takes the object out: the handle is void from here on.
-  func remove(_ handle: UInt) throws(ABIError) -> Object {
-    try state.withLock { state throws(ABIError) in
-      let (place, object) = try look(handle, state)
-      state.slots[place].object = nil
-      state.slots[place].generation = state.slots[place].generation % Self.generationMask + 1
-      state.free.append(place)
+  func remove(_ handle: UInt) throws(ABIError) -> Object { try look(handle, removing: true) }
+
+  private func look(_ handle: UInt, removing: Bool) throws(ABIError) -> Object {
+    if handle == 0 { throw ABIError(.invalidArgument, "the \(kind) is NULL") }
+    let parts = HandleParts(handle)
+    let forks = Forks.count
+    if parts.kind == kind.rawValue, parts.forks < forks {
+      throw ABIError(.forked, "the \(kind) belongs to the parent of this process; open stores after fork")
+    }
+    guard parts.kind == kind.rawValue, parts.forks == forks, let object = take(parts, removing) else {
+      throw ABIError(.invalidHandle, "this is no living \(kind): it was freed or completed, or never was one")
+    }
+    return object
+  }
+
+  private func take(_ parts: HandleParts, _ removing: Bool) -> Object? {
+    shelves[parts.shelf].state.withLock { state in
+      guard parts.place < state.slots.count, state.slots[parts.place].use == parts.use,
+        let object = state.slots[parts.place].object
+      else { return nil }
+      if removing {
+        state.slots[parts.place] = Slot(object: nil, use: max(1, (parts.use + 1) % HandleParts.useCount))
+        state.free.append(parts.place)
+      }
       return object
     }
   }
+}
 
-  private func look(_ handle: UInt, _ state: borrowing State) throws(ABIError) -> (Int, Object) {
-    if handle == 0 { throw ABIError(.invalidArgument, "the \(kind) is NULL") }
-    let place = Int(handle >> Self.kindBits & (1 << Self.placeBits - 1))
-    let generation = handle >> (Self.kindBits + Self.placeBits)
-    guard handle & (1 << Self.kindBits - 1) == kind.rawValue, place < state.slots.count,
-      state.slots[place].generation == generation, let object = state.slots[place].object
-    else {
-      throw ABIError(.invalidHandle, "this is no living \(kind): it was freed or completed, or never was one")
-    }
-    guard state.slots[place].process == getpid() else {
-      throw ABIError(.forked, "the \(kind) belongs to the parent of this process; open stores after fork")
-    }
-    return (place, object)
+/// How many forks led to this process, since its first handle.
+private enum Forks {
+  private static let seen = Atomic<UInt>(0)
+  // All tables are there before the first handle is: a child has nothing to set up.
+  private static let watch: Void = {
+    _ = Handles.all
+    pthread_atfork(nil, nil, { Forks.inChild() })
+  }()
+
+  static var count: UInt {
+    watch
+    return seen.load(ordering: .relaxed)
   }
+
+  /// On the only thread that there is.
+  private static func inChild() {
+    seen.store((seen.load(ordering: .relaxed) + 1) % HandleParts.forkCount, ordering: .relaxed)
+    for table in Handles.all { table.clear() }
+  }
+}
+
+private protocol ForkedTable: Sendable {
+  func clear()
 }
 
 enum Handles {
@@ -94,6 +169,10 @@ enum Handles {
   static let activities = HandleTable<ActivityObject>(.activity)
   static let simulations = HandleTable<SimulationObject>(.simulation)
   static let passwords = HandleTable<PasswordObject>(.password)
+
+  fileprivate static let all: [any ForkedTable] = [
+    errors, stores, clients, runtimes, turns, activities, simulations, passwords,
+  ]
 }
 
 extension HandleTable {

@@ -1,6 +1,7 @@
 /* Handles: null, made up, freed, of another kind, and in a forked child. */
 #include "check.h"
 
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -256,6 +257,48 @@ static void check_fork(void) {
   check_code(describe(client), DX_OK, "the parent goes on after a fork");
 }
 
+/* Makes and frees handles of two kinds until it is told to stop. */
+static void *make_and_free(void *stop) {
+  while (!atomic_load((atomic_bool *)stop)) {
+    dx_client *made = NULL;
+    dx_error_free(dx_client_new(NULL, &made));
+    dx_error_free(dx_client_new(store, &made));
+    dx_client_free(made);
+  }
+  return NULL;
+}
+
+/* What other threads of the parent hold of the tables of handles at that moment, the child does not wait
+ * for. */
+static void check_forks_in_the_middle(void) {
+  pthread_t threads[4];
+  atomic_bool stop = false;
+  int well = 0;
+  for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, make_and_free, &stop);
+  for (int i = 0; i < 300; i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      alarm(10);
+      dx_store *own = NULL;
+      dx_store_options options = DX_STORE_OPTIONS_INIT;
+      dx_error *error = dx_client_new(store, &(dx_client *){NULL});
+      bool refused = dx_error_code(error) == DX_FORKED && strlen(dx_error_message(error)) > 8;
+      dx_error_free(error);
+      options.url = text("nowhere:");
+      error = dx_store_open(&options, &own);
+      bool answered = dx_error_code(error) == DX_UNSUPPORTED;
+      dx_error_free(error);
+      _exit(refused && answered ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    well += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  atomic_store(&stop, true);
+  for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+  check_that(well == 300, "children of a busy process are answered", "some were not, or hung");
+}
+
 int main(void) {
   dx_store_options options = DX_STORE_OPTIONS_INIT;
   dx_buffer out = {NULL, 0};
@@ -273,6 +316,7 @@ int main(void) {
   check_nothing_to_free();
   check_missing_outs();
   check_fork();
+  check_forks_in_the_middle();
   dx_runtime_free(runtime);
   dx_client_free(client);
   dx_store_close(store);
