@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -118,11 +119,102 @@ static int perdure_ftruncate(int descriptor, off_t size) {
   return result;
 }
 
-/* stat, without <sys/stat.h>: in Swift its type would belong to this module, and not to Glibc. */
+/* ---- Forks ----------------------------------------------------------------------------------------------
+
+   What a process has open its forked child has open too, and these are the same open file descriptions: their
+   locks are the child's as much as the parent's, and they stay until both are gone. Besides, SQLite finds
+   the locks of a process in a list of files (by device and number), which the child has inherited: a store
+   that it opened would be written to without regard for the parent. So the child closes what was opened here,
+   and gives each file another device than the parent did: to SQLite they are files that nobody has open. */
+
+enum { perdure_descriptors = 1 << 20, perdure_sqlite_mutexes = 8 };
+
+typedef struct perdure_forking {
+  pthread_mutex_t lock; /* of the descriptors */
+  unsigned char is_ours[perdure_descriptors];
+  int end; /* behind the last of them */
+  uint64_t forks;
+} perdure_forking;
+
+static inline perdure_forking *perdure_forks(void) {
+  static perdure_forking forks = {.lock = PTHREAD_MUTEX_INITIALIZER};
+  return &forks;
+}
+
+/* open, for what a child is to close. */
+static inline int perdure_open_ours(const char *path, int flags, int mode) {
+  perdure_forking *forks = perdure_forks();
+  pthread_mutex_lock(&forks->lock);
+  int descriptor = open(path, flags, mode);
+  if (descriptor >= 0 && descriptor < perdure_descriptors) {
+    forks->is_ours[descriptor] = 1;
+    if (descriptor >= forks->end) forks->end = descriptor + 1;
+  }
+  int cause = errno;
+  pthread_mutex_unlock(&forks->lock);
+  errno = cause;
+  return descriptor;
+}
+
+/* close, of whatever. */
+static int perdure_close(int descriptor) {
+  perdure_forking *forks = perdure_forks();
+  pthread_mutex_lock(&forks->lock);
+  if (descriptor >= 0 && descriptor < perdure_descriptors) forks->is_ours[descriptor] = 0;
+  int result = close(descriptor), cause = errno;
+  pthread_mutex_unlock(&forks->lock);
+  errno = cause;
+  return result;
+}
+
+/* What SQLite's threads share. In the order in which it takes them when it takes several: a child would wait
+   for ever for one that another thread of its parent had. */
+static inline sqlite3_mutex *perdure_sqlite_mutex(int number) {
+  static const int ids[perdure_sqlite_mutexes] = {
+      SQLITE_MUTEX_STATIC_MAIN, SQLITE_MUTEX_STATIC_VFS1, SQLITE_MUTEX_STATIC_VFS2,
+      SQLITE_MUTEX_STATIC_OPEN, SQLITE_MUTEX_STATIC_PRNG, SQLITE_MUTEX_STATIC_LRU,
+      SQLITE_MUTEX_STATIC_PMEM, SQLITE_MUTEX_STATIC_MEM,
+  };
+  return sqlite3_mutex_alloc(ids[number]);
+}
+
+static void perdure_before_fork(void) {
+  for (int i = 0; i < perdure_sqlite_mutexes; i++) sqlite3_mutex_enter(perdure_sqlite_mutex(i));
+  pthread_mutex_lock(&perdure_forks()->lock);
+}
+
+static void perdure_after_fork(void) {
+  pthread_mutex_unlock(&perdure_forks()->lock);
+  for (int i = perdure_sqlite_mutexes; i-- > 0;) sqlite3_mutex_leave(perdure_sqlite_mutex(i));
+}
+
+static void perdure_in_child(void) {
+  perdure_forking *forks = perdure_forks();
+  forks->forks++;
+  for (int descriptor = 0; descriptor < forks->end; descriptor++) {
+    if (!forks->is_ours[descriptor]) continue;
+    forks->is_ours[descriptor] = 0;
+    close(descriptor);
+  }
+  perdure_after_fork();
+}
+
+/* The device is the first field of a `struct stat`; the upper bits of none are in use. */
+static inline void perdure_tell_apart(void *status) { *(uint64_t *)status ^= perdure_forks()->forks << 48; }
+
+/* stat and fstat, without <sys/stat.h>: in Swift their type would belong to this module, and not to Glibc. */
 extern int perdure_system_stat(const char *path, void *status) __asm__("stat");
+extern int perdure_system_fstat(int descriptor, void *status) __asm__("fstat");
+
+static int perdure_fstat(int descriptor, void *status) {
+  int result = perdure_system_fstat(descriptor, status);
+  if (result == 0) perdure_tell_apart(status);
+  return result;
+}
 
 static int perdure_stat(const char *path, void *status) {
   int result = perdure_system_stat(path, status);
+  if (result == 0) perdure_tell_apart(status);
   if (result != 0 && errno != ENOENT && errno != ENOTDIR) *perdure_failure(perdure_looking) = errno;
   return result;
 }
@@ -137,7 +229,8 @@ static int perdure_open(const char *path, int flags, int mode) {
     errno = cause;
     return -1;
   }
-  int descriptor = open(path, flags, mode);
+  int is_ours = *perdure_opens_store();
+  int descriptor = is_ours ? perdure_open_ours(path, flags, mode) : open(path, flags, mode);
   if (descriptor < 0 && (flags & O_ACCMODE) == O_RDWR) {
     switch (errno) {
       case EACCES: case EPERM: case EROFS: case EINTR: case EISDIR: break;
@@ -147,7 +240,7 @@ static int perdure_open(const char *path, int flags, int mode) {
   int64_t *known = perdure_log_size(descriptor);
   if (known != NULL) {
     size_t length = strlen(path);
-    int is_log = *perdure_opens_store() && length > 4 && strcmp(path + length - 4, "-wal") == 0;
+    int is_log = is_ours && length > 4 && strcmp(path + length - 4, "-wal") == 0;
     __atomic_store_n(known, is_log, __ATOMIC_RELAXED);
   }
   return descriptor;
@@ -176,10 +269,15 @@ static inline int perdure_sqlite_start(void) {
       {"pwrite64", (sqlite3_syscall_ptr)perdure_pwrite},
       {"ftruncate", (sqlite3_syscall_ptr)perdure_ftruncate},
       {"stat", (sqlite3_syscall_ptr)perdure_stat},
+      {"fstat", (sqlite3_syscall_ptr)perdure_fstat},
+      {"close", (sqlite3_syscall_ptr)perdure_close},
   };
   for (size_t i = 0; i < sizeof calls / sizeof calls[0] && code == SQLITE_OK; i++) {
     if (unix_vfs->xGetSystemCall(unix_vfs, calls[i].name) == NULL) continue;
     code = unix_vfs->xSetSystemCall(unix_vfs, calls[i].name, calls[i].call);
+  }
+  if (code == SQLITE_OK && pthread_atfork(perdure_before_fork, perdure_after_fork, perdure_in_child) != 0) {
+    code = SQLITE_NOMEM;
   }
   return code;
 }

@@ -78,9 +78,13 @@ final class Session {
       isLost = true
       throw StoreError(.cannotOpen, "The store \(path) cannot be opened: \(cause).")
     }
+    ForkedSockets.insert(socket)
   }
 
-  deinit { library.finish(handle) }
+  deinit {
+    ForkedSockets.remove(socket)
+    library.finish(handle)
+  }
 
   var serverVersion: Int32 { library.serverVersion(handle) }
   /// What the server calls this session.

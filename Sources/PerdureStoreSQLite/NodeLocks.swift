@@ -24,12 +24,12 @@ final class NodeLocks: Sendable {
     var status = stat()
     let mode = stat(database, &status) == 0 ? status.st_mode & 0o666 : 0o600
     file = database + Self.suffix
-    let own = open(file, O_RDWR | O_CREAT | O_CLOEXEC, mode)
+    let own = SystemCalls.open(file, O_RDWR | O_CREAT | O_CLOEXEC, mode: mode)
     guard own >= 0 else { throw Self.failure(path, file, errno) }
-    let probe = open(file, O_RDWR | O_CLOEXEC)
+    let probe = SystemCalls.open(file, O_RDWR | O_CLOEXEC, mode: mode)
     guard probe >= 0 else {
       let cause = errno
-      Glibc.close(own)
+      SystemCalls.close(own)
       throw Self.failure(path, file, cause)
     }
     self.own = own
@@ -55,7 +55,7 @@ final class NodeLocks: Sendable {
   }
 
   deinit {
-    Glibc.close(own)
-    Glibc.close(probe)
+    SystemCalls.close(own)
+    SystemCalls.close(probe)
   }
 }

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 internal import PerdureStore
 
 /// The system calls that SQLite makes through us, and why they failed.
@@ -36,4 +37,14 @@ enum SystemCalls {
     defer { perdure_opens_store().pointee = 0 }
     return try body()
   }
+
+  /// open(2) of what a forked child is to close: its locks are those of this process only. -1 with `errno` if
+  /// it cannot be opened.
+  @inline(never)
+  static func open(_ path: String, _ flags: Int32, mode: mode_t) -> Int32 {
+    perdure_open_ours(path, flags, Int32(bitPattern: mode))
+  }
+
+  @inline(never)
+  static func close(_ descriptor: Int32) { _ = perdure_close(descriptor) }
 }

@@ -1,14 +1,16 @@
 /* Several processes on one SQLite store: a client that runs no code, workers that are killed, workers side by
- * side.
+ * side, and children that were forked from a process which has it open.
  *
  *     processes                       the test; it starts itself again as
  *     processes worker STORE LOG      a worker, which appends a line to LOG for each activity it runs
+ *     processes parent STORE LOG      the same, with a forked child that stays when the worker is killed
  */
 #include "dx_json.h"
 #include "check.h"
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,7 +60,7 @@ static void note(dx_activity *activity, void *user_data) {
   dx_error_free(dx_activity_complete(activity, text("\"noted\"")));
 }
 
-static int work(const char *url, char *log) {
+static int work(const char *url, char *log, bool has_child) {
   dx_store *store = NULL;
   dx_runtime *runtime = NULL;
   dx_store_options options = DX_STORE_OPTIONS_INIT;
@@ -68,20 +70,25 @@ static int work(const char *url, char *log) {
   need(dx_register_orchestration(runtime, text("wait"), text(""), wait_turn, NULL, NULL), "registering");
   need(dx_register_activity(runtime, text("note"), note, log, NULL), "registering");
   need(dx_runtime_start(runtime), "starting");
+  if (has_child) fork();
   pause();
   return 0;
 }
 
 /* ---- The test ---------------------------------------------------------------------------------------- */
 
-static pid_t spawn_worker(void) {
+static pid_t spawn(const char *role) {
   pid_t child = fork();
   if (child == 0) {
-    execl(program, program, "worker", store_url, log_path, (char *)NULL);
+    /* A group of its own, with whom it forks. */
+    setpgid(0, 0);
+    execl(program, program, role, store_url, log_path, (char *)NULL);
     _exit(127);
   }
   return child;
 }
+
+static pid_t spawn_worker(void) { return spawn("worker"); }
 
 static void kill_worker(pid_t worker) {
   kill(worker, SIGKILL);
@@ -185,8 +192,90 @@ static void check_side_by_side(dx_client *client) {
   kill_worker(other);
 }
 
+typedef struct load {
+  dx_client *client;
+  atomic_bool stop;
+  atomic_int started;
+} load;
+
+static void *start_idle(void *user_data) {
+  load *load = user_data;
+  while (!atomic_load(&load->stop)) {
+    dx_buffer out = {NULL, 0};
+    dx_error *error = dx_client_start(load->client, text("{\"orchestration\":\"idle\"}"), &out);
+    if (error == NULL) atomic_fetch_add(&load->started, 1);
+    dx_error_free(error);
+    dx_buffer_free(&out);
+  }
+  return NULL;
+}
+
+/* What a forked child does: it opens the store itself. */
+static void start_as_child(int number) {
+  dx_store *store = NULL;
+  dx_client *client = NULL;
+  dx_store_options options = DX_STORE_OPTIONS_INIT;
+  dx_buffer out = {NULL, 0};
+  char request[128];
+  alarm(30);
+  snprintf(request, sizeof request, "{\"orchestration\":\"wait\",\"instance\":\"forked-%d\"}", number);
+  options.url = text(store_url);
+  need(dx_store_open(&options, &store), "a child's store");
+  need(dx_client_new(store, &client), "a child's client");
+  need(dx_client_start(client, text(request), &out), "a child's start");
+  dx_client_free(client);
+  dx_store_close(store);
+  _exit(0);
+}
+
+/* The parent writes all the while. A child that took over SQLite's view of the parent's locks would write
+ * at the same time, and the store would be damaged. */
+static void check_forked_children(dx_client *client) {
+  tally ended = TALLY_INIT;
+  load load = {.client = client};
+  pthread_t threads[3];
+  int well = 0;
+  for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, start_idle, &load);
+  while (atomic_load(&load.started) < 100) usleep(1000);
+  for (int i = 0; i < 40; i++) {
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) start_as_child(i);
+    waitpid(child, &status, 0);
+    well += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  atomic_store(&load.stop, true);
+  for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
+  check_that(well == 40, "forked children open the store that their parent writes to", "not all could");
+  pid_t worker = spawn_worker();
+  release_all(client, "forked", 40, &ended);
+  check_that(tally_wait(&ended, 40) == 40, "what they started runs", "not all ended");
+  kill_worker(worker);
+}
+
+/* The child has all that the parent had open, and lives on. */
+static void check_child_of_the_dead(dx_client *client) {
+  tally ended = TALLY_INIT;
+  pid_t parent = spawn("parent");
+  start_all(client, "orphan", 20);
+  release_all(client, "orphan", 10, &ended);
+  check_that(tally_wait(&ended, 10) == 10, "a worker with a child works", "not all ended");
+  kill_worker(parent);
+  pid_t worker = spawn_worker();
+  for (int i = 10; i < 20; i++) {
+    char name[64];
+    name_of(name, "orphan", i);
+    need(dx_client_wait(client, text(name), 20000, tally_waited, &ended), "a wait");
+    need(dx_client_raise_event(client, text(name), text("go"), text("1")), "an event");
+  }
+  check_that(tally_wait(&ended, 20) == 20, "what it held is taken over while its child lives",
+             "not all ended");
+  kill(-parent, SIGKILL);
+  kill_worker(worker);
+}
+
 int main(int count, char **arguments) {
-  if (count == 4) return work(arguments[2], arguments[3]);
+  if (count == 4) return work(arguments[2], arguments[3], strcmp(arguments[1], "parent") == 0);
   char folder[64] = "/tmp/perdure-processes-";
   memset(folder + strlen(folder), 'X', 6); /* what mkdtemp replaces */
   ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -202,6 +291,8 @@ int main(int count, char **arguments) {
   check_foreign_client(client);
   check_take_over(client);
   check_side_by_side(client);
+  check_forked_children(client);
+  check_child_of_the_dead(client);
   dx_client_free(client);
   dx_store_close(store);
   char command[300];

@@ -1,7 +1,10 @@
-"""A process that serves orders on a store: shop.py URL. It says `ready`, and runs until it is killed."""
+"""A process that serves orders on a store: shop.py URL [fork]. It says `ready`, and runs until it is killed;
+with `fork` it says the number of a forked child first, which stays.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -32,5 +35,10 @@ async def order(context: perdure.OrchestrationContext, order: str) -> list[str]:
 
 if __name__ == "__main__":
     with perdure.Store(sys.argv[1]) as store, perdure.Runtime(store, [order, pack, charge]):
+        if "fork" in sys.argv:
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+            print(child, flush=True)
         print("ready", flush=True)
         time.sleep(600)

@@ -14,13 +14,16 @@ SOURCES = HERE.parent.parent / "bindings" / "python" / "src"
 class Shop:
     """A process that serves orders."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, forks: bool = False) -> None:
         path = os.pathsep.join([str(SOURCES), str(HERE)])
+        command = [sys.executable, str(HERE / "shop.py"), url, *(["fork"] if forks else [])]
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "shop.py"), url], env=os.environ | {"PYTHONPATH": path},
+            command, env=os.environ | {"PYTHONPATH": path},
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None
+        #: The forked child, which outlives it.
+        self.child = int(self.process.stdout.readline()) if forks else None
         assert self.process.stdout.readline() == "ready\n"
 
     def kill(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -58,6 +59,29 @@ def test_orders_outlive_a_process_that_is_killed(server: postgres.Postgres, shop
             assert client.result(order, timeout=WAIT) == finished(order)
         # They need less than two seconds; what the dead process had is taken over before its lease ends.
         assert time.monotonic() - killed < 14
+
+
+def test_a_forked_child_does_not_keep_the_sessions_of_its_parent(
+    server: postgres.Postgres, shops: list[Shop]
+) -> None:
+    # The lease does not help here.
+    url = server.url("forked") + "&lease_ms=3600000"
+    with perdure.Store(url) as store:
+        client = perdure.Client(store)
+        shop = Shop(url, forks=True)
+        assert shop.child is not None
+        try:
+            for number in range(10):
+                client.start("order", f"o{number}", instance=f"order-{number}")
+            client.wait_for_status("order-0", timeout=WAIT)
+            shop.kill()
+            shops.append(Shop(url))
+            for number in range(10):
+                client.raise_event(f"order-{number}", "approved", "yes")
+            for number in range(10):
+                assert client.result(f"order-{number}", timeout=WAIT) == finished(f"o{number}")
+        finally:
+            os.kill(shop.child, signal.SIGKILL)
 
 
 def test_a_server_that_is_started_anew_is_no_error(server: postgres.Postgres, shops: list[Shop]) -> None:
