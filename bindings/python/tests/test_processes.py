@@ -17,6 +17,7 @@ import pytest
 from rig import WAIT
 
 import perdure
+from perdure._processes import _Process
 
 pytestmark = pytest.mark.library
 
@@ -184,6 +185,15 @@ def test_a_runtime_that_stops_ends_its_processes(rig: Any, tmp_path: Path) -> No
     world.runtime.stop(0)
     assert not alive(int(path.read_text()))
     assert time.monotonic() - begin < 10
+
+
+def test_an_end_that_two_threads_ask_for_is_one() -> None:
+    for process in [_Process() for _ in range(12)]:
+        asking = threading.Thread(target=lambda each=process: all(iter(lambda: each.is_alive, False)))
+        asking.start()
+        process.close()
+        asking.join()
+        assert not process.is_alive
 
 
 def test_it_may_defer_its_end(rig: Any, tmp_path: Path) -> None:

@@ -8,13 +8,11 @@ talks over a pipe in JSON. The parent sends `run` and `cancel`; the child sends 
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
-from multiprocessing import connection
 from queue import SimpleQueue
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -53,7 +51,9 @@ def _find(module: str, name: str) -> Any:
 
 def refuse_in_child() -> None:
     """A child that imports the program of its parent must not become another one."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    # Who has not imported it is nobody's child. It takes a megabyte, and most have no such activities.
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing and getattr(multiprocessing.current_process(), "_inheriting", False):
         raise WrongStatus(
             "A process for activities imports this program, and the program starts a runtime when it is "
             'imported. Let it do so under `if __name__ == "__main__":`.'
@@ -115,10 +115,16 @@ class Processes:
 
 class _Process:
     def __init__(self) -> None:
+        import multiprocessing
+        from multiprocessing import connection
+
         spawn = multiprocessing.get_context("spawn")
+        self._wait = connection.wait
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=serve, args=(theirs,), name="perdure-activity", daemon=True)
         self._sending = threading.Lock()
+        # One at a time asks the system for its end: who comes second is told that there is no such child.
+        self._asking = threading.Lock()
         self.is_closed = False
         # An interrupt of the terminal reaches all its processes. It is for the parent alone, also while the
         # child is not yet able to say so.
@@ -131,7 +137,8 @@ class _Process:
 
     @property
     def is_alive(self) -> bool:
-        return self._process.is_alive()
+        with self._asking:
+            return not self.is_closed and self._process.is_alive()
 
     def _send(self, message: Dict[str, Any]) -> None:
         try:
@@ -169,25 +176,26 @@ class _Process:
                 return message
 
     def _kill(self) -> None:
-        try:
-            self._process.kill()
-        except ValueError:
-            pass  # Closed by a runtime that stops, in this moment.
+        with self._asking:
+            if not self.is_closed:
+                self._process.kill()
 
     def _receive(self) -> Optional[Dict[str, Any]]:
         """The next message, None if there is none yet."""
         try:
-            if self._pipe in connection.wait([self._pipe, self._process.sentinel], _LOOK):
+            if self._pipe in self._wait([self._pipe, self._process.sentinel], _LOOK):
                 message: Dict[str, Any] = _json.decode(self._pipe.recv_bytes())
                 return message
-            return None if self._process.is_alive() or self._pipe.poll() else {"died": True}
+            return None if self.is_alive or self._pipe.poll() else {"died": True}
         except (EOFError, OSError, ValueError):
             return {"died": True}
 
     def _death(self, activity: str) -> ProcessDied:
-        if not self.is_closed:
-            self._process.join(_LOOK)
-        code = None if self.is_closed else self._process.exitcode
+        code = None
+        with self._asking:
+            if not self.is_closed:
+                self._process.join(_LOOK)
+                code = self._process.exitcode
         self.close()
         if code is not None and code < 0:
             how = f"was ended by {signal.Signals(-code).name}"
@@ -199,7 +207,9 @@ class _Process:
         )
 
     def close(self) -> None:
-        if not self.is_closed:
+        with self._asking:
+            if self.is_closed:
+                return
             self.is_closed = True
             self._process.kill()
             self._process.join()
