@@ -28,10 +28,10 @@ private struct HandleParts {
   var use: UInt
   var forks: UInt
 
-  init(kind: UInt, shelf: Int, place: Int, use: UInt, forks: UInt) {
-    (self.kind, self.shelf, self.place, self.use, self.forks) = (kind, shelf, place, use, forks)
-  }
+  var handle: UInt { forks << 50 | use << 28 | UInt(place) << 8 | UInt(shelf) << 4 | kind }
+}
 
+extension HandleParts {
   init(_ handle: UInt) {
     kind = handle & 0xf
     shelf = Int(handle >> 4 & 0xf)
@@ -39,8 +39,6 @@ private struct HandleParts {
     use = handle >> 28 & (Self.useCount - 1)
     forks = handle >> 50
   }
-
-  var handle: UInt { forks << 50 | use << 28 | UInt(place) << 8 | UInt(shelf) << 4 | kind }
 }
 
 /// A table of living objects of one kind, in shelves: threads that add and take at once mostly do so from

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Dict, Mapping
 
 from . import _json
@@ -72,11 +73,19 @@ def check(text: str, most: int, what: str) -> str:
 
 def name(value: Any, what: str, most: int = NAME_BYTES) -> str:
     """A checked name as a JSON string: text, not empty, not too long."""
+    return _plain_name(value, what, most) if type(value) is str else _name(value, what, most)
+
+
+def _name(value: Any, what: str, most: int) -> str:
     quoted = _json.quote(value, what)
     if not value:
         raise exceeded(f"{what} is empty")
     check(value, most, what)
     return quoted
+
+
+# Code says the same names again and again.
+_plain_name = lru_cache(maxsize=1_000)(_name)
 
 
 def instance(value: Any, what: str = "The instance id") -> str:
