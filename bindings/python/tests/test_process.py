@@ -132,6 +132,58 @@ def test_a_handle_is_refused_in_a_forked_child(tmp_path: Path, environment: Dict
 
 
 @pytest.mark.library
+def test_forked_children_run_beside_a_busy_parent(tmp_path: Path, environment: Dict[str, str]) -> None:
+    code = """
+        import os, signal, threading
+        import perdure
+
+        @perdure.activity
+        def echo(ctx, value: int) -> int:
+            return value
+
+        @perdure.orchestration
+        async def parents(ctx, value: int) -> int:
+            return await ctx.activity(echo, value)
+
+        @perdure.orchestration
+        async def childs(ctx, value: int) -> int:
+            await ctx.timer(0.05)
+            return await ctx.activity(echo, value)
+
+        def as_child(number: int) -> None:
+            signal.alarm(60)
+            with perdure.Store("sqlite:fork.sqlite") as store, perdure.Runtime(store, [childs, echo]):
+                own = perdure.Client(store)
+                assert own.result(own.start(childs, number), 30) == number
+
+        def load(client: perdure.Client) -> None:
+            while not stop.is_set():
+                client.result(client.start(parents, 1), 30)
+                busy.set()
+
+        stop, busy = threading.Event(), threading.Event()
+        with perdure.Store("sqlite:fork.sqlite") as store, perdure.Runtime(store, [parents, echo]):
+            client = perdure.Client(store)
+            threads = [threading.Thread(target=load, args=(client,)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            busy.wait(30)
+            for number in range(8):
+                child = os.fork()
+                if child == 0:
+                    as_child(number)
+                    os._exit(0)
+                assert os.waitpid(child, 0)[1] == 0
+            stop.set()
+            for thread in threads:
+                thread.join()
+            print(len(list(client.list(orchestration="childs"))))
+    """
+    done = run(tmp_path, environment, code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "8\n", "")
+
+
+@pytest.mark.library
 @pytest.mark.parametrize("end", ["pass", "sys.exit(0)", "raise SystemExit(0)"])
 def test_a_process_ends_cleanly_with_everything_open(
     tmp_path: Path, environment: Dict[str, str], end: str
