@@ -84,6 +84,7 @@ let package = Package(
   targets: [
     .target(name: "CDX", path: ".", sources: ["Sources/CDX"], publicHeadersPath: "include"),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CFork"),
 
     library("PerdureModel"),
     library("PerdureWire", ["PerdureModel"]),
@@ -120,8 +121,8 @@ let package = Package(
     library(
       "PerdureABI",
       [
-        "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
-        "PerdureStorePostgres", "PerdureRuntime", "PerdureClient", "PerdureRehearsal",
+        "CDX", "CFork", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory",
+        "PerdureStoreSQLite", "PerdureStorePostgres", "PerdureRuntime", "PerdureClient", "PerdureRehearsal",
       ]),
     .target(
       name: "PerdureExport", dependencies: ["PerdureABI"], exclude: ["exports.map", "order.txt", "static"],

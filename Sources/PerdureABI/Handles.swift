@@ -1,3 +1,4 @@
+internal import CFork
 import Glibc
 import Synchronization
 
@@ -139,6 +140,7 @@ private enum Forks {
   // All tables are there before the first handle is: a child has nothing to set up.
   private static let watch: Void = {
     _ = Handles.all
+    perdure_find_thread_locals()
     pthread_atfork(nil, nil, { Forks.inChild() })
   }()
 
@@ -149,6 +151,7 @@ private enum Forks {
 
   /// On the only thread that there is.
   private static func inChild() {
+    perdure_clear_thread_locals()
     seen.store((seen.load(ordering: .relaxed) + 1) % HandleParts.forkCount, ordering: .relaxed)
     for table in Handles.all { table.clear() }
   }

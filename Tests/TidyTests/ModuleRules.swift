@@ -41,7 +41,8 @@ extension Rules {
       "Synchronization",
     ],
     "PerdureABI": [
-      "CDX", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory", "PerdureStoreSQLite",
+      "CDX", "CFork", "PerdureModel", "PerdureWire", "PerdureStore", "PerdureStoreMemory",
+      "PerdureStoreSQLite",
       "PerdureStorePostgres", "PerdureRuntime", "PerdureClient", "PerdureRehearsal", "Glibc",
       "Synchronization",
     ],

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import json
 from collections import deque
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Callable, Optional, Tuple, Union
 
 from . import _scalars
 from .errors import InvalidArgument
@@ -29,8 +29,19 @@ def _default(value: Any) -> Any:
     return _scalars.encodable(value)
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_default)
-_encode = _encoder.encode
+def _encoder() -> Callable[[Any], str]:
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        plain = json.JSONEncoder(
+            ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_default
+        )  # fmt: skip
+        return plain.encode
+    # What JSONEncoder makes anew for each value. It looks for no circles: they end in a RecursionError.
+    chunks = make(None, _default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(chunks(value, 0))
+
+
+_encode = _encoder()
 
 
 def encode(value: Any, what: str = "value") -> str:
