@@ -159,15 +159,17 @@ def test_forked_children_run_beside_a_busy_parent(tmp_path: Path, environment: D
         def load(client: perdure.Client) -> None:
             while not stop.is_set():
                 client.result(client.start(parents, 1), 30)
-                busy.set()
+                done.release()
 
-        stop, busy = threading.Event(), threading.Event()
+        stop, done = threading.Event(), threading.Semaphore(0)
         with perdure.Store("sqlite:fork.sqlite") as store, perdure.Runtime(store, [parents, echo]):
             client = perdure.Client(store)
             threads = [threading.Thread(target=load, args=(client,)) for _ in range(4)]
             for thread in threads:
                 thread.start()
-            busy.wait(30)
+            # What is made once has been made: a child would wait for a thread that is in the middle of it.
+            for _ in range(40):
+                done.acquire(timeout=30)
             ended = []
             for number in range(8):
                 child = os.fork()
