@@ -18,8 +18,8 @@ export SWIFT SEEDS
 # Python programs of this repository use the library and the package of this repository.
 WITH_PYTHON = PERDURE_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python/src $(PYTHON)
 
-.PHONY: help demo test build install wheel node node-package bench bench-against bench-prune bench-management scale order \
-  chaos chaos-pg soak sim pythons faults fuzz \
+.PHONY: help demo test build install wheel node node-package bench bench-against bench-prune bench-management \
+  scale order chaos chaos-pg soak sim pythons faults fuzz \
   sanitize coverage sim-mutations sim-sweep docc swift-package format check-format clean prepare
 
 help:
