@@ -82,7 +82,8 @@ final class HandleTable<Object: AnyObject & Sendable>: @unchecked Sendable, Fork
   func add(_ object: Object) -> UInt? {
     let forks = Forks.count
     let first = Int(truncatingIfNeeded: pthread_self() >> 12 &* 0x9e37_79b9_7f4a_7c15 >> 60)
-    for shelf in (0..<Self.shelfCount).lazy.map({ ($0 + first) % Self.shelfCount }) {
+    for step in 0..<Self.shelfCount {
+      let shelf = (first + step) % Self.shelfCount
       guard let (place, use) = add(object, to: shelf) else { continue }
       return HandleParts(kind: kind.rawValue, shelf: shelf, place: place, use: use, forks: forks).handle
     }
