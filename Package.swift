@@ -165,7 +165,12 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "bench-swift", dependencies: ["Perdure", "PerdureABI"], path: "benchmarks/swift",
-      swiftSettings: strict),
+      swiftSettings: strict + sectioned,
+      linkerSettings: [
+        .unsafeFlags(
+          selfContainedFlags + ["-l_FoundationCollections", "-l_FoundationCShims"],
+          .when(platforms: [.linux], configuration: .release))
+      ]),
 
     tests("PerdureWireTests", ["PerdureWire", "PerdureModel"]),
     tests("PerdureReplayTests", ["PerdureReplay", "PerdureModel"]),

@@ -1,40 +1,11 @@
 """Perdure: durable execution as a library. See docs/python.md."""
 
-from ._audit import AuditRecord
-from ._changes import Change, ChangeReport
-from ._filters import InstanceFilter
-from ._inspection import (
-    Cause,
-    ExecutionSummary,
-    Inspection,
-    OpenChild,
-    PendingActivity,
-    PendingRequest,
-    PendingTimer,
-    PendingWait,
-    Relative,
-    Sizes,
-    Tree,
-    TreeNode,
-    WaitingMessage,
-    Why,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, List
+
 from ._limits import Limits
-from ._resets import ResetReport
-from ._retention import RetentionRule, SweepReport
 from ._sandbox import unsandboxed
-from ._statistics import (
-    ActivityQueue,
-    Counts,
-    Durations,
-    InstanceStatistics,
-    Node,
-    Queues,
-    Statistics,
-)
 from .activity_context import ActivityContext
-from .async_client import AsyncClient
-from .async_management import AsyncManagement
 from .client import Client
 from .context import OrchestrationContext
 from .definitions import Activity, Orchestration, activity, orchestration
@@ -81,22 +52,100 @@ from .errors import (
 )
 from .handles import Call, Handle, Parent
 from .logs import LogFilter, log_to
-from .management import Management
-from .metrics import Metrics
 from .options import ActivityOptions, RetryPolicy
 from .runtime import Runtime
-from .schedules import (
-    Overlap,
-    Schedule,
-    ScheduleAction,
-    ScheduleCalendar,
-    ScheduleInterval,
-    ScheduleRange,
-    ScheduleRun,
-    ScheduleSpec,
-)
 from .state import KeyValue
 from .store import Store
+
+if TYPE_CHECKING:
+    from ._audit import AuditRecord
+    from ._changes import Change, ChangeReport
+    from ._filters import InstanceFilter
+    from ._inspection import (
+        Cause,
+        ExecutionSummary,
+        Inspection,
+        OpenChild,
+        PendingActivity,
+        PendingRequest,
+        PendingTimer,
+        PendingWait,
+        Relative,
+        Sizes,
+        Tree,
+        TreeNode,
+        WaitingMessage,
+        Why,
+    )
+    from ._resets import ResetReport
+    from ._retention import RetentionRule, SweepReport
+    from ._statistics import (
+        ActivityQueue,
+        Counts,
+        Durations,
+        InstanceStatistics,
+        Node,
+        Queues,
+        Statistics,
+    )
+    from .async_client import AsyncClient
+    from .async_management import AsyncManagement
+    from .management import Management
+    from .metrics import Metrics
+    from .schedules import (
+        Overlap,
+        Schedule,
+        ScheduleAction,
+        ScheduleCalendar,
+        ScheduleInterval,
+        ScheduleRange,
+        ScheduleRun,
+        ScheduleSpec,
+    )
+
+#: What operators and asyncio programs use, and the module that is imported when a program asks for it.
+_LATER = {
+    "AuditRecord": "_audit",
+    "Change": "_changes",
+    "ChangeReport": "_changes",
+    "InstanceFilter": "_filters",
+    "Cause": "_inspection",
+    "ExecutionSummary": "_inspection",
+    "Inspection": "_inspection",
+    "OpenChild": "_inspection",
+    "PendingActivity": "_inspection",
+    "PendingRequest": "_inspection",
+    "PendingTimer": "_inspection",
+    "PendingWait": "_inspection",
+    "Relative": "_inspection",
+    "Sizes": "_inspection",
+    "Tree": "_inspection",
+    "TreeNode": "_inspection",
+    "WaitingMessage": "_inspection",
+    "Why": "_inspection",
+    "ResetReport": "_resets",
+    "RetentionRule": "_retention",
+    "SweepReport": "_retention",
+    "ActivityQueue": "_statistics",
+    "Counts": "_statistics",
+    "Durations": "_statistics",
+    "InstanceStatistics": "_statistics",
+    "Node": "_statistics",
+    "Queues": "_statistics",
+    "Statistics": "_statistics",
+    "AsyncClient": "async_client",
+    "AsyncManagement": "async_management",
+    "Management": "management",
+    "Metrics": "metrics",
+    "Overlap": "schedules",
+    "Schedule": "schedules",
+    "ScheduleAction": "schedules",
+    "ScheduleCalendar": "schedules",
+    "ScheduleInterval": "schedules",
+    "ScheduleRange": "schedules",
+    "ScheduleRun": "schedules",
+    "ScheduleSpec": "schedules",
+}
 
 __all__ = [
     "Activity",
@@ -207,3 +256,15 @@ def library_version() -> str:
     from ._library import library
 
     return library().version()
+
+
+def __getattr__(name: str) -> Any:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})

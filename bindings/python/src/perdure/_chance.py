@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 _MASK = (1 << 64) - 1
 
@@ -30,9 +32,11 @@ class Chance:
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         return z ^ (z >> 31)
 
-    def guid(self) -> uuid.UUID:
+    def guid(self) -> UUID:
+        from uuid import UUID
+
         high = self._next()
-        return uuid.UUID(int=(high << 64) | self._next(), version=4)
+        return UUID(int=(high << 64) | self._next(), version=4)
 
     def number(self) -> float:
         return float((self._next() >> 11) * 2.0**-53)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-import sysconfig
 from datetime import date
+from functools import cache
 from typing import Any, Dict, NamedTuple, Optional, Set, Tuple
 
 _CLOCK = "ctx.now() is the time, the same in each replay"
@@ -129,7 +129,6 @@ def of_random_method(name: str, local: Dict[str, Any]) -> Optional[Tuple[str, Ru
 
 # ---- Whose code it is ----------------------------------------------------------------------------
 
-_LIBRARIES = tuple({f"{path}/" for path in sysconfig.get_paths().values()} | {"<frozen "})
 _ours: Dict[str, bool] = {}
 #: Top-level packages that have orchestrations: code of the user, wherever it is installed.
 _packages: Set[str] = set()
@@ -140,11 +139,18 @@ def note_package(module: str) -> None:
         _packages.add(module.partition(".")[0])
 
 
+@cache
+def _libraries() -> Tuple[str, ...]:
+    import sysconfig
+
+    return tuple({f"{path}/" for path in sysconfig.get_paths().values()} | {"<frozen "})
+
+
 def is_own_code(filename: str, module: str) -> bool:
     """Code that the user has written, as opposed to a library."""
     if module.partition(".")[0] in _packages:
         return True
     own = _ours.get(filename)
     if own is None:
-        own = _ours[filename] = not filename.startswith(_LIBRARIES) and not module.startswith("perdure.")
+        own = _ours[filename] = not filename.startswith(_libraries()) and not module.startswith("perdure.")
     return own

@@ -13,7 +13,6 @@ import signal
 import threading
 import time
 import weakref
-from pathlib import Path
 from typing import Any, Callable, ClassVar, Dict, Optional
 
 from . import _abi, _json
@@ -112,15 +111,17 @@ def _find() -> str:
     given = os.environ.get("PERDURE_LIBRARY")
     if given:
         return given
-    beside = Path(__file__).with_name(NAME)
-    if beside.exists():
-        return str(beside)
+    beside = os.path.join(os.path.dirname(__file__), NAME)
+    if os.path.exists(beside):
+        return beside
     # In a clone: bindings/python/src/perdure is this folder.
-    clone = Path(__file__).resolve().parents
-    if len(clone) > 4 and (clone[4] / "bindings" / "python" / "setup.py").exists():
-        built = clone[4] / ".build" / "release" / NAME
-        if built.exists():
-            return str(built)
+    clone = os.path.realpath(__file__)
+    for _ in range(5):
+        clone = os.path.dirname(clone)
+    if os.path.exists(os.path.join(clone, "bindings", "python", "setup.py")):
+        built = os.path.join(clone, ".build", "release", NAME)
+        if os.path.exists(built):
+            return built
     return NAME
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+import sys
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
-from pathlib import Path, PurePath
 from typing import Any, Callable, Dict, List, Optional, Tuple
-from uuid import UUID
 
 Decoder = Callable[[Any], Any]
 
@@ -78,7 +76,9 @@ def _float(value: Any) -> float:
     raise Mismatch.expected("float", value)
 
 
-def _decimal(value: Any) -> Decimal:
+def _decimal(value: Any) -> Any:
+    from decimal import Decimal, InvalidOperation
+
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         try:
             return Decimal(str(value))
@@ -114,23 +114,42 @@ def _iso(kind: Any) -> Callable[[str], Any]:
     return lambda value: kind.fromisoformat(value[:-1] + "+00:00" if value.endswith("Z") else value)
 
 
-#: By type. What JSON has is checked, the rest is parsed from what `_json.encode` makes of it.
+#: By type; `decoder` knows a few more. What JSON has is checked, the rest is parsed from what `_json.encode`
+#: makes of it.
 DECODERS: Dict[Any, Decoder] = {
     bool: _exactly(bool),
     str: _exactly(str),
     int: _int,
     float: _float,
     type(None): _exactly(type(None)),
-    Decimal: _decimal,
     timedelta: _timedelta,
     datetime: _of_text(datetime, _iso(datetime), "ISO 8601"),
     date: _of_text(date, date.fromisoformat, "ISO 8601"),
     time: _of_text(time, _iso(time), "ISO 8601"),
-    UUID: _of_text(UUID, UUID, "text"),
     bytes: _of_text(bytes, lambda value: base64.b64decode(value, validate=True), "base64"),
-    Path: _of_text(Path, Path, "text"),
-    PurePath: _of_text(PurePath, PurePath, "text"),
 }
+#: Types in modules that take memory: a program that has a value of theirs has imported them.
+_LATER: Dict[Tuple[str, str], Optional[Decoder]] = {
+    ("decimal", "Decimal"): _decimal,
+    ("uuid", "UUID"): None,
+    ("pathlib", "Path"): None,
+    ("pathlib", "PurePath"): None,
+}
+
+
+def _imported(module: str, name: str) -> Any:
+    """A type, or an empty tuple, which is no value's type."""
+    return getattr(sys.modules.get(module), name, ())
+
+
+def decoder(kind: Any) -> Optional[Decoder]:
+    """For a type of one value; None for others."""
+    known = DECODERS.get(kind)
+    if known is None:
+        for (module, name), decode in _LATER.items():
+            if _imported(module, name) is kind:
+                return decode or _of_text(kind, kind, "text")
+    return known
 
 
 def encodable(value: Any) -> Any:
@@ -139,7 +158,7 @@ def encodable(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, (UUID, Decimal, PurePath)):
+    if isinstance(value, tuple(_imported(*each) for each in _LATER)):
         return str(value)
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(value).decode()

@@ -139,7 +139,7 @@ def _special(hint: Any, kind: Any, args: Tuple[Any, ...]) -> Optional[Decoder]:
 
 
 def _class(kind: Any, args: Tuple[Any, ...]) -> Optional[Decoder]:
-    scalar = _scalars.DECODERS.get(kind)
+    scalar = _scalars.decoder(kind)
     if scalar is not None:
         return scalar
     if issubclass(kind, enum.Enum):

@@ -7,6 +7,7 @@ import functools
 from datetime import datetime
 from types import TracebackType
 from typing import (
+    TYPE_CHECKING,
     Any,
     AsyncIterator,
     Callable,
@@ -23,15 +24,17 @@ from typing import (
 )
 
 from ._feed import Feed
-from ._filters import Time
 from ._waiting import Waiting
-from .async_management import AsyncManagement
 from .client import Client
 from .definitions import Orchestration
 from .descriptions import Description, StartPolicy, StartRequest, Target
 from .errors import Failure, PerdureError
 from .options import Seconds
 from .store import Store
+
+if TYPE_CHECKING:
+    from ._filters import Time
+    from .async_management import AsyncManagement
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -237,6 +240,8 @@ class AsyncClient:
 
     def management(self, actor: str = "") -> AsyncManagement:
         """What operators ask. `actor`: who asks; any text, recorded with each change."""
+        from .async_management import AsyncManagement
+
         return AsyncManagement(self.sync.management(actor))
 
     # ---- Life ------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import uuid
 from datetime import datetime
 from typing import (
+    TYPE_CHECKING,
     Any,
     Dict,
     Iterator,
@@ -22,16 +22,18 @@ from typing import (
 
 from . import _abi, _failures, _json, _library, options
 from ._feed import Feed
-from ._filters import InstanceFilter, Time
 from ._library import Handle, library, text
 from ._waiting import Waiting, milliseconds
 from .definitions import Orchestration
 from .descriptions import Description, StartPolicy, StartRequest, Target
 from .errors import CallFailed, CallRejected, Failure, InvalidArgument, PerdureError, QueryFailed, from_code
 from .handles import REJECTED
-from .management import Management
 from .options import Seconds
 from .store import Store, opened
+
+if TYPE_CHECKING:
+    from ._filters import Time
+    from .management import Management
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -148,10 +150,13 @@ class Client:
     def _calling(
         self, instance: str, name: str, value: Any, timeout: Optional[float], call_id: Optional[str]
     ) -> Waiting:
-        number = str(uuid.uuid4()) if call_id is None else call_id
+        if call_id is None:
+            from uuid import uuid4
+
+            call_id = str(uuid4())
         members = f'"instance":{_instance(instance)},"name":{_json.quote(name, "The name of the call")}'
         members += f',"input":{_json.encode(value, f"The input of call {name!r}")}'
-        members += f',"call":{_json.quote(number, "The id of the call")}'
+        members += f',"call":{_json.quote(call_id, "The id of the call")}'
 
         def answered(answer: Any) -> Any:
             if answer.get("failure") is None:
@@ -160,7 +165,7 @@ class Client:
             raise (CallRejected if failure.type == REJECTED else CallFailed)(instance, name, failure)
 
         arguments = (text(f"{{{members}}}"), milliseconds(timeout))
-        return Waiting(self._lib.dx.dx_client_call, arguments, answered, {"call": number})
+        return Waiting(self._lib.dx.dx_client_call, arguments, answered, {"call": call_id})
 
     def query(self, instance: str, name: str, input: Any = None, timeout: Optional[float] = None) -> Any:
         """Asks a query handler of the orchestration (`on_query`), also after its end. Changes nothing.
@@ -345,6 +350,8 @@ class Client:
         datetime with a time zone, or milliseconds since 1970. `attributes`: all must be the same. `prefix`:
         of the instance id. `roots_only`: only those that nobody called. `order`: of creation.
         """
+        from ._filters import InstanceFilter
+
         filter = InstanceFilter(
             orchestration, status, prefix, parent, version, created_from, created_to, updated_from,
             updated_to, ended_from, ended_to, attributes, roots_only, order,
@@ -361,6 +368,8 @@ class Client:
 
     def management(self, actor: str = "") -> Management:
         """What operators ask. `actor`: who asks; any text, recorded with each change."""
+        from .management import Management
+
         return Management(self, actor)
 
     def _query(self, function: Any, query: Dict[str, Any]) -> Any:

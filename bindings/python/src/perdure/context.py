@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Dict, NoReturn, Optional, Tuple, TypeVar, Union, overload
 
@@ -25,6 +24,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from ._execution import Execution
     from .definitions import Activity, Orchestration
 
@@ -279,7 +280,7 @@ class OrchestrationContext(Messaging):
         """`now` in milliseconds since 1970."""
         return self._execution.loop.now_ms
 
-    def new_guid(self) -> uuid.UUID:
+    def new_guid(self) -> UUID:
         """A random UUID that is the same in every replay."""
         return self._execution.chance.guid()
 

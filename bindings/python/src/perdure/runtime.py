@@ -9,12 +9,11 @@ import os
 import signal
 import threading
 from types import TracebackType
-from typing import Any, Dict, List, Literal, Optional, Sequence, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Sequence, Type, Union
 
-from . import _abi, _failures, _json, _library, _replay
+from . import _abi, _failures, _json, _library
 from ._library import Handle, library, text
 from ._processes import refuse_in_child
-from ._replay import PreflightReport, ReplayReport
 from ._sandbox import Sandbox, checked
 from ._turn import TurnHost
 from ._workers import ActivityWorkers, Attempts, WorkSource, report_refusals
@@ -23,6 +22,9 @@ from .definitions import Activity, AnyDefinition, Orchestration, Registry
 from .errors import InvalidArgument, PerdureError, Stale, WrongStatus
 from .options import Seconds, milliseconds, whole
 from .store import Store, opened
+
+if TYPE_CHECKING:
+    from ._replay import PreflightReport, ReplayReport
 
 logger = logging.getLogger("perdure")
 
@@ -223,6 +225,8 @@ class Runtime:
     def replay(self, history: str, *, timeout: Optional[float] = 60) -> ReplayReport:
         """Replays a recorded history (see `perdure.testing.replay`) against the code of this runtime, which
         must have been started. Changes nothing."""
+        from . import _replay
+
         report: ReplayReport = _replay.replaying(history, timeout).block(self._handle.value)
         return report
 
@@ -233,6 +237,8 @@ class Runtime:
     ) -> PreflightReport:  # fmt: skip
         """Replays every open instance of the store against the code of this runtime, which must have been
         started. Changes nothing. The arguments are those of `perdure.testing.preflight`."""
+        from . import _replay
+
         asking = _replay.preflighting(
             orchestration, statuses, limit, include_quarantined, ignore_not_registered, timeout
         )

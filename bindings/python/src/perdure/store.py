@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Mapping, Optional, Type, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Type, Union
 
 from . import _abi, _json, _passwords, _waiting
 from ._library import Handle, library, text
 from ._limits import Limits, of_store
-from .metrics import Metrics
 from .options import EPOCH, Seconds, milliseconds
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
 
 
 def shown_url(url: str) -> str:
@@ -62,6 +64,8 @@ class Store:
         """What this process has committed to the store since it was opened, and what its runtimes hold now.
         Does not touch the store.
         """
+        from .metrics import Metrics
+
         lib = library()
         return Metrics(lib.json_of(lib.dx.dx_store_metrics, self._handle.value, text("")))
 
