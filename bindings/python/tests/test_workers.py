@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from queue import SimpleQueue
 from typing import Any, Dict, Iterator, List, Optional, Set
 
@@ -64,6 +65,7 @@ class World:
         self.begun = threading.Semaphore(0)
         self.go_on = threading.Event()
         self.threads: Set[int] = set()
+        self.is_slow = False
 
         @perdure.activity
         def quick(ctx: perdure.ActivityContext) -> None:
@@ -76,11 +78,17 @@ class World:
             assert self.go_on.wait(WAIT)
 
         @perdure.activity
+        def moody(ctx: perdure.ActivityContext) -> None:
+            if self.is_slow:
+                self.begun.release()
+                assert self.go_on.wait(WAIT)
+
+        @perdure.activity
         def busy(ctx: perdure.ActivityContext) -> None:
             while not self.go_on.is_set():
                 pass
 
-        definitions = {"quick": quick, "blocked": blocked, "busy": busy}
+        definitions = {"quick": quick, "blocked": blocked, "busy": busy, "moody": moody}
         self.workers = ActivityWorkers(Attempts(self.engine, definitions, Limits()), SLOTS)
         self.workers.start()
 
@@ -143,3 +151,41 @@ def test_short_activities_are_run_by_few_threads(world: World) -> None:
         world.engine.give(*["quick"] * SLOTS)
         world.engine.answered(SLOTS)
     assert len(world.threads) <= 3
+
+
+def run_alone(world: World) -> None:
+    """Has the activity `moody` block that was short before, on a thread that has called no other."""
+    deadline = time.monotonic() + WAIT
+    while time.monotonic() < deadline:
+        for _ in range(50):
+            world.engine.give("moody")
+            world.engine.answered(1)
+        world.is_slow = True
+        world.engine.give("moody")
+        assert world.begun.acquire(timeout=WAIT)
+        if world.workers._alone:
+            return
+        world.go_on.set()
+        world.engine.answered(1)
+        world.go_on.clear()
+        world.is_slow = False
+    raise AssertionError("none runs alone")
+
+
+def test_nothing_waits_for_an_activity_that_is_suddenly_long(world: World) -> None:
+    run_alone(world)
+    for _ in range(3):
+        world.engine.give("quick", "quick")
+        assert world.engine.answered(2) == {0, 1}
+    world.go_on.set()
+    assert world.engine.answered(1) == {0}
+    world.engine.give("quick")
+    assert world.engine.answered(1) == {0}
+
+
+def test_a_stop_ends_all_threads_while_one_runs_alone(world: World) -> None:
+    run_alone(world)
+    world.engine.work.put(None)
+    world.go_on.set()
+    world.workers.stop(WAIT)
+    assert [thread.name for thread in world.workers._threads if thread.is_alive()] == []

@@ -69,11 +69,22 @@ def encode(value: Any, what: str = "value") -> str:
     return text
 
 
+_scan = json.JSONDecoder().scan_once
+
+
 def decode(data: Union[str, bytes]) -> Any:
     """JSON to Python values. An integer of more digits than Python takes (4,300, see
     `sys.set_int_max_str_digits`) becomes a float, as one with an exponent does: it is right JSON, which may
     come from any language, and concerns only the one that it belongs to.
     """
+    try:
+        # What `json.loads` comes to for text without spaces around it, as the library sends it.
+        text = data if isinstance(data, str) else data.decode()
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+    except (ValueError, StopIteration):
+        pass
     try:
         return json.loads(data)
     except json.JSONDecodeError:

@@ -8,8 +8,8 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from queue import SimpleQueue
-from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Optional, Protocol
+from queue import Empty, SimpleQueue
+from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Optional, Protocol, Tuple
 
 from . import _failures, _limits
 from ._async_worker import AsyncWorker
@@ -25,6 +25,15 @@ ANY = "perdure.any"
 
 #: Seconds that a result may wait for those of other activities: little to them, much to a short activity.
 ANSWERS_WAIT = 0.001
+#: Seconds that a short activity takes at most, and so many runs in succession make it one.
+SHORT = 0.0002
+SHORT_RUNS = 16
+#: Seconds between the looks at those that run alone: so long, or twice, others may wait for one that is
+#: suddenly long.
+WATCH = 0.005
+
+#: What a thread does next; its result is an answer to hand in.
+Step = Callable[[], Optional[str]]
 
 
 class WorkSource(AttemptHost, Protocol):
@@ -108,6 +117,10 @@ class ActivityWorkers:
     activity, or waits in the library with the results so far. Short activities are so run by one thread, and
     answered together; long ones have a thread each.
 
+    An activity that has been short so far is run alone where activities come one at a time, one soon after
+    the other: no other thread is called, and its result is handed in by the call that waits for the next. A
+    thread without work watches then, and comes when it takes long after all.
+
     A new thread is made only when one is called and all are busy. There is one more than the runtime has
     slots: somebody always waits, and hears of cancellations.
     """
@@ -125,13 +138,22 @@ class ActivityWorkers:
         # Somebody waits in the library; then no task is left here.
         self._polls = False
         # Tasks that nobody runs yet, results that nobody hands in yet, and until when those may wait.
-        self._taken: Deque[Dict[str, Any]] = deque()
+        self._taken: Deque[Tuple[str, Step]] = deque()
         self._answers: List[str] = []
         self._due = 0.0
         # Threads without work, whether one was called and did not come yet, and what it hears.
         self._idle = 0
         self._called = False
         self._calls: SimpleQueue[None] = SimpleQueue()
+        # When one was called, whether that was soon after the time before, whether one watches, how many run
+        # alone, and how often that was.
+        self._called_at = 0.0
+        self._calls_often = False
+        self._watched = False
+        self._alone = 0
+        self._runs_alone = 0
+        # How often in succession an activity was short. Not under the lock: it need not be exact.
+        self._short: Dict[str, int] = {}
 
     def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """For async activities, instead of one of our own."""
@@ -161,11 +183,14 @@ class ActivityWorkers:
             else:
                 return False
             self._called = True
+            now = time.monotonic()
+            self._calls_often = now - self._called_at < WATCH
+            self._called_at = now
         return True
 
     def _work(self) -> None:
         try:
-            step: Callable[[], Optional[str]] = self._come_when_called
+            step: Step = self._come_when_called
             while not self._stopped:
                 answer = step()
                 with self._lock:
@@ -174,7 +199,7 @@ class ActivityWorkers:
             # The next one goes as well.
             self._calls.put(None)
 
-    def _next(self, answer: Optional[str]) -> Callable[[], Optional[str]]:
+    def _next(self, answer: Optional[str]) -> Step:
         """What a thread does now that has just got `answer`. The lock is held."""
         now = time.monotonic()
         if answer is not None:
@@ -182,6 +207,13 @@ class ActivityWorkers:
                 self._due = now + ANSWERS_WAIT
             self._answers.append(answer)
         answers: List[str] = []
+        if self._watched and len(self._taken) == 1 and not self._answers:
+            name, run = self._taken[0]
+            if self._short.get(name, 0) >= SHORT_RUNS:
+                self._taken.clear()
+                self._alone += 1
+                self._runs_alone += 1
+                return partial(self._run_alone, run)
         # Results wait for short activities only, and not without somebody who looks after them.
         if not (self._taken and self._call() and now < self._due):
             answers, self._answers = self._answers, answers
@@ -191,8 +223,11 @@ class ActivityWorkers:
         if answers:
             return partial(self._hand_in, answers)
         if self._taken:
-            return partial(self._run, **self._taken.popleft())
+            return self._taken.popleft()[1]
         self._idle += 1
+        if self._calls_often and not self._watched:
+            self._watched = True
+            return self._watch
         return self._come_when_called
 
     def _come_when_called(self) -> None:
@@ -201,20 +236,51 @@ class ActivityWorkers:
             self._idle -= 1
             self._called = False
 
+    def _watch(self) -> None:
+        """Comes when called, or when an activity that runs alone takes long; ends when none does any more."""
+        seen = -1
+        while True:
+            try:
+                self._calls.get(timeout=WATCH)
+                is_called = True
+            except Empty:
+                is_called = False
+            with self._lock:
+                if not is_called and (self._called or self._runs_alone != seen):
+                    # Somebody is called, perhaps this thread; or there was work since the last look.
+                    seen = self._runs_alone
+                    continue
+                self._watched = False
+                if is_called or self._alone > 0:
+                    self._idle -= 1
+                    self._called = False
+                    return
+            return self._come_when_called()
+
+    def _run_alone(self, run: Step) -> Optional[str]:
+        try:
+            return run()
+        finally:
+            with self._lock:
+                self._alone -= 1
+
     def _hand_in(self, answers: List[str]) -> None:
         self._attempts.source.poll_activities(answers, 0, False)
 
     def _poll(self, answers: List[str]) -> None:
         """Hands in `answers` and waits for work."""
-        tasks: List[Dict[str, Any]] = []
+        tasks: List[Tuple[str, Step]] = []
         try:
             work = self._attempts.source.poll_activities(answers, self._slots, True)
-            for task in work["activities"]:
-                activity = self._attempts.find(task["task"]["name"])
+            for each in work["activities"]:
+                token, task = each["token"], each["task"]
+                activity = self._attempts.find(task["name"])
                 if activity is not None and activity.is_async:
-                    self._async.run(task["token"], task["task"], activity)
+                    self._async.run(token, task, activity)
                 else:
-                    tasks.append(task)
+                    tasks.append(
+                        (activity.name if activity else "", partial(self._run, token, task, activity))
+                    )
             if work["stopped"]:
                 self._stopped = True
                 self._attempts.cancel_all()
@@ -223,10 +289,10 @@ class ActivityWorkers:
                 self._polls = False
                 self._taken.extend(tasks)
 
-    def _run(self, token: int, task: Dict[str, Any]) -> str:
+    def _run(self, token: int, task: Dict[str, Any], activity: Optional[Activity[Any, Any]]) -> str:
         attempts = self._attempts
+        begun = time.monotonic()
         try:
-            activity = attempts.find(task["name"])
             if activity is None:
                 raise KeyError(task["name"])
             context = attempts.begin(token, task)
@@ -239,6 +305,9 @@ class ActivityWorkers:
             return attempts.failed(token, error)
         finally:
             attempts.end(token)
+            if activity is not None:
+                is_short = time.monotonic() - begun <= SHORT
+                self._short[activity.name] = self._short.get(activity.name, 0) + 1 if is_short else 0
 
     def stop(self, timeout: float) -> None:
         """Waits for the threads, which end by themselves once the runtime has stopped. One that is stuck in

@@ -57,6 +57,10 @@ current_attempt: ContextVar[Optional[ActivityContext]] = ContextVar("perdure_att
 class ActivityContext:
     """One attempt of an activity."""
 
+    tag: Optional[str] = None
+    session: Optional[str] = None
+    priority: int = 0
+
     def __init__(self, task: Dict[str, Any], number: int, host: AttemptHost) -> None:
         """`number`: the runtime's token for the attempt."""
         self.instance_id: str = task["instance"]
@@ -76,10 +80,11 @@ class ActivityContext:
         )
         #: The details of the last heartbeat of an earlier attempt.
         self.last_heartbeat: Any = task.get("heartbeat")
-        options = task.get("options") or {}
-        self.tag: Optional[str] = options.get("tag")
-        self.session: Optional[str] = options.get("session")
-        self.priority: int = options.get("priority") or 0
+        options = task.get("options")
+        if options:
+            self.tag = options.get("tag")
+            self.session = options.get("session")
+            self.priority = options.get("priority") or 0
         #: The span of this attempt, if the instance is part of a distributed trace: what to send as headers
         #: to services that it calls.
         self.traceparent: Optional[str] = task.get("traceparent")
