@@ -9,6 +9,7 @@ RUNS ?= 10000000
 INSTANCES ?= 20000
 BUDGET ?= 0
 TIMES ?= 7
+ONLY ?= c,swift,python
 SWEEP_SEEDS ?= 8
 LIBRARY ?= .build/release/libdx.so
 PYTHON = .build/venv/bin/python
@@ -31,7 +32,7 @@ help:
 	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
 	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
 	@echo "make bench          C, C++, Swift, Python and Node side by side"
-	@echo "make bench-against COMMIT=c TIMES=n  the host in C on this library and on that of a commit, in turns"
+	@echo "make bench-against COMMIT=c TIMES=n ONLY=c,swift,python  make bench against that of a commit, in turns"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make order          Sources/PerdureExport/order.txt: what of libdx.so the linker puts side by side"
@@ -111,7 +112,8 @@ bench: build node
 	@$(WITH_PYTHON) benchmarks/run.py
 
 bench-against: build
-	@$(WITH_PYTHON) benchmarks/against.py $(COMMIT) --times $(TIMES)
+	$(SWIFT) build -c release --product bench-swift
+	@$(WITH_PYTHON) benchmarks/against.py $(COMMIT) --times $(TIMES) --only $(ONLY)
 
 order: build
 	@$(WITH_PYTHON) benchmarks/order.py

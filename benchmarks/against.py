@@ -1,16 +1,18 @@
-"""Measures this library against that of another commit, in turns: benchmarks/c/bench.c on either.
+"""Measures the programs of `make bench` against those of another commit, in turns.
 
-    benchmarks/against.py COMMIT [--times 7] [--quick]
+    benchmarks/against.py COMMIT [--only c,swift,python] [--times 7] [--quick]
 
-Builds the library of COMMIT from its source, below .build/against. The host in C is today's for both: the ABI
-has been the same since its first version. For each figure it prints the median of either side, and how many
-times better this library is; what has fallen by more than 5 % is marked.
+Builds COMMIT from its source, below .build/against. The host in C is today's on either library: the ABI has
+been the same since its first version. The programs in Swift and Python are those of either commit, as each goes
+with its SDK. For each figure it prints the median of either side, and how many times better this commit is:
+the median of the pairs that ran one after the other. What has fallen by more than 5 % is marked.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -19,13 +21,68 @@ from pathlib import Path
 from run import LIBRARY, LINE, OUT, ROOT, build_c
 
 AGAINST = ROOT / ".build" / "against"
+LANGUAGES = ("c", "swift", "python")
 FALLEN = 1 / 1.05
 
-Figures = dict[tuple[str, str, str], dict[str, list[float]]]
+Figures = dict[tuple[str, str, str, str], dict[str, list[float]]]
 
 
-def built(commit: str) -> Path:
-    """The library of a commit."""
+class Side:
+    """One of the two, in a folder of its own with copies of what is measured."""
+
+    def __init__(self, name: str, source: Path, built: Path) -> None:
+        """`source`: the tree; `built`: where its library and programs are."""
+        self.name = name
+        self.source = source
+        self.built = built
+        self.folder = AGAINST / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def place(self, file: Path) -> Path:
+        """A copy which the system has yet to read: how it keeps a file depends on how the file came, and what
+        a process holds of it depends on that."""
+        copy = self.folder / file.name
+        copy.unlink(missing_ok=True)
+        shutil.copy(file, copy)
+        descriptor = os.open(copy, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+        return copy
+
+    def prepare(self, languages: list[str]) -> None:
+        self.library = self.place(self.built / LIBRARY.name)
+        if "swift" in languages:
+            self.place(self.built / "bench-swift")
+
+    def command(self, language: str) -> list[str]:
+        if language == "swift":
+            return [str(self.folder / "bench-swift")]
+        if language == "python":
+            return [sys.executable, str(self.source / "benchmarks" / "bench.py")]
+        return [str(OUT / "bench")]
+
+    def measure(self, language: str, quick: bool, figures: Figures) -> None:
+        store = AGAINST / "store.sqlite"
+        for old in AGAINST.glob(f"{store.name}*"):
+            old.unlink()
+        environment = os.environ | {
+            "LD_LIBRARY_PATH": str(self.folder),
+            "LD_PRELOAD": str(OUT / "sync_counter.so"),
+            "PERDURE_LIBRARY": str(self.library),
+            "PYTHONPATH": str(self.source / "bindings" / "python" / "src"),
+        }
+        command = [*self.command(language), f"sqlite:{store}", *(["quick"] if quick else [])]
+        done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, check=True)
+        for line in done.stdout.splitlines():
+            if found := LINE.fullmatch(line):
+                workload, name, _, value, unit = found.groups()
+                sides = figures.setdefault((language, workload, name, unit), {})
+                sides.setdefault(self.name, []).append(float(value))
+
+
+def of_commit(commit: str, languages: list[str]) -> Side:
+    """The other side, from its source."""
     known = subprocess.run(
         ["git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, check=False,
@@ -33,71 +90,56 @@ def built(commit: str) -> Path:
     if known.returncode != 0:
         sys.exit(f"against: there is no commit {commit} in this repository")
     source = AGAINST / known.stdout.strip()
-    if not (library := source / ".build" / "release" / LIBRARY.name).is_file():
-        source.mkdir(parents=True, exist_ok=True)
+    if not source.is_dir():
+        source.mkdir(parents=True)
         archive = subprocess.run(
             ["git", "archive", source.name], cwd=ROOT, stdout=subprocess.PIPE, check=True
         )
         subprocess.run(["tar", "-x", "-C", str(source)], input=archive.stdout, check=True)
-        command = [os.environ.get("SWIFT", "swift"), "build", "-c", "release", "--product", "dx"]
-        subprocess.run(command, cwd=source, check=True)
-    return library
-
-
-def placed(library: Path, side: str) -> Path:
-    """A copy in a folder of its own, which the system has yet to read: how it keeps a file depends on how the
-    file came, and what a process holds of it depends on that."""
-    folder = AGAINST / side
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / library.name
-    copy.unlink(missing_ok=True)
-    copy.write_bytes(library.read_bytes())
-    descriptor = os.open(copy, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    os.close(descriptor)
-    return folder
-
-
-def measure(side: str, folder: Path, quick: bool, figures: Figures) -> None:
-    store = AGAINST / "store.sqlite"
-    for old in AGAINST.glob(f"{store.name}*"):
-        old.unlink()
-    environment = {"LD_LIBRARY_PATH": str(folder), "LD_PRELOAD": str(OUT / "sync_counter.so")}
-    command = [str(OUT / "bench"), f"sqlite:{store}", *(["quick"] if quick else [])]
-    done = subprocess.run(
-        command, env=os.environ | environment, text=True, stdout=subprocess.PIPE, check=True
-    )
-    for line in done.stdout.splitlines():
-        if found := LINE.fullmatch(line):
-            workload, name, _, value, unit = found.groups()
-            figures.setdefault((workload, name, unit), {}).setdefault(side, []).append(float(value))
+    built = source / ".build" / "release"
+    products = {LIBRARY.name: "dx"} | ({"bench-swift": "bench-swift"} if "swift" in languages else {})
+    for file, product in products.items():
+        if not (built / file).is_file():
+            command = [os.environ.get("SWIFT", "swift"), "build", "-c", "release", "--product", product]
+            subprocess.run(command, cwd=source, check=True)
+    return Side("that", source, built)
 
 
 def show(figures: Figures) -> None:
-    print(f"{'workload':<9} {'':<20} {'this':>12} {'that':>12} {'better':>8}  unit")
-    for (workload, name, unit), values in figures.items():
-        this, that = (statistics.median(values[side]) for side in ("this", "that"))
-        gain, loss = (this, that) if unit.endswith("/s") else (that, this)
-        better = gain / loss if loss else 1.0
+    print(f"{'':<8} {'workload':<9} {'':<20} {'this':>12} {'that':>12} {'better':>8}  unit")
+    for (language, workload, name, unit), values in figures.items():
+        if len(values) < 2:
+            continue
+        pairs = [values["this"], values["that"]]
+        gain, loss = pairs if unit.endswith("/s") else reversed(pairs)
+        better = statistics.median(a / b if b else 1.0 for a, b in zip(gain, loss, strict=True))
+        this, that = map(statistics.median, pairs)
         mark = "  fallen" if better < FALLEN else ""
-        print(f"{workload:<9} {name:<20} {this:>12,.3f} {that:>12,.3f} {better:>8.2f}  {unit}{mark}")
+        figure = f"{language:<8} {workload:<9} {name:<20}"
+        print(f"{figure} {this:>12,.3f} {that:>12,.3f} {better:>8.2f}  {unit}{mark}")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measures this library against that of another commit.")
+    parser = argparse.ArgumentParser(description="Measures make bench against another commit, in turns.")
     parser.add_argument("commit")
+    parser.add_argument("--only", default="c", help=f"of {', '.join(LANGUAGES)}, joined by commas")
     parser.add_argument("--times", type=int, default=7, help="runs of either side")
     parser.add_argument("--quick", action="store_true", help="small numbers: shows that it works")
     options = parser.parse_args()
+    languages = options.only.split(",")
+    if unknown := set(languages).difference(LANGUAGES):
+        sys.exit(f"against: not measured: {', '.join(sorted(unknown))}; there is {', '.join(LANGUAGES)}")
     OUT.mkdir(parents=True, exist_ok=True)
     build_c()
-    sides = {"this": placed(LIBRARY, "this"), "that": placed(built(options.commit), "that")}
+    sides = [Side("this", ROOT, LIBRARY.parent), of_commit(options.commit, languages)]
+    for side in sides:
+        side.prepare(languages)
     figures: Figures = {}
     for time in range(options.times):
-        print(f"run {time + 1} of {options.times}", file=sys.stderr)
-        for side in sorted(sides, reverse=time % 2 == 1):
-            measure(side, sides[side], options.quick, figures)
+        for language in languages:
+            print(f"run {time + 1} of {options.times}, {language}", file=sys.stderr)
+            for side in sides if time % 2 == 0 else reversed(sides):
+                side.measure(language, options.quick, figures)
     show(figures)
     return 0
 

@@ -136,7 +136,8 @@ def parked(client: perdure.Client, count: int, seconds: float) -> None:
     ids = start_all(client, [perdure.StartRequest(park) for _ in range(count)])
     while any(client.describe(each).event_count < 2 for each in reversed(ids)):
         time.sleep(0.05)
-    time.sleep(1)
+    # At rest: what the load left over of memory has gone back to the system, as each ten seconds.
+    time.sleep(seconds + 1)
     begin = Usage.now()
     time.sleep(seconds)
     end = Usage.now()

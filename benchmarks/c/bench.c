@@ -120,7 +120,8 @@ static void parked(host *host, int count, unsigned seconds) {
   char name[32];
   host_start_many(host, "park", "park-", count, 0);
   for (int i = 0; i < 3000 && atomic_load(&host->turns) - before < count; i++) usleep(10000);
-  sleep(1);
+  // At rest: what the load left over of memory has gone back to the system, as each ten seconds.
+  sleep(seconds + 1);
   usage begin = usage_now();
   sleep(seconds);
   usage end = usage_now();

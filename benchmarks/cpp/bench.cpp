@@ -152,7 +152,8 @@ void parked(const perdure::Client &client, int count, int seconds) {
   std::string name = std::to_string(count) + "-parked";
   start_many(client, "park", "park-", count, 0);
   for (int at = 0; at < 3000 && turns - before < count; at++) std::this_thread::sleep_for(10ms);
-  std::this_thread::sleep_for(1s);
+  // At rest: what the load left over of memory has gone back to the system, as each ten seconds.
+  std::this_thread::sleep_for(std::chrono::seconds(seconds + 1));
   Usage begin = Usage::now();
   std::this_thread::sleep_for(std::chrono::seconds(seconds));
   Usage end = Usage::now();

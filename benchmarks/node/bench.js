@@ -100,7 +100,8 @@ async function fanOut(client, width) {
 async function parked(client, count, seconds) {
   const ids = await startAll(client, Array.from({ length: count }, () => ({ orchestration: park })));
   for (const id of ids.toReversed()) while ((await client.describe(id)).eventCount < 2) await sleep(50);
-  await sleep(1000);
+  // At rest: what the load left over of memory has gone back to the system, as each ten seconds.
+  await sleep((seconds + 1) * 1000);
   const begin = usage();
   await sleep(seconds * 1000);
   const end = usage();

@@ -114,7 +114,8 @@ let park = OrchestrationDefinition("park") { (context, _: Int) in
     for handle in try await client.startMany(park, inputs("park", count)) { _ = try handle.get() }
     let pending = InstanceFilter(orchestration: "park", status: .pending)
     while try await !client.list(pending).instances.isEmpty { try await Task.sleep(for: .milliseconds(50)) }
-    try await Task.sleep(for: .seconds(1))
+    // At rest: what the load left over of memory has gone back to the system, as each ten seconds.
+    try await Task.sleep(for: .seconds(seconds + 1))
     let begin = Usage.now
     try await Task.sleep(for: .seconds(seconds))
     let end = Usage.now
