@@ -3,8 +3,8 @@
     benchmarks/against.py COMMIT [--only c,swift,python] [--times 7] [--quick]
 
 Builds COMMIT from its source, below .build/against. The host in C is today's on either library: the ABI has
-been the same since its first version. The programs in Swift and Python are those of either commit, as each goes
-with its SDK. For each figure it prints the median of either side, and how many times better this commit is:
+been the same since its first version. The programs in Swift and Python are those of either commit, as each
+goes with its SDK. For each figure it prints the median of either side, and how many times better this one is:
 the median of the pairs that ran one after the other. What has fallen by more than 5 % is marked.
 """
 
