@@ -130,6 +130,8 @@ static int perdure_ftruncate(int descriptor, off_t size) {
 enum { perdure_descriptors = 1 << 20, perdure_sqlite_mutexes = 8 };
 
 typedef struct perdure_forking {
+  pthread_mutex_t opening; /* of a store */
+  int was_started, start;
   pthread_mutex_t lock; /* of the descriptors */
   unsigned char is_ours[perdure_descriptors];
   int end; /* behind the last of them */
@@ -137,7 +139,7 @@ typedef struct perdure_forking {
 } perdure_forking;
 
 static inline perdure_forking *perdure_forks(void) {
-  static perdure_forking forks = {.lock = PTHREAD_MUTEX_INITIALIZER};
+  static perdure_forking forks = {.opening = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER};
   return &forks;
 }
 
@@ -191,6 +193,8 @@ static void perdure_after_fork(void) {
 static void perdure_in_child(void) {
   perdure_forking *forks = perdure_forks();
   forks->forks++;
+  /* Whoever opens a store in the parent is not here. */
+  pthread_mutex_init(&forks->opening, NULL);
   for (int descriptor = 0; descriptor < forks->end; descriptor++) {
     if (!forks->is_ours[descriptor]) continue;
     forks->is_ours[descriptor] = 0;
@@ -280,6 +284,23 @@ static inline int perdure_sqlite_start(void) {
     code = SQLITE_NOMEM;
   }
   return code;
+}
+
+/* One store is opened at a time: SQLite shares the locks of a file among the connections of a process, which
+   works with open-file-description locks as soon as the file is in WAL mode. Answers what starting SQLite
+   came to. */
+static inline int perdure_begin_opening(void) {
+  perdure_forking *forks = perdure_forks();
+  pthread_mutex_lock(&forks->opening);
+  if (!forks->was_started) forks->start = perdure_sqlite_start();
+  forks->was_started = 1;
+  *perdure_opens_store() = 1;
+  return forks->start;
+}
+
+static inline void perdure_end_opening(void) {
+  *perdure_opens_store() = 0;
+  pthread_mutex_unlock(&perdure_forks()->opening);
 }
 
 /* sqlite3_db_config for the switches that take on/off. */

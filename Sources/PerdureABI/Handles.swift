@@ -1,4 +1,3 @@
-internal import CFork
 import Glibc
 import Synchronization
 
@@ -18,7 +17,7 @@ enum HandleKind: UInt, CaseIterable, Sendable {
 }
 
 /// A handle taken apart.
-private struct HandleParts {
+struct HandleParts {
   static let placeCount = 1 << 20
   static let useCount: UInt = 1 << 22
   static let forkCount: UInt = 1 << 3
@@ -74,7 +73,7 @@ final class HandleTable<Object: AnyObject & Sendable>: @unchecked Sendable, Fork
 
   /// In a forked child. What was in the table is the parent's and stays where it is; so does a lock that a
   /// thread of the parent held, whom nobody would wait for in vain.
-  fileprivate func clear() {
+  func clear() {
     for shelf in 0..<Self.shelfCount { (shelves + shelf).initialize(to: Shelf()) }
   }
 
@@ -135,30 +134,7 @@ final class HandleTable<Object: AnyObject & Sendable>: @unchecked Sendable, Fork
   }
 }
 
-/// How many forks led to this process, since its first handle.
-private enum Forks {
-  private static let seen = Atomic<UInt>(0)
-  // All tables are there before the first handle is: a child has nothing to set up.
-  private static let watch: Void = {
-    _ = Handles.all
-    perdure_find_thread_locals()
-    pthread_atfork(nil, nil, { Forks.inChild() })
-  }()
-
-  static var count: UInt {
-    watch
-    return seen.load(ordering: .relaxed)
-  }
-
-  /// On the only thread that there is.
-  private static func inChild() {
-    perdure_clear_thread_locals()
-    seen.store((seen.load(ordering: .relaxed) + 1) % HandleParts.forkCount, ordering: .relaxed)
-    for table in Handles.all { table.clear() }
-  }
-}
-
-private protocol ForkedTable: Sendable {
+protocol ForkedTable: Sendable {
   func clear()
 }
 
@@ -172,7 +148,7 @@ enum Handles {
   static let simulations = HandleTable<SimulationObject>(.simulation)
   static let passwords = HandleTable<PasswordObject>(.password)
 
-  fileprivate static let all: [any ForkedTable] = [
+  static let all: [any ForkedTable] = [
     errors, stores, clients, runtimes, turns, activities, simulations, passwords,
   ]
 }

@@ -11,12 +11,20 @@ enum LogSink {
     var log: @Sendable (LogRecord) -> Void
   }
 
-  private static let sink = Mutex<Sink?>(nil)
+  private static let monitor = Monitor()
+  nonisolated(unsafe) private static var sink: Sink?
   /// The lowest level that is wanted, as a number; one above all when there is no sink.
   private static let least = Atomic(LogLevel.allCases.count)
 
+  static func prepare() { _ = monitor }
+
+  /// Around a fork, of which the child keeps the sink: it is held for a moment only.
+  static func lock() { monitor.lock() }
+  static func unlock() { monitor.unlock() }
+
   static func set(_ level: LogLevel, _ log: (@Sendable (LogRecord) -> Void)?) {
-    let before = sink.withLock { sink in
+    _ = Forks.count
+    let before = monitor.locked {
       let before = sink
       sink = log.map { Sink(level: level, log: $0) }
       let place = LogLevel.allCases.firstIndex(of: level) ?? 0
@@ -35,7 +43,7 @@ enum LogSink {
 
   /// Never waits: the callback is made by the callback thread.
   static func write(_ record: LogRecord) {
-    guard let sink = sink.withLock({ $0 }), record.level >= sink.level else { return }
+    guard let sink = monitor.locked({ sink }), record.level >= sink.level else { return }
     CallbackThread.run { sink.log(record) }
   }
 }

@@ -1,5 +1,6 @@
 import CDX
 import PerdureRuntime
+import Synchronization
 
 /// A host's pointer and the call that ends its life: `release` is called exactly once, when the last callback
 /// that could use the pointer is gone, on a thread that is in no dx_ call.
@@ -26,13 +27,29 @@ private struct ReleaseCall: @unchecked Sendable {
 
 /// One thread for callbacks that are neither turns, activities nor waits: it starts with the first.
 enum CallbackThread {
-  private static let calls: WorkQueue<@Sendable () -> Void> = {
-    let queue = WorkQueue<@Sendable () -> Void>()
-    _ = startThread {
-      while let calls = queue.take(untilMonotonicNS: nil) { for call in calls { call() } }
-    }
-    return queue
+  private typealias Calls = WorkQueue<@Sendable () -> Void>
+  nonisolated(unsafe) private static let current = {
+    let place = UnsafeMutablePointer<AtomicLazyReference<Calls>>.allocate(capacity: 1)
+    place.initialize(to: AtomicLazyReference())
+    return place
   }()
 
-  static func run(_ call: @escaping @Sendable () -> Void) { calls.add(call) }
+  static func prepare() { _ = current }
+
+  /// In a forked child: what the parent has to call is the parent's, and so is the thread.
+  static func beginAnew() { current.initialize(to: AtomicLazyReference()) }
+
+  static func run(_ call: @escaping @Sendable () -> Void) { (current.pointee.load() ?? begin()).add(call) }
+
+  private static func begin() -> Calls {
+    _ = Forks.count
+    let made = Calls()
+    let calls = current.pointee.storeIfNil(made)
+    if calls === made {
+      _ = startThread {
+        while let calls = made.take(untilMonotonicNS: nil) { for call in calls { call() } }
+      }
+    }
+    return calls
+  }
 }

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// To ask takes milliseconds, more in a large process: so it is done after much work, in the first pause
 /// behind it, and for at most a thousandth of the time.
-struct Leftovers {
+package struct Leftovers {
   static let inputsMin = 10_000
   static let pauseMS: Int64 = 250
   static let intervalMS: Int64 = 10_000
@@ -46,16 +46,17 @@ struct Leftovers {
   /// Two at once would also break glibc where malloc is of another: nothing has set it up before the first
   /// call.
   static func giveBack(by trim: ((Int) -> CInt)? = trim) -> Int64 {
-    guard let trim else { return 0 }
-    let tookMS = trimming.withLockIfAvailable { _ in
-      let beginNS = monotonicNowNS()
-      _ = trim(0)
-      return (monotonicNowNS() - beginNS) / 1_000_000
-    }
-    return tookMS ?? 0
+    guard let trim, !isTrimming.exchange(true, ordering: .acquiring) else { return 0 }
+    defer { isTrimming.store(false, ordering: .releasing) }
+    let beginNS = monotonicNowNS()
+    _ = trim(0)
+    return (monotonicNowNS() - beginNS) / 1_000_000
   }
 
-  private static let trimming = Mutex(())
+  private static let isTrimming = Atomic(false)
+
+  /// In a forked child: another thread of the parent may have been at it.
+  package static func beginAnew() { isTrimming.store(false, ordering: .relaxed) }
 
   /// malloc_trim(3) of glibc, and of a host's own malloc. Others have none.
   static let trim = dlsym(nil, "malloc_trim").map {

@@ -27,6 +27,9 @@ package final class Monitor: @unchecked Sendable {
     return try body()
   }
 
+  package func lock() { pthread_mutex_lock(mutex) }
+  package func unlock() { pthread_mutex_unlock(mutex) }
+
   /// false: somebody has the lock, maybe this thread.
   package func tryLocked(_ body: () -> Void) -> Bool {
     guard pthread_mutex_trylock(mutex) == 0 else { return false }

@@ -3,7 +3,6 @@ internal import Glibc
 internal import PerdureModel
 internal import PerdureStore
 internal import PerdureStoreSQL
-internal import Synchronization
 
 /// How a path becomes a store, or a refusal that names path and cause and leaves the file as it was.
 ///
@@ -17,24 +16,18 @@ enum Opening {
     let logPath: String
   }
 
-  /// One at a time: SQLite shares the locks of a file among the connections of a process, which works with
-  /// open-file-description locks as soon as the file is in WAL mode.
-  private static let gate = Mutex<Int32?>(nil)
-
   /// Databases up to this many pages are checked whole at open, each index against its table: a row that no
   /// index leads to would be missing without a word. It takes up to some 100 ms.
   private static let checkedPages: Int64 = 4_096
 
   static func open(path: String, settings: StoreSettings) throws(StoreError) -> Opened {
     let file = try DatabaseFile.examine(path)
-    return try gate.withLock { started throws(StoreError) -> Opened in
-      let code = started ?? SystemCalls.start()
-      started = code
+    return try SystemCalls.openingStore { code throws(StoreError) in
       guard code == SQLITE_OK else {
         throw StoreError(
           .internalError, "SQLite does not start (code \(code)): the store \(path) stays closed.")
       }
-      return try SystemCalls.openingStore { () throws(StoreError) in try open(file, settings) }
+      return try open(file, settings)
     }
   }
 

@@ -7,10 +7,6 @@ internal import PerdureStore
 /// The C functions keep the causes in variables of their own, and the header gives each file of Swift that
 /// uses them a copy of its own: so this is the only file that does, and nothing of it may move to another.
 enum SystemCalls {
-  /// Once per process. Returns an SQLite result code.
-  @inline(never)
-  static func start() -> Int32 { perdure_sqlite_start() }
-
   /// Attempts whose failures SQLite tells of as of something else.
   enum Attempt {
     case reading, writing
@@ -30,12 +26,13 @@ enum SystemCalls {
   @inline(never)
   static func takeFailure(of attempt: Attempt) -> Int32 { perdure_take_failure(attempt.number) }
 
-  /// Runs `body`, which opens a store: the logs that it opens are filled ahead of what is written.
+  /// Runs `body`, which opens a store, while no other thread opens one: the logs that it opens are filled
+  /// ahead of what is written. It is told what starting SQLite came to (an SQLite result code).
   @inline(never)
-  static func openingStore<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
-    perdure_opens_store().pointee = 1
-    defer { perdure_opens_store().pointee = 0 }
-    return try body()
+  static func openingStore<R>(_ body: (Int32) throws(StoreError) -> R) throws(StoreError) -> R {
+    let code = perdure_begin_opening()
+    defer { perdure_end_opening() }
+    return try body(code)
   }
 
   /// open(2) of what a forked child is to close: its locks are those of this process only. -1 with `errno` if

@@ -134,8 +134,20 @@ def test_a_handle_is_refused_in_a_forked_child(tmp_path: Path, environment: Dict
 @pytest.mark.library
 def test_forked_children_run_beside_a_busy_parent(tmp_path: Path, environment: Dict[str, str]) -> None:
     code = """
-        import os, signal, threading
+        import logging, os, signal, threading
         import perdure
+
+        class Records(logging.Handler):
+            def emit(self, record):
+                if getattr(record, "perdure_instance", None):
+                    seen.add(record.perdure_orchestration)
+                    if "childs" in seen:
+                        told.set()
+
+        seen, told = set(), threading.Event()
+        logging.getLogger("perdure").addHandler(Records())
+        logging.getLogger("perdure").setLevel("DEBUG")
+        perdure.log_to(level="debug")
 
         @perdure.activity
         def echo(ctx, value: int) -> int:
@@ -155,6 +167,7 @@ def test_forked_children_run_beside_a_busy_parent(tmp_path: Path, environment: D
             with perdure.Store("sqlite:fork.sqlite") as store, perdure.Runtime(store, [childs, echo]):
                 own = perdure.Client(store)
                 assert own.result(own.start(childs, number), 30) == number
+                assert told.wait(30)
 
         def load(client: perdure.Client) -> None:
             while not stop.is_set():

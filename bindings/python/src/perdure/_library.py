@@ -16,6 +16,7 @@ import weakref
 from typing import Any, Callable, ClassVar, Dict, Optional
 
 from . import _abi, _json
+from ._forks import held_at_forks
 from .errors import InvalidHandle, LibraryNotLoaded, PerdureError, from_code
 
 NAME = "libdx.so"
@@ -93,7 +94,7 @@ def text(value: str) -> _abi.Text:
     return _abi.Text(data, len(data))
 
 
-_lock = threading.Lock()
+_lock = held_at_forks(threading.Lock())
 _loaded: Optional[Library] = None
 
 

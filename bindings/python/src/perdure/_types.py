@@ -16,6 +16,7 @@ import typing
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import _scalars
+from ._forks import held_at_forks
 from ._generics import bound, variables_of
 from ._scalars import Mismatch, named
 from .errors import ConversionError
@@ -30,7 +31,7 @@ _decoders: Dict[Any, Optional[Decoder]] = {}
 #: What the thread that has the lock is at. Turns, activities and clients meet a type for the first time on
 #: threads of their own.
 _unfinished: List[Any] = []
-_making = threading.RLock()
+_making = held_at_forks(threading.RLock())
 
 
 def decoder(hint: Any) -> Optional[Decoder]:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, MutableMapping, Optional, Protocol, Tuple
 
+from ._forks import held_at_forks
 from .options import EPOCH
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class _Log(_Adapter):
 
 
 #: Between those who wait for a cancellation and those who tell of one; held for a moment.
-_LOCK = threading.Lock()
+_LOCK = held_at_forks(threading.Lock())
 
 
 class AttemptHost(Protocol):

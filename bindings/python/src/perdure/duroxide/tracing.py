@@ -8,6 +8,7 @@ import threading
 from typing import Dict, Optional
 
 from .. import logs
+from .._forks import held_at_forks
 
 #: The levels that programs name, as those of the engine and of Python.
 LEVELS: Dict[str, int] = {
@@ -19,7 +20,7 @@ LEVELS: Dict[str, int] = {
 }
 FORMATS = ("json", "pretty", "compact")
 
-_lock = threading.Lock()
+_lock = held_at_forks(threading.Lock())
 #: Who said where the log goes, once it has been said.
 _said_by: Optional[str] = None
 
