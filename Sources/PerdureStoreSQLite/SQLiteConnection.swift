@@ -137,6 +137,9 @@ final class SQLiteConnection: Connection {
     return String(cString: name)
   }
 
+  /// Rows that it has inserted, updated or deleted so far.
+  var changeCount: Int64 { sqlite3_total_changes64(handle) }
+
   /// The file at the path is not the one that SQLite holds open. Throws `.io` if the system does not tell.
   func hasMoved() throws(StoreError) -> Bool {
     var moved: Int32 = 0

@@ -17,6 +17,13 @@ package final class SQLiteStore: SQLStore {
   private let time: TimeRecord
   private let observer = Mutex<ForeignWrites?>(nil)
   private let lost = Mutex<StoreError?>(nil)
+  private let known = Mutex<Known?>(nil)
+
+  /// The nodes at the last look outside, and how much this process had written before it.
+  private struct Known {
+    let changeCount: Int64
+    let nodes: [NodeID]
+  }
 
   /// Opens the store at a path, creates it if there is nothing (or an empty file).
   ///
@@ -84,8 +91,11 @@ package final class SQLiteStore: SQLStore {
   }
 
   package func reapNodes() throws(StoreError) -> Int {
+    try reap(read { reader throws(StoreError) in try reader.nodeIDs() })
+  }
+
+  private func reap(_ nodes: [NodeID]) throws(StoreError) -> Int {
     let locks = try openLocks()
-    let nodes = try read { reader throws(StoreError) in try reader.nodeIDs() }
     let gone = nodes.filter { !locks.isAlive($0) }
     if gone.isEmpty { return 0 }
     let now = time.now()
@@ -125,9 +135,21 @@ package final class SQLiteStore: SQLStore {
       _ = try? withWriter { writer throws(StoreError) in try writer.files.check() }
       if fault != nil { return true }
     }
-    let wrote = (try? withWriter { writer throws(StoreError) in try writer.sawForeignWrite() }) ?? false
-    let reaped = reaping ? (try? reapNodes()) ?? 0 : 0
-    return wrote || reaped > 0
+    let seen = try? withWriter { writer throws(StoreError) in
+      (isForeign: try writer.sawForeignWrite(), changeCount: writer.changeCount)
+    }
+    guard let seen else { return false }
+    if seen.isForeign { known.withLock { $0 = nil } }
+    let reaped = reaping ? (try? reap(nodes(asOf: seen.changeCount))) ?? 0 : 0
+    return seen.isForeign || reaped > 0
+  }
+
+  /// All there are, read anew when something was written since.
+  private func nodes(asOf changeCount: Int64) throws(StoreError) -> [NodeID] {
+    if let known = known.withLock({ $0 }), known.changeCount == changeCount { return known.nodes }
+    let nodes = try read { reader throws(StoreError) in try reader.nodeIDs() }
+    known.withLock { $0 = Known(changeCount: changeCount, nodes: nodes) }
+    return nodes
   }
 
   package func close() {

@@ -28,6 +28,9 @@ final class SQLiteWriter: @unchecked Sendable {
     return current != seenDataVersion
   }
 
+  /// Rows that this connection has written so far.
+  var changeCount: Int64 { connection.changeCount }
+
   private func readDataVersion() throws(StoreError) -> Int64 {
     defer { dataVersion.reset() }
     return try dataVersion.step() ? dataVersion.integer(0) : 0
