@@ -35,6 +35,9 @@ let selfContainedFlags =
     "-static-stdlib", "-use-ld=lld", "-L", "\(export)/static",
     "-Xlinker", "--symbol-ordering-file=\(export)/order.txt", "-Xlinker", "--no-warn-symbol-ordering",
   ]
+// A program, as docs/swift.md links it for release: what --static-swift-stdlib adds for Foundation.
+let selfContainedProgramFlags =
+  isSanitized ? [] : selfContainedFlags + ["-l_FoundationCollections", "-l_FoundationCShims"]
 let completeFlags = isSanitized ? [] : ["-Xlinker", "-z", "-Xlinker", "defs"]
 
 // The self-contained libdx.so: runtimes of Swift and C++ linked in (release), what programs use of it side by
@@ -167,9 +170,7 @@ let package = Package(
       name: "bench-swift", dependencies: ["Perdure", "PerdureABI"], path: "benchmarks/swift",
       swiftSettings: strict + sectioned,
       linkerSettings: [
-        .unsafeFlags(
-          selfContainedFlags + ["-l_FoundationCollections", "-l_FoundationCShims"],
-          .when(platforms: [.linux], configuration: .release))
+        .unsafeFlags(selfContainedProgramFlags, .when(platforms: [.linux], configuration: .release))
       ]),
 
     tests("PerdureWireTests", ["PerdureWire", "PerdureModel"]),

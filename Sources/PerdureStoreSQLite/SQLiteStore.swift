@@ -138,17 +138,16 @@ package final class SQLiteStore: SQLStore {
     let seen = try? withWriter { writer throws(StoreError) in
       (isForeign: try writer.sawForeignWrite(), changeCount: writer.changeCount)
     }
-    guard let seen else { return false }
-    if seen.isForeign { known.withLock { $0 = nil } }
-    let reaped = reaping ? (try? reap(nodes(asOf: seen.changeCount))) ?? 0 : 0
-    return seen.isForeign || reaped > 0
+    if seen?.isForeign ?? true { known.withLock { $0 = nil } }
+    let reaped = reaping ? (try? reap(nodes(asOf: seen?.changeCount))) ?? 0 : 0
+    return seen?.isForeign ?? false || reaped > 0
   }
 
-  /// All there are, read anew when something was written since.
-  private func nodes(asOf changeCount: Int64) throws(StoreError) -> [NodeID] {
+  /// All there are, read anew when something may have been written since.
+  private func nodes(asOf changeCount: Int64?) throws(StoreError) -> [NodeID] {
     if let known = known.withLock({ $0 }), known.changeCount == changeCount { return known.nodes }
     let nodes = try read { reader throws(StoreError) in try reader.nodeIDs() }
-    known.withLock { $0 = Known(changeCount: changeCount, nodes: nodes) }
+    known.withLock { $0 = changeCount.map { Known(changeCount: $0, nodes: nodes) } }
     return nodes
   }
 
