@@ -38,7 +38,7 @@ def test_a_program_imports_what_it_uses() -> None:
 
 def test_every_public_name_is_there() -> None:
     for name in perdure.__all__:
-        assert getattr(perdure, name).__name__
+        assert hasattr(perdure, name), name
         assert name in dir(perdure)
     names: dict[str, object] = {}
     exec("from perdure import *", names)
