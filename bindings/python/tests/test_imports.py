@@ -45,6 +45,12 @@ def test_every_public_name_is_there() -> None:
     assert names.keys() >= set(perdure.__all__)
 
 
+def test_modules_that_are_imported_later_are_attributes() -> None:
+    program = "import perdure; print(perdure.metrics.Family.__name__, perdure.schedules.Schedule.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("Family Schedule\n", "")
+
+
 def test_a_name_that_is_not_there_is_refused_by_name() -> None:
     with pytest.raises(AttributeError, match="module 'perdure' has no attribute 'Clinet'"):
         getattr(perdure, "Clinet")  # noqa: B009

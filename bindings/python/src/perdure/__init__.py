@@ -260,6 +260,8 @@ def library_version() -> str:
 
 def __getattr__(name: str) -> Any:
     module = _LATER.get(name)
+    if module is None and name in _LATER.values():
+        return import_module(f".{name}", __name__)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
