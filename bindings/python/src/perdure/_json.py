@@ -69,7 +69,7 @@ def encode(value: Any, what: str = "value") -> str:
     return text
 
 
-_scan = json.JSONDecoder().scan_once
+_read = json.JSONDecoder().raw_decode
 
 
 def decode(data: Union[str, bytes]) -> Any:
@@ -80,10 +80,10 @@ def decode(data: Union[str, bytes]) -> Any:
     try:
         # What `json.loads` comes to for text without spaces around it, as the library sends it.
         text = data if isinstance(data, str) else data.decode()
-        value, end = _scan(text, 0)
+        value, end = _read(text)
         if end == len(text):
             return value
-    except (ValueError, StopIteration):
+    except ValueError:
         pass
     try:
         return json.loads(data)
