@@ -140,7 +140,8 @@ def note_package(module: str) -> None:
 
 
 @cache
-def _libraries() -> Tuple[str, ...]:
+def libraries() -> Tuple[str, ...]:
+    """The beginnings of the names of files that are no user's."""
     import sysconfig
 
     return tuple({f"{path}/" for path in sysconfig.get_paths().values()} | {"<frozen "})
@@ -152,5 +153,5 @@ def is_own_code(filename: str, module: str) -> bool:
         return True
     own = _ours.get(filename)
     if own is None:
-        own = _ours[filename] = not filename.startswith(_libraries()) and not module.startswith("perdure.")
+        own = _ours[filename] = not filename.startswith(libraries()) and not module.startswith("perdure.")
     return own

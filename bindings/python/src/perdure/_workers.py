@@ -122,7 +122,7 @@ class ActivityWorkers:
     thread without work watches then, and comes when it takes long after all.
 
     A new thread is made only when one is called and all are busy. There is one more than the runtime has
-    slots: somebody always waits, and hears of cancellations.
+    slots: somebody waits or watches at any time, and cancellations are heard of.
     """
 
     def __init__(self, attempts: Attempts, slots: int, processes: int = 1, grace: float = 10) -> None:
