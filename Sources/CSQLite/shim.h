@@ -67,7 +67,7 @@ static ssize_t perdure_pread(int descriptor, void *bytes, size_t size, off_t off
   return count;
 }
 
-enum { perdure_logs = 4096, perdure_zeros = 65536, perdure_step_max = 524288 };
+enum { perdure_logs = 4096, perdure_zeros = 65536, perdure_step = 262144 };
 
 /* This thread opens a store: logs that it opens meanwhile are ours, and not of databases that the host has
    with the same SQLite. */
@@ -91,8 +91,7 @@ static void perdure_lengthen(int descriptor, int64_t needed, int64_t *known) {
   int64_t end = lseek(descriptor, 0, SEEK_END);
   /* Not behind a head that is not synced yet: a log that has something, but no head, is a damaged one. */
   if (end > 0 && end < needed) {
-    int64_t step = end < perdure_zeros ? perdure_zeros : end < perdure_step_max ? end : perdure_step_max;
-    int64_t goal = needed + step;
+    int64_t goal = needed + (end < perdure_zeros ? perdure_zeros : perdure_step);
     while (end < goal) {
       size_t size = goal - end < perdure_zeros ? (size_t)(goal - end) : perdure_zeros;
       ssize_t count = pwrite(descriptor, zeros, size, end);

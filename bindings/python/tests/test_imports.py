@@ -10,7 +10,7 @@ import perdure
 #: Modules that a program without operators, schedules and such values has no use for.
 UNUSED = {
     "perdure.async_client", "perdure.management", "perdure.schedules", "perdure._inspection",
-    "decimal", "multiprocessing", "pathlib", "uuid",
+    "decimal", "multiprocessing", "pathlib", "sysconfig", "uuid",
 }  # fmt: skip
 
 PROGRAM = """

@@ -10,6 +10,7 @@ import logging.handlers
 import os
 import random
 import secrets
+import site
 import socket
 import sqlite3
 import subprocess
@@ -28,6 +29,7 @@ import pytest
 from script import Script
 
 import perdure
+from perdure._forbidden import is_own_code
 from perdure._sandbox import watched
 
 Context = perdure.OrchestrationContext
@@ -161,6 +163,23 @@ def test_a_refusal_can_be_caught_and_the_next_turn_is_watched_again() -> None:
     script.fire(1)
     script.fire(2)
     assert script.output == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "is_own"),
+    [
+        (f"{sys.prefix}/shop/orders.py", True),
+        (f"{sys.base_prefix}/shop/orders.py", True),
+        ("/srv/shop/orders.py", True),
+        (os.path.__file__, False),
+        (asyncio.tasks.__file__, False),
+        (pytest.__file__, False),
+        ("<frozen runpy>", False),
+        *((f"{folder}/some/library.py", False) for folder in site.getsitepackages()),
+    ],
+)
+def test_libraries_are_told_from_programs_by_their_folder(file: str, is_own: bool) -> None:
+    assert is_own_code(file, "of_no_package") is is_own
 
 
 @pytest.mark.library

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import site
 import sys
 from datetime import date
 from functools import cache
@@ -140,11 +142,11 @@ def note_package(module: str) -> None:
 
 
 @cache
-def libraries() -> Tuple[str, ...]:
+def _libraries() -> Tuple[str, ...]:
     """The beginnings of the names of files that are no user's."""
-    import sysconfig
-
-    return tuple({f"{path}/" for path in sysconfig.get_paths().values()} | {"<frozen "})
+    # sysconfig would say it too, after some milliseconds of the first turn; and it counts all of sys.prefix.
+    folders = {*site.getsitepackages(), site.getusersitepackages(), os.path.dirname(os.__file__)}
+    return ("<frozen ", *(f"{folder}/" for folder in folders))
 
 
 def is_own_code(filename: str, module: str) -> bool:
@@ -153,5 +155,5 @@ def is_own_code(filename: str, module: str) -> bool:
         return True
     own = _ours.get(filename)
     if own is None:
-        own = _ours[filename] = not filename.startswith(libraries()) and not module.startswith("perdure.")
+        own = _ours[filename] = not filename.startswith(_libraries()) and not module.startswith("perdure.")
     return own

@@ -23,7 +23,7 @@ from typing import Any, Callable, Dict, Iterator, List, Literal, Optional, Set, 
 
 from . import _forbidden
 from ._forbidden import Rule
-from .definitions import Orchestration
+from .definitions import Activity, Orchestration
 from .errors import ForbiddenCall, InvalidArgument
 
 logger = logging.getLogger("perdure")
@@ -144,6 +144,7 @@ def _refusal(found: Tuple[str, Rule], caller: types.FrameType) -> ForbiddenCall:
 
 _CACHED: Any = type(functools.lru_cache(len))
 _WRAPPERS = (types.MethodType, staticmethod, classmethod, _CACHED)
+_PLAIN = (bool, int, float, str, bytes, Activity, Orchestration)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, *_WRAPPERS)
 
 
@@ -199,6 +200,8 @@ class _Search:
         return False
 
     def _code_is_suspect(self, code: types.CodeType, names: Dict[str, Any]) -> bool:
+        if all(_is_harmless(name, names) for name in (*code.co_names, *code.co_freevars, *code.co_cellvars)):
+            return False
         value: Any = None
         for step in dis.get_instructions(code):
             if step.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF"):
@@ -226,6 +229,17 @@ class _Search:
         if _forbidden.of_object(value) is not None:
             return True
         return issubclass(type(value), type) and value.__module__.partition(".")[0] in _forbidden.CLASSES
+
+
+def _is_harmless(name: str, names: Dict[str, Any]) -> bool:
+    """Nothing comes of the name, whatever the code does with it: most code is told so, and need not be
+    disassembled, which takes some tenths of a millisecond of a first turn."""
+    if name.partition(".")[0] in _forbidden.MODULES:
+        return False
+    value = names.get(name)
+    if type(value) in (type, types.BuiltinFunctionType):
+        return value.__module__ == "builtins" and _forbidden.of_object(value) is None
+    return value is None or type(value) in _PLAIN
 
 
 def _attribute(value: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Sequence, Type, Union
 
-from . import _abi, _failures, _forbidden, _json, _library
+from . import _abi, _failures, _json, _library
 from ._library import Handle, library, text
 from ._processes import refuse_in_child
 from ._sandbox import Sandbox, checked
@@ -251,8 +251,6 @@ class Runtime:
         lib = self._lib
         answers: List[str] = []
         try:
-            # Now, and not in the first turn.
-            _forbidden.libraries()
             while True:
                 handed = f'{{"v":1,"turns":[{",".join(answers)}]}}' if answers else ""
                 answers = []
