@@ -32,7 +32,7 @@ help:
 	@echo "make node           the addon of the Node binding, .build/node/perdure.node"
 	@echo "make node-package   the npm package with addon and library inside, in .build/node/dist"
 	@echo "make bench          C, C++, Swift, Python and Node side by side"
-	@echo "make bench-against COMMIT=c TIMES=n ONLY=c,swift,python  make bench against that of a commit, in turns"
+	@echo "make bench-against COMMIT=c TIMES=n ONLY=c,swift,python UNTIL=figure  make bench against that of a commit, in turns"
 	@echo "make bench-prune    the load while 20,000 instances are removed"
 	@echo "make bench-management  management calls on a store of 200,000 instances"
 	@echo "make order          Sources/PerdureExport/order.txt: what of libdx.so the linker puts side by side"
@@ -113,7 +113,7 @@ bench: build node
 
 bench-against: build
 	$(SWIFT) build -c release --product bench-swift
-	@$(WITH_PYTHON) benchmarks/against.py $(COMMIT) --times $(TIMES) --only $(ONLY)
+	@$(WITH_PYTHON) benchmarks/against.py $(COMMIT) --times $(TIMES) --only $(ONLY) $(if $(UNTIL),--until $(UNTIL))
 
 order: build
 	@$(WITH_PYTHON) benchmarks/order.py

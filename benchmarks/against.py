@@ -1,11 +1,13 @@
 """Measures the programs of `make bench` against those of another commit, in turns.
 
-    benchmarks/against.py COMMIT [--only c,swift,python] [--times 7] [--quick]
+    benchmarks/against.py COMMIT [--only c,swift,python] [--times 7] [--until alone-p99] [--quick]
 
 Builds COMMIT from its source, below .build/against. The host in C is today's on either library: the ABI has
 been the same since its first version. The programs in Swift and Python are those of either commit, as each
 goes with its SDK. For each figure it prints the median of either side, and how many times better this one is:
-the median of the pairs that ran one after the other. What has fallen by more than 5 % is marked.
+the median of the pairs that ran one after the other. What has fallen by more than 5 % is marked. A few pairs
+do not tell apart what a single pause of the disk decides, such as the p99 of 200 orchestrations: `--until
+alone-p99` ends each run with that figure, so that there can be many.
 """
 
 from __future__ import annotations
@@ -62,23 +64,32 @@ class Side:
             return [sys.executable, str(self.source / "benchmarks" / "bench.py")]
         return [str(OUT / "bench")]
 
-    def measure(self, language: str, quick: bool, figures: Figures) -> None:
+    def measure(self, language: str, options: argparse.Namespace, figures: Figures) -> None:
         store = AGAINST / "store.sqlite"
         for old in AGAINST.glob(f"{store.name}*"):
             old.unlink()
+        # What the run before left to write is not for this one to wait for.
+        os.sync()
         environment = os.environ | {
             "LD_LIBRARY_PATH": str(self.folder),
             "LD_PRELOAD": str(OUT / "sync_counter.so"),
             "PERDURE_LIBRARY": str(self.library),
             "PYTHONPATH": str(self.source / "bindings" / "python" / "src"),
         }
-        command = [*self.command(language), f"sqlite:{store}", *(["quick"] if quick else [])]
-        done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, check=True)
-        for line in done.stdout.splitlines():
-            if found := LINE.fullmatch(line):
+        command = [*self.command(language), f"sqlite:{store}", *(["quick"] if options.quick else [])]
+        with subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE) as program:
+            assert program.stdout is not None
+            for line in program.stdout:
+                if not (found := LINE.fullmatch(line.rstrip())):
+                    continue
                 workload, name, _, value, unit = found.groups()
                 sides = figures.setdefault((language, workload, name, unit), {})
                 sides.setdefault(self.name, []).append(float(value))
+                if name == options.until:
+                    program.kill()
+                    return
+        if program.returncode != 0:
+            sys.exit(f"against: {' '.join(command)} ended with status {program.returncode}")
 
 
 def of_commit(commit: str, languages: list[str]) -> Side:
@@ -124,6 +135,7 @@ def main() -> int:
     parser.add_argument("commit")
     parser.add_argument("--only", default="c", help=f"of {', '.join(LANGUAGES)}, joined by commas")
     parser.add_argument("--times", type=int, default=7, help="runs of either side")
+    parser.add_argument("--until", metavar="FIGURE", help="end each run with this figure")
     parser.add_argument("--quick", action="store_true", help="small numbers: shows that it works")
     options = parser.parse_args()
     languages = options.only.split(",")
@@ -139,7 +151,7 @@ def main() -> int:
         for language in languages:
             print(f"run {time + 1} of {options.times}, {language}", file=sys.stderr)
             for side in sides if time % 2 == 0 else reversed(sides):
-                side.measure(language, options.quick, figures)
+                side.measure(language, options, figures)
     show(figures)
     return 0
 

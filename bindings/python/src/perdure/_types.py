@@ -6,6 +6,7 @@ A decoder is a function that returns the value, or raises `Mismatch`, which know
 
 from __future__ import annotations
 
+import builtins
 import collections
 import collections.abc
 import dataclasses
@@ -57,12 +58,26 @@ def decoder(hint: Any) -> Optional[Decoder]:
         return made
 
 
-def hints_of(function: Callable[..., Any]) -> Mapping[str, Any]:
-    """The type hints of a function; none if they have names that exist for the type checker only."""
+def hint_of(function: Callable[..., Any], name: str) -> Any:
+    """The type hint of a parameter, or of "return"; None if there is none, or if it has names that exist for
+    the type checker only. The others of the function do not matter to it.
+    """
     try:
-        return typing.get_type_hints(function)
+        hint = function.__annotations__[name]
+        names = inspect.unwrap(function).__globals__
+        if isinstance(hint, str) and hint.isidentifier():
+            # The name of a class, as a rule: resolved without compiling it.
+            meant = names.get(hint, getattr(builtins, hint, hint))
+            hint = meant if issubclass(type(meant), type) else hint
+        if issubclass(type(hint), type):
+            return hint
+
+        def alone() -> None: ...
+
+        alone.__annotations__ = {name: hint}
+        return typing.get_type_hints(alone, names)[name]
     except Exception:
-        return {}
+        return None
 
 
 def checked(decode: Optional[Decoder], root: str, what: str) -> Optional[Decoder]:
@@ -90,7 +105,7 @@ def parameter_decoder(function: Callable[..., Any], what: str) -> Optional[Decod
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return None
-    return checked(decoder(hints_of(function).get(names[0])), names[0], what) if names else None
+    return checked(decoder(hint_of(function, names[0])), names[0], what) if names else None
 
 
 def _same(value: Any) -> Any:

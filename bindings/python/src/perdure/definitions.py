@@ -55,9 +55,10 @@ class Definition(Generic[In, Out]):
         self.__name__ = function.__name__
         self.__module__ = function.__module__
         positional = self._positional()
-        self._takes_input = len(positional) == 2
+        #: The parameter of the input, if there is one.
+        self._input = positional[1].name if len(positional) == 2 else None
         #: Without an input, the function takes that of its signature.
-        self._has_default = self._takes_input and positional[1].default is not inspect.Parameter.empty
+        self._has_default = len(positional) == 2 and positional[1].default is not inspect.Parameter.empty
         self._decoders: Optional[Tuple[Optional[_types.Decoder], Optional[_types.Decoder]]] = None
 
     def _positional(self) -> List[inspect.Parameter]:
@@ -76,23 +77,21 @@ class Definition(Generic[In, Out]):
     def decoders(self) -> Tuple[Optional[_types.Decoder], Optional[_types.Decoder]]:
         """For the input and for the result; made at first use, when forward references can be resolved."""
         if self._decoders is None:
-            hints = _types.hints_of(self.function)
-            given = result = None
-            if self._takes_input:
-                name = list(inspect.signature(self.function).parameters)[1]
-                given = _types.checked(
-                    _types.decoder(hints.get(name)), name, f"The input of {self._what} '{self.name}'"
-                )
-            if hints.get("return") is not type(None):
-                result = _types.checked(
-                    _types.decoder(hints.get("return")), "result", f"The result of {self._what} '{self.name}'"
-                )
-            self._decoders = (given, result)
+            given: Optional[_types.Decoder] = None
+            if self._input is not None:
+                decode = _types.decoder(_types.hint_of(self.function, self._input))
+                given = _types.checked(decode, self._input, f"The input of {self._what} '{self.name}'")
+            hint = _types.hint_of(self.function, "return")
+            decode = None if hint is type(None) else _types.decoder(hint)
+            self._decoders = (
+                given,
+                _types.checked(decode, "result", f"The result of {self._what} '{self.name}'"),
+            )
         return self._decoders
 
     def invoke(self, context: Any, value: Any) -> Any:
         """Calls the function with the decoded input."""
-        if not self._takes_input or (value is None and self._has_default):
+        if self._input is None or (value is None and self._has_default):
             return self.function(context)
         decode = self.decoders()[0]
         return self.function(context, value if decode is None else decode(value))
