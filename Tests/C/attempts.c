@@ -67,7 +67,8 @@ static void call_turn(dx_turn *turn, void *user_data) {
     /* Started, the wait, then the call is event 3. */
     answer = ANSWER(AWAIT ",{\"id\":2,\"after\":3,\"kind\":\"AnswerCall\",\"call\":\"c\",\"result\":6}");
   }
-  check_code(dx_turn_complete(turn, text(answer)), DX_OK, "a turn with a call or a query");
+  /* How many turns there are depends on when the call comes: none of them is a check. */
+  need(dx_turn_complete(turn, text(answer)), "a turn with a call or a query");
 }
 
 /* ---- Attempts ------------------------------------------------------------------------------------------ */
