@@ -90,6 +90,8 @@ class Side:
                     return
         if program.returncode != 0:
             sys.exit(f"against: {' '.join(command)} ended with status {program.returncode}")
+        if options.until:
+            sys.exit(f"against: {language} has no figure {options.until}")
 
 
 def of_commit(commit: str, languages: list[str]) -> Side:

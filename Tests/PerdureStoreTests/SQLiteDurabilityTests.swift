@@ -78,6 +78,8 @@ struct SQLiteDurabilityTests {
     }
     #expect(sizes == sizes.sorted())
     #expect((2...15).contains(Set(sizes).count), "\(sizes)")
+    // A commit's own pages, and a quarter of a mebibyte.
+    #expect(zip(sizes, sizes.dropFirst()).allSatisfy { $1 - $0 < 384 * 1024 }, "\(sizes)")
   }
 
   @Test("the log of a database that the host has with the same SQLite is left as it is")

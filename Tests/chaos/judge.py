@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+#: Of fewer samples the p99 is the worst one or two: a pause of the machine, and nothing to judge by.
+P99_SAMPLES = 100
+
+
+def percentile(values: list[float], part: float) -> float:
+    return sorted(values)[min(len(values) - 1, math.ceil(part * len(values)) - 1)]
+
 
 class Verdicts:
     def __init__(self) -> None:

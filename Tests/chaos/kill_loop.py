@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import perdure
-from judge import Verdicts
+from judge import P99_SAMPLES, Verdicts, percentile
 from judge_work import Histories, judge_histories, judge_runs, wait_for_ends, wrong_ends
 from shims import build_host
 from workload import KINDS, SLOTS, Script, Trace, wait_until
@@ -165,18 +165,15 @@ def run(loop: Loop, victim: str, verdicts: Verdicts) -> None:
         judge_runs(verdicts, loop.trace.read(), histories, dead, SLOTS)
 
 
-def percentile(values: list[float], part: float) -> float:
-    return sorted(values)[min(len(values) - 1, math.ceil(part * len(values)) - 1)]
-
-
 def judge_restarts(verdicts: Verdicts, begun: list[float]) -> None:
     p50, p99 = percentile(begun, 0.5), percentile(begun, 0.99)
-    # Of a few the p99 is the worst one: a pause of the machine.
-    name, judged = ("p99", p99) if len(begun) >= 100 else ("p50", p50)
+    name, judged = ("p99", p99) if len(begun) >= P99_SAMPLES else ("p50", p50)
+    wrong = [f"{judged:.2f} s"] if judged > RESTART_LIMIT_S else []
+    wrong += [] if math.isfinite(max(begun)) else ["one never began"]
     verdicts.check(
         f"{len(begun)} restarts to the first activity: p50 {p50:.3f} s, p99 {p99:.3f} s, "
         f"worst {max(begun):.3f} s; {name} at most {RESTART_LIMIT_S} s",
-        [f"{judged:.2f} s"] if judged > RESTART_LIMIT_S else [],
+        wrong,
     )
 
 

@@ -28,12 +28,11 @@ from pathlib import Path
 
 import perdure
 from abuse_world import DEFINITIONS
-from judge import Verdicts
+from judge import P99_SAMPLES, Verdicts, percentile
 
 QUARANTINED_S = 10.0
 #: The p99 of others against their baseline, and what a shared machine may add to a few milliseconds.
 SLOWER, NOISE_S = 2.0, 0.004
-JUDGED_SAMPLES = 100
 
 
 @perdure.orchestration
@@ -198,7 +197,7 @@ class Trial:
 
     @property
     def p99(self) -> float:
-        return sorted(self.latencies)[int(len(self.latencies) * 0.99) - 1]
+        return percentile(self.latencies, 0.99)
 
 
 def all_begun(client: perdure.Client, requests: list[perdure.StartRequest]) -> bool:
@@ -239,7 +238,7 @@ def suffer(kind: Kind, trial: Trial, baseline: float, verdicts: Verdicts) -> Non
         wrong += looks(kind, trial, client, bad, causes)
     if len(trial.latencies) < trial.samples:
         wrong.append(f"only {len(trial.latencies)} of {trial.samples} others came to their end")
-    elif trial.samples >= JUDGED_SAMPLES and trial.p99 > SLOWER * baseline + NOISE_S:
+    elif trial.samples >= P99_SAMPLES and trial.p99 > SLOWER * baseline + NOISE_S:
         wrong.append(f"the others took {trial.p99 * 1000:.1f} ms, alone {baseline * 1000:.1f} ms")
     end = f"all quarantined within {took:.1f} s" if kind.quarantined else "left alone"
     p99 = trial.p99 * 1000 if trial.latencies else 0.0
